@@ -1,0 +1,40 @@
+# Two commands for a fresh clone: `make quickstart` and `make test`.
+# Each makes .venv and installs what it needs; a second run starts at once.
+
+# The first interpreter that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	$$candidate -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	2>/dev/null && echo $$candidate && break; done)
+BIN := .venv/bin
+# Test processes; each holds TensorFlow (about 1 GB).
+JOBS ?= auto
+
+.PHONY: quickstart test lint types unit bazel clean
+
+quickstart: .venv/.installed
+	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
+
+test: lint types unit
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.installed-dev
+	$(BIN)/mypy
+
+unit: .venv/.installed-dev
+	$(BIN)/python -m pytest -n $(JOBS)
+
+.venv/.installed: setup.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; install one or say make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

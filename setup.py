@@ -1,0 +1,50 @@
+"""Package metadata; tool settings live in pyproject.toml."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+
+setup(
+    name="hdd-tf",
+    version="0.1.0",
+    description="Hyperbolic Dataset Distillation in TensorFlow 2 and Keras 3",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11,<3.14",
+    # The published settings are data of the package: an installed wheel finds
+    # `--flagfile=flags/NAME.cfg` as a clone does (hdd_tf/flag_files.py).
+    packages=[*find_packages(include=["hdd_tf", "hdd_tf.*"]), "hdd_tf.published_flags"],
+    package_dir={"hdd_tf.published_flags": "flags"},
+    package_data={"hdd_tf": ["py.typed"], "hdd_tf.published_flags": ["*.cfg"]},
+    install_requires=[
+        "absl-py>=2.1,<3",
+        # tensorflow-datasets imports it without declaring it (tensorflow/datasets
+        # issue 11212).
+        "importlib_resources>=6,<8",
+        "keras>=3.11,<4",
+        "matplotlib>=3.9,<4",
+        "numpy>=1.26,<3",
+        "pillow>=10,<13",
+        "scikit-learn>=1.5,<2",
+        "tensorboard>=2.18,<2.22",
+        "tensorflow>=2.18,<2.22",
+        "tensorflow-datasets>=4.9.7,<5",
+        "tqdm>=4.66,<5",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "dev": [
+            "mpmath>=1.3,<2",
+            "mypy>=1.13,<3",
+            "pytest>=8.3,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.9,<0.18",
+            "types-tqdm>=4.66",
+        ],
+    },
+    entry_points={"console_scripts": ["hdd-tf=hdd_tf.main:run"]},
+)
