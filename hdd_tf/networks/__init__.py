@@ -1,0 +1,1 @@
+"""Networks: what they compute, and how their weights are drawn."""

@@ -1,0 +1,63 @@
+"""Instance normalisation: each channel of each image to zero mean, unit variance."""
+
+import keras
+import tensorflow as tf
+
+EPSILON = 1e-5  # Of the published networks; Keras' own default is 1e-3.
+
+
+def instance_moments(
+    images: tf.Tensor, epsilon: float = EPSILON
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the mean and the inverse standard deviation of each image's channels.
+
+    Args:
+        images: `[n, h, w, c]` float tensor.
+        epsilon: Added to the variance.
+
+    Returns:
+        `mean` and `1 / sqrt(variance + epsilon)`, each `[n, 1, 1, c]`.
+    """
+    # One pass for both sums: on a CPU these maps are bound by memory, not arithmetic.
+    mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
+    mean_square = tf.reduce_mean(images * images, axis=[1, 2], keepdims=True)
+    # The difference can round below zero on a flat image.
+    variance = tf.maximum(mean_square - mean * mean, 0.0)
+    return mean, tf.math.rsqrt(variance + epsilon)
+
+
+@keras.saving.register_keras_serializable(package="hdd_tf")
+class InstanceNormalization(keras.layers.Layer):
+    """Normalises `[n, h, w, c]` images per image and channel, then scales and shifts.
+
+    The plain form, for networks that are not in a hot path and as the reference of the
+    fused block in `convnet.py`.
+
+    Args:
+        epsilon: Added to the variance, > 0.
+        **kwargs: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, epsilon: float = EPSILON, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"`epsilon` must be positive. Received: {epsilon}.")
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the scale `gamma` and the shift `beta`, one per channel."""
+        channels = input_shape[-1]
+        self.gamma = self.add_weight(
+            name="gamma", shape=(channels,), initializer="ones"
+        )
+        self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Normalises `inputs`; same shape and dtype."""
+        mean, inverse_deviation = instance_moments(inputs, self.epsilon)
+        gamma = tf.convert_to_tensor(self.gamma)
+        return (inputs - mean) * (inverse_deviation * gamma) + self.beta
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "epsilon": self.epsilon}
