@@ -1,0 +1,22 @@
+"""Importing TensorFlow without its start-up notes."""
+
+import os
+import sys
+
+
+def import_quietly() -> None:
+    """Imports TensorFlow with its C++ notes about the machine kept off the terminal.
+
+    They are written to file descriptor 2 before any log level counts. A failing import
+    still raises, and whatever TensorFlow has to say later is shown.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,102 @@
+"""Tests of the command line: bad input in one line, default run directory, help."""
+
+import dataclasses
+
+import pytest
+from absl import flags
+
+from hdd_tf.command_line import parse_command_line
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError
+
+
+def test_overrides_in_both_forms_and_switches():
+    config = parse_command_line(
+        ["main", "--dataset=digits", "--curvature", "-1/3", "-ipc=2", "--noprogress"]
+    )
+    expected = Config(dataset="digits", curvature=-1 / 3, ipc=2, progress=False)
+    assert config == dataclasses.replace(expected, run_dir=config.run_dir)
+
+
+@pytest.mark.parametrize(
+    ("words", "run_dir"),
+    [
+        (["--dataset=digits"], "runs/digits_ipc10_dm_hyperbolic_seed0"),
+        (["--dataset=a/b:1.0.0"], "runs/a_b_1_0_0_ipc10_dm_hyperbolic_seed0"),
+        (
+            ["--flagfile=svhn_ipc1", "--geometry=euclidean", "--seed=5"],
+            "runs/svhn_ipc1_dm_euclidean_seed5",
+        ),
+        (["--flagfile=svhn_ipc1", "--run_dir=here"], "here"),
+    ],
+)
+def test_default_run_dir(words, run_dir):
+    assert parse_command_line(["main", *words]).run_dir == run_dir
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--dataset is not set"),
+        (["--dataset="], "--dataset is not set"),
+        (["ipc=10"], "'ipc=10' is not a flag"),
+        (["--dataset=x", "leftover"], "'leftover' is not a flag"),
+        (["--dataset=x", "--", "--ipc=3"], "'--ipc=3' is not a flag"),
+        (["--baselines", "random"], "'random' is not a flag"),
+        (["--itertions=5"], "unknown flag --itertions; did you mean --iterations?"),
+        (["--xyzzy"], "unknown flag --xyzzy; --help lists all flags"),
+        (["--noipc"], "unknown flag --noipc"),
+        (["--objective=mtt"], "--objective=mtt: must be one of dm"),
+        (["--geometry=flat"], "must be one of hyperbolic, euclidean"),
+        (["--curvature=0"], "--curvature=0: must be a number below 0"),
+        (["--curvature=1"], "--curvature=1: must be a number below 0"),
+        (["--curvature=nan"], "--curvature=nan: must be a number below 0"),
+        (["--curvature=abc"], "--curvature=abc: must be a number below 0"),
+        (["--curvature=-1/0"], "--curvature=-1/0: must be a number below 0"),
+        (["--ipc=0"], "--ipc=0: must be a positive integer"),
+        (["--ipc=-3"], "--ipc=-3: must be a positive integer"),
+        (["--ipc=1.5"], "--ipc=1.5: must be a positive integer"),
+        (["--ipc=1: 2"], "--ipc=1: 2: must be a positive integer"),
+        (["--ipc=a\nb"], r"--ipc='a\nb': must be a positive integer"),
+        (["--ipc"], "Missing value for flag --ipc"),
+        (["--iterations=-1"], "--iterations=-1: must be a positive integer"),
+        (["--image_lr=-1"], "--image_lr=-1: must be a number above 0"),
+        (["--loss_weight=inf"], "--loss_weight=inf: must be a number above 0"),
+        (["--validation_fraction=1.0"], "must be a number from 0 to below 1"),
+        (["--progress=maybe"], "--progress=maybe: must be true or false"),
+        (["--noprogress=1"], "does not take an argument"),
+        (["--baselines=herding"], "--baselines=herding: must be true (all)"),
+        (["--init=from:"], "must be real, noise or from:DIR"),
+        (
+            ["--dataset=x", "--select=best_validation", "--validation_fraction=0"],
+            "nothing to choose by",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(words, message):
+    with pytest.raises(InputError) as caught:
+        parse_command_line(["main", *words])
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("word", ["--help", "--helpfull", "-h"])
+def test_help_lists_every_flag_once_and_exits_with_0(word, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_command_line(["main", "--no_such_flag", word])
+    assert caught.value.code == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert max(map(len, printed.out.splitlines())) <= 80
+    listed = [
+        line.strip().split("=")[0]
+        for line in printed.out.splitlines()
+        if line.startswith("  --")
+    ]
+    assert listed == [f"--{field.name}" for field in dataclasses.fields(Config)]
+    assert "svhn_ipc10" in printed.out
+
+
+def test_a_library_user_keeps_every_flag_name():
+    # A program of its own may import hdd_tf and define --seed or --run_dir.
+    assert "hdd_tf.config" not in flags.FLAGS.flags_by_module_dict()

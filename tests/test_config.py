@@ -1,0 +1,240 @@
+"""Tests of the settings: values, validation, identity and round trips."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from hdd_tf import config as config_lib
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError
+
+# A value other than the default for every setting, as Python has it.
+OTHER_VALUES = {
+    "dataset": "digits",
+    "data_dir": "/some where/data",
+    "ipc": 7,
+    "validation_fraction": 0.25,
+    "objective": "dm",
+    "geometry": "euclidean",
+    "curvature": -1 / 3,
+    "loss_weight": 40.0,
+    "lift": "project",
+    "max_tangent_norm": 0.0,
+    "dsa": "none",
+    "image_lr": 0.2,
+    "image_momentum": 0.9,
+    "iterations": 12,
+    "real_batch": 5,
+    "init": "from:runs/a b=c",
+    "seed": 3,
+    "num_experiments": 2,
+    "network": "convnet",
+    "depth": 4,
+    "width": 8,
+    "num_eval": 0,
+    "eval_epochs": 4,
+    "eval_batch": 16,
+    "eval_lr": 1e-17,
+    "baselines": ("whole",),
+    "whole_epochs": 2,
+    "select": "best_validation",
+    "strategy": "mirrored",
+    "num_virtual_devices": 2,
+    "max_images_per_forward": 64,
+    "steps_per_call": 3,
+    "run_dir": "läufe/#1",
+    "checkpoint_every": 2,
+    "picture_every": 0,
+    "eval_every": 6,
+    "log_every": 1,
+    "progress": False,
+    "dry_run": True,
+}
+FIELDS = [field.name for field in dataclasses.fields(Config)]
+
+
+def parsed(*words: str) -> Config:
+    values = config_lib.define_flags()
+    assert values(["program", *words]) == ["program"]
+    return config_lib.config_from_flags(values)
+
+
+def test_table_of_other_values_covers_every_setting():
+    assert list(OTHER_VALUES) == FIELDS
+    # Those with one choice only have no other value.
+    same = {n for n in FIELDS if OTHER_VALUES[n] == getattr(Config, n)}
+    assert same == {"objective", "network"}
+
+
+def test_flags_and_python_have_the_same_defaults():
+    assert parsed("--dataset=digits") == Config(dataset="digits")
+
+
+@pytest.mark.parametrize("config", [Config(dataset="x"), Config(**OTHER_VALUES)])
+def test_round_trips(config, tmp_path):
+    assert config_lib.from_json(config_lib.to_json(config)) == config
+    text = json.dumps(config_lib.to_json(config))
+    assert config_lib.from_json(json.loads(text)) == config
+    lines = config_lib.to_flag_file(config).splitlines()
+    assert parsed(*[line for line in lines if not line.startswith("#")]) == config
+    path = tmp_path / "flags.cfg"
+    path.write_text(config_lib.to_flag_file(config), encoding="utf-8")
+    assert parsed(f"--flagfile={path}") == config
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("-1", -1.0), ("-0.5", -0.5), ("-1/3", -1 / 3), ("-5e-1", -0.5), (-2, -2.0)],
+)
+def test_curvature_is_read_exactly(given, value):
+    config = Config(dataset="x", curvature=given)
+    assert config.curvature == value
+    assert type(config.curvature) is float
+    assert parsed("--dataset=x", "--curvature", str(given)).curvature == value
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ()),
+        (["--baselines"], ("random", "whole")),
+        (["--baselines=true"], ("random", "whole")),
+        (["--baselines=whole,random"], ("random", "whole")),
+        (["--baselines=whole"], ("whole",)),
+        (["--baselines", "--nobaselines"], ()),
+        (["--baselines=none"], ()),
+    ],
+)
+def test_baselines_are_a_switch_or_a_list(words, names):
+    assert parsed("--dataset=x", *words).baselines == names
+
+
+@pytest.mark.parametrize(
+    ("settings", "fraction"),
+    [
+        ({}, 0.0),
+        ({"select": "best_validation"}, 0.1),
+        ({"select": "best_validation", "validation_fraction": 0.3}, 0.3),
+        ({"validation_fraction": 0.3}, 0.3),
+    ],
+)
+def test_validation_fraction_follows_select_where_unset(settings, fraction):
+    assert Config(dataset="x", **settings).validation_fraction == fraction
+
+
+def test_numpy_scalars_paths_and_the_home_directory_are_accepted(tmp_path):
+    config = Config(
+        dataset="x",
+        ipc=np.int64(3),
+        image_lr=np.float64(0.1),
+        progress=np.bool_(False),
+        run_dir=tmp_path,
+        data_dir="~/data",
+        init="from:~/set",
+    )
+    assert (config.ipc, config.image_lr, config.progress) == (3, 0.1, False)
+    assert config.run_dir == str(tmp_path)
+    assert not config.data_dir.startswith("~")
+    assert config.init.startswith("from:/")
+
+
+REFUSED = {
+    "ipc": [0, -1, 2.0, True, "ten", None, np.ones(2)],
+    "curvature": [0, 1, "nan", "-inf", "abc", "-1/0", "-1/-3", "", -1e-30, None, True],
+    "objective": ["mtt", "", None],
+    "geometry": ["spherical", "Hyperbolic"],
+    "lift": ["logmap0"],
+    "loss_weight": [0, -1, float("nan"), float("inf"), "1e999"],
+    "image_lr": [0, -0.1, "fast"],
+    "image_momentum": [1, -0.1],
+    "max_tangent_norm": [-1, float("nan")],
+    "validation_fraction": [1.0, -0.1, "half"],
+    "iterations": [0, -5],
+    "real_batch": [0],
+    "depth": [0],
+    "width": [0],
+    "seed": [-1, 1.5, 2**53],
+    "num_eval": [-1],
+    "eval_epochs": [0],
+    "num_virtual_devices": [-1],
+    "max_images_per_forward": [-1],
+    "init": ["fake", "from:", "from", ""],
+    "dsa": [""],
+    "baselines": ["herding", ("random", "all"), 3],
+    "select": ["best_test"],
+    "strategy": ["tpu"],
+    "run_dir": ["two\nlines", " runs", "\udcff", 3],
+    "dry_run": ["maybe", 2],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in REFUSED.items() for value in values],
+)
+def test_refused_values_are_named_in_one_line(name, value):
+    with pytest.raises(InputError) as caught:
+        Config(**{"dataset": "x", name: value})
+    message = str(caught.value)
+    assert message.startswith(f"--{name}=")
+    assert "must be" in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "--dataset is not set"),
+        (
+            {"dataset": "x", "select": "best_validation", "validation_fraction": 0},
+            "nothing to choose by",
+        ),
+    ],
+)
+def test_contradictions_are_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        Config(**settings)
+
+
+def test_settings_of_another_version_are_refused():
+    with pytest.raises(InputError, match="warp_factor"):
+        config_lib.from_json({"dataset": "x", "warp_factor": 9})
+
+
+# DESIGN: where and how a run computes, writes and reports is not which run it is.
+NOT_IDENTITY = {
+    *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "dry_run"),
+    *("max_images_per_forward", "steps_per_call"),
+    *("log_every", "checkpoint_every", "picture_every", "eval_every"),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_identity_differs_exactly_where_the_result_may(name):
+    base = Config(dataset="cifar10", select="best_validation")
+    other = {"select": "last", "validation_fraction": 0.2, "iterations": 99}.get(
+        name, OTHER_VALUES[name]
+    )
+    changed = dataclasses.replace(base, **{name: other})
+    differing = config_lib.differing_fields(
+        config_lib.identity(base), config_lib.identity(changed)
+    )
+    unchangeable = name in {"objective", "network"}
+    assert differing == ([] if name in NOT_IDENTITY or unchangeable else [name])
+
+
+def test_iterations_may_grow_but_not_shrink():
+    short = config_lib.identity(Config(dataset="x", iterations=10))
+    long = config_lib.identity(Config(dataset="x", iterations=20))
+    assert config_lib.differing_fields(short, long) == []
+    assert config_lib.differing_fields(long, short) == ["iterations"]
+
+
+def test_identities_of_other_versions_are_compared_by_default_values():
+    now = config_lib.identity(Config(dataset="x"))
+    before = {name: value for name, value in now.items() if name != "lift"}
+    assert config_lib.differing_fields(before, now) == []
+    assert config_lib.differing_fields(before, now | {"lift": "project"}) == ["lift"]
+    assert config_lib.differing_fields(now | {"gone": 1}, now) == ["gone"]
