@@ -1,0 +1,308 @@
+"""Differentiable Siamese augmentation (DSA).
+
+A group is a set of images that share one draw. In matching a group is a class, and
+its real and its synthetic images get the same draw; when a network trains, every image
+is a group of its own. All groups go through one uniform pipeline,
+
+    colour -> one affine warp (crop, flip, scale, rotate) -> cutout,
+
+in which whatever a group did not draw is the identity, exactly: no loop over groups, no
+branch. Pixels the warp brings in from outside are zero, whatever the colour.
+
+Source: Zhao and Bilen, "Dataset Condensation with Differentiable Siamese
+Augmentation", ICML 2021, with the ranges of its released program.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from hdd_tf.augment.warp import warp
+from hdd_tf.errors import InputError
+from hdd_tf.random_keys import derive_key
+
+TRANSFORMATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
+DSA_STRATEGY = "_".join(TRANSFORMATIONS)
+
+# Ranges of the drawn values. Shifts and squares are fractions of the image's side.
+_BRIGHTNESS = 0.5  # added, in [-0.5, 0.5]
+_SATURATION = 1.0  # factor in [0, 2]
+_CONTRAST = 0.5  # factor in [0.5, 1.5]
+_CROP = 0.125
+_CUTOUT = 0.5
+_FLIP_PROBABILITY = 0.5
+_SCALE = 1.2  # factor of the sampling grid in [1 / 1.2, 1.2]
+_ROTATE = math.radians(15.0)
+
+# The two streams under a draw's key.
+_CHOICE, _VALUES = 0, 1
+
+
+class DSAParameters(NamedTuple):
+    """What happens to each of g groups; unused parts are the identity.
+
+    Attributes:
+        brightness: `[g]` float32, added to every value; 0 is the identity.
+        saturation: `[g]` float32, factor of the channels' distance from their mean;
+            1 is the identity, and so is any value where there is one channel.
+        contrast: `[g]` float32, factor of the values' distance from the image's mean;
+            1 is the identity.
+        affine: `[g, 6]` float64, output pixel to input pixel, see `warp.warp`.
+        cutout: `[g, 4]` int32 top, bottom, left, right of a rectangle set to zero,
+            bottom and right exclusive; all 0 is the identity.
+    """
+
+    brightness: tf.Tensor
+    saturation: tf.Tensor
+    contrast: tf.Tensor
+    affine: tf.Tensor
+    cutout: tf.Tensor
+
+
+def parse_strategy(text: str) -> tuple[str, ...]:
+    """Splits names joined by underscores, such as "color_crop"; "none" is ().
+
+    Raises:
+        InputError: A name is unknown or given twice.
+    """
+    if text == "none":
+        return ()
+    names = tuple(text.split("_"))
+    if len(set(names)) < len(names) or not set(names) <= set(TRANSFORMATIONS):
+        raise InputError(
+            f'augmentation "{text}" cannot be read: write "none" or different names '
+            f"out of {', '.join(TRANSFORMATIONS)} joined by underscores"
+        )
+    return names
+
+
+def draw_siamese(
+    key: tf.Tensor,
+    groups: int | tf.Tensor,
+    height: int,
+    width: int,
+    strategy: Sequence[str] = TRANSFORMATIONS,
+) -> DSAParameters:
+    """Draws one transformation of `strategy` for each group.
+
+    Draw for all classes at once and take blocks of them with `gather`, so that a
+    class's draw does not depend on the blocks.
+
+    Args:
+        key: `[2]` int32 key; the draw is a function of it and of nothing else.
+        groups: Number of groups.
+        height: Rows of the images.
+        width: Columns of the images.
+        strategy: Names from `parse_strategy`; none of them draws the identity.
+    """
+    return draw(key, groups, height, width, one_of=strategy)
+
+
+def draw_per_image(
+    key: tf.Tensor,
+    count: int | tf.Tensor,
+    height: int,
+    width: int,
+    strategy: Sequence[str] = TRANSFORMATIONS,
+) -> DSAParameters:
+    """Draws one transformation for a whole batch, its values for each image.
+
+    Args:
+        key: As in `draw_siamese`.
+        count: Number of images; `apply` takes them as `[count, 1, h, w, c]`.
+        height: As in `draw_siamese`.
+        width: As in `draw_siamese`.
+        strategy: As in `draw_siamese`.
+    """
+    return draw(key, count, height, width, one_of=strategy, same_choice=True)
+
+
+def draw(
+    key: tf.Tensor,
+    groups: int | tf.Tensor,
+    height: int,
+    width: int,
+    *,
+    always: Sequence[str] = (),
+    one_of: Sequence[str] = (),
+    same_choice: bool = False,
+) -> DSAParameters:
+    """Draws parameters, some transformations always on and one chosen of others.
+
+    Args:
+        key: As in `draw_siamese`.
+        groups: As in `draw_siamese`.
+        height: As in `draw_siamese`.
+        width: As in `draw_siamese`.
+        always: Names of transformations every group gets.
+        one_of: Names of which each group gets one.
+        same_choice: Whether all groups get the same one of `one_of`; the values stay
+            each group's own.
+
+    Raises:
+        ValueError: A name is unknown or given twice.
+    """
+    names = [*always, *one_of]
+    if len(set(names)) < len(names) or not set(names) <= set(TRANSFORMATIONS):
+        raise ValueError(f"Not different names out of {TRANSFORMATIONS}: {names}.")
+    # A float32 below 1 times a whole number, rounded, stays below that number: here
+    # and in the shifts and squares no clipping is needed.
+    choice = tf.random.stateless_uniform(
+        [1 if same_choice else groups], derive_key(key, _CHOICE)
+    )
+    chosen = tf.broadcast_to(tf.cast(choice * len(one_of), tf.int32), [groups])
+    active = {
+        name: chosen == list(one_of).index(name)
+        if name in one_of
+        else tf.fill([groups], name in always)
+        for name in TRANSFORMATIONS
+    }
+    # Every transformation reads columns of its own, so leaving one out of a strategy
+    # does not shift the others' numbers.
+    u = tf.unstack(
+        tf.random.stateless_uniform([groups, 11], derive_key(key, _VALUES)), axis=1
+    )
+    square = tf.stack([*_cutout_span(u[3], height), *_cutout_span(u[4], width)], axis=1)
+    return DSAParameters(
+        brightness=tf.where(active["color"], _symmetric(u[0], _BRIGHTNESS), 0.0),
+        saturation=tf.where(active["color"], 1 + _symmetric(u[1], _SATURATION), 1.0),
+        contrast=tf.where(active["color"], 1 + _symmetric(u[2], _CONTRAST), 1.0),
+        affine=affine_maps(
+            height,
+            width,
+            shift_rows=tf.where(active["crop"], _shift(u[5], height), 0.0),
+            shift_columns=tf.where(active["crop"], _shift(u[6], width), 0.0),
+            mirror=active["flip"] & (u[7] < _FLIP_PROBABILITY),
+            scale_x=tf.where(active["scale"], _scale(u[8]), 1.0),
+            scale_y=tf.where(active["scale"], _scale(u[9]), 1.0),
+            angle=tf.where(active["rotate"], _symmetric(u[10], _ROTATE), 0.0),
+        ),
+        cutout=tf.where(active["cutout"][:, None], square, 0),
+    )
+
+
+def affine_maps(
+    height: int,
+    width: int,
+    *,
+    shift_rows: tf.Tensor,
+    shift_columns: tf.Tensor,
+    mirror: tf.Tensor,
+    scale_x: tf.Tensor,
+    scale_y: tf.Tensor,
+    angle: tf.Tensor,
+) -> tf.Tensor:
+    """Builds maps around the image's centre: the image mirrored first, then the rest.
+
+    Scale and rotation act on a sampling grid in [-1, 1] along both sides, as in the
+    released program, so a rotation of an image that is not square also shears it.
+    The identity, mirroring and shifts come out exact.
+
+    Args:
+        height: Rows of the images.
+        width: Columns of the images.
+        shift_rows: `[g]` floats, pixels the output shows further down in the input.
+        shift_columns: `[g]` floats, likewise to the right.
+        mirror: `[g]` booleans, left-right.
+        scale_x: `[g]` factors of the grid; above 1 the picture shrinks.
+        scale_y: `[g]` factors of the grid.
+        angle: `[g]` radians the grid turns.
+
+    Returns:
+        `[g, 6]` float64 tensor for `warp.warp`.
+    """
+    shift_rows, shift_columns, scale_x, scale_y, angle = (
+        tf.cast(value, tf.float64)
+        for value in (shift_rows, shift_columns, scale_x, scale_y, angle)
+    )
+    sign = 1 - 2 * tf.cast(mirror, tf.float64)
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    a0 = sign * scale_x * tf.cos(angle)
+    a1 = -sign * scale_x * tf.sin(angle) * (width / height)
+    b0 = scale_y * tf.sin(angle) * (height / width)
+    b1 = scale_y * tf.cos(angle)
+    a2 = center_x + sign * shift_columns - a0 * center_x - a1 * center_y
+    b2 = center_y + shift_rows - b0 * center_x - b1 * center_y
+    return tf.stack([a0, a1, a2, b0, b1, b2], axis=1)
+
+
+def gather(parameters: DSAParameters, indices: tf.Tensor) -> DSAParameters:
+    """Returns the rows of the groups `indices`, a tensor of integers `[k]`."""
+    return DSAParameters(*(tf.gather(field, indices) for field in parameters))
+
+
+def apply(
+    images: tf.Tensor, parameters: DSAParameters, differentiable: bool
+) -> tf.Tensor:
+    """Augments groups of images.
+
+    Args:
+        images: `[g, n, h, w, c]` float tensor, n images per group.
+        parameters: One row per group.
+        differentiable: Whether a gradient flows to `images`; the real side needs
+            none. The values are the same.
+
+    Returns:
+        `[g, n, h, w, c]` tensor of `images`' dtype.
+    """
+    if not differentiable:
+        images = tf.stop_gradient(images)
+    images = warp(_adjust_color(images, parameters), parameters.affine)
+    return images * _kept_pixels(parameters.cutout, images)
+
+
+def _adjust_color(images: tf.Tensor, parameters: DSAParameters) -> tf.Tensor:
+    """Adds the brightness b, then scales saturation by s, then contrast by k.
+
+    With m the mean over the channels and M that over the image, both of the input,
+    the three steps are k s x + k (1 - s) m + (1 - k) M + b: the saturation keeps every
+    mean and the brightness passes through both. Elementwise on purpose: a product with
+    a 3x3 matrix would be rounded to TensorFloat-32 on a GPU.
+    """
+    brightness, saturation, contrast = (
+        tf.cast(tf.reshape(field, [-1, 1, 1, 1, 1]), images.dtype)
+        for field in parameters[:3]
+    )
+    if images.shape[-1] == 1:
+        # One channel is its own mean.
+        saturation = tf.ones_like(saturation)
+    gray = tf.reduce_mean(images, axis=4, keepdims=True)
+    constant = (1 - contrast) * tf.reduce_mean(gray, axis=[2, 3], keepdims=True)
+    gray_part = contrast * (1 - saturation) * gray + (constant + brightness)
+    return contrast * saturation * images + gray_part
+
+
+def _kept_pixels(cutout: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Returns `[g, 1, h, w, 1]` ones, zeros inside each group's rectangle."""
+    shape = tf.shape(images)
+    top, bottom, left, right = tf.unstack(cutout[:, :, None], axis=1)
+    row, column = tf.range(shape[2]), tf.range(shape[3])
+    in_rows = (row >= top) & (row < bottom)
+    in_columns = (column >= left) & (column < right)
+    cut = in_rows[:, None, :, None, None] & in_columns[:, None, None, :, None]
+    return tf.cast(~cut, images.dtype)
+
+
+def _symmetric(uniform: tf.Tensor, limit: float) -> tf.Tensor:
+    return (2 * uniform - 1) * limit
+
+
+def _scale(uniform: tf.Tensor) -> tf.Tensor:
+    return 1 / _SCALE + uniform * (_SCALE - 1 / _SCALE)
+
+
+def _shift(uniform: tf.Tensor, side: int) -> tf.Tensor:
+    """Returns whole numbers in [-p, p], as floats."""
+    limit = int(_CROP * side + 0.5)
+    return tf.floor(uniform * (2 * limit + 1)) - limit
+
+
+def _cutout_span(uniform: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first row (or column) to cut and the one after the last."""
+    length = int(_CUTOUT * side + 0.5)
+    # The centre of an even square lies between pixels: one more place to be.
+    places = side + 1 - length % 2
+    first = tf.cast(uniform * places, tf.int32) - length // 2
+    return tf.maximum(first, 0), tf.minimum(first + length, side)

@@ -1,0 +1,110 @@
+"""Affine warps of images: bilinear sampling in pixel coordinates, zeros outside.
+
+An affine map is a row `(a0, a1, a2, b0, b1, b2)`: the output pixel in column x and
+row y shows the input at column `a0 x + a1 y + a2` and row `b0 x + b1 y + b2`. Pixel
+centres have integer coordinates, the first pixel is (0, 0).
+
+TensorFlow's own op for this, `ImageProjectiveTransformV3`, is not used. Its gradient is
+wrong (tensorflow issue 127241: it transforms the cotangent by the inverse map, which is
+not the adjoint of bilinear sampling), and its coordinates are rounded to float32. The
+images of a group share one map, so what is below finds the pixels once a group and
+then moves long rows; for groups of many images that is no slower than the op.
+
+On a GPU the forward pass is deterministic; the gradient adds with atomics, in no fixed
+order, unless `tf.config.experimental.enable_op_determinism()` is on.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def warp(images: tf.Tensor, affine: tf.Tensor) -> tf.Tensor:
+    """Warps images, one map per group; the gradient is the exact adjoint.
+
+    Args:
+        images: `[g, n, h, w, c]` float tensor.
+        affine: `[g, 6]` float tensor, output pixel to input pixel; float64 keeps the
+            coordinates exact to the images' precision. No gradient flows to it.
+
+    Returns:
+        `[g, n, h, w, c]` tensor of `images`' dtype. The identity returns `images`
+        exactly, flips and shifts by whole pixels move them exactly.
+    """
+    taps = _bilinear_taps(tf.stop_gradient(affine), images)
+
+    @tf.custom_gradient
+    def sample(images: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+        rows = _to_rows(images)
+        mixed = tf.add_n([tf.gather(rows, row) * weight for row, weight in taps])
+
+        def adjoint(cotangent: tf.Tensor) -> tf.Tensor:
+            # What a weighted gather reads, its adjoint adds to: a weighted scatter.
+            rows = _to_rows(cotangent)
+            scattered = tf.math.unsorted_segment_sum(
+                tf.concat([rows * weight for _, weight in taps], axis=0),
+                tf.concat([row for row, _ in taps], axis=0),
+                tf.shape(rows)[0],
+            )
+            return _from_rows(scattered, cotangent)
+
+        return _from_rows(mixed, images), adjoint
+
+    return sample(images)
+
+
+def _bilinear_taps(
+    affine: tf.Tensor, images: tf.Tensor
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Returns which rows of `_to_rows` each output row mixes, and how much.
+
+    Returns:
+        Four pairs, the corners around each sampled point: row numbers
+        `[g * h * w]` int32 and weights `[g * h * w, 1]` of `images`' dtype.
+    """
+    groups, _, height, width, _ = tf.unstack(tf.shape(images))
+    x = tf.cast(tf.range(width), affine.dtype)
+    y = tf.cast(tf.range(height), affine.dtype)[:, None]
+    a0, a1, a2, b0, b1, b2 = tf.unstack(affine[:, :, None, None], axis=1)
+    first_row = tf.range(groups)[:, None, None] * (height * width)
+    columns = _linear_taps(a0 * x + (a1 * y + a2), width, images.dtype)
+    lines = _linear_taps(b0 * x + (b1 * y + b2), height, images.dtype)
+    return [
+        (
+            tf.reshape(first_row + line * width + column, [-1]),
+            tf.reshape(line_weight * column_weight, [-1, 1]),
+        )
+        for line, line_weight in lines
+        for column, column_weight in columns
+    ]
+
+
+def _linear_taps(
+    coordinate: tf.Tensor, size: tf.Tensor, dtype: tf.DType
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Returns the two pixels around each coordinate along one axis, and weights.
+
+    A pixel outside `[0, size)` weighs 0 and is replaced by one inside.
+    """
+    below = tf.floor(coordinate)
+    fraction = coordinate - below
+    taps = []
+    for pixel, weight in ((below, 1 - fraction), (below + 1, fraction)):
+        # Clipped before the cast: a point far away must not overflow the integer.
+        inside = tf.clip_by_value(pixel, 0, tf.cast(size - 1, pixel.dtype))
+        weight = tf.where(inside == pixel, weight, 0)
+        taps.append((tf.cast(inside, tf.int32), tf.cast(weight, dtype)))
+    return taps
+
+
+def _to_rows(images: tf.Tensor) -> tf.Tensor:
+    """Lays `[g, n, h, w, c]` out as `[g * h * w, n * c]`, one row a position."""
+    g, n, h, w, c = tf.unstack(tf.shape(images))
+    return tf.reshape(tf.transpose(images, [0, 2, 3, 1, 4]), [g * h * w, n * c])
+
+
+def _from_rows(rows: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Undoes `_to_rows` for images of `like`'s shape."""
+    g, n, h, w, c = tf.unstack(tf.shape(like))
+    images = tf.transpose(tf.reshape(rows, [g, h, w, n, c]), [0, 3, 1, 2, 4])
+    return tf.ensure_shape(images, like.shape)
