@@ -28,7 +28,7 @@ setup(
         "keras>=3.11,<4",
         "matplotlib>=3.9,<4",
         "numpy>=1.26,<3",
-        "pillow>=10,<13",
+        "pillow>=10,<14",
         "scikit-learn>=1.5,<2",
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",

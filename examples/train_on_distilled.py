@@ -1,0 +1,141 @@
+"""Trains a network on a distilled set, without hdd_tf: what a user of a set writes.
+
+    python examples/train_on_distilled.py RUN_DIR/synthetic --test digits
+
+A distilled set is a folder that TensorFlow Datasets loads by its path; its records are
+ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Beside
+them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
+(some lie outside it), and networks train on (image / 255 - mean) / std.
+"""
+
+import argparse
+import json
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+
+def read_with_tfds(directory: pathlib.Path) -> tf.data.Dataset:
+    """Returns (image, label) pairs, read by TensorFlow Datasets."""
+    builder = tfds.builder_from_directory(directory)
+    return builder.as_dataset(split="train", as_supervised=True)
+
+
+def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
+    """Returns (image, label) pairs, read by tf.data alone."""
+    shape = json.loads((directory / "hdd_tf.json").read_text("utf-8"))["image_shape"]
+    features = {
+        "image": tf.io.FixedLenFeature(shape, tf.float32),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+    }
+
+    def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = tf.io.parse_single_example(record, features)
+        return example["image"], example["label"]
+
+    files = sorted(str(path) for path in directory.glob("*.tfrecord-*"))
+    return tf.data.TFRecordDataset(files).map(parse)
+
+
+def build_network(metadata: dict, width: int) -> keras.Model:
+    """Returns a ConvNet that takes images on the 0-255 scale, as they are stored.
+
+    Normalisation is part of the model, so that training, testing and serving cannot
+    differ in it. The augmentation layers act in training only; they come after it, so
+    that what they move in from outside, zeros, is the mean colour.
+    """
+    layers = [
+        keras.layers.Input(metadata["image_shape"]),
+        keras.layers.Normalization(
+            mean=[255 * mean for mean in metadata["mean"]],
+            variance=[(255 * std) ** 2 for std in metadata["std"]],
+        ),
+        keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+        keras.layers.RandomRotation(0.04, fill_mode="constant"),
+        keras.layers.RandomZoom(0.15, fill_mode="constant"),
+    ]
+    for _ in range(3):
+        layers += [
+            keras.layers.Conv2D(width, 3, padding="same"),
+            keras.layers.GroupNormalization(groups=-1, epsilon=1e-5),
+            keras.layers.ReLU(),
+            keras.layers.AveragePooling2D(2, padding="same"),
+        ]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(len(metadata["label_names"]))]
+    network = keras.Sequential(layers)
+    network.compile(
+        optimizer=keras.optimizers.Adam(1e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return network
+
+
+def read_digits_test_split() -> tf.data.Dataset:
+    """Returns the (image, label) pairs of scikit-learn's digits that hdd_tf holds back.
+
+    Scans of 8x8 with values 0-16 become 32x32 with 0-255. Of each digit the test images
+    are spaced evenly over the file, 500 in all; the set was made from the others.
+    """
+    from sklearn.datasets import load_digits
+
+    scans, labels = load_digits(return_X_y=True)
+    images = tf.image.resize(scans.reshape(-1, 8, 8, 1), (32, 32), "bilinear")
+    images = np.rint(images.numpy() * np.float32(255 / 16)).astype(np.uint8)
+    test: list[int] = []
+    for digit in range(10):
+        rows = np.flatnonzero(labels == digit)
+        count = round(len(rows) * 500 / len(labels))
+        test.extend(rows[(2 * np.arange(count) + 1) * len(rows) // (2 * count)])
+    return tf.data.Dataset.from_tensor_slices((images[test], labels[test]))
+
+
+def main() -> None:
+    """Reads the set, trains on it, prints accuracies."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("directory", type=pathlib.Path, help="a run's synthetic/")
+    parser.add_argument("--reader", choices=["tfds", "tfrecord"], default="tfds")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--width", type=int, default=64, help="channels of a layer")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--test", help="digits, or a TFDS name: also test on it")
+    parser.add_argument("--data_dir", help="where TFDS keeps its data sets")
+    arguments = parser.parse_args()
+
+    keras.utils.set_random_seed(arguments.seed)
+    metadata = json.loads((arguments.directory / "hdd_tf.json").read_text("utf-8"))
+    readers = {"tfds": read_with_tfds, "tfrecord": read_with_tfrecord}
+    pairs = readers[arguments.reader](arguments.directory)
+    # TFRecords do not know how many they are; Keras asks.
+    pairs = pairs.apply(tf.data.experimental.assert_cardinality(metadata["num_images"]))
+    print(
+        f"{metadata['num_images']} images of {metadata['dataset']}, "
+        f"{len(metadata['label_names'])} classes, read with {arguments.reader}"
+    )
+
+    network = build_network(metadata, arguments.width)
+    batches = pairs.cache().shuffle(metadata["num_images"]).batch(arguments.batch)
+    # Keras cannot shuffle a tf.data pipeline, and would say so.
+    network.fit(batches, epochs=arguments.epochs, shuffle=False, verbose=0)
+    _, accuracy = network.evaluate(pairs.batch(256), verbose=0)
+    print(f"training accuracy: {100 * accuracy:.1f} %")
+    if arguments.test:
+        if arguments.test == "digits":
+            test = read_digits_test_split()
+        else:
+            test = tfds.load(
+                arguments.test,
+                split="test",
+                as_supervised=True,
+                data_dir=arguments.data_dir,
+            )
+        _, accuracy = network.evaluate(test.batch(256), verbose=0)
+        print(f"test accuracy on {arguments.test}: {100 * accuracy:.1f} %")
+
+
+if __name__ == "__main__":
+    main()

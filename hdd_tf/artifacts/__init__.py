@@ -1,0 +1,1 @@
+"""What a run writes: distilled sets, pictures, summaries and the run directory."""

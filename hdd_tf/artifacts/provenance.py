@@ -1,0 +1,66 @@
+"""What a result was computed with: versions, source revision, devices, threads."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+import tensorflow as tf
+
+_LIBRARIES = ("hdd-tf", "tensorflow", "keras", "tensorflow-datasets", "numpy")
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of Python, of hdd_tf and of what it computes with."""
+    versions = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = "not installed"
+    return versions
+
+
+def git_revision() -> str | None:
+    """Returns the commit of hdd_tf's source, `-dirty` if edited; None without git."""
+    here = pathlib.Path(__file__).resolve()
+    # An installed copy may lie inside the repository of something else.
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None
+    revision = _git(here.parent, "rev-parse", "HEAD")
+    if revision and _git(here.parent, "status", "--porcelain", "-uno"):
+        revision += "-dirty"
+    return revision
+
+
+def describe_environment() -> dict[str, Any]:
+    """Returns what `config.json` records beside the flags.
+
+    Devices are the machine's, so that asking does not yet fix how TensorFlow splits
+    them. The number of threads belongs here because sums depend on it.
+    """
+    return {
+        "libraries": library_versions(),
+        "git_revision": git_revision(),
+        "platform": platform.platform(),
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+        "cpu_count": os.cpu_count(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
+
+
+def _git(directory: pathlib.Path, *arguments: str) -> str | None:
+    try:
+        finished = subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return finished.stdout.strip()

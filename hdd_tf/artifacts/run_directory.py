@@ -1,0 +1,200 @@
+"""The directory of one run: who it belongs to, where things lie, what came out.
+
+config.json    identity, every flag's value, environment; what an export needs
+flags.cfg      a flag file that repeats the run
+checkpoints/ tensorboard/ pictures/ synthetic/
+result.json    only once the run is done
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.errors import InputError
+
+# The one value of a run's identity that a later start may raise.
+_MAY_GROW = "iterations"
+
+
+class RunDirectory:
+    """A run's directory; nothing is touched before `open_or_create`."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = pathlib.Path(path)
+
+    @property
+    def config_file(self) -> pathlib.Path:
+        """What the run is: see `open_or_create`."""
+        return self.path / "config.json"
+
+    @property
+    def flags_file(self) -> pathlib.Path:
+        """A flag file that repeats the run."""
+        return self.path / "flags.cfg"
+
+    @property
+    def result_file(self) -> pathlib.Path:
+        """The result of a finished run."""
+        return self.path / "result.json"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """For tf.train.CheckpointManager."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> pathlib.Path:
+        """For event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def pictures(self) -> pathlib.Path:
+        """For PNG files."""
+        return self.path / "pictures"
+
+    @property
+    def synthetic(self) -> pathlib.Path:
+        """For the distilled set as it is stored."""
+        return self.path / "synthetic"
+
+    def open_or_create(
+        self,
+        config_values: Mapping[str, Any],
+        identity: Mapping[str, Any],
+        flag_file_text: str,
+        environment: Mapping[str, Any],
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Makes this the directory of a run, or continues the run it belongs to.
+
+        Args:
+            config_values: The value of every flag.
+            identity: Those values that must be the same for a run to continue.
+            flag_file_text: Contents of `flags.cfg`.
+            environment: Library versions, devices and the like. Those of later starts
+                are kept beside the first where they differ.
+            data: What exports need to know of the data set: name, label_names, mean,
+                std.
+
+        Raises:
+            InputError: If the directory cannot be written, belongs to another run, or
+                holds other things. Nothing in it has changed then.
+        """
+        record = atomic.to_plain(
+            {
+                "config": config_values,
+                "identity": identity,
+                "data": data,
+                "environment": environment,
+                "later_environments": [],
+            }
+        )
+        try:
+            stored = self._read_stored_config()
+            if stored is None:
+                self._check_empty()
+            else:
+                self._check_same_run(stored["identity"], record["identity"])
+                _keep_history(stored, record)
+            self.path.mkdir(parents=True, exist_ok=True)
+            # config.json first: it is what makes the directory ours.
+            if record != stored:
+                atomic.write_json(self.config_file, record)
+            if record != stored or not self.flags_file.exists():
+                atomic.write_text(self.flags_file, flag_file_text)
+            atomic.remove_leftovers(self.path)
+        except OSError as error:
+            raise InputError(
+                f"cannot use run_dir {self.path} ({error.strerror}): "
+                "give another one with --run_dir"
+            ) from error
+
+    def read_config(self) -> dict[str, Any]:
+        """Returns the contents of `config.json`.
+
+        Raises:
+            InputError: If this is not a run's directory.
+        """
+        try:
+            stored = self._read_stored_config()
+        except OSError as error:
+            raise InputError(
+                f"cannot read {self.config_file}: {error.strerror}"
+            ) from error
+        if stored is None:
+            raise InputError(f"{self.path} is not a run's directory: no config.json")
+        return stored
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Writes `result.json`, which must say for how many `iterations` it holds."""
+        atomic.write_json(self.result_file, {**result, _MAY_GROW: result[_MAY_GROW]})
+
+    def read_result(self) -> dict[str, Any] | None:
+        """Returns the result, or None if there is no whole one."""
+        try:
+            result = json.loads(self.result_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        whole = isinstance(result, dict) and isinstance(result.get(_MAY_GROW), int)
+        return result if whole else None
+
+    def finished(self, iterations: int) -> bool:
+        """Says whether the run has a result for at least so many iterations."""
+        result = self.read_result()
+        return result is not None and result[_MAY_GROW] >= iterations
+
+    def _read_stored_config(self) -> dict[str, Any] | None:
+        """Returns the contents of `config.json`, or None if there is none."""
+        try:
+            stored = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            stored = None
+        keys = {"config", "identity", "data", "environment", "later_environments"}
+        if not isinstance(stored, dict) or not keys <= stored.keys():
+            raise InputError(
+                f"{self.config_file} is damaged or not of hdd_tf: "
+                "give another directory with --run_dir"
+            )
+        return stored
+
+    def _check_empty(self) -> None:
+        if not self.path.is_dir():
+            return
+        names = [entry.name for entry in self.path.iterdir()]
+        foreign = [name for name in names if not atomic.is_leftover(name)]
+        if foreign:
+            raise InputError(
+                f"run_dir {self.path} holds other things ({min(foreign)}) and no "
+                "config.json: give a new or empty directory with --run_dir"
+            )
+
+    def _check_same_run(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        differences = [
+            f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name) and not _grows(name, old, new)
+        ]
+        if differences:
+            raise InputError(
+                f"run_dir {self.path} holds a run with other settings "
+                f"({', '.join(differences)}): repeat those, or give another --run_dir"
+            )
+
+
+def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:
+    """Carries over to `record` what earlier starts of the run knew."""
+    record["data"] = record["data"] or stored["data"]
+    environments = [stored["environment"], *stored["later_environments"]]
+    if record["environment"] not in environments:
+        environments.append(record["environment"])
+    record["environment"], *record["later_environments"] = environments
+
+
+def _grows(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    both = name in old and name in new
+    return name == _MAY_GROW and both and new[name] > old[name]

@@ -1,0 +1,66 @@
+"""What a run shows in TensorBoard while it goes on."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+
+
+class SummaryWriter:
+    """Writes scalars, pictures and text into a directory of event files.
+
+    A resumed run opens the same directory: steps continue in a new event file, and
+    TensorBoard drops what an interrupted run wrote beyond the step it resumes at.
+    """
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self._writer = tf.summary.create_file_writer(os.fspath(directory))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes one point of each named curve."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def loss_per_class(
+        self, step: int, losses: Iterable[float], label_names: Sequence[str]
+    ) -> None:
+        """Writes `[classes]` losses as curves `loss_per_class/<label name>`."""
+        pairs = zip(label_names, losses, strict=True)
+        # A slash would open a group of its own.
+        self.scalars(
+            step,
+            {f"loss_per_class/{name.replace('/', '_')}": loss for name, loss in pairs},
+        )
+
+    def image_grid(self, step: int, grid: np.ndarray, name: str = "synthetic") -> None:
+        """Writes one `[height, width, 3]` uint8 picture (`pictures.grid_array`)."""
+        with self._writer.as_default(step=step):
+            tf.summary.image(name, grid[None])
+
+    def text(self, step: int, name: str, text: str) -> None:
+        """Writes a text; TensorBoard reads it as Markdown."""
+        with self._writer.as_default(step=step):
+            tf.summary.text(name, text)
+
+    def flush(self) -> None:
+        """Makes everything written so far visible to readers."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flushes, and ends the event file."""
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,208 @@
+import json
+import os
+import pathlib
+
+import pytest
+
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.errors import InputError
+
+IDENTITY = {"dataset": "digits", "curvature": -1 / 3, "iterations": 100}
+CONFIG = {**IDENTITY, "data_dir": None, "layers": (3, 4)}
+ENVIRONMENT = {"libraries": {"numpy": "2.0"}, "devices": ["/cpu:0"]}
+DATA = {"name": "digits", "label_names": ["0", "1"], "mean": (0.1,), "std": (0.2,)}
+
+
+def start(path, identity=None, environment=ENVIRONMENT, flags="--ipc=1\n"):
+    """Opens or creates as a run with these settings does."""
+    identity = {**IDENTITY, **(identity or {})}
+    run = RunDirectory(path)
+    run.open_or_create({**CONFIG, **identity}, identity, flags, environment, DATA)
+    return run
+
+
+def contents(directory):
+    return {
+        str(path.relative_to(directory)): path.is_file() and path.read_bytes()
+        for path in directory.rglob("*")
+    }
+
+
+def test_a_new_run_records_what_it_is(tmp_path):
+    run = start(tmp_path / "runs" / "a")
+    record = json.loads((tmp_path / "runs" / "a" / "config.json").read_text("utf-8"))
+    assert record == run.read_config()
+    assert record["config"]["curvature"] == -1 / 3
+    assert record["config"]["layers"] == [3, 4]
+    assert record["environment"] == ENVIRONMENT
+    assert record["data"]["mean"] == [0.1]
+    assert run.flags_file.read_text() == "--ipc=1\n"
+
+
+def test_places_inside(tmp_path):
+    run = RunDirectory(tmp_path)
+    places = [run.checkpoints, run.tensorboard, run.pictures, run.synthetic]
+    assert [place.name for place in places] == [
+        "checkpoints",
+        "tensorboard",
+        "pictures",
+        "synthetic",
+    ]
+    assert all(place.parent == tmp_path for place in places)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_run_continues_and_keeps_what_it_has(tmp_path):
+    run = start(tmp_path)
+    run.checkpoints.mkdir()
+    (run.checkpoints / "ckpt-1").write_text("weights")
+    before = contents(tmp_path)
+    start(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_later_environments_are_kept_beside_the_first(tmp_path):
+    later = {**ENVIRONMENT, "libraries": {"numpy": "2.1"}}
+    for environment in (ENVIRONMENT, later, ENVIRONMENT, later):
+        run = start(tmp_path, environment=environment)
+    assert run.read_config()["environment"] == ENVIRONMENT
+    assert run.read_config()["later_environments"] == [later]
+
+
+def test_the_data_stays_known_when_a_later_start_does_not_say_it(tmp_path):
+    run = start(tmp_path)
+    run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT)
+    assert run.read_config()["data"]["label_names"] == ["0", "1"]
+
+
+def test_iterations_may_grow(tmp_path):
+    start(tmp_path)
+    run = start(tmp_path, {"iterations": 250}, flags="--iterations=250\n")
+    assert run.read_config()["config"]["iterations"] == 250
+    assert run.flags_file.read_text() == "--iterations=250\n"
+
+
+@pytest.mark.parametrize(
+    ("identity", "message"),
+    [
+        ({"curvature": -1.0}, "--curvature: -0.3333333333333333 -> -1.0"),
+        ({"dataset": "svhn"}, "--dataset: digits -> svhn"),
+        ({"iterations": 50}, "--iterations: 100 -> 50"),
+        ({"lift": "project"}, "--lift: not set -> project"),
+        (
+            {"dataset": "svhn", "iterations": 50},
+            "--dataset: digits -> svhn, --iterations: 100 -> 50",
+        ),
+    ],
+)
+def test_another_run_is_refused_naming_the_flags(tmp_path, identity, message):
+    start(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(InputError) as caught:
+        start(tmp_path, identity)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    # A value that only grew is no difference to complain about.
+    assert "250" not in str(caught.value)
+    assert contents(tmp_path) == before
+
+
+def test_growth_does_not_hide_other_differences(tmp_path):
+    start(tmp_path)
+    with pytest.raises(InputError) as caught:
+        start(tmp_path, {"iterations": 250, "dataset": "svhn"})
+    assert "--dataset" in str(caught.value)
+    assert "--iterations" not in str(caught.value)
+
+
+def test_a_directory_with_other_things_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match=r"holds other things \(thesis.txt\)"):
+        start(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_an_empty_or_barely_begun_directory_is_taken(tmp_path):
+    (tmp_path / ".config.json.partial-0123456789ab").write_text("{")
+    start(tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["config.json", "flags.cfg"]
+
+
+def test_files_in_the_way_are_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(InputError, match="Not a directory") as caught:
+            start(place)
+        assert "\n" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_directory_that_cannot_be_made_is_refused():
+    # Nobody, root included, can make directories there.
+    with pytest.raises(InputError, match="cannot use run_dir /proc/run"):
+        start("/proc/run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_write_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match="Permission denied"):
+            start(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_write_that_the_system_denies_is_refused(tmp_path, monkeypatch):
+    def denied(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    start(tmp_path / "earlier")
+    monkeypatch.setattr(pathlib.Path, "open", denied)
+    for name in ("new", "earlier"):
+        with pytest.raises(InputError, match=r"Permission denied.*--run_dir"):
+            start(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"config": {}}', "\0"])
+def test_a_foreign_config_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match="damaged or not of hdd_tf"):
+        start(tmp_path)
+    with pytest.raises(InputError, match="damaged or not of hdd_tf"):
+        RunDirectory(tmp_path).read_config()
+    assert (tmp_path / "config.json").read_text() == text
+
+
+def test_reading_the_config_of_no_run_is_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for name, message in [("none", "no config.json"), ("file", "Not a directory")]:
+        with pytest.raises(InputError, match=message):
+            RunDirectory(tmp_path / name).read_config()
+
+
+def test_a_result_finishes_the_run_for_its_iterations(tmp_path):
+    run = start(tmp_path)
+    assert run.read_result() is None
+    assert not run.finished(100)
+    run.write_result({"iterations": 100, "accuracy": {"convnet": 0.5}})
+    assert run.read_result() == {"iterations": 100, "accuracy": {"convnet": 0.5}}
+    assert run.finished(100)
+    assert not run.finished(101)
+
+
+@pytest.mark.parametrize("text", ["", '{"iterations": 10', "[100]", '{"seconds": 3}'])
+def test_half_a_result_is_none(tmp_path, text):
+    run = start(tmp_path)
+    run.result_file.write_text(text)
+    assert run.read_result() is None
+    assert not run.finished(1)
+
+
+def test_a_result_must_say_its_iterations(tmp_path):
+    run = start(tmp_path)
+    with pytest.raises(KeyError, match="iterations"):
+        run.write_result({"accuracy": 0.5})
+    assert not run.result_file.exists()
