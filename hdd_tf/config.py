@@ -217,7 +217,7 @@ class Config:
     eval_every: int = _setting(
         0,
         parsers.COUNT_OR_ZERO,
-        "Iterations between evaluations; 0: only at the end.",
+        "Iterations between scores on the validation split; 0: only the final score.",
         identity=False,
     )
     log_every: int = _setting(
@@ -250,6 +250,11 @@ class Config:
             raise InputError(
                 "--select=best_validation has nothing to choose by with "
                 "--validation_fraction=0: give a fraction such as 0.1"
+            )
+        if self.eval_every and not self.validation_fraction:
+            raise InputError(
+                f"--eval_every={self.eval_every} scores on a validation split, never "
+                "on the test split: give --validation_fraction, such as 0.1"
             )
 
 

@@ -1,0 +1,68 @@
+"""The Python interface: arrays in, arrays out, no files."""
+
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from hdd_tf.config import Config
+from hdd_tf.data.loading import dataset_from_arrays
+from hdd_tf.distill.assembly import build_distillation
+from hdd_tf.distill.loop import BlockReport, run_iterations
+from hdd_tf.distill.strategies import build_strategy
+from hdd_tf.errors import InputError
+
+# Settings of files, evaluation and reporting have no meaning here.
+_SETTINGS_OF_THE_COMMAND = (
+    "dataset",
+    "data_dir",
+    "run_dir",
+    "num_experiments",
+    "dry_run",
+    "baselines",
+)
+
+
+def distill(
+    images: np.ndarray, labels: np.ndarray, ipc: int = 10, **settings: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distils labelled images into `ipc` synthetic images of each class.
+
+    Args:
+        images: `[n, h, w, c]` or `[n, h, w]` uint8.
+        labels: `[n]` integers 0, ..., C - 1, each of which occurs.
+        ipc: Synthetic images of each class.
+        **settings: Any setting of a run by its flag's name, such as `iterations=500`,
+            `geometry="euclidean"`, `curvature=-1/3`, `seed=1`, `progress=False`.
+
+    Returns:
+        Synthetic images `[C * ipc, h, w, c]`, float32 on the 0-255 scale of the input
+        (values may lie outside it), and their labels `[C * ipc]` int64, class by class.
+        Train on them normalised by the mean and standard deviation of `images`.
+
+    Raises:
+        InputError: images, labels and settings do not fit together.
+    """
+    unused = sorted(set(settings).intersection(_SETTINGS_OF_THE_COMMAND))
+    if unused:
+        raise InputError(f"distill() has no use for {', '.join(unused)}.")
+    try:
+        config = Config(dataset="arrays", ipc=ipc, **settings)
+    except TypeError as error:
+        raise InputError(f"distill(): {error}; see --help for all settings.") from error
+    dataset = dataset_from_arrays(images, labels)
+    strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    distillation = build_distillation(config, dataset, strategy)
+    with tqdm(
+        desc="distil", total=config.iterations, unit="it", disable=not config.progress
+    ) as bar:
+
+        def after_block(report: BlockReport) -> None:
+            bar.update(len(report.gradient_norm))
+
+        run_iterations(
+            distillation.step, 0, config.iterations, config.steps_per_call, after_block
+        )
+    pixels = distillation.synthetic_set.pixels()
+    labels = np.repeat(np.arange(dataset.num_classes, dtype=np.int64), config.ipc)
+    return pixels.reshape(-1, *pixels.shape[2:]), labels

@@ -1,0 +1,1 @@
+"""The distillation itself: synthetic images, the step, the loop, the run."""

@@ -1,0 +1,104 @@
+"""Saving and restoring the state of a distillation."""
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.distill.synthetic_set import SyntheticSet, pixels_from_normalised
+from hdd_tf.errors import InputError
+
+_VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class DistillationCheckpoints:
+    """The checkpoints of one run.
+
+    All random numbers are functions of (seed, iteration), so images, momentum and the
+    iteration are the whole state.
+
+    Args:
+        directory: Where they lie; made when the first is saved.
+        synthetic_set: The images.
+        optimizer: Keras optimiser built on them.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        synthetic_set: SyntheticSet,
+        optimizer: object,
+    ) -> None:
+        self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(
+                synthetic_set=synthetic_set,
+                optimizer=optimizer,
+                iteration=self._iteration,
+                seconds=self._seconds,
+            ),
+            str(directory),
+            max_to_keep=2,
+            checkpoint_name="iteration",
+        )
+
+    def restore(self) -> tuple[int, float]:
+        """Restores the newest checkpoint, if there is one.
+
+        Returns:
+            Iterations done and seconds they took; zeros without a checkpoint.
+
+        Raises:
+            InputError: the newest checkpoint cannot be read.
+        """
+        newest = self._manager.latest_checkpoint
+        if newest is None:
+            return 0, 0.0
+        try:
+            status = self._manager.checkpoint.restore(newest)
+            status.assert_existing_objects_matched()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise InputError(
+                f"checkpoint {newest} cannot be read; remove its files (and its name "
+                f"from the file `checkpoint` beside it) to go on from the one before."
+            ) from error
+        return int(self._iteration.numpy()), float(self._seconds.numpy())
+
+    def save(self, iteration: int, seconds: float) -> None:
+        """Saves the state after so many iterations and seconds."""
+        self._iteration.assign(iteration)
+        self._seconds.assign(seconds)
+        self._manager.save(checkpoint_number=iteration)
+
+
+def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
+    """Reads the images of a run's newest checkpoint, without building the run.
+
+    Args:
+        run_dir: A run directory.
+
+    Returns:
+        `[C, ipc, h, w, c]` float32 images on the 0-255 scale, not clipped, and the
+        number of iterations they have seen.
+
+    Raises:
+        InputError: the run has no readable checkpoint.
+    """
+    directory = pathlib.Path(run_dir) / "checkpoints"
+    newest = tf.train.latest_checkpoint(str(directory))
+    if newest is None:
+        raise InputError(
+            f"{directory} holds no checkpoint; give the directory of a run that has "
+            "saved one."
+        )
+    try:
+        reader = tf.train.load_checkpoint(newest)
+        images, mean, std = (
+            reader.get_tensor(_VALUE.format(name)) for name in ("images", "mean", "std")
+        )
+        iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
+    except (tf.errors.OpError, ValueError, KeyError) as error:
+        raise InputError(f"checkpoint {newest} cannot be read.") from error
+    return pixels_from_normalised(images, mean, std), iteration

@@ -1,0 +1,107 @@
+"""The command's work: one experiment, or several with following seeds."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.loading import load_dataset
+from hdd_tf.distill.dry_run import estimate_run
+from hdd_tf.distill.runner import run_experiment
+from hdd_tf.distill.strategies import build_strategy
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.report import result_table
+
+
+def run_experiments(config: Config) -> dict[str, Any] | None:
+    """Runs what a command asks for, and prints its result.
+
+    Args:
+        config: The settings. With `num_experiments` above 1 each experiment has its own
+            run directory, `run_dir/seed<N>`, and `run_dir/result.json` pools them.
+
+    Returns:
+        The contents of `run_dir/result.json`; None for a dry run.
+
+    Raises:
+        InputError: settings, data and run directory do not fit together.
+        InterruptedRunError: a signal stopped the run, with its state saved.
+    """
+    strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    if config.dry_run:
+        print(estimate_run(config, _load(config), strategy))
+        return None
+    if config.num_experiments == 1:
+        result = run_experiment(config, _load(config), strategy)
+        print(result_table(result, config.run_dir))
+        return result
+    parent = pathlib.Path(config.run_dir)
+    if (parent / "config.json").exists():
+        raise InputError(
+            f"run_dir {parent} holds a single run: give another one with --run_dir for "
+            f"--num_experiments={config.num_experiments}."
+        )
+    results = []
+    for seed in range(config.seed, config.seed + config.num_experiments):
+        child = dataclasses.replace(
+            config, seed=seed, num_experiments=1, run_dir=str(parent / f"seed{seed}")
+        )
+        results.append(run_experiment(child, _load(child), strategy))
+        print(result_table(results[-1], child.run_dir), flush=True)
+    pooled = pool_results(results)
+    atomic.write_json(parent / "result.json", pooled)
+    print(result_table(pooled, config.run_dir))
+    return pooled
+
+
+def _load(config: Config) -> Dataset:
+    return load_dataset(
+        config.dataset,
+        config.data_dir or None,
+        config.validation_fraction,
+        config.seed,
+        config.objective,
+    )
+
+
+def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pools experiments as the published tables do: all networks of all sets.
+
+    Args:
+        results: Contents of the experiments' `result.json`, which differ in the seed.
+
+    Returns:
+        The first with pooled accuracies, summed seconds and `seeds` for `seed`.
+    """
+    first = results[0]
+    return {
+        **first,
+        "seed": first["seed"],
+        "seeds": [result["seed"] for result in results],
+        "seconds": {
+            name: round(sum(result["seconds"][name] for result in results), 3)
+            for name in first["seconds"]
+        },
+        **{
+            group: {
+                name: _pool([result[group][name] for result in results])
+                for name in first[group]
+            }
+            for group in ("accuracy", "baselines")
+        },
+    }
+
+
+def _pool(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    values = [value for score in scores for value in score["values"]]
+    return {
+        "mean": round(float(np.mean(values)), 4),
+        "std": round(float(np.std(values)), 4),
+        "values": values,
+        "images": scores[0]["images"],
+        "seconds": round(sum(score["seconds"] for score in scores), 3),
+    }

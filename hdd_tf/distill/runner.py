@@ -1,0 +1,146 @@
+"""One run from its settings to its result: the order of things."""
+
+import time
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.artifacts.distilled_set import (
+    DistilledSet,
+    metadata_of_run,
+    read_distilled_set,
+    write_distilled_set,
+)
+from hdd_tf.artifacts.provenance import describe_environment
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config, identity, to_flag_file, to_json
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.distill.assembly import Distillation, build_distillation
+from hdd_tf.distill.checkpoints import DistillationCheckpoints
+from hdd_tf.distill.loop import run_iterations, stop_on_signals
+from hdd_tf.distill.monitor import RunMonitor
+from hdd_tf.distill.selection import BestOnValidation
+from hdd_tf.evaluate.evaluation import Evaluation
+
+
+def run_experiment(
+    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
+) -> dict[str, Any]:
+    """Distils, exports, and scores the export; resumes whatever is already there.
+
+    Args:
+        config: The run's settings; `run_dir` says where.
+        dataset: The real images.
+        strategy: Where to compute.
+
+    Returns:
+        The contents of `result.json`.
+
+    Raises:
+        InputError: settings, data and run directory do not fit together.
+        InterruptedRunError: a signal stopped the run, with its state saved.
+    """
+    directory = RunDirectory(config.run_dir)
+    distillation = build_distillation(config, dataset, strategy)
+    directory.open_or_create(
+        to_json(config),
+        identity(config),
+        to_flag_file(config),
+        describe_environment(),
+        {
+            "name": dataset.name,
+            "label_names": dataset.label_names,
+            "mean": dataset.mean,
+            "std": dataset.std,
+        },
+    )
+    finished = directory.read_result()
+    if finished and finished["iterations"] >= config.iterations:
+        print(f"{config.run_dir} is already finished; nothing to do.")
+        return finished
+    evaluation = Evaluation(config, dataset, distillation.network)
+    metadata = metadata_of_run(directory.read_config(), config.iterations)
+    best = None
+    if config.select == "best_validation":
+        best = BestOnValidation(directory, metadata)
+    seconds = _distil(
+        config, dataset.label_names, directory, distillation, evaluation, metadata, best
+    )
+    pixels = distillation.synthetic_set.pixels()
+    write_distilled_set(
+        directory.synthetic,
+        best.read() if best else DistilledSet.from_class_images(pixels, metadata),
+    )
+    result = _evaluate(config, directory, evaluation, seconds)
+    directory.write_result(result)
+    return result
+
+
+def _distil(
+    config: Config,
+    label_names: tuple[str, ...],
+    directory: RunDirectory,
+    distillation: Distillation,
+    evaluation: Evaluation,
+    metadata: dict[str, Any],
+    best: BestOnValidation | None,
+) -> float:
+    """Runs what is left of the iterations; returns seconds of distillation in all."""
+    synthetic_set = distillation.synthetic_set
+    checkpoints = DistillationCheckpoints(
+        directory.checkpoints, synthetic_set, distillation.optimizer
+    )
+    start, seconds = checkpoints.restore()
+
+    def validate() -> float:
+        images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
+        return evaluation.score_set(images, split="validation").mean
+
+    with (
+        stop_on_signals() as stop,
+        RunMonitor(
+            config=config,
+            directory=directory,
+            checkpoints=checkpoints,
+            synthetic_set=synthetic_set,
+            label_names=label_names,
+            start=start,
+            seconds=seconds,
+            stop=stop,
+            evaluate=validate,
+            best=best,
+        ) as monitor,
+    ):
+        run_iterations(
+            distillation.step,
+            start,
+            config.iterations,
+            config.steps_per_call,
+            monitor.after_block,
+            (config.checkpoint_every, config.picture_every, config.eval_every),
+        )
+        monitor.finish()
+        return monitor.seconds
+
+
+def _evaluate(
+    config: Config, directory: RunDirectory, evaluation: Evaluation, distilled: float
+) -> dict[str, Any]:
+    """Scores the exported files and returns the result."""
+    started = time.perf_counter()
+    # What is scored is what users get: the files, not the variables in memory.
+    result = evaluation.result(read_distilled_set(directory.synthetic))
+    with SummaryWriter(directory.tensorboard) as summaries:
+        summaries.scalars(
+            config.iterations,
+            {
+                f"accuracy/test_{network}": score["mean"]
+                for network, score in result["accuracy"].items()
+            },
+        )
+    result["seconds"] = {
+        "distil": round(distilled, 3),
+        "evaluate": round(time.perf_counter() - started, 3),
+    }
+    return result

@@ -1,0 +1,56 @@
+"""On which devices a run computes."""
+
+import tensorflow as tf
+
+from hdd_tf.errors import InputError
+
+
+def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
+    """Builds the distribution strategy of a run.
+
+    Call it once in a process, before anything else asks TensorFlow for a device.
+
+    Args:
+        name: `auto` (mirrored over all GPUs or logical devices where there are
+            several), `one_device` or `mirrored`.
+        num_virtual_devices: Logical devices to split the CPU into, to try several
+            replicas without several GPUs; 0 or 1 leaves it whole.
+
+    Returns:
+        The strategy. All of them give the same images.
+
+    Raises:
+        InputError: the CPU cannot be split any more in this process.
+    """
+    if num_virtual_devices > 1:
+        _split_cpu(num_virtual_devices)
+    gpus = [] if num_virtual_devices > 1 else tf.config.list_logical_devices("GPU")
+    devices = [d.name for d in gpus or tf.config.list_logical_devices("CPU")]
+    if name == "mirrored" or (name == "auto" and len(devices) > 1):
+        return mirror_over(devices)
+    return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def mirror_over(devices: list[str]) -> tf.distribute.Strategy:
+    """Returns a mirrored strategy over devices such as `GPU:0` or `CPU:1`."""
+    if "CPU" in devices[0]:
+        # Logical CPU devices share one memory; summing in it needs no collectives,
+        # whose groups would also be fixed for the rest of the process.
+        reduction = tf.distribute.ReductionToOneDevice()
+        return tf.distribute.MirroredStrategy(devices, reduction)
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _split_cpu(count: int) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    configured = tf.config.get_logical_device_configuration(cpu)
+    if configured is None or len(configured) != count:
+        try:
+            tf.config.set_logical_device_configuration(
+                cpu, [tf.config.LogicalDeviceConfiguration()] * count
+            )
+        except RuntimeError as error:
+            raise InputError(
+                f"--num_virtual_devices={count} comes too late: TensorFlow already "
+                "uses the CPU in this process; start a fresh one."
+            ) from error

@@ -1,0 +1,184 @@
+"""Scores an exported set, and the baselines beside it, by a run's protocol."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.network_trainer import NetworkTrainer
+from hdd_tf.evaluate.protocols import TrainingProtocol, dm_protocol
+from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
+from hdd_tf.networks.functional import FunctionalNetwork
+
+
+class Evaluation:
+    """Trains fresh networks on sets and tests them, as the settings say.
+
+    Args:
+        config: num_eval, eval_epochs and what else the protocol takes.
+        dataset: Held-out images, normalisation, and the baselines' real images.
+        network: The network, a function of its weights.
+    """
+
+    def __init__(
+        self, config: Config, dataset: Dataset, network: FunctionalNetwork
+    ) -> None:
+        self._config = config
+        self._dataset = dataset
+        self._network = network
+        self._trainers: dict[tuple, NetworkTrainer] = {}
+
+    def score_set(self, distilled_set: DistilledSet, split: str = "test") -> Score:
+        """Scores a distilled set as it was read from its files.
+
+        Args:
+            distilled_set: Images and labels.
+            split: `test` or `validation`.
+
+        Raises:
+            InputError: the set's images or classes are not the data set's.
+        """
+        shape = tuple(distilled_set.images.shape[1:])
+        names = len(distilled_set.metadata["label_names"])
+        if (shape, names) != (self._dataset.image_shape, self._dataset.num_classes):
+            raise InputError(
+                f"the set holds {names} classes of {shape} images, but "
+                f"--dataset={self._dataset.name} has {self._dataset.num_classes} of "
+                f"{self._dataset.image_shape}; name the data set it was distilled from."
+            )
+        return self._score(
+            "evaluate", distilled_set.images, distilled_set.labels, split=split
+        )
+
+    def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
+        """Scores a set and the baselines asked for, on the test split.
+
+        Args:
+            distilled_set: Images and labels, as they were read from their files.
+
+        Returns:
+            The contents of `result.json` but for `seconds`.
+
+        Raises:
+            InputError: as `score_set`.
+        """
+        config = self._config
+        accuracy, baselines = {}, {}
+        if config.num_eval:
+            accuracy[config.network] = self.score_set(distilled_set).to_json()
+            scores = {"random": self.score_random, "whole": self.score_whole}
+            baselines = {name: scores[name]().to_json() for name in config.baselines}
+        return {
+            "dataset": config.dataset,
+            "ipc": config.ipc,
+            "objective": config.objective,
+            "geometry": config.geometry,
+            "seed": config.seed,
+            "iterations": config.iterations,
+            "accuracy": accuracy,
+            "baselines": baselines,
+            "selected": distilled_set.metadata.get("selected", "last iteration"),
+            "protocol": self.describe_protocol(),
+        }
+
+    def score_random(self) -> Score:
+        """Scores as many random real images as the set has synthetic ones."""
+        chosen = random_subset(
+            self._dataset.training,
+            self._dataset.num_classes,
+            self._config.ipc,
+            self._config.seed,
+        )
+        # As floats, so that they share the distilled set's trace.
+        return self._score("random", chosen.images.astype(np.float32), chosen.labels)
+
+    def score_whole(self) -> Score:
+        """Scores the whole training split, with `--whole_epochs`."""
+        training = self._dataset.training
+        return self._score(
+            "whole set",
+            training.images,
+            training.labels,
+            epochs=self._config.whole_epochs,
+        )
+
+    def protocol(self, epochs: int | None = None) -> TrainingProtocol:
+        """Returns how networks are trained (DM's protocol)."""
+        config = self._config
+        return dm_protocol(
+            epochs or config.eval_epochs, config.eval_batch, config.eval_lr, config.dsa
+        )
+
+    def describe_protocol(self) -> dict[str, Any]:
+        """Returns how the accuracy is measured, for `result.json`."""
+        protocol = dataclasses.asdict(self.protocol())
+        return {
+            "name": "dm",
+            "networks": self._config.num_eval,
+            "whole_epochs": self._config.whole_epochs,
+            "split": "test",
+            **protocol,
+        }
+
+    def _held_out(self, split: str) -> LabelledImages:
+        if split == "test":
+            return self._dataset.test
+        if self._dataset.validation is None:
+            raise InputError(
+                "there is no validation split; set --validation_fraction above 0."
+            )
+        return self._dataset.validation
+
+    def _score(
+        self,
+        title: str,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str = "test",
+        epochs: int | None = None,
+    ) -> Score:
+        protocol = self.protocol(epochs)
+        trainer = self._trainer(images, labels, protocol)
+        total = protocol.epochs * self._config.num_eval
+        with _progress(title, total, self._config.progress) as bar:
+            return score_networks(
+                trainer,
+                self._held_out(split),
+                self._config.num_eval,
+                self._config.seed,
+                bar.update,
+            )
+
+    def _trainer(
+        self, images: np.ndarray, labels: np.ndarray, protocol: TrainingProtocol
+    ) -> NetworkTrainer:
+        """Returns a trainer on the images; one trace serves all sets of one shape."""
+        kind = (images.shape, images.dtype, protocol)
+        if kind in self._trainers:
+            self._trainers[kind].replace_images(images, labels)
+        else:
+            self._trainers[kind] = NetworkTrainer(
+                self._network,
+                images,
+                labels,
+                self._dataset.mean,
+                self._dataset.std,
+                protocol,
+            )
+        return self._trainers[kind]
+
+
+@contextmanager
+def _progress(title: str, total: int, shown: bool) -> Iterator[Any]:
+    with tqdm(
+        desc=title, total=total, unit="epoch", disable=not shown, dynamic_ncols=True
+    ) as bar:
+        yield bar

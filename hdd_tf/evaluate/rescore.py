@@ -1,0 +1,42 @@
+"""Scores an exported set again, without distilling."""
+
+from collections.abc import Sequence
+
+from hdd_tf.artifacts.distilled_set import find_distilled_set, read_distilled_set
+from hdd_tf.command_line import override_config
+from hdd_tf.config import from_json
+from hdd_tf.data.loading import load_dataset
+from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluate.report import result_table
+from hdd_tf.networks.registry import build_network
+
+
+def rescore(place: str, arguments: Sequence[str]) -> str:
+    """Trains fresh networks on an export and returns the table of results.
+
+    Args:
+        place: Directory of a set or of a run.
+        arguments: Flags that override the settings recorded in the set.
+
+    Raises:
+        InputError: there is no whole set, its data cannot be loaded, or a flag is bad.
+    """
+    directory = find_distilled_set(place)
+    distilled_set = read_distilled_set(directory)
+    config = override_config(from_json(distilled_set.metadata["source"]), arguments)
+    dataset = load_dataset(
+        config.dataset,
+        config.data_dir or None,
+        config.validation_fraction,
+        config.seed,
+        config.objective,
+    )
+    network = build_network(
+        config.network,
+        dataset.image_shape,
+        dataset.num_classes,
+        config.depth,
+        config.width,
+    )
+    result = Evaluation(config, dataset, network).result(distilled_set)
+    return result_table({**result, "seconds": {}}, str(directory))

@@ -1,0 +1,97 @@
+"""The accuracy of networks trained on a set, and of the baselines beside it."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.evaluate.network_trainer import NetworkTrainer
+from hdd_tf.random_keys import Purpose, derive_key
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Accuracies of several networks trained on one set.
+
+    Attributes:
+        values: Accuracy of each network in percent.
+        images: Number of images they were trained on.
+        seconds: Time of all of them.
+    """
+
+    values: tuple[float, ...]
+    images: int
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy in percent."""
+        return float(np.mean(self.values))
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation, as the published tables have it."""
+        return float(np.std(self.values))
+
+    def to_json(self) -> dict:
+        """Returns the entry of result.json."""
+        return {
+            "mean": round(self.mean, 4),
+            "std": round(self.std, 4),
+            "values": [round(value, 4) for value in self.values],
+            "images": self.images,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def score_networks(
+    trainer: NetworkTrainer,
+    held_out: LabelledImages,
+    num_networks: int,
+    seed: int,
+    on_epochs: Callable[[int], None] = lambda epochs: None,
+) -> Score:
+    """Trains fresh networks on a trainer's images and tests them on held-out ones.
+
+    Args:
+        trainer: Holds the images to train on.
+        held_out: The images to test on, read once for each network.
+        num_networks: How many networks, >= 1.
+        seed: Network k is a pure function of (seed, k).
+        on_epochs: Called now and then with the number of epochs just done.
+
+    Returns:
+        The score.
+    """
+    start = time.perf_counter()
+    values = []
+    for index in range(num_networks):
+        trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
+        values.append(trainer.accuracy(held_out.images, held_out.labels))
+    return Score(tuple(values), trainer.num_images, time.perf_counter() - start)
+
+
+def random_subset(
+    training: LabelledImages, num_classes: int, ipc: int, seed: int
+) -> LabelledImages:
+    """Draws `ipc` real images of each class: the simplest coreset.
+
+    Args:
+        training: The training split.
+        num_classes: C.
+        ipc: Images of each class (all of them where a class has fewer).
+        seed: Seed of the draw.
+
+    Returns:
+        The images, class by class.
+    """
+    key = derive_key(seed, Purpose.RANDOM_BASELINE)
+    generator = np.random.default_rng(key.numpy().astype(np.uint32))
+    rows = [
+        generator.permutation(np.flatnonzero(training.labels == label))[:ipc]
+        for label in range(num_classes)
+    ]
+    chosen = np.concatenate(rows)
+    return LabelledImages(training.images[chosen], training.labels[chosen])

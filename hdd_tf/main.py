@@ -1,0 +1,65 @@
+"""The command: `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hdd_tf.command_line import parse_command_line
+from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.tensorflow_import import import_quietly
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        argv: Program name and arguments.
+
+    Returns:
+        The exit code: 0 done; 2 unusable flags or input, said in one line on standard
+        error; 130 or 143 stopped by SIGINT or SIGTERM, with the state saved.
+    """
+    try:
+        config = parse_command_line(argv)
+        with _signals_end_the_run():
+            # Only now, seconds of imports: a bad flag is answered at once.
+            import_quietly()
+            from hdd_tf.distill.experiments import run_experiments
+
+            run_experiments(config)
+    except InputError as error:
+        print(f"hdd_tf: {error}", file=sys.stderr)
+        return 2
+    except InterruptedRunError as error:
+        print(f"hdd_tf: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+@contextmanager
+def _signals_end_the_run() -> Iterator[None]:
+    """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
+
+    The distillation loop, which has something to save first, has its own way
+    (distill/loop.py); elsewhere everything worth keeping is on disk already.
+    """
+
+    def end(number: int, frame: object) -> None:
+        raise InterruptedRunError(signal.Signals(number))
+
+    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run() -> None:
+    """Entry point of the console script `hdd-tf`."""
+    sys.exit(main(sys.argv))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,1 @@
+"""What is matched: one objective a file, behind one small protocol."""

@@ -1,0 +1,167 @@
+"""The step against the authors' program, and against itself however it is split."""
+
+import pathlib
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.augment import dsa
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distill.class_blocks import plan_class_blocks
+from hdd_tf.distill.step import DistillationStep
+from hdd_tf.distill.strategies import mirror_over
+from hdd_tf.distill.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
+from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.dm import DistributionMatching
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+class GoldenStore:
+    """Serves every golden real image, in order."""
+
+    def __init__(self, real):
+        self._flat = tf.constant(real.reshape(-1, *real.shape[2:]))
+        self._shape = real.shape[:2]
+
+    def draw_indices(self, key, count):
+        rows = tf.reshape(tf.range(self._flat.shape[0]), self._shape)
+        return rows, tf.ones(self._shape)
+
+    def gather(self, rows):
+        return tf.gather(self._flat, rows)
+
+
+def golden_step(name, geometry):
+    golden = np.load(GOLDEN / f"{name}.npz", allow_pickle=False)
+    real, synthetic = golden["real"], golden["synthetic"]
+    width = int(golden["width"])
+    network = build_network("convnet", real.shape[2:], 4, depth=3, width=width)
+    weights = []
+    for block in range(3):
+        weights += [golden[f"conv{block}_kernel"], np.ones(width), np.zeros(width)]
+    weights += [np.zeros(shape) for shape in network.weight_shapes[-2:]]
+    weights = [tf.constant(w, tf.float32) for w in weights]
+    objective = types.SimpleNamespace(
+        network_weights=lambda iteration: weights, features=network.features
+    )
+    if geometry == "hyperbolic":
+        part = HyperbolicGeometry(
+            curvature=float(golden["curvature"]),
+            lift=str(golden["lift"]),
+            max_tangent_norm=float(golden["max_tangent_norm"]),
+            loss_weight=float(golden["loss_weight"]),
+        )
+    else:
+        part = EuclideanGeometry()
+    images = SyntheticSet(tf.constant(synthetic), (0.0,) * 3, (1.0,) * 3)
+    step = DistillationStep(
+        strategy=tf.distribute.get_strategy(),
+        synthetic_set=images,
+        optimizer=None,
+        store=GoldenStore(real),
+        objective=objective,
+        geometry=part,
+        blocks=plan_class_blocks(4, 1, real.shape[1], synthetic.shape[1], 10_000),
+        real_batch=real.shape[1],
+        augmentations=(),
+        seed=0,
+    )
+    return step, golden
+
+
+@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize("name", ["dm_step", "dm_step_project"])
+def test_loss_and_gradient_equal_the_authors_program(name, geometry):
+    # HDD repository 6ef9c12, torch 2.13.0; the losses are float64, hence the scale.
+    step, golden = golden_step(name, geometry)
+    loss, gradient = step.loss_and_gradient(tf.constant(0))
+    np.testing.assert_allclose(loss, golden[f"{geometry}_loss_per_class"], rtol=2e-5)
+    expected = golden[f"{geometry}_grad"]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient / scale, expected / scale, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def store():
+    """Six classes of 20-30 images of 8x8 pixels, each class of its own brightness."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(6), [20, 22, 24, 26, 28, 30])
+    images = (
+        rng.integers(0, 256, (len(labels), 8, 8, 1)) // 4
+        + 30 * labels[:, None, None, None]
+    )
+    return ClassStore(images.astype(np.uint8), labels, 6, (0.4,), (0.3,))
+
+
+def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, calls=1):
+    network = build_network("convnet", store.image_shape, 6, depth=2, width=20)
+    start = initial_images("real", store, ipc, seed=3, num_classes=6)
+    with strategy.scope():
+        images = SyntheticSet(start, (0.4,), (0.3,))
+        optimizer = keras.optimizers.SGD(1.0, momentum=0.5)
+        optimizer.build([images.images])
+    step = DistillationStep(
+        strategy=strategy,
+        synthetic_set=images,
+        optimizer=optimizer,
+        store=store,
+        objective=DistributionMatching(network, seed=3),
+        geometry=HyperbolicGeometry(
+            curvature=-0.5, lift="expmap0", max_tangent_norm=10.0, loss_weight=20.0
+        ),
+        blocks=plan_class_blocks(
+            6, strategy.num_replicas_in_sync, real_batch, ipc, max_images
+        ),
+        real_batch=real_batch,
+        augmentations=dsa.parse_strategy(dsa.DSA_STRATEGY),
+        seed=3,
+    )
+    metrics = []
+    for call in range(calls):
+        metrics.append(step.run(call * 4 // calls, 4 // calls))
+    assert step.trace_count == 1
+    loss = np.concatenate([m["loss_per_class"] for m in metrics])
+    norm = np.concatenate([m["gradient_norm"] for m in metrics])
+    assert loss.shape == (4, 6) and norm.shape == (4,)
+    assert not np.array_equal(images.images.numpy(), start)
+    return images.images.numpy(), loss, norm
+
+
+@pytest.fixture(scope="module")
+def reference(store):
+    return run_images(store, tf.distribute.OneDeviceStrategy("CPU:0"))
+
+
+# 6 classes of 25 real images: blocks of several classes, of one, chunks within one.
+@pytest.mark.parametrize("max_images", [100, 60, 25, 10])
+def test_any_block_size_gives_the_same_images(store, reference, max_images):
+    found = run_images(
+        store, tf.distribute.OneDeviceStrategy("CPU:0"), max_images=max_images
+    )
+    for mine, expected in zip(found, reference, strict=True):
+        # The gradients are of size 1 to 10; only the order of sums differs.
+        np.testing.assert_allclose(mine, expected, rtol=2e-5, atol=2e-5)
+
+
+# 6 classes do not divide by 4.
+@pytest.mark.parametrize("replicas", [2, 3, 4])
+@pytest.mark.parametrize("max_images", [10_000, 25])
+def test_any_number_of_devices_gives_the_same_images(
+    store, reference, replicas, max_images
+):
+    strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
+    assert strategy.num_replicas_in_sync == replicas
+    found = run_images(store, strategy, max_images=max_images)
+    for mine, expected in zip(found, reference, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=2e-5, atol=2e-5)
+
+
+def test_several_calls_equal_one(store, reference):
+    found = run_images(store, tf.distribute.OneDeviceStrategy("CPU:0"), calls=4)
+    for mine, expected in zip(found, reference, strict=True):
+        np.testing.assert_array_equal(mine, expected)

@@ -1,0 +1,102 @@
+"""Whatever a user can get wrong: one line that helps, exit code 2, nothing written."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hdd_tf.evaluate.__main__ import main as evaluate_main
+from hdd_tf.main import main
+
+GOOD = ["--flagfile=flags/quickstart.cfg", "--noprogress"]
+
+# (arguments after GOOD, what the line must say)
+CASES = [
+    (["--dataset=fashion_mnits"], "fashion_mnist"),
+    (["--objective=dmm"], "--objective=dmm"),
+    (["--geometry=spherical"], "--geometry=spherical"),
+    (["--no_such_flag=1"], "unknown flag --no_such_flag"),
+    (["--itterations=5"], "did you mean --iterations?"),
+    (["--curvature=0"], "--curvature=0"),
+    (["--curvature=1"], "--curvature=1"),
+    (["--curvature=minus"], "--curvature=minus"),
+    (["--curvature=nan"], "--curvature=nan"),
+    (["--ipc=0"], "--ipc=0"),
+    (["--ipc=500"], "--ipc=500 is more than the smallest class has"),
+    (["--dsa=color_blur"], "color_blur"),
+    (["--depth=9"], "--depth=9"),
+    (["--init=from:nowhere"], "nowhere"),
+    (["--init=mean"], "--init=mean"),
+    (["--dataset=fashion_mnist", "--data_dir=nothing_here"], "--data_dir"),
+    (["--flagfile=broken.cfg"], "broken.cfg:2: 'ipc=3' is not a flag"),
+    (["--flagfile=missing.cfg"], "missing.cfg does not exist"),
+    (["--run_dir=a_file"], "a_file"),
+    (["--run_dir=a_file/below"], "a_file"),
+    (["--run_dir=full"], "full holds other things"),
+    (["--eval_every=1", "--iterations=2"], "--validation_fraction"),
+    (["digits"], "'digits' is not a flag"),
+]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A directory with things that must survive, as working directory."""
+    (tmp_path / "broken.cfg").write_text("--dataset=digits\nipc=3\n")
+    (tmp_path / "a_file").write_text("precious")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/thesis.txt").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(place):
+    return {
+        path.relative_to(place): path.read_bytes() if path.is_file() else None
+        for path in place.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("arguments, said", CASES, ids=[" ".join(c[0]) for c in CASES])
+def test_one_line_exit_two_nothing_written(place, capfd, arguments, said):
+    before = contents(place)
+    code = main(["hdd_tf", *GOOD, *arguments])
+    captured = capfd.readouterr()
+    assert code == 2
+    assert said in captured.err
+    assert captured.err.startswith("hdd_tf: ") and captured.err.count("\n") == 1
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--num_eval=3"], "the first argument is the set"),
+        (["nowhere"], "nowhere does not exist"),
+        (["full"], "full is no distilled set"),
+        (["a_file"], "a_file is a file"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(place, capfd, arguments, said):
+    before = contents(place)
+    assert evaluate_main(["evaluate", *arguments]) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1
+    assert contents(place) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_run_dir(place, capfd):
+    (place / "locked").mkdir(mode=0o500)
+    assert main(["hdd_tf", *GOOD, "--run_dir=locked/run"]) == 2
+    assert "locked/run" in capfd.readouterr().err
+
+
+def test_bad_flags_are_answered_without_loading_tensorflow():
+    # What makes the answer instant.
+    code = (
+        "import sys; from hdd_tf.main import main; code = main(['hdd_tf', '--ipc=0']);"
+        "sys.exit(10 if 'tensorflow' in sys.modules else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
