@@ -1,0 +1,1 @@
+"""Hyperbolic space: points, centroids, distances, and losses made of them."""

@@ -1,0 +1,330 @@
+"""Points, centroids and distances in hyperbolic space, right in float32.
+
+Curvature K < 0; points of the hyperboloid satisfy <x, x>_L = 1/K with
+<x, y>_L = -x_0 y_0 + sum_i x_i y_i, time coordinate first; s = sqrt(-K). The
+authors' tables and library give the reference k = -1/K: their 2 is our K = -1/2.
+
+A point at distance r/s from the origin in the unit direction u is carried as the pair
+`(klein [..., d], log_gamma [...])` = (tanh(r) u, log cosh(r)); its hyperboloid
+coordinates are exp(log_gamma) (1, klein) / s. Those overflow (cosh(90) in float32,
+cosh(711) in float64) and their inner products cancel when two points are close; the
+pair does neither, up to radius 1e4 within a few machine epsilons times the radius.
+Curvature only enters where lengths do: in the lifts, the distance and the coordinates.
+
+Where Li et al., "Hyperbolic Dataset Distillation" (2025, arXiv:2505.24623), prints
+something else than what is computed here, and by the authors' program:
+
+- The centroid is zbar / (s sqrt(|<zbar, zbar>_L|)). The paper multiplies by sqrt(-K),
+  which leaves the hyperboloid for every K but -1.
+- The distance is acosh(K <x, y>_L) / s. The paper has -K, but <x, y>_L <= 1/K < 0.
+- The program clamps r at 10 in the exponential map, which no text mentions. Features
+  of a random ConvNet have r of about 25, so every published result has it.
+
+All functions take float32 or float64 tensors with any leading dimensions and return
+the same dtype. Values and gradients are finite also at v = 0, for a single sample and
+for coincident points, where the distance has its subgradient zero.
+"""
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+Point = tuple[tf.Tensor, tf.Tensor]
+
+# Below this norm tanh(r) = r to the last bit, and float32 squares still do not vanish.
+_TINY_NORM = 1e-18
+_LOG_2 = math.log(2.0)
+_LOG_3 = math.log(3.0)
+
+
+def check_options(
+    curvature: float, lift: str = "expmap0", max_tangent_norm: float = 0.0
+) -> None:
+    """Raises ValueError unless the options of a lift make sense."""
+    if not -math.inf < curvature < 0:
+        raise ValueError(
+            f"`curvature` must be negative and finite. Received: {curvature}."
+        )
+    if lift not in LIFTS:
+        raise ValueError(f"`lift` must be one of {sorted(LIFTS)}. Received: {lift!r}.")
+    if not 0 <= max_tangent_norm < math.inf:
+        raise ValueError(
+            "`max_tangent_norm` must be finite, and positive or 0 (no clamp). "
+            f"Received: {max_tangent_norm}."
+        )
+
+
+def expmap0(v: tf.Tensor, curvature: float, max_tangent_norm: float = 0.0) -> Point:
+    """Maps tangent vectors at the origin to points: the exponential map.
+
+    Args:
+        v: `[..., d]` tangent vectors.
+        curvature: K < 0.
+        max_tangent_norm: Clamp of r = s |v|, the authors' is 10; 0 means none. Beyond
+            it the gradient has no radial part.
+
+    Returns:
+        `(klein [..., d], log_gamma [...])`. At v = 0 that is the origin, with the
+        derivative of the limit (s times the identity, and 0).
+    """
+    scale = _scale(curvature)
+    norm = _norm(v)
+    radius = scale * norm
+    if max_tangent_norm > 0:
+        radius = tf.minimum(radius, max_tangent_norm)
+    # tanh(r)/|v| is 0/0 at the origin; its limit is s.
+    factor = tf.math.divide_no_nan(tf.tanh(radius), norm)
+    factor = _replace(factor, norm < _TINY_NORM, scale)
+    return v * factor, _log_cosh(radius[..., 0])
+
+
+def project(v: tf.Tensor, curvature: float) -> Point:
+    """Lifts `v` to the hyperboloid point (sqrt(1/s^2 + |v|^2), v).
+
+    Args:
+        v: `[..., d]`, the spatial coordinates; s |v| below 1e19 in float32.
+        curvature: K < 0.
+
+    Returns:
+        `(klein [..., d], log_gamma [...])`.
+    """
+    scale = _scale(curvature)
+    square_sinh = tf.square(scale * _norm(v))
+    klein = v * (scale * tf.math.rsqrt(1.0 + square_sinh))
+    return klein, 0.5 * tf.math.log1p(square_sinh[..., 0])
+
+
+# The clamp belongs to the exponential map; the projection has none to pass it to.
+LIFTS: dict[str, Callable[[tf.Tensor, float, float], Point]] = {
+    "expmap0": expmap0,
+    "project": lambda v, curvature, max_tangent_norm: project(v, curvature),
+}
+
+
+def lift(
+    v: tf.Tensor,
+    curvature: float,
+    lift: str = "expmap0",
+    max_tangent_norm: float = 0.0,
+) -> Point:
+    """Lifts features `[..., d]` by the map of that name: `expmap0` or `project`."""
+    check_options(curvature, lift, max_tangent_norm)
+    return LIFTS[lift](v, curvature, max_tangent_norm)
+
+
+def lorentz_weights(
+    log_gamma: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Returns the share of each point in the centroid, w_i cosh(r_i) over their sum.
+
+    Args:
+        log_gamma: `[..., n]`.
+        weights: `[..., n]`, not negative; None means equal.
+
+    Returns:
+        `[..., n]`, sum 1 (all 0 where all `weights` are 0).
+    """
+    return _normalise(_add_log(weights, log_gamma))[0]
+
+
+def centroid(
+    klein: tf.Tensor, log_gamma: tf.Tensor, weights: tf.Tensor | None = None
+) -> Point:
+    """Returns the Lorentz centroid: the normalised weighted sum of hyperboloid points.
+
+    Args:
+        klein: `[..., n, d]`.
+        log_gamma: `[..., n]`.
+        weights: `[..., n]`, not negative; None means equal. Only ratios matter. Where
+            all are 0 the centroid is the origin.
+
+    Returns:
+        `(klein [..., d], log_gamma [...])`.
+    """
+    return centroid_with_mass(klein, log_gamma, weights)[:2]
+
+
+def centroid_with_mass(
+    klein: tf.Tensor, log_gamma: tf.Tensor, weights: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns the `centroid` and the logarithm of the mass it stands for.
+
+    Returns:
+        `(klein [..., d], log_gamma [...], log_mass [...])` where log_mass =
+        log sum_i w_i cosh(r_i), -inf where all weights are 0.
+    """
+    return _midpoint(klein, log_gamma, _add_log(weights, log_gamma))
+
+
+def merge_centroids(
+    klein: tf.Tensor, log_gamma: tf.Tensor, log_mass: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Merges centroids of the parts of one set into the centroid of the set, exactly.
+
+    Args:
+        klein: `[p, ..., d]`, the parts' centroids.
+        log_gamma: `[p, ...]`.
+        log_mass: `[p, ...]`; a part of mass 0 (-inf) is ignored.
+
+    Returns:
+        The whole as `centroid_with_mass` would give it, without the leading dimension.
+    """
+    order = [*range(1, klein.shape.rank - 1), 0]
+    return _midpoint(
+        tf.transpose(klein, [*order, klein.shape.rank - 1]),
+        tf.transpose(log_gamma, order),
+        tf.transpose(log_mass, order),
+    )
+
+
+def geodesic_distance(point_a: Point, point_b: Point, curvature: float) -> tf.Tensor:
+    """Returns the distance acosh(K <a, b>_L) / s, without forming the inner product.
+
+    With q = sinh^2((l_a - l_b) / 2) + |k_a - k_b|^2 exp(l_a + l_b) / 4 for points
+    (k_a, l_a) and (k_b, l_b), K <a, b>_L = 1 + 2q: nothing cancels near q = 0, and
+    for large q the same sum is taken of logarithms.
+
+    Args:
+        point_a: `(klein [..., d], log_gamma [...])`.
+        point_b: The same; leading dimensions broadcast.
+        curvature: K < 0.
+
+    Returns:
+        `[...]`, not negative.
+    """
+    gap = tf.reduce_sum(tf.math.squared_difference(point_a[0], point_b[0]), axis=-1)
+    difference, total = point_a[1] - point_b[1], point_a[1] + point_b[1]
+    # log(1 + 2q), as log(exp(x) + exp(y)) with x finite and y possibly -inf.
+    log_radial = _log_cosh(tf.abs(difference))
+    log_cosh = log_radial + tf.math.softplus(
+        _safe_log(gap) + total - _LOG_2 - log_radial
+    )
+    far = log_cosh > _LOG_3
+    # Where the other branch is taken, each sees clipped numbers: the infinite
+    # derivatives of the true ones, times zero, would be NaN.
+    log_far = tf.maximum(log_cosh, _LOG_3)
+    distance_far = log_far + tf.math.log1p(tf.sqrt(1.0 - tf.exp(-2.0 * log_far)))
+    radial = tf.sinh(0.5 * tf.clip_by_value(difference, -2.0, 2.0))
+    growth = tf.exp(tf.minimum(total, math.log(total.dtype.max) - 2.0))
+    q = tf.square(radial) + 0.25 * gap * growth
+    coincident = q <= 0.0
+    root = tf.sqrt(_replace(q, coincident, 1.0))
+    distance_near = _replace(2.0 * tf.asinh(root), coincident, 0.0)
+    return tf.where(far, distance_far, distance_near) / _scale(curvature)
+
+
+def minkowski_inner(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Returns <x, y>_L `[...]` of hyperboloid coordinates `[..., d + 1]`."""
+    return tf.reduce_sum(x[..., 1:] * y[..., 1:], axis=-1) - x[..., 0] * y[..., 0]
+
+
+def to_lorentz(point: Point, curvature: float) -> tf.Tensor:
+    """Returns hyperboloid coordinates `[..., d + 1]`; overflows where cosh(r) does."""
+    klein, log_gamma = point
+    time = tf.exp(log_gamma)[..., None] / _scale(curvature)
+    return tf.concat([time, time * klein], axis=-1)
+
+
+def from_lorentz(coordinates: tf.Tensor, curvature: float) -> Point:
+    """Returns the point over the spatial part of coordinates `[..., d + 1]`."""
+    return project(coordinates[..., 1:], curvature)
+
+
+def to_poincare(point: Point, curvature: float) -> tf.Tensor:
+    """Returns coordinates `[..., d]` in the Poincare ball of radius 1/s.
+
+    Curvature -1 gives the unit ball. Beyond r of about 17, float32 has them on its rim.
+    """
+    klein, log_gamma = point
+    return klein / (_scale(curvature) * (1.0 + tf.exp(-log_gamma)[..., None]))
+
+
+def from_poincare(coordinates: tf.Tensor, curvature: float) -> Point:
+    """Returns the points at coordinates `[..., d]` in the Poincare ball."""
+    unit = _scale(curvature) * coordinates
+    square = tf.reduce_sum(tf.square(unit), axis=-1)
+    klein = 2.0 * unit / (1.0 + square)[..., None]
+    return klein, tf.math.log1p(square) - tf.math.log1p(-square)
+
+
+def _midpoint(
+    klein: tf.Tensor, log_gamma: tf.Tensor, log_masses: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Centroid of `[..., n, d]` points, each standing for a mass exp(log_masses)."""
+    weights, log_weights, log_mass = _normalise(log_masses)
+    mean = tf.matmul(weights[..., None, :], klein)[..., 0, :]
+    # 1 - |mean|^2 as a sum of positive terms, in logarithms: it underflows early. The
+    # rounding of `mean`, squared, would hide exp(-2r) beyond r = 17 where points agree,
+    # so the spread is that of the exact differences from one, the heaviest of them.
+    heaviest = tf.argmax(log_masses, axis=-1)
+    rank = klein.shape.rank
+    anchor = tf.stop_gradient(tf.gather(klein, heaviest, axis=-2, batch_dims=rank - 2))
+    offsets = klein - anchor[..., None, :]
+    shift = tf.matmul(weights[..., None, :], offsets)
+    spread = tf.reduce_sum(tf.math.squared_difference(offsets, shift), axis=-1)
+    terms = [log_weights - 2.0 * log_gamma, log_weights + _safe_log(spread)]
+    log_complement = _normalise(tf.concat(terms, axis=-1))[2]
+    # Near the origin it is close to 1, where its logarithm needs the other form.
+    square = tf.reduce_sum(tf.square(mean), axis=-1)
+    log_complement = tf.where(
+        square < 0.5, tf.math.log1p(-tf.minimum(square, 0.5)), log_complement
+    )
+    empty = tf.equal(log_mass, -math.inf)
+    return (
+        _replace(mean, empty[..., None], 0.0),
+        _replace(-0.5 * log_complement, empty, 0.0),
+        log_mass,
+    )
+
+
+def _normalise(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Softmax, log-softmax and log-sum-exp over the last axis; -inf is allowed.
+
+    Where every entry is -inf the softmax is 0 (and not NaN), the sum -inf.
+    """
+    top = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
+    top = _replace(top, tf.equal(top, -math.inf), 0.0)
+    exponentials = tf.exp(logits - top)
+    total = tf.reduce_sum(exponentials, axis=-1, keepdims=True)
+    empty = total <= 0.0
+    total = _replace(total, empty, 1.0)
+    log_total = top + tf.math.log(total)
+    log_sum = _replace(log_total, empty, -math.inf)
+    return exponentials / total, logits - log_total, log_sum[..., 0]
+
+
+def _add_log(weights: tf.Tensor | None, log_gamma: tf.Tensor) -> tf.Tensor:
+    if weights is None:
+        return log_gamma
+    return _safe_log(tf.cast(weights, log_gamma.dtype)) + log_gamma
+
+
+def _safe_log(x: tf.Tensor) -> tf.Tensor:
+    """Logarithm with -inf and the gradient 0 (not inf) where x is 0."""
+    zero = x <= 0.0
+    return _replace(tf.math.log(_replace(x, zero, 1.0)), zero, -math.inf)
+
+
+def _replace(x: tf.Tensor, where: tf.Tensor, value: float) -> tf.Tensor:
+    # In a graph `tf.where` would take a bare Python number for float32.
+    return tf.where(where, tf.constant(value, x.dtype), x)
+
+
+def _log_cosh(r: tf.Tensor) -> tf.Tensor:
+    """Returns log cosh(r) for r >= 0, to the relative precision of r also near 0."""
+    near = 0.5 * tf.math.log1p(tf.square(tf.sinh(tf.minimum(r, 1.0))))
+    far = r + tf.math.log1p(tf.exp(-2.0 * r)) - _LOG_2
+    return tf.where(r < 1.0, near, far)
+
+
+def _norm(v: tf.Tensor) -> tf.Tensor:
+    """Euclidean norm `[..., 1]`, with the gradient 0 at 0 where `tf.norm` has NaN."""
+    square = tf.reduce_sum(tf.square(v), axis=-1, keepdims=True)
+    tiny = square < _TINY_NORM**2
+    return _replace(tf.sqrt(_replace(square, tiny, 1.0)), tiny, 0.0)
+
+
+def _scale(curvature: float) -> float:
+    check_options(curvature)
+    return math.sqrt(-curvature)

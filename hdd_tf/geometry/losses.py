@@ -1,0 +1,156 @@
+"""The two feature losses of distribution matching, one value per class.
+
+Both take features of the real and of the synthetic images of C classes, send no
+gradient to the real side, and by default return `[C]` unreduced: Keras' usual mean
+over the batch would divide the sum over classes by C in silence. float64 features
+need `dtype="float64"`, or Keras casts them to float32.
+"""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from hdd_tf.geometry import lorentz
+from hdd_tf.geometry.layers import widen
+
+
+class _MatchingLoss(keras.losses.Loss):
+    """What both losses share: the weight (lambda) and the check of shapes."""
+
+    def __init__(self, loss_weight: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= loss_weight < math.inf:
+            raise ValueError(
+                "`loss_weight` must be finite and not negative. "
+                f"Received: {loss_weight}."
+            )
+        self.loss_weight = float(loss_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        return {**config, "dtype": self.dtype, "loss_weight": self.loss_weight}
+
+
+def _check_shapes(real: tf.Tensor, synthetic: tf.Tensor) -> None:
+    """Raises ValueError if real `[C, d]` and synthetic `[C, m, d]` cannot match."""
+    fits = (
+        real.shape.rank == 2
+        and synthetic.shape.rank == 3
+        and real.shape.is_compatible_with([synthetic.shape[0], synthetic.shape[2]])
+    )
+    if not fits:
+        raise ValueError(
+            "`y_pred` must be [classes, images, features], and `y_true` the same or "
+            "one centre [classes, features] per class. Received: centres of shape "
+            f"{real.shape} and `y_pred` of shape {synthetic.shape}."
+        )
+
+
+@keras.saving.register_keras_serializable(package="hdd_tf")
+class GeodesicCentroidLoss(_MatchingLoss):
+    """lambda d(real centroid, synthetic centroid) in hyperbolic space, per class.
+
+    `y_true` are real features `[C, n, d]`, or centroids computed before: the pair
+    `(klein [C, d], log_gamma [C])`. `y_pred` are synthetic features `[C, m, d]`.
+
+    Args:
+        curvature: K < 0.
+        lift: Name of the map from features to points, one of `lorentz.LIFTS`.
+        max_tangent_norm: Clamp in the exponential map, 0 for none; the published
+            results have 10.
+        loss_weight: lambda.
+        reduction: As in Keras; none leaves `[C]`.
+        name: As in Keras.
+        dtype: As in Keras; geometry is never computed below float32.
+
+    Raises:
+        ValueError: If an option is out of its range; the message shows it.
+
+    Source: Li et al., "Hyperbolic Dataset Distillation", 2025.
+    """
+
+    def __init__(
+        self,
+        curvature: float = -1.0,
+        lift: str = "expmap0",
+        max_tangent_norm: float = 0.0,
+        loss_weight: float = 1.0,
+        reduction: str | None = "none",
+        name: str = "geodesic_centroid_loss",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(loss_weight, reduction=reduction, name=name, dtype=dtype)
+        lorentz.check_options(curvature, lift, max_tangent_norm)
+        self.curvature = float(curvature)
+        self.lift = lift
+        self.max_tangent_norm = float(max_tangent_norm)
+
+    def call(self, y_true: tf.Tensor | lorentz.Point, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns the weighted distances `[C]`."""
+        real = tf.nest.map_structure(tf.stop_gradient, y_true)
+        if isinstance(real, (tuple, list)):
+            klein, log_gamma = (widen(tensor, self.dtype) for tensor in real)
+        else:
+            klein, log_gamma = self._centroid(real)
+        _check_shapes(klein, y_pred)
+        distance = lorentz.geodesic_distance(
+            (klein, log_gamma), self._centroid(y_pred), self.curvature
+        )
+        return self.loss_weight * distance
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "curvature": self.curvature,
+            "lift": self.lift,
+            "max_tangent_norm": self.max_tangent_norm,
+        }
+
+    def _centroid(self, features: tf.Tensor) -> lorentz.Point:
+        features = widen(features, self.dtype)
+        return lorentz.centroid(
+            *lorentz.lift(features, self.curvature, self.lift, self.max_tangent_norm)
+        )
+
+
+@keras.saving.register_keras_serializable(package="hdd_tf")
+class MeanFeatureLoss(_MatchingLoss):
+    """lambda |mean of real - mean of synthetic features|^2, per class.
+
+    `y_true` are real features `[C, n, d]` or their means `[C, d]`; `y_pred` are
+    synthetic features `[C, m, d]`.
+
+    Args:
+        loss_weight: lambda; the Euclidean baselines have 1.
+        reduction: As in Keras; none leaves `[C]`.
+        name: As in Keras.
+        dtype: As in Keras; means are never computed below float32.
+
+    Raises:
+        ValueError: If `loss_weight` is out of its range; the message shows it.
+
+    Source: Zhao and Bilen, "Dataset Condensation with Distribution Matching", 2023.
+    """
+
+    def __init__(
+        self,
+        loss_weight: float = 1.0,
+        reduction: str | None = "none",
+        name: str = "mean_feature_loss",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(loss_weight, reduction=reduction, name=name, dtype=dtype)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns the weighted squared distances `[C]`."""
+        real = tf.stop_gradient(widen(y_true, self.dtype))
+        if real.shape.rank == 3:
+            real = tf.reduce_mean(real, axis=1)
+        _check_shapes(real, y_pred)
+        synthetic = tf.reduce_mean(widen(y_pred, self.dtype), axis=1)
+        difference = tf.math.squared_difference(real, synthetic)
+        return self.loss_weight * tf.reduce_sum(difference, axis=-1)
