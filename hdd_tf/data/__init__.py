@@ -1,0 +1,1 @@
+"""Data sets: where images come from, their splits, and random draws from them."""

@@ -1,0 +1,69 @@
+"""Data sets known by name: their aliases and published constants.
+
+Normalisation matters to the result: the features' norm, and with it the radius on the
+hyperboloid, lives in normalised space. So published settings come with published
+constants. Any other data set takes its own from its training split.
+"""
+
+import dataclasses
+
+DIGITS = "digits"
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedDataset:
+    """What is published of a data set.
+
+    Attributes:
+        mean: Per channel on the 0-1 scale, as in DM (Zhao & Bilen, WACV 2023).
+        std: Likewise.
+        num_training: Images of the training split.
+        num_test: Images of the test split.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    num_training: int
+    num_test: int
+
+
+_CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
+_CIFAR10_STD = (0.2023, 0.1994, 0.2010)
+
+PUBLISHED = {
+    "fashion_mnist": PublishedDataset((0.2861,), (0.3530,), 60_000, 10_000),
+    "svhn_cropped": PublishedDataset(
+        (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032
+    ),
+    "cifar10": PublishedDataset(_CIFAR10_MEAN, _CIFAR10_STD, 50_000, 10_000),
+    "cifar100": PublishedDataset(
+        (0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000
+    ),
+}
+
+NAMED = (DIGITS, *PUBLISHED)
+
+_ALIASES = {"svhn": "svhn_cropped", "fashionmnist": "fashion_mnist"}
+
+
+def canonical_name(name: str) -> str:
+    """Returns the TFDS name for an alias; other names as they are."""
+    return _ALIASES.get(name.lower(), name)
+
+
+def published_normalisation(
+    name: str, objective: str
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Returns the published mean and standard deviation, or None.
+
+    Args:
+        name: TFDS name without configuration and version.
+        objective: `dm`, `idm` or `dance`. The programs of IDM and DANCE normalise
+            CIFAR-100 with CIFAR-10's constants, DM's with its own.
+    """
+    published = PUBLISHED.get(name)
+    if published is None:
+        return None
+    if name == "cifar100" and objective in ("idm", "dance"):
+        return _CIFAR10_MEAN, _CIFAR10_STD
+    return published.mean, published.std

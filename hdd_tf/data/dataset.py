@@ -1,0 +1,93 @@
+"""What the rest of the program knows of a data set: splits, names, normalisation."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images of one split.
+
+    Attributes:
+        images: `[n, h, w, c]` uint8.
+        labels: `[n]` int64.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "LabelledImages":
+        """Returns the images at `rows`, in that order, as a copy."""
+        return LabelledImages(self.images[rows], self.labels[rows])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """An image classification data set in memory.
+
+    Attributes:
+        name: Name of the data set, without aliases.
+        training: What is distilled.
+        validation: What chooses between results, or None; no image of it is in
+            `training`.
+        test: What is read once at the end. Empty if none was given.
+        label_names: One name per class.
+        mean: Per channel, in units of the 0-1 scale.
+        std: Likewise, above 0.
+    """
+
+    name: str
+    training: LabelledImages
+    validation: LabelledImages | None
+    test: LabelledImages
+    label_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        height, width, channels = self.training.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.label_names)
+
+    def normalise(self, images: np.ndarray) -> np.ndarray:
+        """Returns `(images / 255 - mean) / std` as float32.
+
+        Args:
+            images: `[..., c]` uint8 or float on the 0-255 scale.
+        """
+        mean = np.asarray(self.mean, np.float32)
+        std = np.asarray(self.std, np.float32)
+        return (images.astype(np.float32) / np.float32(255) - mean) / std
+
+
+def channel_statistics(
+    images: np.ndarray,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns mean and standard deviation of each channel on the 0-1 scale.
+
+    Counts how often each of the 256 values occurs, so the sums are exact and no float
+    copy of the images is made.
+
+    Args:
+        images: `[n, h, w, c]` uint8.
+    """
+    channels = images.shape[-1]
+    counts = np.zeros((channels, 256), np.int64)
+    # `bincount` widens what it counts to 64 bits: a few MB at a time.
+    chunk = max(1, 2**20 // max(1, images[:1].size))
+    for start in range(0, len(images), chunk):
+        part = images[start : start + chunk]
+        for channel in range(channels):
+            counts[channel] += np.bincount(part[..., channel].ravel(), minlength=256)
+    values = np.arange(256) / 255.0
+    frequency = counts / counts.sum(axis=1, keepdims=True)
+    mean = frequency @ values
+    variance = (frequency * (values - mean[:, None]) ** 2).sum(axis=1)
+    return tuple(mean.tolist()), tuple(np.sqrt(variance).tolist())

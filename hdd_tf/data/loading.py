@@ -1,0 +1,231 @@
+"""From a name, or from arrays, to a data set ready to distil."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.data.catalogue import (
+    DIGITS,
+    PUBLISHED,
+    canonical_name,
+    published_normalisation,
+)
+from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.digits import read_digits
+from hdd_tf.data.splits import hold_out_validation
+from hdd_tf.errors import InputError
+
+_LOG = logging.getLogger(__name__)
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | None,
+    validation_fraction: float,
+    seed: int,
+    objective: str = "dm",
+) -> Dataset:
+    """Loads an image classification set into memory.
+
+    Args:
+        name: `digits`, or a TFDS name such as `cifar10` or `name/config:1.0.0`.
+        data_dir: Where TFDS keeps prepared sets, or the directory of a single one;
+            None for TFDS's default. What is missing there is downloaded to it.
+        validation_fraction: Part of the training split to hold out, in [0, 1).
+        seed: Seed of the run; decides which images are held out.
+        objective: `dm`, `idm` or `dance`, for the published normalisation.
+
+    Returns:
+        The data set. A published one has its published normalisation, others have mean
+        and standard deviation of the whole training split.
+
+    Raises:
+        InputError: the set is unknown, missing, damaged, too large or unsuitable.
+    """
+    name = canonical_name(name)
+    if name == DIGITS:
+        training, test, label_names = read_digits()
+    else:
+        # TFDS takes seconds to import, and digits and arrays do not need it.
+        from hdd_tf.data.tfds_builders import Request, open_builder
+        from hdd_tf.data.tfds_reader import classification_features, read_splits
+
+        request = Request.parse(name)
+        name = request.name
+        builder = open_builder(request, data_dir)
+        features = classification_features(builder.info)
+        training, test = read_splits(builder, features)
+        label_names = features.label_names
+        _warn_of_partial_set(name, len(training.labels), len(test.labels))
+    return _build_dataset(
+        name,
+        training,
+        test,
+        label_names,
+        published_normalisation(name, objective),
+        validation_fraction,
+        seed,
+    )
+
+
+def dataset_from_arrays(
+    images: Any,
+    labels: Any,
+    test_images: Any = None,
+    test_labels: Any = None,
+    validation_fraction: float = 0.0,
+    seed: int = 0,
+    label_names: Sequence[str] | None = None,
+) -> Dataset:
+    """Makes a data set of arrays.
+
+    Args:
+        images: `[n, h, w, c]` or `[n, h, w]`, uint8. Other numbers are accepted where
+            they are whole and plainly on the 0-255 scale.
+        labels: `[n]` or `[n, 1]` integers 0, ..., C - 1, each of which occurs.
+        test_images: As `images`, of the same size; None for an empty test split.
+        test_labels: As `labels`; a class may be missing.
+        validation_fraction: Part of the images to hold out, in [0, 1).
+        seed: Decides which images are held out.
+        label_names: One name per class; by default the numbers.
+
+    Returns:
+        The data set, named `arrays`.
+
+    Raises:
+        InputError: the arrays cannot be used as they are.
+    """
+    training = LabelledImages(_as_images(images, "images"), _as_labels(labels))
+    num_classes = int(training.labels.max()) + 1 if len(training.labels) else 0
+    if label_names is None:
+        label_names = [str(label) for label in range(num_classes)]
+    if (test_images is None) != (test_labels is None):
+        raise InputError("test_images and test_labels: give both or neither.")
+    if test_images is None:
+        test = training.take(np.arange(0))
+    else:
+        test = LabelledImages(
+            _as_images(test_images, "test_images"), _as_labels(test_labels)
+        )
+    for title, split in (("", training), ("test_", test)):
+        if len(split.images) != len(split.labels):
+            raise InputError(
+                f"{title}images and {title}labels differ in number: "
+                f"{len(split.images)} and {len(split.labels)}."
+            )
+    if test.images.shape[1:] != training.images.shape[1:]:
+        raise InputError(
+            f"test_images are {test.images.shape[1:]}, but images "
+            f"{training.images.shape[1:]}: they must have one shape."
+        )
+    return _build_dataset(
+        "arrays",
+        training,
+        test,
+        tuple(label_names),
+        None,
+        validation_fraction,
+        seed,
+    )
+
+
+def _build_dataset(
+    name: str,
+    training: LabelledImages,
+    test: LabelledImages,
+    label_names: tuple[str, ...],
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None,
+    validation_fraction: float,
+    seed: int,
+) -> Dataset:
+    _check_labels(name, training.labels, test.labels, len(label_names))
+    mean, std = normalisation or channel_statistics(training.images)
+    channels = training.images.shape[-1]
+    if len(mean) != channels:
+        raise InputError(
+            f"the {name} found here has images of {channels} channels instead of "
+            f"{len(mean)}: it is another data set under that name."
+        )
+    if not all(std):
+        raise InputError(
+            f"channel {std.index(0.0)} of {name} has the same value in every training "
+            "image and cannot be normalised: leave it out."
+        )
+    training, validation = hold_out_validation(
+        training, len(label_names), validation_fraction, seed
+    )
+    return Dataset(name, training, validation, test, label_names, mean, std)
+
+
+def _check_labels(
+    name: str, training: np.ndarray, test: np.ndarray, num_classes: int
+) -> None:
+    for labels in (training, test):
+        outside = labels[(labels < 0) | (labels >= num_classes)]
+        if len(outside):
+            raise InputError(
+                f"{name} has a label {outside[0]}, but its {num_classes} classes are "
+                f"0, ..., {num_classes - 1}."
+            )
+    empty = np.flatnonzero(np.bincount(training, minlength=num_classes) == 0)
+    if len(empty) or not num_classes:
+        raise InputError(
+            f"{name} has no training image of class {', '.join(map(str, empty[:5]))}"
+            f"{', ...' if len(empty) > 5 else ''}: every class of 0, ..., C - 1 needs "
+            "at least one; leave unused classes out and number the others anew."
+        )
+
+
+def _as_images(images: Any, title: str) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or not images.size:
+        raise InputError(
+            f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
+            f"{images.shape}."
+        )
+    if images.dtype == np.uint8:
+        return images
+    convertible = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
+    # A largest value of 1 in another type than uint8 means black and white on the 0-1
+    # scale; taken as 0-255 it would be black and nearly black.
+    if convertible and images.min() >= 0 and 1 < images.max() <= 255:
+        converted = images.astype(np.uint8)
+        if np.array_equal(converted, images):
+            return converted
+    raise InputError(
+        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype}: convert "
+        "the 0-1 scale by (255 * images).round().astype('uint8')."
+    )
+
+
+def _as_labels(labels: Any) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # As keras.datasets gives them.
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"labels must be integers of shape [n], but are {labels.dtype} of shape "
+            f"{labels.shape}: convert one-hot rows by labels.argmax(axis=1), and "
+            "floats by labels.astype('int64')."
+        )
+    return labels.astype(np.int64)
+
+
+def _warn_of_partial_set(name: str, num_training: int, num_test: int) -> None:
+    published = PUBLISHED.get(name)
+    if published is None:
+        return
+    if (num_training, num_test) != (published.num_training, published.num_test):
+        _LOG.warning(
+            "%s here has %d training and %d test images, the published set %d and %d: "
+            "do not compare scores with published ones.",
+            name,
+            num_training,
+            num_test,
+            published.num_training,
+            published.num_test,
+        )

@@ -1,0 +1,31 @@
+import pytest
+
+from hdd_tf.data.catalogue import (
+    PUBLISHED,
+    canonical_name,
+    published_normalisation,
+)
+
+
+def test_aliases():
+    assert canonical_name("svhn") == canonical_name("SVHN") == "svhn_cropped"
+    assert canonical_name("MySet") == "MySet"
+
+
+def test_constants_fit_each_other():
+    for published in PUBLISHED.values():
+        assert len(published.mean) == len(published.std)
+        assert all(0 < value < 1 for value in published.mean + published.std)
+
+
+@pytest.mark.parametrize("objective", ["idm", "dance"])
+def test_cifar100_is_normalised_as_the_objective_publishes(objective):
+    own = published_normalisation("cifar100", "dm")
+    assert own == ((0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762))
+    cifar10 = published_normalisation("cifar10", "dm")
+    assert cifar10 == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    assert published_normalisation("cifar100", objective) == cifar10
+
+
+def test_other_sets_have_none():
+    assert published_normalisation("digits", "dm") is None
