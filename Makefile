@@ -24,7 +24,7 @@ types: .venv/.installed-dev
 	$(BIN)/mypy
 
 unit: .venv/.installed-dev
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8
 
 .venv/.installed: setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; install one or say make PYTHON=/path/to/python3"; exit 1; }

@@ -19,7 +19,7 @@ from hdd_tf.artifacts.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.distill.checkpoints import load_images
+from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.errors import InputError
 
 

@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
-from hdd_tf.distill.assembly import build_distillation
-from hdd_tf.distill.loop import BlockReport, run_iterations
-from hdd_tf.distill.strategies import build_strategy
+from hdd_tf.distillation.assembly import build_distillation
+from hdd_tf.distillation.loop import BlockReport, run_iterations
+from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 
 # Settings of files, evaluation and reporting have no meaning here.

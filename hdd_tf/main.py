@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
         with _signals_end_the_run():
             # Only now, seconds of imports: a bad flag is answered at once.
             import_quietly()
-            from hdd_tf.distill.experiments import run_experiments
+            from hdd_tf.distillation.experiments import run_experiments
 
             run_experiments(config)
     except InputError as error:
@@ -42,7 +42,7 @@ def _signals_end_the_run() -> Iterator[None]:
     """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
 
     The distillation loop, which has something to save first, has its own way
-    (distill/loop.py); elsewhere everything worth keeping is on disk already.
+    (distillation/loop.py); elsewhere everything worth keeping is on disk already.
     """
 
     def end(number: int, frame: object) -> None:

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import read_distilled_set
-from hdd_tf.distill.checkpoints import load_images
+from hdd_tf.distillation.checkpoints import load_images
 
 ROOT = pathlib.Path(__file__).parents[1]
 # A fraction of the quickstart: one block of iterations takes about a second.

@@ -8,7 +8,7 @@ import tensorflow as tf
 class Objective(Protocol):
     """Says which network an iteration matches in, and which of its features.
 
-    The step (distill/step.py) owns everything else: batches, augmentation, the
+    The step (distillation/step.py) owns everything else: batches, augmentation, the
     geometry's loss, gradients and the update.
     """
 

@@ -26,7 +26,7 @@ def program(monkeypatch, tmp_path):
         return IMAGES, 70
 
     checkpoints = types.SimpleNamespace(load_images=load_images)
-    monkeypatch.setitem(sys.modules, "hdd_tf.distill.checkpoints", checkpoints)
+    monkeypatch.setitem(sys.modules, "hdd_tf.distillation.checkpoints", checkpoints)
     monkeypatch.chdir(tmp_path)
     for name in ("run", "begun"):
         RunDirectory(name).open_or_create(CONFIG, CONFIG, "", {}, DATA)

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
-from hdd_tf.distill.class_blocks import ClassBlocks
-from hdd_tf.distill.synthetic_set import SyntheticSet
+from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.geometry.registry import Geometry
 from hdd_tf.objectives.base import Objective
 from hdd_tf.random_keys import Purpose, derive_key

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from hdd_tf.distill.step import DistillationStep
+from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.distill.synthetic_set import SyntheticSet, pixels_from_normalised
+from hdd_tf.distillation.synthetic_set import SyntheticSet, pixels_from_normalised
 from hdd_tf.errors import InputError
 
 _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"

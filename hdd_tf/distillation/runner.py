@@ -16,11 +16,11 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distill.assembly import Distillation, build_distillation
-from hdd_tf.distill.checkpoints import DistillationCheckpoints
-from hdd_tf.distill.loop import run_iterations, stop_on_signals
-from hdd_tf.distill.monitor import RunMonitor
-from hdd_tf.distill.selection import BestOnValidation
+from hdd_tf.distillation.assembly import Distillation, build_distillation
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.loop import run_iterations, stop_on_signals
+from hdd_tf.distillation.monitor import RunMonitor
+from hdd_tf.distillation.selection import BestOnValidation
 from hdd_tf.evaluate.evaluation import Evaluation
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distill.assembly import Distillation, build_distillation
+from hdd_tf.distillation.assembly import Distillation, build_distillation
 
 _TIMED_ITERATIONS = 2
 _KEPT_CHECKPOINTS = 2

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distill.class_blocks import default_max_images, plan_class_blocks
-from hdd_tf.distill.loop import run_iterations, stop_on_signals
+from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.errors import InputError
 
 

@@ -10,9 +10,9 @@ from hdd_tf.artifacts import atomic
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.loading import load_dataset
-from hdd_tf.distill.dry_run import estimate_run
-from hdd_tf.distill.runner import run_experiment
-from hdd_tf.distill.strategies import build_strategy
+from hdd_tf.distillation.dry_run import estimate_run
+from hdd_tf.distillation.runner import run_experiment
+from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.report import result_table
 

@@ -12,10 +12,10 @@ from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
-from hdd_tf.distill.checkpoints import DistillationCheckpoints
-from hdd_tf.distill.loop import BlockReport, StopRequest
-from hdd_tf.distill.selection import BestOnValidation
-from hdd_tf.distill.synthetic_set import SyntheticSet
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.loop import BlockReport, StopRequest
+from hdd_tf.distillation.selection import BestOnValidation
+from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InterruptedRunError
 
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
-from hdd_tf.distill.class_blocks import plan_class_blocks
-from hdd_tf.distill.step import DistillationStep
-from hdd_tf.distill.strategies import mirror_over
-from hdd_tf.distill.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distillation.class_blocks import plan_class_blocks
+from hdd_tf.distillation.step import DistillationStep
+from hdd_tf.distillation.strategies import mirror_over
+from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
 from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives.dm import DistributionMatching

@@ -1,0 +1,62 @@
+"""Where the images start, and what they are on the 0-255 scale."""
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.errors import InputError
+
+MEAN, STD = (0.3, 0.4, 0.5), (0.2, 0.25, 0.3)
+
+
+@pytest.fixture(scope="module")
+def store():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [5, 6, 7])
+    images = rng.integers(0, 256, (18, 4, 6, 3), np.uint8)
+    return ClassStore(images, labels, 3, MEAN, STD), images, labels
+
+
+def test_real_start_is_distinct_images_of_each_class(store):
+    store, images, labels = store
+    start = initial_images("real", store, 5, seed=1, num_classes=3)
+    pixels = np.rint(SyntheticSet(start, MEAN, STD).pixels()).astype(np.uint8)
+    for label in range(3):
+        real = {image.tobytes() for image in images[labels == label]}
+        chosen = {image.tobytes() for image in pixels[label]}
+        assert len(chosen) == 5 and chosen <= real
+    again = initial_images("real", store, 5, seed=1, num_classes=3)
+    other = initial_images("real", store, 5, seed=2, num_classes=3)
+    np.testing.assert_array_equal(start, again)
+    assert not np.array_equal(start, other)
+
+
+def test_more_images_than_a_class_has(store):
+    with pytest.raises(InputError, match=r"--ipc=6 .* \(5 training images\)"):
+        initial_images("real", store[0], 6, seed=0, num_classes=3)
+    # Noise needs no real images.
+    assert initial_images("noise", store[0], 6, 0, 3).shape == (3, 6, 4, 6, 3)
+
+
+def test_noise_is_standard_normal_where_networks_see_it(store):
+    noise = initial_images("noise", store[0], 100, seed=0, num_classes=3).numpy()
+    assert abs(noise.mean()) < 0.02 and abs(noise.std() - 1) < 0.02
+
+
+def test_start_from_an_earlier_set(store, tmp_path):
+    pixels = np.random.default_rng(1).normal(128, 90, (3, 2, 4, 6, 3))
+    metadata = {
+        "dataset": "x", "label_names": ["a", "b", "c"], "mean": MEAN, "std": STD,
+        "objective": "dm", "geometry": "hyperbolic", "source": {},
+    }  # fmt: skip
+    write_distilled_set(
+        tmp_path / "set", DistilledSet.from_class_images(pixels, metadata)
+    )
+    start = initial_images(f"from:{tmp_path / 'set'}", store[0], 2, 0, 3)
+    found = SyntheticSet(start, MEAN, STD).pixels()
+    # Values outside 0-255 survive too.
+    np.testing.assert_allclose(found, pixels, atol=1e-3)
+    with pytest.raises(InputError, match="3 classes x 1"):
+        initial_images(f"from:{tmp_path / 'set'}", store[0], 1, 0, 3)

@@ -1,0 +1,68 @@
+"""The Python interface on plain arrays."""
+
+import numpy as np
+import pytest
+
+import hdd_tf
+from hdd_tf.data.loading import load_dataset
+from hdd_tf.errors import InputError
+
+SETTINGS = {"iterations": 6, "width": 16, "real_batch": 20, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    training = load_dataset("digits", None, 0.0, 0).training
+    return training.images[:300], training.labels[:300]
+
+
+def test_arrays_in_arrays_out(digits):
+    images, labels = hdd_tf.distill(*digits, ipc=2, **SETTINGS)
+    assert images.shape == (20, 32, 32, 1) and images.dtype == np.float32
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 2))
+    assert labels.dtype == np.int64
+    # Still digits on the 0-255 scale after a few small steps, but changed.
+    assert 0 < images.mean() < 255 and images.max() > 150
+    assert not np.array_equal(images, np.rint(images))
+
+
+def test_same_seed_same_images_other_seed_others(digits):
+    first, again, other = (
+        hdd_tf.distill(*digits, ipc=1, seed=seed, **SETTINGS)[0] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_geometry_is_a_setting(digits):
+    hyperbolic, euclidean = (
+        hdd_tf.distill(*digits, ipc=1, geometry=geometry, curvature="-1/3", **SETTINGS)
+        for geometry in ("hyperbolic", "euclidean")
+    )
+    assert not np.array_equal(hyperbolic[0], euclidean[0])
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"ipc": 0}, "--ipc=0"),
+        ({"ipc": 1000}, "--ipc=1000"),
+        ({"curvature": 1.0}, "--curvature"),
+        ({"no_such": 1}, "no_such"),
+        ({"run_dir": "x"}, "run_dir"),
+        ({"dataset": "digits"}, "dataset"),
+    ],
+)
+def test_bad_settings_are_input_errors(digits, settings, said):
+    with pytest.raises(InputError, match=said):
+        hdd_tf.distill(*digits, **{**SETTINGS, **settings})
+
+
+def test_floats_on_the_unit_scale_are_refused(digits):
+    with pytest.raises(InputError, match="uint8"):
+        hdd_tf.distill(digits[0] / 255.0, digits[1], **SETTINGS)
+
+
+def test_package_offers_nothing_else():
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = hdd_tf.no_such
