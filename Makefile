@@ -26,6 +26,11 @@ types: .venv/.installed-dev
 unit: .venv/.installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8
 
+# All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
+# current Bazel with those it fetches itself (MODULE.bazel).
+bazel: .venv/.installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" bazel test --test_tag_filters=-slow //...
+
 .venv/.installed: setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; install one or say make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
