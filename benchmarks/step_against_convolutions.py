@@ -24,6 +24,7 @@ from hdd_tf.distillation.class_blocks import default_max_images, plan_class_bloc
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
+from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives.dm import DistributionMatching
 
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only_step", action="store_true", help="for its memory")
     arguments = parser.parse_args()
+    keep_freed_memory()  # As the command does; it serves both sides.
     step = distillation_step(arguments)
     if arguments.only_step:
         step()

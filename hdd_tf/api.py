@@ -13,13 +13,28 @@ from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 
 # Settings of files, evaluation and reporting have no meaning here.
-_SETTINGS_OF_THE_COMMAND = (
-    "dataset",
-    "data_dir",
-    "run_dir",
-    "num_experiments",
-    "dry_run",
-    "baselines",
+_SETTINGS = (
+    "objective",
+    "geometry",
+    "curvature",
+    "loss_weight",
+    "lift",
+    "max_tangent_norm",
+    "dsa",
+    "image_lr",
+    "image_momentum",
+    "iterations",
+    "real_batch",
+    "init",
+    "seed",
+    "network",
+    "depth",
+    "width",
+    "strategy",
+    "num_virtual_devices",
+    "max_images_per_forward",
+    "steps_per_call",
+    "progress",
 )
 
 
@@ -32,8 +47,9 @@ def distill(
         images: `[n, h, w, c]` or `[n, h, w]` uint8.
         labels: `[n]` integers 0, ..., C - 1, each of which occurs.
         ipc: Synthetic images of each class.
-        **settings: Any setting of a run by its flag's name, such as `iterations=500`,
-            `geometry="euclidean"`, `curvature=-1/3`, `seed=1`, `progress=False`.
+        **settings: Settings of the distillation by their flag's name, such as
+            `iterations=500`, `geometry="euclidean"`, `curvature=-1/3`, `seed=1`,
+            `progress=False`.
 
     Returns:
         Synthetic images `[C * ipc, h, w, c]`, float32 on the 0-255 scale of the input
@@ -43,13 +59,13 @@ def distill(
     Raises:
         InputError: images, labels and settings do not fit together.
     """
-    unused = sorted(set(settings).intersection(_SETTINGS_OF_THE_COMMAND))
+    unused = sorted(set(settings).difference(_SETTINGS))
     if unused:
-        raise InputError(f"distill() has no use for {', '.join(unused)}.")
-    try:
-        config = Config(dataset="arrays", ipc=ipc, **settings)
-    except TypeError as error:
-        raise InputError(f"distill(): {error}; see --help for all settings.") from error
+        raise InputError(
+            f"distill() has no setting {', '.join(unused)}; it takes "
+            f"{', '.join(_SETTINGS)}."
+        )
+    config = Config(dataset="arrays", ipc=ipc, **settings)
     dataset = dataset_from_arrays(images, labels)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
     distillation = build_distillation(config, dataset, strategy)

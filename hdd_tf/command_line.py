@@ -89,7 +89,10 @@ def default_run_dir(config: Config, stem: str) -> str:
     """
     # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
     stem = stem or re.sub(r"\W+", "_", f"{config.dataset}_ipc{config.ipc}")
-    return f"runs/{stem}_{config.objective}_{config.geometry}_seed{config.seed}"
+    seeds = f"seed{config.seed}"
+    if config.num_experiments > 1:
+        seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
+    return f"runs/{stem}_{config.objective}_{config.geometry}_{seeds}"
 
 
 def _parse(words: list[str], values: flags.FlagValues) -> None:

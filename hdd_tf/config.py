@@ -191,7 +191,8 @@ class Config:
     max_images_per_forward: int = _setting(
         0,
         parsers.COUNT_OR_ZERO,
-        "Images in one forward pass; bounds memory, same result. 0: from free memory.",
+        "Images in one forward pass; bounds memory, same result. 0: as many as keep "
+        "the first layer's map within 1.25 GiB.",
         identity=False,
     )
     steps_per_call: int = _setting(
@@ -250,6 +251,15 @@ class Config:
             raise InputError(
                 "--select=best_validation has nothing to choose by with "
                 "--validation_fraction=0: give a fraction such as 0.1"
+            )
+        if choosing and not self.eval_every:
+            raise InputError(
+                "--select=best_validation has only the last images to choose from: "
+                "give --eval_every, such as 500"
+            )
+        if self.eval_every and not self.num_eval:
+            raise InputError(
+                "--eval_every scores with --num_eval networks: give 1 or more of them"
             )
         if self.eval_every and not self.validation_fraction:
             raise InputError(
@@ -330,7 +340,12 @@ def flag_text(value: Any) -> str:
 def to_flag_file(config: Config) -> str:
     """Returns the text of a flag file that repeats the run, every value stated."""
     lines = ["# Every setting of one run: python -m hdd_tf.main --flagfile=THIS_FILE"]
-    lines += [f"--{f.name}={flag_text(getattr(config, f.name))}" for f in _fields()]
+    lines += [
+        f"--{f.name}={flag_text(getattr(config, f.name))}"
+        for f in _fields()
+        # A repeated run goes to a directory of its own.
+        if f.name not in ("run_dir", "dry_run")
+    ]
     return "\n".join(lines) + "\n"
 
 

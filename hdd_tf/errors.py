@@ -11,8 +11,11 @@ class InputError(Exception):
     """
 
 
-class InterruptedRunError(Exception):
+class InterruptedRunError(BaseException):
     """SIGTERM or SIGINT stopped the run; what it had is saved.
+
+    Not an `Exception`: TensorFlow wraps those that pass through its tracing, and other
+    libraries swallow them.
 
     Args:
         stopped_by: The signal.

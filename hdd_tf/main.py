@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.tensorflow_import import import_quietly
 
 
@@ -24,6 +25,7 @@ def main(argv: list[str]) -> int:
         config = parse_command_line(argv)
         with _signals_end_the_run():
             # Only now, seconds of imports: a bad flag is answered at once.
+            keep_freed_memory()
             import_quietly()
             from hdd_tf.distillation.experiments import run_experiments
 

@@ -36,6 +36,7 @@ CASES = [
     (["--run_dir=full"], "full holds other things"),
     (["--eval_every=1", "--iterations=2"], "--validation_fraction"),
     (["digits"], "'digits' is not a flag"),
+    (["--num_experiments=2", "--run_dir=full"], "full holds other things"),
 ]
 
 

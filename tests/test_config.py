@@ -33,7 +33,7 @@ OTHER_VALUES = {
     "network": "convnet",
     "depth": 4,
     "width": 8,
-    "num_eval": 0,
+    "num_eval": 1,
     "eval_epochs": 4,
     "eval_batch": 16,
     "eval_lr": 1e-17,
@@ -78,10 +78,12 @@ def test_round_trips(config, tmp_path):
     text = json.dumps(config_lib.to_json(config))
     assert config_lib.from_json(json.loads(text)) == config
     lines = config_lib.to_flag_file(config).splitlines()
-    assert parsed(*[line for line in lines if not line.startswith("#")]) == config
+    # A repeated run goes to a directory of its own, and is no dry run.
+    expected = dataclasses.replace(config, run_dir="", dry_run=False)
+    assert parsed(*[line for line in lines if not line.startswith("#")]) == expected
     path = tmp_path / "flags.cfg"
     path.write_text(config_lib.to_flag_file(config), encoding="utf-8")
-    assert parsed(f"--flagfile={path}") == config
+    assert parsed(f"--flagfile={path}") == expected
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,11 @@ def test_baselines_are_a_switch_or_a_list(words, names):
     ("settings", "fraction"),
     [
         ({}, 0.0),
-        ({"select": "best_validation"}, 0.1),
-        ({"select": "best_validation", "validation_fraction": 0.3}, 0.3),
+        ({"select": "best_validation", "eval_every": 9}, 0.1),
+        (
+            {"select": "best_validation", "eval_every": 9, "validation_fraction": 0.3},
+            0.3,
+        ),
         ({"validation_fraction": 0.3}, 0.3),
     ],
 )
@@ -191,6 +196,17 @@ def test_refused_values_are_named_in_one_line(name, value):
             {"dataset": "x", "select": "best_validation", "validation_fraction": 0},
             "nothing to choose by",
         ),
+        ({"dataset": "x", "select": "best_validation"}, "give --eval_every"),
+        ({"dataset": "x", "eval_every": 5}, "give --validation_fraction"),
+        (
+            {
+                "dataset": "x",
+                "eval_every": 5,
+                "validation_fraction": 0.1,
+                "num_eval": 0,
+            },
+            "--num_eval",
+        ),
     ],
 )
 def test_contradictions_are_refused(settings, words):
@@ -213,7 +229,7 @@ NOT_IDENTITY = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_identity_differs_exactly_where_the_result_may(name):
-    base = Config(dataset="cifar10", select="best_validation")
+    base = Config(dataset="cifar10", select="best_validation", eval_every=9)
     other = {"select": "last", "validation_fraction": 0.2, "iterations": 99}.get(
         name, OTHER_VALUES[name]
     )

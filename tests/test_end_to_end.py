@@ -34,6 +34,10 @@ TINY = [
 ]
 
 
+# Points of accuracy; over seeds 0-4 the gain was 8.7, 4.1, 15.3, 7.5 and 10.8.
+MARGIN = 2
+
+
 def run(arguments, *, cwd, module="hdd_tf.main", **kwargs):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
@@ -62,8 +66,7 @@ def test_distilled_images_beat_random_ones(finished):
     distilled = result["accuracy"]["convnet"]
     assert len(distilled["values"]) == 2
     assert np.mean(distilled["values"]) == pytest.approx(distilled["mean"], abs=1e-3)
-    # Measured over seeds 0-4: see the assertion's margin in the commit that set it.
-    assert distilled["mean"] > result["baselines"]["random"]["mean"] + 2
+    assert distilled["mean"] > result["baselines"]["random"]["mean"] + MARGIN
     assert f"{distilled['mean']:.2f}" in done.stdout
 
 
@@ -146,13 +149,12 @@ def test_interrupted_run_resumes_to_the_same_images(finished, tmp_path):
 def test_flags_of_a_run_repeat_it(finished, tmp_path):
     directory, _ = finished
     repeated = run(
-        [f"--flagfile={directory / 'flags.cfg'}", "--run_dir=again", "--num_eval=0"],
+        [f"--flagfile={directory / 'flags.cfg'}", "--num_eval=0"],
         cwd=tmp_path,
     )
     assert repeated.returncode == 0, repeated.stderr
-    np.testing.assert_array_equal(
-        load_images(tmp_path / "again")[0], load_images(directory)[0]
-    )
+    (again,) = (tmp_path / "runs").iterdir()
+    np.testing.assert_array_equal(load_images(again)[0], load_images(directory)[0])
 
 
 def test_existing_set_is_scored_without_distilling(finished):
@@ -179,6 +181,43 @@ def test_a_longer_target_extends_a_finished_run(finished, tmp_path):
     np.testing.assert_array_equal(
         load_images(tmp_path / "run")[0], load_images(tmp_path / "direct")[0]
     )
+
+
+def test_validation_split_chooses_and_the_choice_is_exported(tmp_path):
+    arguments = [
+        *TINY, "--run_dir=run", "--iterations=8", "--eval_every=4", "--num_eval=1",
+        "--eval_epochs=20", "--select=best_validation", "--nobaselines",
+    ]  # fmt: skip
+    done = run(arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    stored = read_distilled_set(tmp_path / "run")
+    assert result["selected"] == stored.metadata["selected"]
+    assert result["selected"]["iteration"] in (4, 8)
+    assert f"iteration {result['selected']['iteration']}" in done.stdout
+    accuracies = {}
+    for path in (tmp_path / "run/tensorboard").glob("events*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.tag == "accuracy/validation":
+                    accuracies[event.step] = float(tf.make_ndarray(value.tensor))
+    assert set(accuracies) == {4, 8}
+    best = result["selected"]["validation_accuracy"]
+    assert max(accuracies.values()) == pytest.approx(best, abs=1e-3)
+
+
+def test_lost_list_of_checkpoints_is_refused_and_mended_as_it_says(tmp_path):
+    arguments = [*TINY, "--run_dir=run", "--num_eval=0", "--iterations=4"]
+    assert run(arguments, cwd=tmp_path).returncode == 0
+    (tmp_path / "run/checkpoints/checkpoint").write_text("")
+    longer = [*arguments, "--iterations=6"]
+    refused = run(longer, cwd=tmp_path)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    line = refused.stderr.split("write the line ")[1].split(" into")[0]
+    (tmp_path / "run/checkpoints/checkpoint").write_text(line + "\n")
+    mended = run(longer, cwd=tmp_path)
+    assert mended.returncode == 0, mended.stderr
+    assert "goes on from iteration 4" in mended.stdout
 
 
 def test_several_experiments_pool_their_networks(tmp_path):

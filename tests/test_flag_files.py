@@ -108,6 +108,7 @@ def test_quickstart_is_hyperbolic_dm_on_digits_with_baselines():
 
 def test_a_published_file_leaves_room_for_choosing_by_validation():
     words = ["main", "--flagfile=svhn_ipc1", "--select=best_validation"]
+    words.append("--eval_every=500")
     assert parse_command_line(words).validation_fraction == 0.1
 
 

@@ -98,6 +98,7 @@ class RunDirectory:
                 self._check_empty()
             else:
                 self._check_same_run(stored["identity"], record["identity"])
+                self._check_same_data(stored["data"], record["data"])
                 _keep_history(stored, record)
             self.path.mkdir(parents=True, exist_ok=True)
             # config.json first: it is what makes the directory ours.
@@ -184,6 +185,17 @@ class RunDirectory:
                 f"run_dir {self.path} holds a run with other settings "
                 f"({', '.join(differences)}): repeat those, or give another --run_dir"
             )
+
+    def _check_same_data(
+        self, old: dict[str, Any] | None, new: dict[str, Any] | None
+    ) -> None:
+        if old is None or new is None or old == new:
+            return
+        names = [name for name in new if old.get(name) != new[name]]
+        raise InputError(
+            f"run_dir {self.path} holds a run on other data (different "
+            f"{', '.join(names)}): give the same --data_dir, or another --run_dir"
+        )
 
 
 def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ class DistillationCheckpoints:
         synthetic_set: SyntheticSet,
         optimizer: object,
     ) -> None:
+        _check_listed(pathlib.Path(directory))
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._manager = tf.train.CheckpointManager(
@@ -73,6 +74,27 @@ class DistillationCheckpoints:
         self._manager.save(checkpoint_number=iteration)
 
 
+def _check_listed(directory: pathlib.Path) -> None:
+    """Refuses checkpoints that TensorFlow's list does not name.
+
+    A power cut can empty that file; starting over would then overwrite the run.
+
+    Raises:
+        InputError: there are checkpoints, but no readable list of them.
+    """
+    files = sorted(directory.glob("iteration-*.index"))
+    try:
+        listed = tf.train.get_checkpoint_state(str(directory)) is not None
+    except ValueError:
+        listed = False
+    if files and not listed:
+        newest = max(files, key=lambda path: int(path.stem.rpartition("-")[2])).stem
+        raise InputError(
+            f"{directory / 'checkpoint'} is missing or damaged, but {newest} is there: "
+            f"""write the line model_checkpoint_path: "{newest}" into that file."""
+        )
+
+
 def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
     """Reads the images of a run's newest checkpoint, without building the run.
 
@@ -87,6 +109,7 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
         InputError: the run has no readable checkpoint.
     """
     directory = pathlib.Path(run_dir) / "checkpoints"
+    _check_listed(directory)
     newest = tf.train.latest_checkpoint(str(directory))
     if newest is None:
         raise InputError(

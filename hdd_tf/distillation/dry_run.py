@@ -36,16 +36,19 @@ def estimate_run(
     # Kilobytes on Linux, bytes on macOS.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    experiments = config.num_experiments
+    times = f", {experiments} times" if experiments > 1 else ""
     return "\n".join(
         [
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
             f"{dataset.num_classes} classes, distilled to "
             f"{config.ipc * dataset.num_classes:,}",
             f"time per iteration  {seconds:.3f} s "
-            f"({_duration(seconds * config.iterations)} for {config.iterations:,})",
+            f"({_duration(seconds * config.iterations)} for {config.iterations:,}, "
+            f"without evaluation{times})",
             f"memory              {peak / 2**30:.2f} GiB (peak of this process)",
             f"to be written       {_bytes_written(config, distillation) / 2**20:.1f} "
-            f"MiB to {config.run_dir}",
+            f"MiB to {config.run_dir}{times}",
             "nothing was written",
         ]
     )

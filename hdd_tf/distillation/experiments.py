@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    devices = ", ".join(
+        d.split("device:")[-1] for d in strategy.extended.worker_devices
+    )
+    print(f"computing on {devices}", flush=True)
     if config.dry_run:
         print(estimate_run(config, _load(config), strategy))
         return None
@@ -40,11 +45,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         print(result_table(result, config.run_dir))
         return result
     parent = pathlib.Path(config.run_dir)
-    if (parent / "config.json").exists():
-        raise InputError(
-            f"run_dir {parent} holds a single run: give another one with --run_dir for "
-            f"--num_experiments={config.num_experiments}."
-        )
+    _check_parent(parent)
     results = []
     for seed in range(config.seed, config.seed + config.num_experiments):
         child = dataclasses.replace(
@@ -56,6 +57,21 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
     atomic.write_json(parent / "result.json", pooled)
     print(result_table(pooled, config.run_dir))
     return pooled
+
+
+def _check_parent(parent: pathlib.Path) -> None:
+    """Refuses a directory whose files are not those of several experiments."""
+    if not parent.exists():
+        return
+    if not parent.is_dir():
+        raise InputError(f"run_dir {parent} is a file: give a directory.")
+    names = {path.name for path in parent.iterdir()}
+    foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
+    if foreign - {"result.json"} or (foreign and len(names) == 1):
+        raise InputError(
+            f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
+            "--num_experiments: give a new or empty directory with --run_dir."
+        )
 
 
 def _load(config: Config) -> Dataset:

@@ -11,6 +11,9 @@ import numpy as np
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
 
+# How long a signal may have to wait for the graph to return.
+SECONDS_PER_CALL = 5.0
+
 
 @dataclasses.dataclass(frozen=True)
 class BlockReport:
@@ -40,7 +43,8 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turns SIGTERM and SIGINT into a request to stop at the next safe point.
 
-    A second signal of either kind acts at once, as if this were not here.
+    A second signal of either kind acts as if this were not here, as soon as the call
+    into the graph that is under way returns.
     """
     request = StopRequest()
     watched = (signal.SIGTERM, signal.SIGINT)
@@ -76,7 +80,8 @@ def run_iterations(
         step: The compiled step.
         start: Iterations already done.
         stop: Iterations in all.
-        steps_per_call: Most iterations of one call into the graph.
+        steps_per_call: Most iterations of one call into the graph; fewer where they
+            would take longer than `SECONDS_PER_CALL`.
         after_block: Called after each call; may raise to end the loop.
         cadences: Blocks end at every multiple of each of these (0: ignored), so that
             what happens every N iterations sees exactly N.
@@ -85,9 +90,9 @@ def run_iterations(
         InputError: a loss or a gradient is not finite. The images are then lost in
             memory, but the last checkpoint is not.
     """
-    iteration = start
+    iteration, most = start, 1
     while iteration < stop:
-        ends = [iteration + steps_per_call, stop]
+        ends = [iteration + most, stop]
         ends += [(iteration // every + 1) * every for every in cadences if every]
         count = min(ends) - iteration
         began = time.perf_counter()
@@ -95,8 +100,11 @@ def run_iterations(
         loss = metrics["loss_per_class"].numpy()
         norm = metrics["gradient_norm"].numpy()
         _check_finite(loss, norm, iteration)
+        seconds = time.perf_counter() - began
         iteration += count
-        after_block(BlockReport(iteration, loss, norm, time.perf_counter() - began))
+        after_block(BlockReport(iteration, loss, norm, seconds))
+        # A call is not interrupted: where iterations are slow, calls are short.
+        most = max(1, min(steps_per_call, int(SECONDS_PER_CALL * count / seconds)))
 
 
 def _check_finite(loss: np.ndarray, norm: np.ndarray, iteration: int) -> None:

@@ -1,10 +1,10 @@
 """What a run writes and shows while it distils."""
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
@@ -17,6 +17,9 @@ from hdd_tf.distillation.loop import BlockReport, StopRequest
 from hdd_tf.distillation.selection import BestOnValidation
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InterruptedRunError
+
+# However slow iterations are, a crash costs no more than this.
+SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
 class RunMonitor:
@@ -60,7 +63,8 @@ class RunMonitor:
         self._stop = stop
         self._evaluate = evaluate
         self._best = best
-        self._saved = self._logged = start
+        self._start = start
+        self._saved_at = time.monotonic()
         self.seconds = seconds
         self.summaries = SummaryWriter(directory.tensorboard)
         self._progress = tqdm(
@@ -73,7 +77,7 @@ class RunMonitor:
         )
 
     def __enter__(self) -> Self:
-        if self._saved == 0:
+        if self._start == 0:
             self._picture(0, "init.png")
         return self
 
@@ -98,41 +102,58 @@ class RunMonitor:
         loss = float(report.loss_per_class[-1].sum())
         self._progress.update(len(report.loss_per_class))
         self._progress.set_postfix(loss=f"{loss:.4g}", refresh=False)
-        if done or iteration // config.log_every > self._logged // config.log_every:
-            self._log(report)
-            self._logged = iteration
+        self._log(report, done)
         if config.picture_every and iteration % config.picture_every == 0:
             self._picture(iteration, f"iter_{iteration:06d}.png")
-        due = config.eval_every and iteration % config.eval_every == 0
-        if due or (done and self._best):
-            accuracy = self._evaluate()
-            self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
-            if self._best:
-                self._best.offer(iteration, accuracy, self._synthetic_set.pixels())
         stopped_by = self._stop.signal
-        if done or stopped_by or iteration % config.checkpoint_every == 0:
+        overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if done or stopped_by or overdue or iteration % config.checkpoint_every == 0:
             self._checkpoints.save(iteration, self.seconds)
+            self._saved_at = time.monotonic()
             self.summaries.flush()
-        if stopped_by and not done:
+        if stopped_by:
             raise InterruptedRunError(stopped_by)
+        # Only with the state saved: this takes long.
+        if done or (config.eval_every and iteration % config.eval_every == 0):
+            self.validate(iteration)
 
-    def _log(self, report: BlockReport) -> None:
-        losses = report.loss_per_class.mean(axis=0)
-        images = self._synthetic_set.images
+    def validate(self, iteration: int) -> None:
+        """Scores the images on the validation split, where `--eval_every` asks for it.
+
+        Args:
+            iteration: Iterations they have seen.
+        """
+        if not self._config.eval_every:
+            return
+        accuracy = self._evaluate()
+        self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
+        if self._best:
+            self._best.offer(iteration, accuracy, self._synthetic_set.pixels())
+
+    def _log(self, report: BlockReport, done: bool) -> None:
+        every = self._config.log_every
+        first = report.iteration - len(report.gradient_norm) + 1
+        for row, iteration in enumerate(range(first, report.iteration + 1)):
+            if iteration % every and not (done and iteration == report.iteration):
+                continue
+            losses = report.loss_per_class[row]
+            self.summaries.scalars(
+                iteration,
+                {
+                    "loss": float(losses.sum()),
+                    "gradient_norm": float(report.gradient_norm[row]),
+                    "seconds_per_iteration": report.seconds / len(report.gradient_norm),
+                },
+            )
+            self.summaries.loss_per_class(iteration, losses, self._label_names)
+        # On the 0-255 scale, where a value beyond it is easy to see.
         scale = 255.0 * self._synthetic_set.std
-        offset = 255.0 * self._synthetic_set.mean
-        self.summaries.scalars(
-            report.iteration,
-            {
-                "loss": float(losses.sum()),
-                "gradient_norm": float(np.mean(report.gradient_norm)),
-                # On the 0-255 scale, where a value beyond it is easy to see.
-                "image/min": float(tf.reduce_min(images * scale + offset)),
-                "image/max": float(tf.reduce_max(images * scale + offset)),
-                "seconds_per_iteration": report.seconds / len(report.gradient_norm),
-            },
-        )
-        self.summaries.loss_per_class(report.iteration, losses, self._label_names)
+        pixels = self._synthetic_set.images * scale + 255.0 * self._synthetic_set.mean
+        limits = {
+            "image/min": float(tf.reduce_min(pixels)),
+            "image/max": float(tf.reduce_max(pixels)),
+        }
+        self.summaries.scalars(report.iteration, limits)
 
     def _picture(self, iteration: int, name: str) -> None:
         pixels = self._synthetic_set.pixels()
@@ -140,7 +161,3 @@ class RunMonitor:
         if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
-
-    def finish(self) -> None:
-        """Writes the final picture."""
-        self._picture(self._config.iterations, "final.png")

@@ -11,6 +11,7 @@ from hdd_tf.artifacts.distilled_set import (
     read_distilled_set,
     write_distilled_set,
 )
+from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
@@ -53,6 +54,8 @@ def run_experiment(
             "label_names": dataset.label_names,
             "mean": dataset.mean,
             "std": dataset.std,
+            "training_images": len(dataset.training.labels),
+            "test_images": len(dataset.test.labels),
         },
     )
     finished = directory.read_result()
@@ -68,10 +71,16 @@ def run_experiment(
         config, dataset.label_names, directory, distillation, evaluation, metadata, best
     )
     pixels = distillation.synthetic_set.pixels()
-    write_distilled_set(
-        directory.synthetic,
-        best.read() if best else DistilledSet.from_class_images(pixels, metadata),
-    )
+    distilled = best.read() if best else None
+    if distilled is None:
+        distilled = DistilledSet.from_class_images(pixels, metadata)
+    if pixels.shape[-1] in (1, 3):
+        save_grid(
+            directory.pictures / "final.png",
+            distilled.images.reshape(pixels.shape),
+            dataset.label_names,
+        )
+    write_distilled_set(directory.synthetic, distilled)
     result = _evaluate(config, directory, evaluation, seconds)
     directory.write_result(result)
     return result
@@ -92,6 +101,8 @@ def _distil(
         directory.checkpoints, synthetic_set, distillation.optimizer
     )
     start, seconds = checkpoints.restore()
+    if start:
+        print(f"{config.run_dir} goes on from iteration {start}.")
 
     def validate() -> float:
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
@@ -112,6 +123,10 @@ def _distil(
             best=best,
         ) as monitor,
     ):
+        due = config.iterations, config.eval_every
+        if start and any(every and start % every == 0 for every in due):
+            # The run may have ended before the score that was due there.
+            monitor.validate(start)
         run_iterations(
             distillation.step,
             start,
@@ -120,7 +135,6 @@ def _distil(
             monitor.after_block,
             (config.checkpoint_every, config.picture_every, config.eval_every),
         )
-        monitor.finish()
         return monitor.seconds
 
 
@@ -139,6 +153,9 @@ def _evaluate(
                 for network, score in result["accuracy"].items()
             },
         )
+    # What was asked for, and what a later start compares with; `selected` says which
+    # iteration's images these are.
+    result["iterations"] = config.iterations
     result["seconds"] = {
         "distil": round(distilled, 3),
         "evaluate": round(time.perf_counter() - started, 3),

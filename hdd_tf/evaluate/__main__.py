@@ -7,6 +7,7 @@ as `--num_eval=20`, `--eval_epochs=300`, `--data_dir=DIR` or `--baselines`.
 import sys
 
 from hdd_tf.errors import InputError
+from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.tensorflow_import import import_quietly
 
 
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> int:
                 f"the first argument is the set or run to score, not {place}: python "
                 "-m hdd_tf.evaluate SET_OR_RUN [--flags]"
             )
+        keep_freed_memory()
         import_quietly()
         from hdd_tf.evaluate.rescore import rescore
 

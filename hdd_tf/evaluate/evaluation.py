@@ -69,31 +69,36 @@ class Evaluation:
         Raises:
             InputError: as `score_set`.
         """
-        config = self._config
+        config, metadata = self._config, distilled_set.metadata
         accuracy, baselines = {}, {}
         if config.num_eval:
             accuracy[config.network] = self.score_set(distilled_set).to_json()
-            scores = {"random": self.score_random, "whole": self.score_whole}
+            scores = {
+                "random": lambda: self.score_random(metadata["ipc"]),
+                "whole": self.score_whole,
+            }
             baselines = {name: scores[name]().to_json() for name in config.baselines}
         return {
-            "dataset": config.dataset,
-            "ipc": config.ipc,
-            "objective": config.objective,
-            "geometry": config.geometry,
-            "seed": config.seed,
-            "iterations": config.iterations,
+            # Facts of the set, whatever the settings of this evaluation.
+            "dataset": metadata["dataset"],
+            "ipc": metadata["ipc"],
+            "objective": metadata["objective"],
+            "geometry": metadata["geometry"],
+            "seed": metadata["source"]["seed"],
+            "iterations": metadata.get("iteration", config.iterations),
+            "evaluation_seed": config.seed,
             "accuracy": accuracy,
             "baselines": baselines,
-            "selected": distilled_set.metadata.get("selected", "last iteration"),
+            "selected": metadata.get("selected", "last iteration"),
             "protocol": self.describe_protocol(),
         }
 
-    def score_random(self) -> Score:
-        """Scores as many random real images as the set has synthetic ones."""
+    def score_random(self, ipc: int) -> Score:
+        """Scores `ipc` random real images of each class."""
         chosen = random_subset(
             self._dataset.training,
             self._dataset.num_classes,
-            self._config.ipc,
+            ipc,
             self._config.seed,
         )
         # As floats, so that they share the distilled set's trace.

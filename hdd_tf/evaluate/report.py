@@ -23,6 +23,12 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
         f"{result['geometry']} geometry, {result['iterations']} iterations, "
         f"{seeds_text}",
     ]
+    if isinstance(result["selected"], dict):
+        chosen = result["selected"]
+        lines.append(
+            f"chosen on validation: iteration {chosen['iteration']} "
+            f"({chosen['validation_accuracy']:.2f} %)"
+        )
     rows = [
         (_TITLES[name], score)
         for name, score in result["baselines"].items()

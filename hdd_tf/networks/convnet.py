@@ -85,18 +85,20 @@ class ConvBlock(keras.layers.Layer):
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
     ) -> tf.Tensor:
         patches, height, width = _centred_patches(inputs, self.padding)
-        taps = patches.shape[-1]
+        taps = patches.shape[-1] - 1
         kernel = tf.reshape(kernel, [1, taps, self.width])
-        # Moments of the taps over all positions of an image: [n, 1, t] and [n, t, t].
-        mean = tf.reduce_mean(patches, axis=1, keepdims=True)
+        # Moments of the taps over all positions of an image; the last tap is the
+        # constant 1, so its row holds the means: [n, t, t] and [n, 1, t].
         second = tf.matmul(patches, patches, transpose_a=True) / (height * width)
-        covariance = second - mean * tf.linalg.matrix_transpose(mean)
+        mean = second[:, taps:, :taps]
+        covariance = second[:, :taps, :taps] - mean * tf.linalg.matrix_transpose(mean)
         variance = tf.reduce_sum(kernel * tf.matmul(covariance, kernel), axis=1)
         scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         folded = kernel * scale[:, None]  # [n, t, width]
-        shift = (beta - tf.matmul(mean, folded))[:, :, None]  # [n, 1, 1, width]
-        maps = tf.reshape(tf.matmul(patches, folded), [-1, height, width, self.width])
-        return _average_pool(tf.maximum(maps, -shift)) + shift
+        shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
+        maps = tf.matmul(patches, tf.concat([folded, shift], axis=1))
+        maps = tf.reshape(maps, [-1, height, width, self.width])
+        return _average_pool(tf.nn.relu(maps))
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
@@ -118,7 +120,9 @@ def _average_pool(maps: tf.Tensor) -> tf.Tensor:
 
 
 def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, int]:
-    """Returns `[n, h * w, 9 c]` 3x3 patches less each image's mean colour, and h, w.
+    """Returns `[n, h * w, 9 c + 1]` patches less the mean colour, and h, w.
+
+    The last value of each patch is 1, for the shift.
 
     Taking the same colour from every tap (padding included) adds one constant to the
     map's channel, which the normalisation removes; it keeps the variance of nearly flat
@@ -131,7 +135,7 @@ def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, i
     taps = [
         padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
     ]
-    patches = tf.concat(taps, axis=-1)
+    patches = tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
     return (
         tf.reshape(patches, [-1, height * width, patches.shape[-1]]),
         height,

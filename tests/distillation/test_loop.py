@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.distillation import loop
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.errors import InputError
@@ -32,15 +33,25 @@ class CountingStep:
 def test_blocks_cover_every_iteration_once_and_end_at_the_cadences():
     step, reports = CountingStep(), []
     run_iterations(step, 3, 25, 10, reports.append, cadences=(7, 0))
-    assert step.calls == [(3, 4), (7, 7), (14, 7), (21, 4)]
-    assert [report.iteration for report in reports] == [7, 14, 21, 25]
+    # The first call is one iteration, to learn how long they take.
+    assert step.calls == [(3, 1), (4, 3), (7, 7), (14, 7), (21, 4)]
+    assert [report.iteration for report in reports] == [4, 7, 14, 21, 25]
+
+
+def test_calls_are_short_where_iterations_are_slow(monkeypatch):
+    clock = iter(range(0, 1000, 2))  # Every call takes two seconds.
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))
+    step = CountingStep()
+    run_iterations(step, 0, 12, 100, lambda report: None)
+    # 2 s for 1, so 2 in 5 s; 2 s for 2, so 5; then what is left.
+    assert [count for _, count in step.calls] == [1, 2, 5, 4]
 
 
 def test_loss_that_is_not_finite_stops_and_names_class_and_iteration():
     step, reports = CountingStep(bad_iteration=12, bad_class=2), []
     with pytest.raises(InputError, match="class 2 is nan at iteration 13"):
         run_iterations(step, 0, 20, 5, reports.append)
-    assert reports[-1].iteration == 10
+    assert reports[-1].iteration == 11
 
 
 def test_first_signal_is_noted_and_the_second_acts():
