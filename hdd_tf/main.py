@@ -33,6 +33,13 @@ def main(argv: list[str]) -> int:
     except InputError as error:
         print(f"hdd_tf: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # A full disk, a vanished mount: nothing to debug here.
+        print(
+            f"hdd_tf: {error}: mend that, and the same command goes on from the last "
+            "checkpoint.",
+            file=sys.stderr,
+        )
+        return 2
     except InterruptedRunError as error:
         print(f"hdd_tf: {error}", file=sys.stderr)
         return error.exit_code

@@ -22,6 +22,7 @@ from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.selection import BestOnValidation
+from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 
 
@@ -127,14 +128,20 @@ def _distil(
         if start and any(every and start % every == 0 for every in due):
             # The run may have ended before the score that was due there.
             monitor.validate(start)
-        run_iterations(
-            distillation.step,
-            start,
-            config.iterations,
-            config.steps_per_call,
-            monitor.after_block,
-            (config.checkpoint_every, config.picture_every, config.eval_every),
-        )
+        try:
+            run_iterations(
+                distillation.step,
+                start,
+                config.iterations,
+                config.steps_per_call,
+                monitor.after_block,
+                (config.checkpoint_every, config.picture_every, config.eval_every),
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise InputError(
+                "memory or disk is used up: lower --max_images_per_forward (256, 64, "
+                "...) or make room; the same command goes on from the last checkpoint."
+            ) from error
         return monitor.seconds
 
 
