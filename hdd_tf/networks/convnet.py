@@ -18,7 +18,7 @@ class ConvBlock(keras.layers.Layer):
 
     Distilling spends nearly all its time here, and beside the convolutions themselves
     that time is memory traffic over the full-size map. Two rearrangements, both exact
-    for every weight, save much of it:
+    for every weight, save part of it:
 
     - `relu(g z + h) = max(g z, -h) + h`, and pooling commutes with the addition of `h`
       (constant in an image's channel), so `h` is added to the small pooled map.
