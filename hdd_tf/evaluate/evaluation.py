@@ -12,10 +12,10 @@ from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.network_trainer import NetworkTrainer
-from hdd_tf.evaluate.protocols import TrainingProtocol, dm_protocol
 from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 
 
 class Evaluation:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.evaluate.network_trainer import NetworkTrainer
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.network_trainer import NetworkTrainer
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.evaluate.protocols import TrainingProtocol
-from hdd_tf.evaluate.sgd import sgd_step
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.protocols import TrainingProtocol
+from hdd_tf.training.sgd import sgd_step
 
 # Graph calls are about this many updates long: few enough that progress moves and a
 # signal is heard, many enough that Python does not count.

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.evaluate.network_trainer import NetworkTrainer
-from hdd_tf.evaluate.protocols import TrainingProtocol, dm_protocol
 from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 
 MEAN, STD = (0.5,), (0.25,)
 

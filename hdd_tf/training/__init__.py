@@ -1,0 +1,1 @@
+"""How a network is trained: the protocol, the update, the loop in the graph."""
