@@ -14,13 +14,13 @@ import statistics
 import time
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
@@ -70,13 +70,12 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
     network = build_network("convnet", shape[1:], arguments.classes, 3, arguments.width)
     start = initial_images("real", store, arguments.ipc, 0, arguments.classes)
     synthetic_set = SyntheticSet(start, mean, std)
-    optimizer = keras.optimizers.SGD(1.0, 0.5)
-    optimizer.build([synthetic_set.images])
     step = DistillationStep(
         strategy=tf.distribute.OneDeviceStrategy("CPU:0"),
         synthetic_set=synthetic_set,
-        optimizer=optimizer,
+        image_sgd=ImageSGD(synthetic_set.images, 1.0, 0.5),
         store=store,
+        network=network,
         objective=DistributionMatching(network, 0),
         geometry=EuclideanGeometry()
         if arguments.geometry == "euclidean"
@@ -89,7 +88,7 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
             arguments.max_images or default_max_images(shape[1:], arguments.width),
         ),
         real_batch=arguments.real_batch,
-        augmentations=dsa.parse_strategy(dsa.DSA_STRATEGY),
+        augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
         seed=0,
     )
     done = iter(range(10**9))

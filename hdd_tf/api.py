@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from hdd_tf.artifacts.decoding import decode_set
+from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.distillation.assembly import build_distillation
@@ -26,6 +28,22 @@ _SETTINGS = (
     "iterations",
     "real_batch",
     "init",
+    "formation_factor",
+    "idm_pool_start",
+    "idm_pool_size",
+    "idm_join_every",
+    "idm_reset_every",
+    "idm_train_networks",
+    "idm_train_steps",
+    "idm_train_batch",
+    "idm_train_lr",
+    "idm_cross_entropy_weight",
+    "num_experts",
+    "pretrain_epochs",
+    "pretrain_batch",
+    "expert_seed",
+    "expert_dir",
+    "dance_max_decoded",
     "seed",
     "network",
     "depth",
@@ -53,8 +71,10 @@ def distill(
 
     Returns:
         Synthetic images `[C * ipc, h, w, c]`, float32 on the 0-255 scale of the input
-        (values may lie outside it), and their labels `[C * ipc]` int64, class by class.
-        Train on them normalised by the mean and standard deviation of `images`.
+        (values may lie outside it), and their labels `[C * ipc]` int64, class by class;
+        with a formation factor f, as with `idm` and `dance`, the f^2 times as many
+        that are decoded from them. Train on them normalised by the mean and standard
+        deviation of `images`.
 
     Raises:
         InputError: images, labels and settings do not fit together.
@@ -79,6 +99,16 @@ def distill(
         run_iterations(
             distillation.step, 0, config.iterations, config.steps_per_call, after_block
         )
+    metadata = {
+        "dataset": dataset.name,
+        "label_names": dataset.label_names,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "objective": config.objective,
+        "geometry": config.geometry,
+        "formation_factor": config.formation_factor,
+        "source": {},
+    }
     pixels = distillation.synthetic_set.pixels()
-    labels = np.repeat(np.arange(dataset.num_classes, dtype=np.int64), config.ipc)
-    return pixels.reshape(-1, *pixels.shape[2:]), labels
+    distilled = decode_set(DistilledSet.from_class_images(pixels, metadata))
+    return distilled.images, distilled.labels

@@ -22,6 +22,8 @@ _HEADINGS = {
     "dataset": "Data",
     "objective": "Matching",
     "image_lr": "Optimisation",
+    "idm_pool_start": "IDM's queue of networks",
+    "num_experts": "DANCE's experts",
     "network": "Network",
     "num_eval": "Evaluation",
     "strategy": "Devices and memory",

@@ -19,7 +19,7 @@ from absl import flags
 from hdd_tf import setting_parsers as parsers
 from hdd_tf.errors import InputError
 
-OBJECTIVES = ("dm",)
+OBJECTIVES = ("dm", "idm", "dance")
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
 NETWORKS = ("convnet",)
@@ -71,7 +71,13 @@ class Config:
         "between results; unset: 0 with --select=last, 0.1 with best_validation.",
     )
 
-    objective: str = _choice("dm", OBJECTIVES, "What is matched: dm = DM.")
+    objective: str = _choice(
+        "dm",
+        OBJECTIVES,
+        "What is matched: dm = DM, features of random networks; idm = IDM, of a queue "
+        "of semi-trained ones, with cross-entropy; dance = DANCE, of encoders between "
+        "an expert's start and end, with calibration by the expert.",
+    )
     geometry: str = _choice(
         "hyperbolic",
         GEOMETRIES,
@@ -108,10 +114,18 @@ class Config:
         "iteration, and per batch in the evaluation; none = no augmentation.",
     )
 
+    formation_factor: int = _setting(
+        None,
+        parsers.COUNT,
+        "A stored image is a grid of factor x factor training images (IDM's partition, "
+        "DANCE's multi-formation). Unset: 1 with dm, 2 with idm and dance.",
+    )
+
     image_lr: float = _setting(
         1.0,
         parsers.POSITIVE,
-        "Learning rate r of SGD on the images, in normalised pixel units.",
+        "Learning rate r of SGD on the images, in normalised pixel units (in units of "
+        "the 0-1 scale with dance).",
     )
     image_momentum: float = _setting(
         0.5, parsers.PART, "Momentum of SGD on the images."
@@ -129,14 +143,74 @@ class Config:
     init: str = _setting(
         "real",
         parsers.INIT,
-        "Where the synthetic images start: real images, Gaussian noise, or from:DIR, "
-        "an earlier set (a run directory or its synthetic/).",
+        "Where the synthetic images start: real images (with --formation_factor one "
+        "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
+        "noise, or from:DIR, an earlier set (a run directory or its synthetic/).",
     )
     seed: int = _setting(
         0, parsers.SEED, "Every random number of the run follows from it."
     )
     num_experiments: int = _setting(
         1, parsers.COUNT, "Distillations, with seeds seed, seed + 1, ...; published: 5."
+    )
+
+    idm_pool_start: int = _setting(
+        3, parsers.COUNT, "Networks in IDM's queue before the first iteration."
+    )
+    idm_pool_size: int = _setting(
+        100, parsers.COUNT, "Most networks in the queue; beyond, the oldest leaves."
+    )
+    idm_join_every: int = _setting(
+        30, parsers.COUNT, "Iterations until a fresh network joins the queue."
+    )
+    idm_reset_every: int = _setting(
+        100,
+        parsers.COUNT,
+        "Iterations until the networks' running training accuracies start anew.",
+    )
+    idm_train_networks: int = _setting(
+        2, parsers.COUNT_OR_ZERO, "Networks of the queue that train each iteration."
+    )
+    idm_train_steps: int = _setting(
+        10, parsers.COUNT, "Updates of each of them, on batches of real images."
+    )
+    idm_train_batch: int = _setting(
+        256, parsers.COUNT, "Real images of such a batch, of all classes."
+    )
+    idm_train_lr: float = _setting(
+        0.01, parsers.POSITIVE, "Learning rate of the networks in the queue."
+    )
+    idm_cross_entropy_weight: float = _setting(
+        0.5,
+        parsers.NOT_NEGATIVE,
+        "Factor w of the synthetic images' cross-entropy, which counts w x the "
+        "matching network's running accuracy in percent.",
+    )
+
+    num_experts: int = _setting(
+        5, parsers.COUNT, "Networks that DANCE trains on the real images beforehand."
+    )
+    pretrain_epochs: int = _setting(60, parsers.COUNT, "Epochs each of them trains.")
+    pretrain_batch: int = _setting(
+        64, parsers.COUNT, "Images per training batch of the experts."
+    )
+    expert_seed: int = _setting(
+        0,
+        parsers.SEED,
+        "Experts are functions of it and not of --seed, so that several seeds share "
+        "them.",
+    )
+    expert_dir: str = _setting(
+        "runs/experts",
+        parsers.PATH,
+        "Where experts are kept; runs that would train the same ones share them.",
+        identity=False,
+    )
+    dance_max_decoded: int = _setting(
+        200,
+        parsers.COUNT_OR_ZERO,
+        "Most synthetic images of a class, after --formation_factor, in one DANCE "
+        "iteration; beyond, a random part of them. 0: all.",
     )
 
     network: str = _choice("convnet", NETWORKS, "Architecture matched and evaluated.")
@@ -150,14 +224,32 @@ class Config:
         parsers.COUNT_OR_ZERO,
         "Fresh networks trained on each exported set; 0: no evaluation.",
     )
+    eval_protocol: str = _choice(
+        "auto",
+        ("auto", "dm", "dance"),
+        "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix; "
+        "auto = that of the objective.",
+    )
     eval_epochs: int = _setting(
-        1001, parsers.COUNT, "Epochs each of them trains; 1001 is the DM protocol."
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
+        "protocol and 1500 in dance's.",
     )
     eval_batch: int = _setting(
-        256, parsers.COUNT, "Images per training batch of evaluation."
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Images per training batch of evaluation. 0: as published, 256 in the dm "
+        "protocol and 64 in dance's.",
+    )
+    eval_dsa: str = _setting(
+        "auto",
+        parsers.NAME,
+        "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
+        "color_crop_flip_scale_rotate in dance's, without flip for digits.",
     )
     eval_lr: float = _setting(
-        0.01, parsers.POSITIVE, "Learning rate of evaluation; divided by 10 half-way."
+        0.01, parsers.POSITIVE, "Learning rate of evaluation, before it drops."
     )
     baselines: tuple[str, ...] = _setting(
         (),
@@ -244,6 +336,10 @@ class Config:
                 "--dataset is not set: name a data set (digits, fashion_mnist, ...) "
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
+        if self.formation_factor is None:
+            factor = 1 if self.objective == "dm" else 2
+            object.__setattr__(self, "formation_factor", factor)
+        self._check_pool()
         choosing = self.select == "best_validation"
         if self.validation_fraction is None:
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
@@ -265,6 +361,18 @@ class Config:
             raise InputError(
                 f"--eval_every={self.eval_every} scores on a validation split, never "
                 "on the test split: give --validation_fraction, such as 0.1"
+            )
+
+    def _check_pool(self) -> None:
+        if self.idm_pool_size <= self.idm_pool_start:
+            raise InputError(
+                f"--idm_pool_size={self.idm_pool_size} has no place for a network to "
+                f"join the --idm_pool_start={self.idm_pool_start}: give a larger one"
+            )
+        if self.idm_train_networks > self.idm_pool_start + 1:
+            raise InputError(
+                f"--idm_train_networks={self.idm_train_networks} is more than the "
+                "queue holds at first: at most --idm_pool_start + 1"
             )
 
 

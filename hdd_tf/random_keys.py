@@ -25,6 +25,13 @@ class Purpose(enum.IntEnum):
     EVALUATION_AUGMENTATION = 6
     VALIDATION_SPLIT = 7
     RANDOM_BASELINE = 8
+    POOL_NETWORK = 9
+    POOL_MATCHED = 10
+    POOL_TRAINED = 11
+    POOL_BATCH = 12
+    EXPERT = 13
+    MIDDLE_ENCODER = 14
+    DECODED_SUBSET = 15
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

@@ -72,7 +72,7 @@ def _some_text(value: Any) -> str:
 
 def _initialisation(value: Any) -> str:
     kind, colon, directory = _line_of_text(value).partition(":")
-    if value in ("real", "noise"):
+    if value in ("real", "mix", "noise"):
         return value
     if kind == "from" and directory:
         return kind + colon + _path(directory)
@@ -108,7 +108,7 @@ CURVATURE = _Parser(
     "a number below 0 such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
     _number(lambda x: -1e12 <= x <= -1e-12),
 )
-INIT = _Parser("real, noise or from:DIR", _initialisation)
+INIT = _Parser("real, mix, noise or from:DIR", _initialisation)
 BASELINE_NAMES = _Parser(
     "true (all), false (none), or a list of " + ",".join(BASELINES), _baseline_names
 )

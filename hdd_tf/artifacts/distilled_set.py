@@ -38,7 +38,9 @@ class DistilledSet:
         labels: `[n]` int64.
         metadata: dataset, label_names, mean and std (per channel, of images scaled to
             0-1), objective, geometry, source (the run's configuration); optionally
-            ipc and formation_factor. After reading, everything in `hdd_tf.json`.
+            ipc, formation_factor (a stored image is a grid of factor x factor training
+            images) and decoded (whether they are cut out already). After reading,
+            everything in `hdd_tf.json`.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -102,6 +104,7 @@ def metadata_of_run(
         metadata = {"dataset": data["name"]}
         metadata |= {key: data[key] for key in ("label_names", "mean", "std")}
         metadata |= {key: config[key] for key in ("objective", "geometry")}
+        metadata["formation_factor"] = config.get("formation_factor", 1)
     except (KeyError, TypeError) as error:
         raise InputError(
             f"the run's config.json is not complete (no {error}): export with the "
@@ -211,6 +214,7 @@ def _describe(directory: pathlib.Path, distilled_set: DistilledSet) -> dict[str,
         **_FORMAT,
         "ipc": np.bincount(labels).max(),
         "formation_factor": 1,
+        "decoded": False,
         **distilled_set.metadata,
         **_FORMAT,
         "num_images": len(images),

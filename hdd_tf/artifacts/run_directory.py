@@ -2,7 +2,7 @@
 
 config.json    identity, every flag's value, environment; what an export needs
 flags.cfg      a flag file that repeats the run
-checkpoints/ tensorboard/ pictures/ synthetic/
+checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
 result.json    only once the run is done
 """
 
@@ -59,6 +59,11 @@ class RunDirectory:
     def synthetic(self) -> pathlib.Path:
         """For the distilled set as it is stored."""
         return self.path / "synthetic"
+
+    @property
+    def synthetic_decoded(self) -> pathlib.Path:
+        """For the set as networks train on it, where that is another."""
+        return self.path / "synthetic_decoded"
 
     def open_or_create(
         self,

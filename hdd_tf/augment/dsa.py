@@ -61,6 +61,24 @@ class DSAParameters(NamedTuple):
     cutout: tf.Tensor
 
 
+class Choice(NamedTuple):
+    """Which transformations a draw makes: some always, and one chosen of others."""
+
+    always: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+
+
+def dance_choice(names: Sequence[str]) -> Choice:
+    """Returns how IDC and DANCE use the names: one of crop, scale and rotate.
+
+    Flip, colour and cutout always take part. (Their programs flip before they change
+    colours; the two commute, so the pipeline here gives the same images.)
+    """
+    always = [name for name in ("flip", "color", "cutout") if name in names]
+    one_of = [name for name in names if name not in always]
+    return Choice(tuple(always), tuple(one_of))
+
+
 def parse_strategy(text: str) -> tuple[str, ...]:
     """Splits names joined by underscores, such as "color_crop"; "none" is ().
 

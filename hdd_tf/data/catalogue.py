@@ -41,6 +41,9 @@ PUBLISHED = {
     ),
 }
 
+# A mirrored digit or letter is another one, or none.
+HANDEDNESS_MATTERS = frozenset({DIGITS, "svhn_cropped", "mnist", "emnist", "kmnist"})
+
 NAMED = (DIGITS, *PUBLISHED)
 
 _ALIASES = {"svhn": "svhn_cropped", "fashionmnist": "fashion_mnist"}

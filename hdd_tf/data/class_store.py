@@ -43,6 +43,7 @@ class ClassStore:
             # Rows in the order of their class; the images themselves stay in place.
             self._order = tf.constant(np.argsort(labels, kind="stable"), tf.int64)
             self._starts = tf.constant(np.cumsum(sizes) - sizes, tf.int64)
+            self._labels = tf.constant(labels, tf.int32)
             self.sizes = tf.constant(sizes, tf.int32)
         self._num_classes = num_classes
         self._largest = int(sizes.max())
@@ -94,6 +95,32 @@ class ClassStore:
             )
             weights = tf.cast(tf.range(count) < self.sizes[:, None], tf.float32)
         return rows, weights
+
+    def draw_batches(
+        self, key: tf.Tensor, count: int, batch_size: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws batches of all classes, as a shuffled pass over the split gives them.
+
+        Args:
+            key: Key of the draw.
+            count: Number of batches.
+            batch_size: Images of each. Where the split has fewer than all batches
+                together, it is shuffled again as often as needed.
+
+        Returns:
+            `[count, batch_size]` rows of the split, and their labels, int32.
+        """
+        size, wanted = self._labels.shape[0], count * batch_size
+        with tf.device("CPU:0"):
+            # Random keys ranked, as in `draw_indices`: a shuffle of the whole split
+            # would cost more than the images do.
+            keys = tf.random.stateless_uniform(
+                [-(-wanted // size), size], key, None, None, tf.int32
+            )
+            rows = tf.math.top_k(keys, min(wanted, size)).indices
+            rows = tf.reshape(rows, [-1])[:wanted]
+            rows = tf.reshape(rows, [count, batch_size])
+            return rows, tf.gather(self._labels, rows)
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns the images at `rows`.

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import keras
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
@@ -10,12 +9,14 @@ from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
-from hdd_tf.objectives.registry import OBJECTIVES
+from hdd_tf.objectives.base import Objective
+from hdd_tf.objectives.registry import OBJECTIVES, Parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +25,15 @@ class Distillation:
 
     network: FunctionalNetwork
     synthetic_set: SyntheticSet
-    optimizer: keras.optimizers.Optimizer
+    image_sgd: ImageSGD
+    objective: Objective
     step: DistillationStep
 
 
 def build_distillation(
     config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
 ) -> Distillation:
-    """Builds the parts of a distillation.
+    """Builds the parts of a distillation; DANCE's experts train here, where missing.
 
     Args:
         config: The run's settings.
@@ -43,6 +45,7 @@ def build_distillation(
 
     Raises:
         InputError: settings and data do not fit (see `initial_images`).
+        InterruptedRunError: a signal stopped the training of experts.
     """
     training = dataset.training
     store = ClassStore(
@@ -55,32 +58,53 @@ def build_distillation(
         config.depth,
         config.width,
     )
+    entry = OBJECTIVES[config.objective]
     start = initial_images(
-        config.init, store, config.ipc, config.seed, dataset.num_classes
+        config.init,
+        store,
+        config.ipc,
+        config.seed,
+        dataset.num_classes,
+        config.formation_factor,
     )
     with strategy.scope():
-        synthetic_set = SyntheticSet(start, dataset.mean, dataset.std)
-        optimizer = keras.optimizers.SGD(config.image_lr, config.image_momentum)
-        # Slots first made inside a replica's graph would fail there.
-        optimizer.build([synthetic_set.images])
+        synthetic_set = SyntheticSet(
+            start,
+            dataset.mean,
+            dataset.std,
+            config.formation_factor,
+            entry.unit_range,
+        )
+        image_sgd = ImageSGD(
+            synthetic_set.images,
+            config.image_lr,
+            config.image_momentum,
+            entry.update_per_class,
+        )
+    objective = entry.build(Parts(config, dataset, network, store, strategy))
+    max_decoded = config.dance_max_decoded if config.objective == "dance" else 0
+    decoded = synthetic_set.decoded_ipc
     blocks = plan_class_blocks(
         dataset.num_classes,
         strategy.num_replicas_in_sync,
         real_per_class=min(config.real_batch, int(tf.reduce_max(store.sizes))),
-        synthetic_per_class=config.ipc,
+        synthetic_per_class=min(decoded, max_decoded) if max_decoded else decoded,
         max_images=config.max_images_per_forward
         or default_max_images(dataset.image_shape, config.width),
     )
+    names = dsa.parse_strategy(config.dsa)
     step = DistillationStep(
         strategy=strategy,
         synthetic_set=synthetic_set,
-        optimizer=optimizer,
+        image_sgd=image_sgd,
         store=store,
-        objective=OBJECTIVES[config.objective](network, config.seed),
+        network=network,
+        objective=objective,
         geometry=build_geometry(config),
         blocks=blocks,
         real_batch=config.real_batch,
-        augmentations=dsa.parse_strategy(config.dsa),
+        augmentations=entry.augmentations(names),
+        max_decoded=max_decoded,
         seed=config.seed,
     )
-    return Distillation(network, synthetic_set, optimizer, step)
+    return Distillation(network, synthetic_set, image_sgd, objective, step)

@@ -6,8 +6,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.distillation.synthetic_set import SyntheticSet, pixels_from_normalised
+from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.synthetic_set import SyntheticSet, to_pixels
 from hdd_tf.errors import InputError
+from hdd_tf.objectives.base import Objective
 
 _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -15,20 +17,22 @@ _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 class DistillationCheckpoints:
     """The checkpoints of one run.
 
-    All random numbers are functions of (seed, iteration), so images, momentum and the
-    iteration are the whole state.
+    All random numbers are functions of (seed, iteration), so images, momentum, the
+    iteration and what the objective keeps (IDM's queue) are the whole state.
 
     Args:
         directory: Where they lie; made when the first is saved.
         synthetic_set: The images.
-        optimizer: Keras optimiser built on them.
+        image_sgd: Their optimiser.
+        objective: Its variables are saved too.
     """
 
     def __init__(
         self,
         directory: str | os.PathLike,
         synthetic_set: SyntheticSet,
-        optimizer: object,
+        image_sgd: ImageSGD,
+        objective: Objective,
     ) -> None:
         _check_listed(pathlib.Path(directory))
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -36,7 +40,8 @@ class DistillationCheckpoints:
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(
                 synthetic_set=synthetic_set,
-                optimizer=optimizer,
+                image_sgd=image_sgd,
+                objective=objective,
                 iteration=self._iteration,
                 seconds=self._seconds,
             ),
@@ -118,10 +123,11 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
         )
     try:
         reader = tf.train.load_checkpoint(newest)
-        images, mean, std = (
-            reader.get_tensor(_VALUE.format(name)) for name in ("images", "mean", "std")
+        images, scale, offset = (
+            reader.get_tensor(_VALUE.format(name))
+            for name in ("images", "scale", "offset")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(f"checkpoint {newest} cannot be read.") from error
-    return pixels_from_normalised(images, mean, std), iteration
+    return to_pixels(images, scale, offset), iteration

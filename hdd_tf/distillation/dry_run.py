@@ -56,8 +56,15 @@ def estimate_run(
 
 def _bytes_written(config: Config, distillation: Distillation) -> int:
     pixels = distillation.synthetic_set.pixels()
-    # Images and velocities in each checkpoint kept, images once more as the export.
-    state = pixels.nbytes * (2 * _KEPT_CHECKPOINTS + 1)
+    # Images, velocities and the objective's state in each checkpoint kept; images once
+    # more as the export, and decoded, where that is another.
+    objective = sum(
+        4 * variable.shape.num_elements()
+        for variable in distillation.objective.variables
+    )
+    state = (2 * pixels.nbytes + objective) * _KEPT_CHECKPOINTS + pixels.nbytes
+    if config.formation_factor > 1:
+        state += pixels.nbytes * config.formation_factor**2
     pictures = 2
     if config.picture_every:
         pictures += config.iterations // config.picture_every

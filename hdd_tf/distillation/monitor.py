@@ -147,8 +147,8 @@ class RunMonitor:
             )
             self.summaries.loss_per_class(iteration, losses, self._label_names)
         # On the 0-255 scale, where a value beyond it is easy to see.
-        scale = 255.0 * self._synthetic_set.std
-        pixels = self._synthetic_set.images * scale + 255.0 * self._synthetic_set.mean
+        synthetic = self._synthetic_set
+        pixels = 255.0 * (synthetic.images * synthetic.scale + synthetic.offset)
         limits = {
             "image/min": float(tf.reduce_min(pixels)),
             "image/max": float(tf.reduce_max(pixels)),

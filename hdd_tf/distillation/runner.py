@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     metadata_of_run,
@@ -82,6 +83,8 @@ def run_experiment(
             dataset.label_names,
         )
     write_distilled_set(directory.synthetic, distilled)
+    if config.formation_factor > 1:
+        write_distilled_set(directory.synthetic_decoded, decode_set(distilled))
     result = _evaluate(config, directory, evaluation, seconds)
     directory.write_result(result)
     return result
@@ -99,7 +102,10 @@ def _distil(
     """Runs what is left of the iterations; returns seconds of distillation in all."""
     synthetic_set = distillation.synthetic_set
     checkpoints = DistillationCheckpoints(
-        directory.checkpoints, synthetic_set, distillation.optimizer
+        directory.checkpoints,
+        synthetic_set,
+        distillation.image_sgd,
+        distillation.objective,
     )
     start, seconds = checkpoints.restore()
     if start:
@@ -151,7 +157,9 @@ def _evaluate(
     """Scores the exported files and returns the result."""
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
-    result = evaluation.result(read_distilled_set(directory.synthetic))
+    decoded = config.formation_factor > 1
+    exported = directory.synthetic_decoded if decoded else directory.synthetic
+    result = evaluation.result(read_distilled_set(exported))
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
             config.iterations,

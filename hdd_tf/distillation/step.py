@@ -1,14 +1,15 @@
 """One iteration of distillation, over all classes, in one graph."""
 
-import keras
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.geometry.registry import Geometry
-from hdd_tf.objectives.base import Objective
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.objectives.base import Objective, Pass
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -16,18 +17,21 @@ class DistillationStep:
     """Matches real and synthetic images of every class and updates the images.
 
     Runs under any `tf.distribute` strategy: each replica matches its own classes, and
-    the optimiser sums the replicas' gradients into the one image variable.
+    the sum of the replicas' gradients updates every copy of the images.
 
     Args:
-        strategy: Strategy under which `synthetic_set` and `optimizer` were made.
+        strategy: Strategy under which `synthetic_set` and `image_sgd` were made.
         synthetic_set: The images.
-        optimizer: Keras optimiser, built on the images.
+        image_sgd: Their optimiser.
         store: The real training images.
-        objective: Network and features of an iteration.
+        network: What features are of.
+        objective: Which weights it has in an iteration, and what is minimised.
         geometry: Centroids and their distance.
         blocks: Split of the classes over replicas and forward passes.
         real_batch: Real images of each class in an iteration, at most.
-        augmentations: DSA transformations, from `dsa.parse_strategy`.
+        augmentations: Which transformations a class draws.
+        max_decoded: Most synthetic images of each class in a pass; beyond, a random
+            part of them. 0: all.
         seed: Seed of the run.
     """
 
@@ -36,24 +40,28 @@ class DistillationStep:
         *,
         strategy: tf.distribute.Strategy,
         synthetic_set: SyntheticSet,
-        optimizer: keras.optimizers.Optimizer,
+        image_sgd: ImageSGD,
         store: ClassStore,
+        network: FunctionalNetwork,
         objective: Objective,
         geometry: Geometry,
         blocks: ClassBlocks,
         real_batch: int,
-        augmentations: tuple[str, ...],
+        augmentations: dsa.Choice,
+        max_decoded: int = 0,
         seed: int,
     ) -> None:
         self._strategy = strategy
         self._synthetic_set = synthetic_set
-        self._optimizer = optimizer
+        self._image_sgd = image_sgd
         self._store = store
+        self._network = network
         self._objective = objective
         self._geometry = geometry
         self._blocks = blocks
         self._real_batch = real_batch
         self._augmentations = augmentations
+        self._max_decoded = max_decoded
         self._seed = seed
         # Traced once: the arguments are scalar tensors of one dtype.
         self._run = tf.function(
@@ -68,7 +76,8 @@ class DistillationStep:
             count: Number of iterations, >= 1.
 
         Returns:
-            `loss_per_class` `[count, C]` and `gradient_norm` `[count]`, float32.
+            `loss_per_class` `[count, C]` and `gradient_norm` `[count]`, float32; sums
+            over the passes of an iteration.
         """
         return self._run(tf.constant(start), tf.constant(count))
 
@@ -78,32 +87,46 @@ class DistillationStep:
         return self._run.experimental_get_tracing_count()
 
     def _iterate(self, start: tf.Tensor, count: tf.Tensor) -> dict[str, tf.Tensor]:
-        losses = tf.TensorArray(tf.float32, size=count, element_shape=None)
+        num_classes = self._synthetic_set.images.shape[0]
+        losses = tf.TensorArray(tf.float32, size=count, element_shape=[num_classes])
         norms = tf.TensorArray(tf.float32, size=count, element_shape=[])
-        # The loop stands outside `strategy.run`: the optimiser's merge over replicas
-        # cannot be traced inside one (tensorflow#59487).
+        # Replicas only compute; what is written, is written outside `strategy.run`,
+        # to all copies at once.
         for index in tf.range(count):
             iteration = start + index
-            loss, squared_norm = self._strategy.run(self._replica_step, (iteration,))
-            # A class lives on one replica and is zero on the others, so these sums
-            # gather the classes, and the squares of disjoint gradients add up.
-            loss = self._strategy.reduce("SUM", loss, axis=None)
-            squared_norm = self._strategy.reduce("SUM", squared_norm, axis=None)
+            self._objective.prepare(iteration)
+            loss, squared_norm = tf.zeros([num_classes]), tf.constant(0.0)
+            for which in range(self._objective.num_passes):
+                pass_loss, gradient = self._update_images(iteration, which)
+                loss += pass_loss
+                squared_norm += tf.reduce_sum(gradient * gradient)
+            self._synthetic_set.clip()
+            self._objective.conclude(iteration)
             losses = losses.write(index, loss)
             norms = norms.write(index, tf.sqrt(squared_norm))
         return {"loss_per_class": losses.stack(), "gradient_norm": norms.stack()}
 
-    def _replica_step(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, gradient = self.loss_and_gradient(iteration)
-        images = self._synthetic_set.images
-        self._optimizer.apply([gradient], [images])
-        return loss, tf.reduce_sum(gradient * gradient)
+    def _update_images(
+        self, iteration: tf.Tensor, which: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Makes one pass over all classes; returns their losses and gradients."""
+        self._image_sgd.before_gradient()
+        parts = self._strategy.run(self.loss_and_gradient, (iteration, which))
+        # A class lives on one replica and is zero on the others: the sums gather.
+        loss, gradient = (
+            self._strategy.reduce("SUM", part, axis=None) for part in parts
+        )
+        self._image_sgd.apply(gradient)
+        return loss, gradient
 
-    def loss_and_gradient(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Matches this replica's classes, without updating anything.
+    def loss_and_gradient(
+        self, iteration: tf.Tensor, which: int = 0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes a pass for this replica's classes, without updating anything.
 
         Args:
             iteration: Scalar int32 tensor.
+            which: Number of the pass.
 
         Returns:
             `[C]` loss of each class and `[C, ipc, h, w, c]` gradient of their sum;
@@ -111,26 +134,33 @@ class DistillationStep:
         """
         images = tf.convert_to_tensor(self._synthetic_set.images)
         num_classes = images.shape[0]
+        work = self._objective.pass_of(iteration, which)
         rows, row_weights = self._store.draw_indices(
             derive_key(self._seed, Purpose.REAL_BATCH, iteration), self._real_batch
         )
-        augmentation = dsa.draw_siamese(
-            derive_key(self._seed, Purpose.AUGMENTATION, iteration),
+        # For all classes at once, so that a class's draw does not depend on the blocks.
+        augmentation = dsa.draw(
+            self._key(Purpose.AUGMENTATION, iteration, which),
             num_classes,
             images.shape[2],
             images.shape[3],
-            self._augmentations,
+            always=self._augmentations.always,
+            one_of=self._augmentations.one_of,
         )
-        network = self._objective.network_weights(iteration)
+        subset = self._decoded_subset(iteration, which)
 
         def match_block(classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             parameters = dsa.gather(augmentation, classes)
-            real = self._geometry.summarize(
-                self._real_features(network, tf.gather(rows, classes), parameters),
-                tf.gather(row_weights, classes),
-            )
+            real = None
+            if work.match_features:
+                real = self._geometry.summarize(
+                    self._real_features(
+                        work.weights, tf.gather(rows, classes), parameters
+                    ),
+                    tf.gather(row_weights, classes),
+                )
             return self._synthetic_side(
-                network, tf.gather(images, classes), parameters, real
+                work, classes, tf.gather(images, classes), subset, parameters, real
             )
 
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -154,9 +184,23 @@ class DistillationStep:
             tf.scatter_nd(index, gradient, images.shape),
         )
 
+    def _key(self, purpose: Purpose, iteration: tf.Tensor, which: int) -> tf.Tensor:
+        """Returns a pass's own key."""
+        key = derive_key(self._seed, purpose, iteration)
+        return derive_key(key, which) if which else key
+
+    def _decoded_subset(self, iteration: tf.Tensor, which: int) -> tf.Tensor | None:
+        """Draws which decoded images of every class take part, `[max_decoded]`."""
+        count = self._synthetic_set.decoded_ipc
+        if not 0 < self._max_decoded < count:
+            return None
+        key = self._key(Purpose.DECODED_SUBSET, iteration, which)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
+        return order[: self._max_decoded]
+
     def _real_features(
         self,
-        network: list[tf.Tensor],
+        weights: list[tf.Tensor],
         rows: tf.Tensor,
         parameters: dsa.DSAParameters,
     ) -> tf.Tensor:
@@ -166,8 +210,8 @@ class DistillationStep:
         def forward(rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
             images = self._store.gather(rows)
             images = dsa.apply(images, parameters, differentiable=False)
-            return self._objective.features(
-                network, tf.reshape(images, [-1, *images.shape[2:]])
+            return self._network.features(
+                weights, tf.reshape(images, [-1, *images.shape[2:]])
             )
 
         chunk = self._blocks.real_chunk
@@ -196,19 +240,33 @@ class DistillationStep:
 
     def _synthetic_side(
         self,
-        network: list[tf.Tensor],
+        work: Pass,
+        classes: tf.Tensor,
         images: tf.Tensor,
+        subset: tf.Tensor | None,
         parameters: dsa.DSAParameters,
         real: object,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""
         with tf.GradientTape() as tape:
             tape.watch(images)
-            augmented = dsa.apply(images, parameters, differentiable=True)
-            features = self._objective.features(
-                network, tf.reshape(augmented, [-1, *images.shape[2:]])
+            decoded = self._synthetic_set.decode(images)
+            if subset is not None:
+                decoded = tf.gather(decoded, subset, axis=1)
+            augmented = dsa.apply(decoded, parameters, differentiable=True)
+            leading = augmented.shape[:2]
+            outputs = self._network.outputs(
+                work.weights, tf.reshape(augmented, [-1, *augmented.shape[2:]])
             )
-            features = tf.reshape(features, [*images.shape[:2], features.shape[-1]])
-            loss = self._geometry.loss(real, features)
+            loss = tf.zeros([leading[0]])
+            if work.match_features:
+                features = tf.reshape(outputs["features"], [*leading, -1])
+                loss += self._geometry.loss(real, features)
+            if work.cross_entropy_weight is not None:
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.repeat(classes, leading[1]), outputs["logits"]
+                )
+                losses = tf.reshape(losses, leading)
+                loss += work.cross_entropy_weight * tf.reduce_mean(losses, axis=1)
             total = tf.reduce_sum(loss)
         return loss, tape.gradient(total, images)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
@@ -15,7 +16,11 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
+from hdd_tf.training.protocols import (
+    TrainingProtocol,
+    evaluation_protocol,
+    protocol_name,
+)
 
 
 class Evaluation:
@@ -39,7 +44,7 @@ class Evaluation:
         """Scores a distilled set as it was read from its files.
 
         Args:
-            distilled_set: Images and labels.
+            distilled_set: Images and labels, as stored or decoded.
             split: `test` or `validation`.
 
         Raises:
@@ -53,9 +58,8 @@ class Evaluation:
                 f"--dataset={self._dataset.name} has {self._dataset.num_classes} of "
                 f"{self._dataset.image_shape}; name the data set it was distilled from."
             )
-        return self._score(
-            "evaluate", distilled_set.images, distilled_set.labels, split=split
-        )
+        decoded = decode_set(distilled_set)
+        return self._score("evaluate", decoded.images, decoded.labels, split=split)
 
     def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
         """Scores a set and the baselines asked for, on the test split.
@@ -115,17 +119,14 @@ class Evaluation:
         )
 
     def protocol(self, epochs: int | None = None) -> TrainingProtocol:
-        """Returns how networks are trained (DM's protocol)."""
-        config = self._config
-        return dm_protocol(
-            epochs or config.eval_epochs, config.eval_batch, config.eval_lr, config.dsa
-        )
+        """Returns how networks are trained; by default for as long as the flags say."""
+        return evaluation_protocol(self._config, self._dataset.name, epochs)
 
     def describe_protocol(self) -> dict[str, Any]:
         """Returns how the accuracy is measured, for `result.json`."""
         protocol = dataclasses.asdict(self.protocol())
         return {
-            "name": "dm",
+            "name": protocol_name(self._config),
             "networks": self._config.num_eval,
             "whole_epochs": self._config.whole_epochs,
             "split": "test",

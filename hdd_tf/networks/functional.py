@@ -67,15 +67,16 @@ class FunctionalNetwork:
 
     def features(self, weights: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         """Returns the `[n, d]` features of `[n, h, w, c]` normalised images."""
-        return self._outputs(weights, images)["features"]
+        return self.outputs(weights, images)["features"]
 
     def logits(self, weights: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         """Returns the `[n, num_classes]` logits of `[n, h, w, c]` normalised images."""
-        return self._outputs(weights, images)["logits"]
+        return self.outputs(weights, images)["logits"]
 
-    def _outputs(
+    def outputs(
         self, weights: list[tf.Tensor], images: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        """Returns `features` and `logits` together."""
         outputs, _ = self.model.stateless_call(weights, [], images)
         return outputs
 

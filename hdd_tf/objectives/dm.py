@@ -3,10 +3,11 @@
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.objectives.base import Objective, Pass
 from hdd_tf.random_keys import Purpose, derive_key
 
 
-class DistributionMatching:
+class DistributionMatching(Objective):
     """Matches the features of a freshly initialised network every iteration.
 
     Args:
@@ -15,14 +16,11 @@ class DistributionMatching:
     """
 
     def __init__(self, network: FunctionalNetwork, seed: int) -> None:
+        super().__init__(name="dm")
         self._network = network
         self._seed = seed
 
-    def network_weights(self, iteration: tf.Tensor) -> list[tf.Tensor]:
-        """Draws the weights of an iteration's network."""
+    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+        """Returns the only pass: match the features of an iteration's own network."""
         key = derive_key(self._seed, Purpose.NETWORK, iteration)
-        return self._network.initial_weights(key)
-
-    def features(self, weights: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-        """Returns the `[n, d]` maps before the classifier, flattened."""
-        return self._network.features(weights, images)
+        return Pass(self._network.initial_weights(key))

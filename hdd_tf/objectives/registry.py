@@ -1,12 +1,113 @@
-"""The objectives by name; a new one is a file beside this one and a line below."""
+"""The objectives by name; a new one is a file beside this one and an entry below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import tensorflow as tf
+from tqdm import tqdm
+
+from hdd_tf.augment import dsa
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.dataset import Dataset
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.pool import PoolSchedule
 from hdd_tf.objectives.base import Objective
+from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.objectives.dm import DistributionMatching
+from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
+from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.protocols import expert_protocol
 
-# (network, seed) -> objective.
-OBJECTIVES: dict[str, Callable[[FunctionalNetwork, int], Objective]] = {
-    "dm": DistributionMatching,
+
+class Parts(NamedTuple):
+    """What an objective may be built from.
+
+    Attributes:
+        config: The run's `Config`.
+        dataset: The real images.
+        network: The network that is matched in.
+        store: Draws of real images.
+        strategy: Where to compute.
+    """
+
+    config: Any
+    dataset: Dataset
+    network: FunctionalNetwork
+    store: ClassStore
+    strategy: tf.distribute.Strategy
+
+
+class Entry(NamedTuple):
+    """An objective, and how its published program treats the images.
+
+    Attributes:
+        build: Builds it.
+        update_per_class: Whether images move as by one optimiser call a class.
+        unit_range: Whether images live in [0, 1] rather than in normalised space.
+        augmentations: From the names of `--dsa` to what a class draws.
+    """
+
+    build: Callable[[Parts], Objective]
+    update_per_class: bool
+    unit_range: bool
+    augmentations: Callable[[Sequence[str]], dsa.Choice]
+
+
+def _one_of(names: Sequence[str]) -> dsa.Choice:
+    return dsa.Choice(one_of=tuple(names))
+
+
+def _build_dm(parts: Parts) -> Objective:
+    return DistributionMatching(parts.network, parts.config.seed)
+
+
+def _build_idm(parts: Parts) -> Objective:
+    config = parts.config
+    return ImprovedDistributionMatching(
+        parts.network,
+        parts.store,
+        parts.strategy,
+        config.seed,
+        PoolSchedule(
+            config.idm_pool_start,
+            config.idm_join_every,
+            config.idm_pool_size,
+            config.idm_reset_every,
+        ),
+        PoolTraining(
+            config.idm_train_networks,
+            config.idm_train_steps,
+            config.idm_train_batch,
+            config.idm_train_lr,
+        ),
+        config.idm_cross_entropy_weight,
+    )
+
+
+def _build_dance(parts: Parts) -> Objective:
+    config = parts.config
+    shelf = ExpertShelf(
+        config.expert_dir,
+        parts.network,
+        config.network,
+        parts.dataset,
+        expert_protocol(config.pretrain_epochs, config.pretrain_batch),
+        config.expert_seed,
+    )
+    total = config.num_experts * config.pretrain_epochs
+    with tqdm(
+        desc="experts",
+        total=total,
+        unit="epoch",
+        disable=not config.progress,
+        dynamic_ncols=True,
+    ) as bar:
+        experts = shelf.take(config.num_experts, bar.update)
+    return DualViewAlignment(experts, config.seed)
+
+
+OBJECTIVES = {
+    "dm": Entry(_build_dm, False, False, _one_of),
+    "idm": Entry(_build_idm, True, False, _one_of),
+    "dance": Entry(_build_dance, True, True, dsa.dance_choice),
 }

@@ -1,19 +1,36 @@
 """Training and testing a network entirely inside the graph."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
+from hdd_tf.augment import cutmix, dsa
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.protocols import TrainingProtocol
 from hdd_tf.training.sgd import sgd_step
 
-# Graph calls are about this many updates long: few enough that progress moves and a
+# Graph calls are at most this many updates long: few enough that progress moves and a
 # signal is heard, many enough that Python does not count.
 UPDATES_PER_CALL = 25
+# The streams under an update's key; the augmentation has the key itself.
+_CUTMIX = 1
+
+
+class TrainingState(NamedTuple):
+    """A training that has been interrupted, or has ended.
+
+    Attributes:
+        updates: How many it has made.
+        weights: Of the network.
+        velocities: One a weight.
+    """
+
+    updates: int
+    weights: list[np.ndarray]
+    velocities: list[np.ndarray]
 
 
 class NetworkTrainer:
@@ -48,8 +65,10 @@ class NetworkTrainer:
         shapes = network.weight_shapes
         self._weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
         self._velocities = [tf.Variable(tf.zeros(shape)) for shape in shapes]
-        self._run_epochs = tf.function(
-            self._train_epochs,
+        # Written by the graph itself, so that it always agrees with the weights.
+        self._updates = tf.Variable(0, trainable=False)
+        self._run_updates = tf.function(
+            self._train,
             input_signature=[
                 tf.TensorSpec([2], tf.int32),
                 tf.TensorSpec([], tf.int32),
@@ -67,39 +86,79 @@ class NetworkTrainer:
     def train(
         self,
         key: tf.Tensor,
-        on_epochs: Callable[[int], None] = lambda epochs: None,
+        on_epochs: Callable[[int], object] = lambda epochs: None,
+        resume: TrainingState | None = None,
+        on_call: Callable[[], None] = lambda: None,
     ) -> float:
         """Trains a fresh network.
 
         Args:
             key: `[2]` seed of the weights, the order of images and the augmentation.
             on_epochs: Called now and then with the number of epochs just done.
+            resume: Where an earlier training with this key was; None: at its start.
+            on_call: Called after each call into the graph.
 
         Returns:
-            The mean training loss of the last epoch.
+            The mean training loss of the last epoch (of its part since `resume`).
         """
-        protocol = self._protocol
-        start = self._network.initial_weights(
-            derive_key(key, Purpose.EVALUATION_NETWORK)
+        protocol, per_epoch = self._protocol, self.updates_per_epoch
+        self._begin(key, resume)
+        drops = [epoch * per_epoch for epoch in protocol.drop_epochs]
+        # Whole epochs in one call where they are short, else parts of one.
+        whole = per_epoch <= UPDATES_PER_CALL
+        stride = (
+            UPDATES_PER_CALL // per_epoch * per_epoch if whole else UPDATES_PER_CALL
         )
-        for variable, value in zip(self._weights, start, strict=True):
+        done, last = int(self._updates), protocol.epochs * per_epoch
+        loss, images = 0.0, 0
+        while done < last:
+            if done in drops and protocol.reset_velocity:
+                self._clear_velocities()
+            rate = protocol.learning_rate
+            rate *= protocol.drop_factor ** sum(drop <= done for drop in drops)
+            ends = [done + stride, last, *(drop for drop in drops if drop > done)]
+            if not whole:
+                ends.append((done // per_epoch + 1) * per_epoch)
+            stop = min(ends)
+            part = self._run_updates(key, done, stop, rate)
+            if done % per_epoch == 0:
+                loss, images = 0.0, 0
+            loss, images = loss + float(part[0]), images + int(part[1])
+            epochs, done = stop // per_epoch - done // per_epoch, stop
+            on_call()
+            if epochs:
+                on_epochs(epochs)
+        return loss / max(images, 1)
+
+    def state(self) -> TrainingState:
+        """Returns where the training is; whole also after an exception."""
+        return TrainingState(
+            int(self._updates),
+            [weight.numpy() for weight in self._weights],
+            [velocity.numpy() for velocity in self._velocities],
+        )
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Batches of an epoch, the last of which may be smaller."""
+        return -(-self.num_images // self._protocol.batch_size)
+
+    @staticmethod
+    def initial_weights(network: FunctionalNetwork, key: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the weights that a training with this key starts from."""
+        return network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
+
+    def _begin(self, key: tf.Tensor, resume: TrainingState | None) -> None:
+        weights = resume.weights if resume else self.initial_weights(self._network, key)
+        for variable, value in zip(self._weights, weights, strict=True):
             variable.assign(value)
         self._clear_velocities()
-        rate = protocol.learning_rate
-        updates = -(-self._labels.shape[0] // protocol.batch_size)
-        stride = max(1, UPDATES_PER_CALL // updates)
-        epoch, loss = 0, float("nan")
-        while epoch < protocol.epochs:
-            stop = min(epoch + stride, protocol.epochs)
-            stop = min([stop, *(e for e in protocol.drop_epochs if e > epoch)])
-            loss = float(self._run_epochs(key, epoch, stop, rate))
-            on_epochs(stop - epoch)
-            epoch = stop
-            if epoch in protocol.drop_epochs:
-                rate *= protocol.drop_factor
-                if protocol.reset_velocity:
-                    self._clear_velocities()
-        return loss
+        if resume:
+            for variable, value in zip(
+                self._velocities, resume.velocities, strict=True
+            ):
+                variable.assign(value)
+        self._updates.assign(resume.updates if resume else 0)
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Returns the percentage of images that the trained network gets right.
@@ -125,7 +184,7 @@ class NetworkTrainer:
     @property
     def trace_count(self) -> int:
         """How often training was traced; more than once would be a bug."""
-        return self._run_epochs.experimental_get_tracing_count()
+        return self._run_updates.experimental_get_tracing_count()
 
     def _clear_velocities(self) -> None:
         for velocity in self._velocities:
@@ -138,44 +197,65 @@ class NetworkTrainer:
             pixels = tf.gather(source, rows)
         return (tf.cast(pixels, tf.float32) / 255.0 - self._mean) / self._std
 
-    def _train_epochs(
+    def _train(
         self, key: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, rate: tf.Tensor
-    ) -> tf.Tensor:
-        count = self._labels.shape[0]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Makes the updates `first`, ..., `stop - 1` of a training.
+
+        Returns:
+            The sum of the losses of the last epoch's images, and their number.
+        """
+        count, per_epoch = self.num_images, self.updates_per_epoch
         batch = min(self._protocol.batch_size, count)
         full, rest = divmod(count, batch)
-        loss = tf.constant(0.0)
-        for epoch in tf.range(first, stop):
+        loss, images = tf.constant(0.0), tf.constant(0)
+        for epoch in tf.range(first // per_epoch, (stop - 1) // per_epoch + 1):
             order_key = derive_key(key, Purpose.EVALUATION_ORDER, epoch)
             order = tf.random.experimental.stateless_shuffle(tf.range(count), order_key)
             epoch_key = derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
-            loss = tf.constant(0.0)
-            for index in tf.range(full):
+            start = tf.maximum(first - epoch * per_epoch, 0)
+            end = tf.minimum(stop - epoch * per_epoch, per_epoch)
+            loss, images = tf.constant(0.0), tf.constant(0)
+            for index in tf.range(start, tf.minimum(end, full)):
                 rows = order[index * batch : (index + 1) * batch]
                 rows = tf.ensure_shape(rows, [batch])
                 loss += batch * self._update(rows, derive_key(epoch_key, index), rate)
-            if rest:  # A smaller last batch, as the published programs have it.
+                images += batch
+            # A smaller last batch, as the published programs have it.
+            if rest > 0 and end > full:
                 rows = order[full * batch :]
                 rows = tf.ensure_shape(rows, [rest])
                 loss += rest * self._update(rows, derive_key(epoch_key, full), rate)
-        return loss / count
+                images += rest
+        self._updates.assign(stop)
+        return loss, images
 
     def _update(self, rows: tf.Tensor, key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         protocol = self._protocol
         images = self._normalised(self._images, rows)
-        if protocol.augmentations:
+        labels = tf.gather(self._labels, rows)
+        if protocol.always or protocol.augmentations:
             count, height, width, _ = images.shape
-            parameters = dsa.draw_per_image(
-                key, count, height, width, protocol.augmentations
+            parameters = dsa.draw(
+                key,
+                count,
+                height,
+                width,
+                always=protocol.always,
+                one_of=protocol.augmentations,
+                same_choice=True,
             )
             images = dsa.apply(images[:, None], parameters, differentiable=False)[:, 0]
-        labels = tf.gather(self._labels, rows)
+        if protocol.cutmix:
+            mixed = cutmix.mix(images, derive_key(key, _CUTMIX), protocol.cutmix)
+            images = mixed.images
         with tf.GradientTape() as tape:
             weights = [tf.convert_to_tensor(w) for w in self._weights]
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels, self._network.logits(weights, images)
-            )
-            loss = tf.reduce_mean(losses)
+            logits = self._network.logits(weights, images)
+            loss = _mean_cross_entropy(labels, logits)
+            if protocol.cutmix:
+                foreign = _mean_cross_entropy(tf.gather(labels, mixed.partner), logits)
+                loss = mixed.share * loss + (1.0 - mixed.share) * foreign
         gradients = tape.gradient(loss, self._weights)
         for weight, velocity, gradient in zip(
             self._weights, self._velocities, gradients, strict=True
@@ -199,3 +279,9 @@ class NetworkTrainer:
             hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
             correct += tf.reduce_sum(tf.cast(hits, tf.int32))
         return correct
+
+
+def _mean_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    )

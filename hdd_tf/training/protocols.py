@@ -1,8 +1,10 @@
 """How a network is trained on a set when the set is scored."""
 
 import dataclasses
+from typing import Any
 
 from hdd_tf.augment import dsa
+from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +20,9 @@ class TrainingProtocol:
         drop_epochs: Numbers of epochs after which the rate drops.
         drop_factor: What the rate is multiplied by at a drop.
         reset_velocity: Whether a drop also clears the momentum.
-        augmentations: DSA transformations: one for a batch, parameters per image.
+        always: DSA transformations of every image, parameters per image.
+        augmentations: Further ones: one of them for a batch, parameters per image.
+        cutmix: How often a batch is mixed (augment/cutmix.py), from 0 to 1.
     """
 
     epochs: int
@@ -30,6 +34,40 @@ class TrainingProtocol:
     drop_factor: float = 0.1
     reset_velocity: bool = True
     augmentations: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    cutmix: float = 0.0
+
+
+def protocol_name(config: Any) -> str:
+    """Returns `dm` or `dance`: what `--eval_protocol` names, or the objective's own."""
+    if config.eval_protocol != "auto":
+        return config.eval_protocol
+    return "dance" if config.objective == "dance" else "dm"
+
+
+def evaluation_protocol(
+    config: Any, dataset: str, epochs: int | None = None
+) -> TrainingProtocol:
+    """Returns how networks train when a set is scored.
+
+    Args:
+        config: The run's `Config`: `eval_*`, `dsa` and `objective` count.
+        dataset: Name of the data set, without aliases.
+        epochs: Instead of `--eval_epochs`.
+    """
+    dance = protocol_name(config) == "dance"
+    strategy = config.eval_dsa
+    if strategy == "auto":
+        names = ["color", "crop", "flip", "scale", "rotate"]
+        if dataset in HANDEDNESS_MATTERS:
+            names.remove("flip")
+        strategy = "_".join(names) if dance else config.dsa
+    return (dance_protocol if dance else dm_protocol)(
+        epochs or config.eval_epochs or (1500 if dance else 1001),
+        config.eval_batch or (64 if dance else 256),
+        config.eval_lr,
+        strategy,
+    )
 
 
 def dm_protocol(
@@ -55,3 +93,46 @@ def dm_protocol(
         drop_epochs=((epochs - 1) // 2 + 2,),
         augmentations=dsa.parse_strategy(dsa_strategy),
     )
+
+
+def dance_protocol(
+    epochs: int, batch_size: int, learning_rate: float, dsa_strategy: str
+) -> TrainingProtocol:
+    """Returns the evaluation protocol of DANCE (and of IDC, from which it is).
+
+    Args:
+        epochs: Published: 1,500 for CIFAR.
+        batch_size: Published: 64.
+        learning_rate: Published: 0.01.
+        dsa_strategy: Transformations joined by underscores; flip, color and cutout
+            always take part where they are named, and one of the others.
+
+    Returns:
+        The protocol.
+    """
+    choice = dsa.dance_choice(dsa.parse_strategy(dsa_strategy))
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        drop_epochs=_two_thirds_and_five_sixths(epochs),
+        drop_factor=0.2,
+        reset_velocity=False,
+        always=choice.always,
+        augmentations=choice.one_of,
+        cutmix=0.5,
+    )
+
+
+def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
+    """Returns how DANCE trains its experts on the real images.
+
+    Args:
+        epochs: Published: 60 for CIFAR, 80 for ImageWoof.
+        batch_size: Published: 64 for CIFAR, 128 for ImageWoof.
+    """
+    return dance_protocol(epochs, batch_size, 0.01, "color_crop")
+
+
+def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
+    return (2 * epochs // 3, 5 * epochs // 6)

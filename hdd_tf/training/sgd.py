@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from hdd_tf.networks.functional import FunctionalNetwork
+
 
 def sgd_step(
     weight: tf.Tensor,
@@ -34,3 +36,42 @@ def sgd_step(
     """
     velocity = momentum * velocity + gradient + weight_decay * weight
     return weight - learning_rate * velocity, velocity
+
+
+def classification_step(
+    network: FunctionalNetwork,
+    weights: list[tf.Tensor],
+    velocities: list[tf.Tensor],
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> tuple[list[tf.Tensor], list[tf.Tensor], tf.Tensor]:
+    """Computes one update of a whole network on one batch, by cross-entropy.
+
+    Args:
+        network: The network.
+        weights: Of the network.
+        velocities: One a weight.
+        images: `[n, h, w, c]` normalised images.
+        labels: `[n]` int32.
+        learning_rate: As in `sgd_step`.
+        momentum: As in `sgd_step`.
+        weight_decay: As in `sgd_step`.
+
+    Returns:
+        New weights, new velocities, and the `[n, C]` logits before the update.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        logits = network.logits(weights, images)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        loss = tf.reduce_mean(losses)
+    updated = [
+        sgd_step(weight, velocity, gradient, learning_rate, momentum, weight_decay)
+        for weight, velocity, gradient in zip(
+            weights, velocities, tape.gradient(loss, weights), strict=True
+        )
+    ]
+    return [new for new, _ in updated], [new for _, new in updated], logits

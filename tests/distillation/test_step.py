@@ -1,9 +1,7 @@
 """The step against the authors' program, and against itself however it is split."""
 
 import pathlib
-import types
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,11 +9,13 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import plan_class_blocks
+from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.strategies import mirror_over
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
 from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.base import Objective, Pass
 from hdd_tf.objectives.dm import DistributionMatching
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -46,9 +46,8 @@ def golden_step(name, geometry):
         weights += [golden[f"conv{block}_kernel"], np.ones(width), np.zeros(width)]
     weights += [np.zeros(shape) for shape in network.weight_shapes[-2:]]
     weights = [tf.constant(w, tf.float32) for w in weights]
-    objective = types.SimpleNamespace(
-        network_weights=lambda iteration: weights, features=network.features
-    )
+    objective = Objective()
+    objective.pass_of = lambda iteration, which: Pass(weights)
     if geometry == "hyperbolic":
         part = HyperbolicGeometry(
             curvature=float(golden["curvature"]),
@@ -62,13 +61,14 @@ def golden_step(name, geometry):
     step = DistillationStep(
         strategy=tf.distribute.get_strategy(),
         synthetic_set=images,
-        optimizer=None,
+        image_sgd=None,
         store=GoldenStore(real),
+        network=network,
         objective=objective,
         geometry=part,
         blocks=plan_class_blocks(4, 1, real.shape[1], synthetic.shape[1], 10_000),
         real_batch=real.shape[1],
-        augmentations=(),
+        augmentations=dsa.Choice(),
         seed=0,
     )
     return step, golden
@@ -103,13 +103,13 @@ def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, call
     start = initial_images("real", store, ipc, seed=3, num_classes=6)
     with strategy.scope():
         images = SyntheticSet(start, (0.4,), (0.3,))
-        optimizer = keras.optimizers.SGD(1.0, momentum=0.5)
-        optimizer.build([images.images])
+        image_sgd = ImageSGD(images.images, 1.0, 0.5)
     step = DistillationStep(
         strategy=strategy,
         synthetic_set=images,
-        optimizer=optimizer,
+        image_sgd=image_sgd,
         store=store,
+        network=network,
         objective=DistributionMatching(network, seed=3),
         geometry=HyperbolicGeometry(
             curvature=-0.5, lift="expmap0", max_tangent_norm=10.0, loss_weight=20.0
@@ -118,7 +118,7 @@ def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, call
             6, strategy.num_replicas_in_sync, real_batch, ipc, max_images
         ),
         real_batch=real_batch,
-        augmentations=dsa.parse_strategy(dsa.DSA_STRATEGY),
+        augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
         seed=3,
     )
     metrics = []

@@ -1,0 +1,69 @@
+"""CutMix: a rectangle of each image is replaced by that of another image.
+
+Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
+Localizable Features", ICCV 2019; with the rectangle of its released program, which
+IDC's and DANCE's programs keep.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from hdd_tf.random_keys import derive_key
+
+# The streams under a draw's key.
+_SWITCH, _SHARE, _PLACE, _PARTNER = range(4)
+
+
+class Mixed(NamedTuple):
+    """A batch after CutMix.
+
+    The loss of image i is `share * l(labels[i]) + (1 - share) * l(labels[partner[i]])`.
+
+    Attributes:
+        images: `[n, h, w, c]`.
+        partner: `[n]` int32, the image each rectangle comes from.
+        share: Scalar float32, the part of every image that is its own; 1 unmixed.
+    """
+
+    images: tf.Tensor
+    partner: tf.Tensor
+    share: tf.Tensor
+
+
+def mix(images: tf.Tensor, key: tf.Tensor, probability: float) -> Mixed:
+    """Mixes a batch, all images with one rectangle, or leaves it as it is.
+
+    Args:
+        images: `[n, h, w, c]` float tensor.
+        key: `[2]` int32 key; the draw is a function of it and of nothing else.
+        probability: How often a batch is mixed, in [0, 1]. The rectangle's area is
+            1 - lambda of the image's, lambda from Beta(1, 1), before it is clipped.
+    """
+    count, height, width = tf.unstack(tf.shape(images)[:3])
+
+    def uniform(stream: int, *shape: int) -> tf.Tensor:
+        return tf.random.stateless_uniform(shape, derive_key(key, stream))
+
+    on = uniform(_SWITCH) < probability
+    side = tf.sqrt(1.0 - uniform(_SHARE))
+    place = uniform(_PLACE, 2)
+    top, bottom = _span(place[0], side, height)
+    left, right = _span(place[1], side, width)
+    row, column = tf.range(height)[:, None], tf.range(width)
+    inside = (row >= top) & (row < bottom) & (column >= left) & (column < right) & on
+    partner = tf.random.experimental.stateless_shuffle(
+        tf.range(count), derive_key(key, _PARTNER)
+    )
+    mixed = tf.where(inside[:, :, None], tf.gather(images, partner), images)
+    return Mixed(mixed, partner, 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32)))
+
+
+def _span(
+    place: tf.Tensor, side: tf.Tensor, length: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first row (or column) of the rectangle and the one after its last."""
+    whole = tf.cast(length, tf.float32)
+    half = tf.cast(whole * side, tf.int32) // 2
+    centre = tf.cast(place * whole, tf.int32)
+    return tf.maximum(centre - half, 0), tf.minimum(centre + half, length)

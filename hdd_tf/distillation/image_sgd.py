@@ -1,0 +1,95 @@
+"""The optimiser of the images: SGD with momentum, for all classes in one update.
+
+DM's program updates all images once an iteration. The programs of IDM and DANCE call
+their optimiser once a class, each time over *all* images: the class that has just been
+matched moves by its gradient, and every other one coasts on its momentum. Class by
+class that is C updates of all images an iteration; since coasting is linear, C - 1 of
+them have a closed form, and one update of all classes together gives the same images.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+class ImageSGD(tf.Module):
+    """SGD with momentum on one variable of images.
+
+        v <- momentum v + gradient,   x <- x - learning_rate v
+
+    Call `before_gradient`, take the gradient at the images then, call `apply`. Both
+    belong outside `strategy.run`: they write every replica's copy.
+
+    Args:
+        images: `[C, ...]` float variable.
+        learning_rate: Positive.
+        momentum: In [0, 1).
+        per_class: Whether to give the images that one optimiser call a class gives.
+    """
+
+    def __init__(
+        self,
+        images: tf.Variable,
+        learning_rate: float,
+        momentum: float,
+        per_class: bool = False,
+    ) -> None:
+        super().__init__(name="image_sgd")
+        self._images = images
+        self.velocity = tf.Variable(
+            tf.zeros_like(images), trainable=False, name="velocity"
+        )
+        self._learning_rate = tf.constant(learning_rate, images.dtype)
+        self._momentum = tf.constant(momentum, images.dtype)
+        self._coasts = None
+        if per_class:
+            # How many updates of other classes come before each class's own, and after.
+            classes = np.arange(images.shape[0])
+            classes = classes.reshape([-1] + [1] * (images.shape.rank - 1))
+            self._coasts = tuple(
+                _coasting(momentum, updates, images.dtype)
+                for updates in (classes, len(classes) - 1 - classes)
+            )
+
+    def before_gradient(self) -> None:
+        """Brings the images to where the gradient is taken."""
+        if self._coasts is not None:
+            self._coast(self._images, self.velocity, self._coasts[0])
+
+    def apply(self, gradient: tf.Tensor) -> None:
+        """Updates the images.
+
+        Args:
+            gradient: `[C, ...]` tensor, at the images as `before_gradient` left them.
+        """
+        velocity = self._momentum * self.velocity + gradient
+        images = self._images - self._learning_rate * velocity
+        if self._coasts is None:
+            self._images.assign(images)
+            self.velocity.assign(velocity)
+        else:
+            self._coast(images, velocity, self._coasts[1])
+
+    def _coast(
+        self,
+        images: tf.Tensor,
+        velocity: tf.Tensor,
+        coasting: tuple[tf.Tensor, tf.Tensor],
+    ) -> None:
+        """Writes images and velocity after every class's updates without a gradient.
+
+        After n of them: v m^n, and x - learning_rate v (m + m^2 + ... + m^n).
+        """
+        decay, distance = coasting
+        moved = images - self._learning_rate * distance * velocity
+        slowed = decay * velocity
+        self._images.assign(moved)
+        self.velocity.assign(slowed)
+
+
+def _coasting(
+    momentum: float, updates: np.ndarray, dtype: tf.DType
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns m^n and m + ... + m^n for each number n of updates."""
+    decay = momentum**updates
+    distance = momentum * (1.0 - decay) / (1.0 - momentum)
+    return tf.constant(decay, dtype), tf.constant(distance, dtype)

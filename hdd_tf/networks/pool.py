@@ -1,0 +1,162 @@
+"""A queue of networks that are trained a little at a time, as stacked variables.
+
+One variable a weight, `[capacity, ...]`, so a network is a row: no model is ever built
+anew, and a graph picks networks by number. Who is in the queue follows from the
+iteration: the k-th network that ever joined has row k modulo capacity, and where all
+rows are taken the newest takes the place of the oldest.
+
+Source: Zhao et al., "Improved Distribution Matching" (IDM), CVPR 2023, section 3.3.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.random_keys import Purpose, derive_key
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolSchedule:
+    """Who is in the queue when.
+
+    Attributes:
+        start: Networks there before the first iteration, >= 1.
+        join_every: A fresh network joins at iteration 0 and every so many iterations.
+        capacity: Most networks; beyond, the oldest leaves. More than `start`.
+        reset_every: Accuracy meters are emptied every so many iterations.
+    """
+
+    start: int = 3
+    join_every: int = 30
+    capacity: int = 100
+    reset_every: int = 100
+
+    def joined(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns how many have ever joined when `iteration`'s newcomer is in."""
+        return self.start + 1 + iteration // self.join_every
+
+    def live(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns how many networks are in the queue: the rows 0, ..., live - 1."""
+        return tf.minimum(self.joined(iteration), self.capacity)
+
+
+class NetworkPool(tf.Module):
+    """The networks of a queue, their velocities and their accuracy meters.
+
+    Its variables are plain, not mirrored: every process keeps one copy of the queue.
+    Write to it outside `strategy.run` only.
+
+    Args:
+        network: The network, a function of its weights.
+        schedule: Who is in the queue when.
+        seed: Seed of the run; the k-th network that joins is a function of it and k.
+    """
+
+    def __init__(
+        self, network: FunctionalNetwork, schedule: PoolSchedule, seed: int
+    ) -> None:
+        super().__init__(name="network_pool")
+        self._network = network
+        self._schedule = schedule
+        self._seed = seed
+        rows = schedule.capacity
+        shapes = [[rows, *shape] for shape in network.weight_shapes]
+        self._weights = [_state(shape) for shape in shapes]
+        self._velocities = [_state(shape) for shape in shapes]
+        self._correct = _state([rows])
+        self._seen = _state([rows])
+        for row in range(schedule.start):
+            self._put_fresh(tf.constant(row))
+
+    def update_queue(self, iteration: tf.Tensor) -> None:
+        """Empties the meters and lets a network join, where `iteration` is due.
+
+        Args:
+            iteration: Scalar int32 tensor.
+        """
+        _if_due(iteration, self._schedule.reset_every, self._empty_meters)
+        newest = self._schedule.joined(iteration) - 1
+        _if_due(iteration, self._schedule.join_every, lambda: self._put_fresh(newest))
+
+    def pick(self, iteration: tf.Tensor, count: int, key: tf.Tensor) -> tf.Tensor:
+        """Draws different networks of the queue.
+
+        Args:
+            iteration: Scalar int32 tensor, whose newcomer is in.
+            count: How many, at most `start + 1`.
+            key: `[2]` seed of the draw.
+
+        Returns:
+            `[count]` int32 rows.
+        """
+        live = self._schedule.live(iteration)
+        return tf.random.experimental.stateless_shuffle(tf.range(live), key)[:count]
+
+    def weights(self, row: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the weights of the network at a row."""
+        return [tf.gather(variable, row) for variable in self._weights]
+
+    def velocities(self, row: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the momentum that its optimiser has built up."""
+        return [tf.gather(variable, row) for variable in self._velocities]
+
+    def running_accuracy(self, row: tf.Tensor) -> tf.Tensor:
+        """Returns its training accuracy since the last reset, in percent; 0 if none."""
+        correct, seen = tf.gather(self._correct, row), tf.gather(self._seen, row)
+        return 100.0 * tf.math.divide_no_nan(correct, seen)
+
+    def put(
+        self,
+        row: tf.Tensor,
+        weights: list[tf.Tensor],
+        velocities: list[tf.Tensor],
+        correct: tf.Tensor | float = 0.0,
+        seen: tf.Tensor | float = 0.0,
+    ) -> None:
+        """Puts a network back after training.
+
+        Args:
+            row: Where it was taken from.
+            weights: Its weights now.
+            velocities: Its momentum now.
+            correct: Training images it got right, to add to its meter.
+            seen: Training images it saw, likewise.
+        """
+        for variables, values in (
+            (self._weights, weights),
+            (self._velocities, velocities),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.scatter_update(tf.IndexedSlices(value[None], row[None]))
+        for meter, value in ((self._correct, correct), (self._seen, seen)):
+            meter.scatter_add(
+                tf.IndexedSlices(tf.convert_to_tensor(value)[None], row[None])
+            )
+
+    def _put_fresh(self, joining: tf.Tensor) -> None:
+        row = joining % self._schedule.capacity
+        key = derive_key(self._seed, Purpose.POOL_NETWORK, joining)
+        weights = self._network.initial_weights(key)
+        self.put(row, weights, [tf.zeros_like(weight) for weight in weights])
+        for meter in (self._correct, self._seen):
+            meter.scatter_update(tf.IndexedSlices([0.0], row[None]))
+
+    def _empty_meters(self) -> None:
+        for meter in (self._correct, self._seen):
+            meter.assign(tf.zeros_like(meter))
+
+
+def _if_due(iteration: tf.Tensor, every: int, action: Callable[[], None]) -> None:
+    """Runs an action in the graph where `every` divides `iteration`."""
+
+    def act() -> tf.Tensor:
+        action()
+        return tf.constant(True)
+
+    tf.cond(iteration % every == 0, act, lambda: tf.constant(False))
+
+
+def _state(shape: list[int]) -> tf.Variable:
+    return tf.Variable(tf.zeros(shape), trainable=False)

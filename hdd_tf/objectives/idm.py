@@ -1,0 +1,146 @@
+"""Improved distribution matching (IDM): Zhao et al., CVPR 2023.
+
+Features are matched in a network picked from a queue of semi-trained ones, and that
+network should also recognise the synthetic images: Eq. (6) weights their cross-entropy
+by how good the network is. Then two networks of the queue train a little on real
+images, so that the queue holds networks of many ages.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.pool import NetworkPool, PoolSchedule
+from hdd_tf.objectives.base import Objective, Pass
+from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.sgd import classification_step
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolTraining:
+    """How the networks of the queue train.
+
+    Attributes:
+        networks: How many train after an iteration, at most the queue's start + 1.
+        steps: Updates of each.
+        batch_size: Real images of an update.
+        learning_rate: Of SGD with momentum .9 and L2 weight decay 5e-4.
+    """
+
+    networks: int = 2
+    steps: int = 10
+    batch_size: int = 256
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+
+class ImprovedDistributionMatching(Objective):
+    """Matches features of a queue's networks, with accuracy-weighted cross-entropy.
+
+    Args:
+        network: The network, a function of its weights.
+        store: The real images that the queue's networks train on.
+        strategy: Replicas train different networks, each of them whole.
+        seed: Seed of the run.
+        schedule: Who is in the queue when.
+        training: How its networks train.
+        cross_entropy_weight: w; the cross-entropy counts w x accuracy in percent.
+    """
+
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        store: ClassStore,
+        strategy: tf.distribute.Strategy,
+        seed: int,
+        schedule: PoolSchedule,
+        training: PoolTraining,
+        cross_entropy_weight: float,
+    ) -> None:
+        super().__init__(name="idm")
+        self.pool = NetworkPool(network, schedule, seed)
+        self._network = network
+        self._store = store
+        self._strategy = strategy
+        self._seed = seed
+        self._training = training
+        self._cross_entropy_weight = cross_entropy_weight
+
+    def prepare(self, iteration: tf.Tensor) -> None:
+        """Lets the newcomer of an iteration join the queue."""
+        self.pool.update_queue(iteration)
+
+    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+        """Returns the only pass, through a network of the queue."""
+        key = derive_key(self._seed, Purpose.POOL_MATCHED, iteration)
+        row = self.pool.pick(iteration, 1, key)[0]
+        weight = self._cross_entropy_weight * self.pool.running_accuracy(row)
+        return Pass(self.pool.weights(row), True, weight)
+
+    def conclude(self, iteration: tf.Tensor) -> None:
+        """Trains networks of the queue."""
+        count = self._training.networks
+        key = derive_key(self._seed, Purpose.POOL_TRAINED, iteration)
+        rows = self.pool.pick(iteration, count, key)
+
+        def train_own() -> list[tuple]:
+            """Trains this replica's networks; zeros stand for the others'."""
+            context = tf.distribute.get_replica_context()
+            replica = context.replica_id_in_sync_group
+            return [
+                tf.cond(
+                    tf.equal(replica, index % context.num_replicas_in_sync),
+                    lambda index=index: self._train(iteration, rows[index]),
+                    lambda index=index: tf.nest.map_structure(
+                        tf.zeros_like, self._state(rows[index])
+                    ),
+                )
+                for index in range(count)
+            ]
+
+        trained = self._strategy.run(train_own)
+        # The others' zeros leave each network as its replica trained it.
+        trained = tf.nest.map_structure(
+            lambda value: self._strategy.reduce("SUM", value, axis=None), trained
+        )
+        seen = float(self._training.steps * self._training.batch_size)
+        for index, (weights, velocities, correct) in enumerate(trained):
+            self.pool.put(rows[index], weights, velocities, correct, seen)
+
+    def _state(self, row: tf.Tensor) -> tuple:
+        """Returns a network's weights and velocities, and 0 images it got right."""
+        return self.pool.weights(row), self.pool.velocities(row), tf.constant(0.0)
+
+    def _train(self, iteration: tf.Tensor, row: tf.Tensor) -> tuple:
+        """Returns what `_state` does, after training."""
+        training = self._training
+        key = derive_key(self._seed, Purpose.POOL_BATCH, iteration, row)
+        batches, labels = self._store.draw_batches(
+            key, training.steps, training.batch_size
+        )
+
+        def update(step: tf.Tensor, state: tuple) -> tuple:
+            weights, velocities, correct = state
+            weights, velocities, logits = classification_step(
+                self._network,
+                weights,
+                velocities,
+                self._store.gather(batches[step]),
+                labels[step],
+                training.learning_rate,
+                training.momentum,
+                training.weight_decay,
+            )
+            hits = tf.argmax(logits, -1, tf.int32) == labels[step]
+            hits = tf.reduce_sum(tf.cast(hits, tf.float32))
+            return step + 1, (weights, velocities, correct + hits)
+
+        _, state = tf.while_loop(
+            lambda step, state: step < training.steps,
+            update,
+            (tf.constant(0), self._state(row)),
+        )
+        return state

@@ -1,0 +1,184 @@
+"""Experts: networks trained on the real images beforehand, kept for many runs.
+
+Expert k is a function of what its `kind.json` says and of k, and of nothing else. It
+is kept under a name made from that, so whichever run first needs it trains it, and no
+other run does again. An interrupted training goes on where it was.
+"""
+
+import dataclasses
+import hashlib
+import io
+import pathlib
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.network_trainer import NetworkTrainer, TrainingState
+from hdd_tf.training.protocols import TrainingProtocol
+
+_FORMAT = 1
+# A killed training loses no more than this.
+_SECONDS_BETWEEN_SAVES = 300.0
+
+
+class Experts(NamedTuple):
+    """Trained networks beside their starts; each weight is `[count, ...]`."""
+
+    initial: list[tf.Tensor]
+    trained: list[tf.Tensor]
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return self.initial[0].shape[0]
+
+
+class ExpertShelf:
+    """A directory of experts of one kind.
+
+    Args:
+        directory: Where experts of all kinds are kept.
+        network: The network, a function of its weights.
+        network_name: What it is called; with the shapes of its weights it says which.
+        dataset: Its training split is what experts learn.
+        protocol: How they learn it.
+        seed: Experts are functions of it.
+    """
+
+    def __init__(
+        self,
+        directory: str | pathlib.Path,
+        network: FunctionalNetwork,
+        network_name: str,
+        dataset: Dataset,
+        protocol: TrainingProtocol,
+        seed: int,
+    ) -> None:
+        self._network = network
+        self._dataset = dataset
+        self._protocol = protocol
+        self._seed = seed
+        self._kind = {
+            "format": _FORMAT,
+            "dataset": dataset.name,
+            "training_images": _sum_of_images(dataset),
+            "mean": dataset.mean,
+            "std": dataset.std,
+            "network": network_name,
+            "weight_shapes": network.weight_shapes,
+            "protocol": dataclasses.asdict(protocol),
+            "seed": seed,
+        }
+        text = atomic.json_text(self._kind)
+        # A name may be a path or hold a version.
+        name = re.sub(r"\W+", "_", dataset.name)[-40:]
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.path = pathlib.Path(directory) / f"{name}_{digest}"
+        self._trainer: NetworkTrainer | None = None
+
+    def take(
+        self, count: int, on_epochs: Callable[[int], object] = lambda epochs: None
+    ) -> Experts:
+        """Returns the first experts, after training those that are not there yet.
+
+        Args:
+            count: How many, >= 1.
+            on_epochs: Called now and then with the number of epochs just done, or
+                found done.
+
+        Raises:
+            InputError: the directory cannot be written, or a file in it is damaged.
+        """
+        pairs = [self._expert(index, on_epochs) for index in range(count)]
+        self._trainer = None  # Its copy of the images is not needed any more.
+        initial, trained = zip(*pairs, strict=True)
+        return Experts(*(_stack(weights) for weights in (initial, trained)))
+
+    def _expert(
+        self, index: int, on_epochs: Callable[[int], object]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns the start and the end of one expert."""
+        key = derive_key(self._seed, Purpose.EXPERT, index)
+        # The start is drawn again rather than kept.
+        start = NetworkTrainer.initial_weights(self._network, key)
+        initial = [weight.numpy() for weight in start]
+        file = self.path / f"expert_{index:03d}.npz"
+        if file.exists():
+            on_epochs(self._protocol.epochs)
+            return initial, self._read(file).weights
+        unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
+        resume = self._read(unfinished) if unfinished.exists() else None
+        atomic.write_json(self.path / "kind.json", self._kind)
+        trainer = self._trainer_of_all()
+        if resume:
+            on_epochs(resume.updates // trainer.updates_per_epoch)
+        saved_at = time.monotonic()
+
+        def save_now_and_then() -> None:
+            nonlocal saved_at
+            if time.monotonic() - saved_at > _SECONDS_BETWEEN_SAVES:
+                self._write(unfinished, trainer.state())
+                saved_at = time.monotonic()
+
+        try:
+            trainer.train(key, on_epochs, resume, save_now_and_then)
+        except InterruptedRunError:
+            self._write(unfinished, trainer.state())
+            raise
+        self._write(file, trainer.state())
+        unfinished.unlink(missing_ok=True)
+        return initial, self._read(file).weights
+
+    def _trainer_of_all(self) -> NetworkTrainer:
+        if self._trainer is None:
+            training = self._dataset.training
+            self._trainer = NetworkTrainer(
+                self._network,
+                training.images,
+                training.labels,
+                self._dataset.mean,
+                self._dataset.std,
+                self._protocol,
+            )
+        return self._trainer
+
+    def _write(self, file: pathlib.Path, state: TrainingState) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, np.array(state.updates), *state.weights, *state.velocities)
+        atomic.write_bytes(file, buffer.getvalue())
+
+    def _read(self, file: pathlib.Path) -> TrainingState:
+        shapes = self._network.weight_shapes
+        try:
+            # No pickles: an expert is data. The archive has a checksum of each array.
+            with np.load(file, allow_pickle=False) as arrays:
+                updates, *rest = (arrays[f"arr_{i}"] for i in range(len(arrays.files)))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{file} is damaged: remove it, and that expert is trained again."
+            ) from error
+        if [array.shape for array in rest] != 2 * shapes:
+            raise InputError(f"{file} holds another network: remove it.")
+        return TrainingState(int(updates), rest[: len(shapes)], rest[len(shapes) :])
+
+
+def _stack(networks: Iterable[list[np.ndarray]]) -> list[tf.Tensor]:
+    return [tf.constant(np.stack(w)) for w in zip(*networks, strict=True)]
+
+
+def _sum_of_images(dataset: Dataset) -> str:
+    """Returns the checksum of the images that experts learn, and of their labels."""
+    training = dataset.training
+    digest = hashlib.sha256(np.ascontiguousarray(training.images).data)
+    digest.update(np.ascontiguousarray(training.labels).data)
+    return digest.hexdigest()

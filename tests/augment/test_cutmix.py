@@ -1,0 +1,49 @@
+"""CutMix against a loop over pixels, and its distribution."""
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.augment import cutmix
+from hdd_tf.random_keys import derive_key
+
+IMAGES = tf.reshape(tf.range(5 * 8 * 6, dtype=tf.float32), [5, 8, 6, 1])
+
+
+def test_share_is_what_each_image_kept():
+    images = IMAGES.numpy()
+    for seed in range(20):
+        mixed = cutmix.mix(IMAGES, derive_key(seed), 1.0)
+        partner = mixed.partner.numpy()
+        assert sorted(partner) == list(range(5))
+        for index in range(5):
+            own = (mixed.images[index] == images[index]).numpy()
+            foreign = (mixed.images[index] == images[partner[index]]).numpy()
+            assert (own | foreign).all()
+            if partner[index] != index:
+                np.testing.assert_allclose(own.mean(), mixed.share, atol=1e-6)
+                rows, columns = np.nonzero(~own[..., 0])
+                if len(rows):  # What is foreign is one rectangle.
+                    area = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+                    assert area == len(rows)
+
+
+def test_probability_of_mixing():
+    shares = [float(cutmix.mix(IMAGES, derive_key(s), 0.5).share) for s in range(300)]
+    # Half of the batches, less the few whose rectangle is empty.
+    assert 0.35 < np.mean(np.array(shares) < 1) < 0.58
+    # Sides are rounded down to even numbers: at most 6 of 8 rows and 4 of 6 columns.
+    assert min(shares) == 0.5
+
+
+def test_probability_zero_leaves_images_alone():
+    for seed in range(10):
+        mixed = cutmix.mix(IMAGES, derive_key(seed), 0.0)
+        np.testing.assert_array_equal(mixed.images, IMAGES)
+        assert float(mixed.share) == 1.0
+
+
+def test_same_key_same_draw_in_a_graph():
+    key = derive_key(7)
+    eager = cutmix.mix(IMAGES, key, 1.0)
+    graph = tf.function(lambda images: cutmix.mix(images, key, 1.0))(IMAGES)
+    np.testing.assert_array_equal(eager.images, graph.images)
