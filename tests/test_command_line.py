@@ -66,7 +66,7 @@ def test_default_run_dir(words, run_dir):
         (["--progress=maybe"], "--progress=maybe: must be true or false"),
         (["--noprogress=1"], "does not take an argument"),
         (["--baselines=herding"], "--baselines=herding: must be true (all)"),
-        (["--init=from:"], "must be real, noise or from:DIR"),
+        (["--init=from:"], "must be real, mix, noise or from:DIR"),
         (
             ["--dataset=x", "--select=best_validation", "--validation_fraction=0"],
             "nothing to choose by",

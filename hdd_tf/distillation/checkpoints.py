@@ -40,7 +40,7 @@ class DistillationCheckpoints:
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(
                 synthetic_set=synthetic_set,
-                image_sgd=image_sgd,
+                velocity=image_sgd.velocity,
                 objective=objective,
                 iteration=self._iteration,
                 seconds=self._seconds,

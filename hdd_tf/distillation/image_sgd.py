@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 
-class ImageSGD(tf.Module):
+class ImageSGD:
     """SGD with momentum on one variable of images.
 
         v <- momentum v + gradient,   x <- x - learning_rate v
@@ -24,6 +24,9 @@ class ImageSGD(tf.Module):
         learning_rate: Positive.
         momentum: In [0, 1).
         per_class: Whether to give the images that one optimiser call a class gives.
+
+    Attributes:
+        velocity: Its only state, a variable like `images`.
     """
 
     def __init__(
@@ -33,7 +36,6 @@ class ImageSGD(tf.Module):
         momentum: float,
         per_class: bool = False,
     ) -> None:
-        super().__init__(name="image_sgd")
         self._images = images
         self.velocity = tf.Variable(
             tf.zeros_like(images), trainable=False, name="velocity"

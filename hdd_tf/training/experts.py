@@ -161,7 +161,10 @@ class ExpertShelf:
         shapes = self._network.weight_shapes
         try:
             # No pickles: an expert is data. The archive has a checksum of each array.
-            with np.load(file, allow_pickle=False) as arrays:
+            with (
+                file.open("rb") as source,
+                np.load(source, allow_pickle=False) as arrays,
+            ):
                 updates, *rest = (arrays[f"arr_{i}"] for i in range(len(arrays.files)))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(

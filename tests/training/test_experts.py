@@ -1,0 +1,131 @@
+"""Experts: trained once for all runs, resumed, never mistaken for others."""
+
+import dataclasses
+import signal
+
+import numpy as np
+import pytest
+
+from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.networks.registry import build_network
+from hdd_tf.training import network_trainer
+from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.protocols import expert_protocol
+
+NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    rng = np.random.default_rng(0)
+    labels = np.arange(70) % 2
+    images = rng.integers(0, 120, (70, 8, 8, 1)) + 90 * labels[:, None, None, None]
+    training = LabelledImages(images.astype(np.uint8), labels)
+    empty = training.take(np.arange(0))
+    return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
+
+
+def shelf(directory, dataset, epochs=4, batch=16, seed=0):
+    protocol = expert_protocol(epochs, batch)
+    return ExpertShelf(directory, NETWORK, "convnet", dataset, protocol, seed)
+
+
+def arrays(experts):
+    return [weight.numpy() for weights in experts for weight in weights]
+
+
+def assert_equal(first, second):
+    for mine, other in zip(arrays(first), arrays(second), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_trained_once_and_found_again(tmp_path, dataset, monkeypatch):
+    epochs = []
+    taken = shelf(tmp_path, dataset).take(2, epochs.append)
+    assert taken.number == 2 and sum(epochs) == 8
+    assert not np.array_equal(taken.initial[0], taken.trained[0])
+    assert not np.array_equal(taken.trained[0][0], taken.trained[0][1])
+    monkeypatch.setattr(NetworkTrainer, "train", None)  # Training would fail now.
+    epochs.clear()
+    assert_equal(shelf(tmp_path, dataset).take(2, epochs.append), taken)
+    assert sum(epochs) == 8
+    assert_equal(
+        shelf(tmp_path, dataset).take(1),
+        [[w[:1] for w in weights] for weights in taken],
+    )
+
+
+def test_experts_learn(tmp_path, dataset):
+    taken = shelf(tmp_path, dataset, epochs=20).take(1)
+    images = (dataset.training.images / 255 - 0.5) / 0.25
+    logits = NETWORK.logits([w[0] for w in taken.trained], images.astype(np.float32))
+    assert (logits.numpy().argmax(1) == dataset.training.labels).mean() > 0.9
+
+
+def test_whatever_matters_makes_another_place(tmp_path, dataset):
+    images = dataset.training.images.copy()
+    images[3, 0, 0, 0] ^= 1
+    changed = LabelledImages(images, dataset.training.labels)
+    other = dataclasses.replace(dataset, training=changed)
+    places = {
+        shelf(tmp_path, dataset).path,
+        shelf(tmp_path, dataset, epochs=5).path,
+        shelf(tmp_path, dataset, batch=8).path,
+        shelf(tmp_path, dataset, seed=1).path,
+        shelf(tmp_path, other).path,
+        shelf(tmp_path, dataclasses.replace(dataset, std=(0.3,))).path,
+    }
+    assert len(places) == 6
+    assert shelf(tmp_path, dataset).path in places
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 7])
+def test_interrupted_training_goes_on_to_the_same_expert(
+    tmp_path, dataset, monkeypatch, stop_after
+):
+    whole = shelf(tmp_path / "whole", dataset).take(1)
+    # 5 updates an epoch; calls of 3, so that they end within epochs too.
+    monkeypatch.setattr(network_trainer, "UPDATES_PER_CALL", 3)
+    trained, calls = NetworkTrainer.train, []
+
+    def interrupted(self, key, on_epochs, resume, on_call):
+        def count():
+            calls.append(1)
+            if len(calls) == stop_after:
+                raise InterruptedRunError(signal.SIGTERM)
+            on_call()
+
+        return trained(self, key, on_epochs, resume, count)
+
+    monkeypatch.setattr(NetworkTrainer, "train", interrupted)
+    with pytest.raises(InterruptedRunError):
+        shelf(tmp_path / "parts", dataset).take(1)
+    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+    assert names == {"kind.json", "expert_000_unfinished.npz"}
+    epochs = []
+    assert_equal(shelf(tmp_path / "parts", dataset).take(1, epochs.append), whole)
+    assert sum(epochs) == 4
+    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+    assert names == {"kind.json", "expert_000.npz"}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "text", "another"])
+def test_damaged_file_is_named(tmp_path, dataset, damage):
+    place = shelf(tmp_path, dataset)
+    taken = place.take(1)
+    file = place.path / "expert_000.npz"
+    content = bytearray(file.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "flipped":
+        content[content.find(taken.trained[0].numpy().tobytes()) + 5] ^= 1
+    elif damage == "text":
+        content = b"not an archive"
+    else:
+        np.savez(file, np.array(3), np.zeros(3))
+        content = file.read_bytes()
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"expert_000\.npz .* remove it"):
+        shelf(tmp_path, dataset).take(1)
