@@ -19,7 +19,10 @@ setup(
     # `--flagfile=flags/NAME.cfg` as a clone does (hdd_tf/flag_files.py).
     packages=[*find_packages(include=["hdd_tf", "hdd_tf.*"]), "hdd_tf.published_flags"],
     package_dir={"hdd_tf.published_flags": "flags"},
-    package_data={"hdd_tf": ["py.typed"], "hdd_tf.published_flags": ["*.cfg"]},
+    package_data={
+        "hdd_tf": ["py.typed"],
+        "hdd_tf.published_flags": ["*.cfg", "*/*.cfg"],
+    },
     install_requires=[
         "absl-py>=2.1,<3",
         # tensorflow-datasets imports it without declaring it (tensorflow/datasets

@@ -39,8 +39,16 @@ def published_directory() -> Path:
 
 
 def published_names() -> list[str]:
-    """Returns the names of the flag files that come with hdd_tf, without `.cfg`."""
-    return sorted(path.stem for path in published_directory().glob("*.cfg"))
+    """Returns the names of the flag files that come with hdd_tf, without `.cfg`.
+
+    Such as `svhn_ipc10` (DM) and, of the folder of another objective,
+    `idm/svhn_ipc10`.
+    """
+    directory = published_directory()
+    return sorted(
+        path.relative_to(directory).with_suffix("").as_posix()
+        for path in directory.rglob("*.cfg")
+    )
 
 
 def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
@@ -134,9 +142,12 @@ def _find(name: str, including: tuple[Path, ...], origin: str = "") -> Path:
     if any(map(os.path.isdir, places)):
         raise InputError(f"{at}--flagfile={name} is a directory; name a file in it")
     names = published_names()
-    close = difflib.get_close_matches(wanted.name.removesuffix(".cfg"), names)
-    raise InputError(
-        f"{at}--flagfile={name} does not exist; "
-        + (f"did you mean {' or '.join(close)}?" if close else "give its path")
-        + f" (published: {', '.join(names)})"
-    )
+    close = [
+        match
+        for text in (str(inside), wanted.name)
+        for match in difflib.get_close_matches(text.removesuffix(".cfg"), names)
+    ]
+    hint = "give its path, or a published file's name, which --help lists"
+    if close:
+        hint = f"did you mean {' or '.join(dict.fromkeys(close))}?"
+    raise InputError(f"{at}--flagfile={name} does not exist; {hint}")

@@ -13,27 +13,23 @@ from hdd_tf import flag_files
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
+from hdd_tf.objectives.idm import PoolTraining
+from hdd_tf.report.published import published_accuracy
+from tests import published_settings as settings
 
-# The paper's hyper-parameters for DM+HDD (-1/K, lambda, image learning rate), typed
-# from its table: IPC 1, 10, 50.
-PUBLISHED = {
-    "fashion_mnist": ("fashion_mnist", [(1, 20, 1), (1, 40, 1), (1, 60, 1)]),
-    "svhn": ("svhn_cropped", [(1, 10, 1), (1, 50, 1), (1, 100, 1)]),
-    "cifar10": ("cifar10", [(1, 1, 1), (1, 20, 1), (1, 80, 1)]),
-    "cifar100": ("cifar100", [(1, 10, 1), (2, 100, 1), (2, 120, 1)]),
-}
-CELLS = [
-    (f"{name}_ipc{ipc}", dataset, ipc, row)
-    for name, (dataset, rows) in PUBLISHED.items()
-    for ipc, row in zip((1, 10, 50), rows, strict=True)
+
+def write_name(dataset: str, ipc: int) -> str:
+    """Returns a cell's name as its file has it."""
+    return f"{dataset.removesuffix('_cropped')}_ipc{ipc}"
+
+
+# (file, objective, cell, geometry) of everything published.
+CELLS = [(write_name(*cell), "dm", cell, "hyperbolic") for cell in settings.DM_HDD] + [
+    (f"{objective}/{write_name(*cell)}{suffix}", objective, cell, geometry)
+    for objective in ("idm", "dance")
+    for cell in settings.HYPERBOLIC[objective]
+    for suffix, geometry in (("", "hyperbolic"), ("_euclidean", "euclidean"))
 ]
-# Published accuracy of DM+HDD and of plain DM, mean and deviation: the heads' numbers.
-ACCURACY = {
-    "fashion_mnist": "72.1 0.2 70.7 0.6 84.0 0.1 83.4 0.1 88.8 0.4 88.1 0.6",
-    "svhn": "25.0 0.2 21.9 0.4 75.1 0.2 72.8 0.3 83.0 0.3 82.6 0.3",
-    "cifar10": "28.7 0.2 26.4 0.3 50.3 0.3 48.5 0.6 63.2 0.4 62.2 0.5",
-    "cifar100": "13.3 0.2 11.4 0.3 30.1 0.1 29.7 0.3 43.8 0.2 43.0 0.4",
-}
 
 
 def texts(*arguments: str) -> list[str]:
@@ -46,56 +42,119 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("stem", "dataset", "ipc", "row"), CELLS)
-def test_published_cell_field_by_field(stem, dataset, ipc, row, tmp_path, monkeypatch):
+def expected_config(stem, objective, cell, geometry) -> Config:
+    """Returns a published cell's settings, from the table beside the tests."""
+    dataset, ipc = cell
+    hyperbolic = settings.HYPERBOLIC[objective][cell]
+    own = {
+        "dataset": dataset,
+        "ipc": ipc,
+        "objective": objective,
+        "geometry": geometry,
+        "lift": settings.LIFT[objective][cell],
+        "max_tangent_norm": settings.MAX_TANGENT_NORM,
+        "image_momentum": settings.IMAGE_MOMENTUM,
+        "run_dir": f"runs/{Path(stem).name}_{objective}_{geometry}_seed0",
+        # The same for all, or of evaluation.
+        **{"dsa": "color_crop_cutout_flip_scale_rotate", "init": "real", "width": 128},
+        **{"network": "convnet", "num_eval": 5, "select": "last"},
+        "validation_fraction": 0,
+    }
+    if geometry == "hyperbolic":
+        inverse = Fraction(str(hyperbolic.minus_inverse_curvature))
+        own["curvature"] = float(-1 / inverse)
+        own["loss_weight"] = hyperbolic.loss_weight
+        own["image_lr"] = hyperbolic.image_lr
+    else:
+        own["image_lr"] = settings.PLAIN_IMAGE_LR[objective][cell]
+        own["lift"] = "expmap0"  # Unused.
+    if objective == "dm":
+        constants = settings.DM[cell]
+        own |= constants._asdict()
+    elif objective == "idm":
+        cell_constants = settings.IDM[cell]
+        every = dict(settings.IDM_EVERYWHERE)
+        assert (every.pop("train_momentum"), every.pop("train_weight_decay")) == (
+            PoolTraining.momentum,
+            PoolTraining.weight_decay,
+        )
+        pool = {k: v for k, v in every.items() if k.startswith(("pool", "train"))}
+        own |= {f"idm_{name}": pool[name] for name in pool}
+        own |= {name: every[name] for name in every if name not in pool}
+        own |= {
+            "eval_protocol": "dm",
+            "iterations": cell_constants.iterations_hdd
+            if geometry == "hyperbolic"
+            else cell_constants.iterations_plain,
+            "real_batch": cell_constants.real_batch,
+            "idm_join_every": cell_constants.join_every,
+            "idm_cross_entropy_weight": cell_constants.cross_entropy_weight,
+            "idm_reset_every": cell_constants.reset_every,
+            "idm_train_steps": cell_constants.train_steps,
+        }
+    else:
+        cell_constants, every = settings.DANCE[cell], settings.DANCE_EVERYWHERE
+        own |= {
+            "eval_protocol": "dance",
+            "dsa": every["matching_dsa"],
+            "dance_max_decoded": every["max_decoded"],
+            # The others of the 20 change nothing.
+            "num_experts": cell_constants.experts_used,
+            "pretrain_epochs": cell_constants.expert_epochs,
+            "pretrain_batch": cell_constants.expert_batch,
+            "depth": cell_constants.depth,
+            "eval_epochs": cell_constants.eval_epochs,
+            "eval_lr": 0.01,
+            **{
+                name: every[name]
+                for name in (
+                    "iterations",
+                    "real_batch",
+                    "formation_factor",
+                    "init",
+                    "eval_batch",
+                )
+            },
+        }
+    return Config(**own)
+
+
+@pytest.mark.parametrize(("stem", "objective", "cell", "geometry"), CELLS)
+def test_published_cell_field_by_field(
+    stem, objective, cell, geometry, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     config = parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"])
-    minus_inverse_curvature, loss_weight, image_lr = row
-    assert config == Config(
-        dataset=dataset,
-        ipc=ipc,
-        objective="dm",
-        geometry="hyperbolic",
-        curvature=float(-1 / Fraction(minus_inverse_curvature)),
-        loss_weight=loss_weight,
-        image_lr=image_lr,
-        image_momentum=0.5,
-        lift="expmap0",
-        max_tangent_norm=10,
-        dsa="color_crop_cutout_flip_scale_rotate",
-        iterations=20_000,
-        real_batch=256,
-        init="real",
-        network="convnet",
-        depth=3,
-        width=128,
-        num_eval=5,
-        eval_epochs=1001,
-        eval_batch=256,
-        eval_lr=0.01,
-        select="last",
-        validation_fraction=0,
-        run_dir=f"runs/{stem}_dm_hyperbolic_seed0",
-    )
+    assert config == expected_config(stem, objective, cell, geometry)
 
 
-@pytest.mark.parametrize(("stem", "dataset", "ipc", "row"), CELLS)
-def test_head_of_published_cell(stem, dataset, ipc, row):
+@pytest.mark.parametrize(("stem", "objective", "cell", "geometry"), CELLS)
+def test_head_of_published_cell(stem, objective, cell, geometry):
     text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
-    numbers = ACCURACY[stem.split("_ipc")[0]].split()
-    at = (1, 10, 50).index(ipc) * 4
-    hdd, hdd_deviation, plain, plain_deviation = numbers[at : at + 4]
-    assert (
-        f"DM+HDD {hdd} ± {hdd_deviation}    plain DM {plain} ± {plain_deviation}"
-        in (text)
+    hdd, plain = (
+        published_accuracy(*cell, objective, name)
+        for name in ("hyperbolic", "euclidean")
     )
+    name = objective.upper()
+    if hdd is None:
+        assert "Expected test accuracy: not known here" in text
+    else:
+        assert (
+            f"{name}+HDD {hdd[0]:.1f} ± {hdd[1]:.1f}    "
+            f"plain {name} {plain[0]:.1f} ± {plain[1]:.1f}"
+        ) in text
     assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
-    assert f"IPC {ipc}." in text
+    assert f"IPC {cell[1]}." in text
+    if objective != "dm":
+        # The other geometry has a file, and a rate, of its own.
+        twin = f"{write_name(*cell)}{'_euclidean' * (geometry == 'hyperbolic')}.cfg"
+        assert twin in text
 
 
 def test_every_published_file_parses_and_no_cell_is_missing():
     names = flag_files.published_names()
-    assert {stem for stem, *_ in CELLS} | {"base", "quickstart"} == set(names)
+    shared = {"base", "quickstart", "idm/base", "dance/base"}
+    assert {stem for stem, *_ in CELLS} | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])
 

@@ -3,6 +3,7 @@
 config.json    identity, every flag's value, environment; what an export needs
 flags.cfg      a flag file that repeats the run
 checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
+validation.json  scores on the validation split during the run (see history.py)
 result.json    only once the run is done
 """
 

@@ -8,6 +8,7 @@ from typing import Self
 import tensorflow as tf
 from tqdm import tqdm
 
+from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
@@ -127,6 +128,8 @@ class RunMonitor:
             return
         accuracy = self._evaluate()
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
+        score = ValidationScore(iteration, self.seconds, accuracy)
+        record_validation(self._directory.path, score)
         if self._best:
             self._best.offer(iteration, accuracy, self._synthetic_set.pixels())
 

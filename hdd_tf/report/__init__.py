@@ -1,0 +1,1 @@
+"""Results of many runs beside the published ones: `python -m hdd_tf.report`."""

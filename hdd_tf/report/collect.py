@@ -1,0 +1,184 @@
+"""Finding run directories, and reading what their results say."""
+
+import dataclasses
+import functools
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from hdd_tf.artifacts.history import ValidationScore, read_validation
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config, identity
+from hdd_tf.data.catalogue import canonical_name
+from hdd_tf.errors import InputError
+
+Warn = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        path: Its directory.
+        seed: Of the distillation.
+        dataset: TFDS name without configuration and version.
+        ipc: Images per class.
+        objective: What was matched.
+        geometry: Where.
+        iterations: The result is of so many.
+        accuracy: Test accuracies in percent of the networks trained on the distilled
+            set, by architecture.
+        baselines: Likewise on other sets, by their names.
+        seconds: Of distillation; None if not recorded.
+        settings: Value of every flag that says which run it is.
+        protocol: How accuracies were measured, as result.json has it.
+        data: What config.json records of the data set.
+        history: Scores on the validation split during the run.
+    """
+
+    path: pathlib.Path
+    seed: int
+    dataset: str
+    ipc: int
+    objective: str
+    geometry: str
+    iterations: int
+    accuracy: dict[str, tuple[float, ...]]
+    baselines: dict[str, tuple[float, ...]]
+    seconds: float | None
+    settings: dict[str, Any]
+    protocol: dict[str, Any]
+    data: dict[str, Any]
+    history: tuple[ValidationScore, ...]
+
+
+def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
+    """Reads all finished runs at and below some directories.
+
+    Args:
+        places: Run directories, those of `--num_experiments`, or folders of them.
+        warn: Called with one line for each directory that cannot be used.
+
+    Returns:
+        The runs, each once.
+
+    Raises:
+        InputError: a place does not exist, or none holds a finished run.
+    """
+    runs = []
+    seen: set[pathlib.Path] = set()
+    for place in places:
+        if not os.path.isdir(place):
+            raise InputError(
+                f"{place!r} is not a directory: name run directories or folders of them"
+            )
+        for path in _run_directories(pathlib.Path(place), seen, warn):
+            try:
+                runs.append(read_run(path))
+            except InputError as error:
+                warn(f"{error}; skipped")
+    if not runs:
+        raise InputError(
+            f"no finished run in {', '.join(places)}: name directories that "
+            "python -m hdd_tf.main wrote to (--run_dir) and finished"
+        )
+    return runs
+
+
+def _run_directories(
+    place: pathlib.Path, seen: set[pathlib.Path], warn: Warn
+) -> Iterator[pathlib.Path]:
+    """Yields the run directories at and below a directory, not met before."""
+    try:
+        resolved = place.resolve()
+        if resolved in seen:
+            return
+        seen.add(resolved)
+        if (place / "config.json").is_file():
+            yield place
+            return
+        # Hidden ones are half-written, or nobody's runs.
+        children = sorted(
+            path
+            for path in place.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+        # The result of --num_experiments lies beside its runs, which say it all.
+        if not children and (place / "result.json").is_file():
+            warn(f"{place}: a result.json without config.json or runs; skipped")
+    except OSError as error:
+        warn(f"{place}: cannot be read ({error.strerror}); skipped")
+        return
+    for child in children:
+        yield from _run_directories(child, seen, warn)
+
+
+def read_run(path: pathlib.Path) -> Run:
+    """Reads one run directory, of this or another version.
+
+    Raises:
+        InputError: the run is damaged, not finished or not scored.
+    """
+    directory = RunDirectory(path)
+    try:
+        record = directory.read_config()
+    except InputError as error:
+        raise InputError(f"{path}: config.json is damaged or not of hdd_tf") from error
+    result = directory.read_result()
+    if result is None:
+        damaged = directory.result_file.exists()
+        problem = "result.json is damaged" if damaged else "not finished"
+        raise InputError(f"{path}: {problem}")
+    try:
+        return _run(path, record, result)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: result.json lacks what a report needs") from error
+
+
+def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> Run:
+    settings = {**_default_settings(), **record["identity"]}
+    accuracy = {
+        str(name): _accuracies(score) for name, score in result["accuracy"].items()
+    }
+    baselines = {
+        str(name): _accuracies(score)
+        for name, score in result.get("baselines", {}).items()
+    }
+    if not accuracy and not baselines:
+        raise InputError(f"{path}: not scored (--num_eval=0)")
+    facts = {**settings, **result}
+    # A TFDS name may be `name/config:1.0.0`.
+    name = str(facts["dataset"]).split(":")[0].split("/")[0]
+    seconds = result.get("seconds", {}).get("distil")
+    return Run(
+        path=path,
+        seed=int(facts["seed"]),
+        dataset=canonical_name(name),
+        ipc=int(facts["ipc"]),
+        objective=str(facts["objective"]),
+        geometry=str(facts["geometry"]),
+        iterations=int(result["iterations"]),
+        accuracy=accuracy,
+        baselines=baselines,
+        seconds=None if seconds is None else float(seconds),
+        settings=settings,
+        protocol=dict(result.get("protocol", {})),
+        data=dict(record["data"] or {}),
+        history=read_validation(path),
+    )
+
+
+def _accuracies(score: dict[str, Any]) -> tuple[float, ...]:
+    values = tuple(float(value) for value in score["values"])
+    if not values or not all(map(math.isfinite, values)):
+        raise ValueError("no accuracies")
+    return values
+
+
+@functools.cache
+def _default_settings() -> dict[str, Any]:
+    """Returns what settings mean that the run's version did not know yet."""
+    return identity(Config(dataset="any"))

@@ -1,0 +1,124 @@
+"""A picture of accuracy against seconds of distillation."""
+
+import io
+import math
+import os
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.report.collect import Run
+from hdd_tf.report.comparison import partial_set
+from hdd_tf.report.rows import Group
+from hdd_tf.report.table import method_title
+
+_PANEL_INCHES = (8.0, 4.5)
+_DOTS_PER_INCH = 120
+# Seconds that spread over more than this are shown on a logarithmic axis.
+_DECADE = 10.0
+
+
+def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
+    """Draws one panel for each data set and IPC, one colour for each group of runs.
+
+    A dot with a bar is the test accuracy at the end (mean and standard deviation over
+    all networks of all sets), a line the accuracy on the validation split on the way
+    there, where the runs have such scores. Seconds are those of distillation alone,
+    the mean over seeds.
+
+    Args:
+        path: PNG file to write.
+        groups: Runs that are the same but for the seed; those without seconds are left
+            out.
+    """
+    # Half a second of imports, which the table does not need. No display either: the
+    # figure is made without pyplot and its choice of a backend.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels: dict[tuple[str, int], list[Group]] = {}
+    for group in groups:
+        panels.setdefault((group.first.dataset, group.first.ipc), []).append(group)
+    width, height = _PANEL_INCHES
+    figure = Figure((width, height * len(panels)), layout="constrained")
+    FigureCanvasAgg(figure)
+    every_axes = figure.subplots(len(panels), squeeze=False)[:, 0]
+    for axes, ((dataset, ipc), members) in zip(every_axes, panels.items(), strict=True):
+        axes.set_title(f"{dataset}, {ipc} per class")
+        _draw_panel(axes, members)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    atomic.write_bytes(path, buffer.getvalue())
+
+
+def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:
+    """Returns (seconds, accuracy) on the validation split, means over runs.
+
+    Args:
+        runs: The same but for the seed. Runs without scores are passed over; of the
+            others only iterations count that all have, else a point would be of other
+            seeds than its neighbours.
+    """
+    histories = [
+        {score.iteration: score for score in run.history} for run in runs if run.history
+    ]
+    if not histories:
+        return []
+    common = sorted(set.intersection(*map(set, histories)))
+    points = [[history[iteration] for history in histories] for iteration in common]
+    return [
+        (
+            statistics.fmean(score.seconds for score in scores),
+            statistics.fmean(score.accuracy for score in scores),
+        )
+        for scores in points
+    ]
+
+
+def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
+    seconds: list[float] = []
+    for number, group in enumerate(groups):
+        colour, label = f"C{number % 10}", _label(group)
+        curve = history_curve(group.runs)
+        if curve:
+            across, up = zip(*curve, strict=True)
+            axes.plot(across, up, "-", color=colour, label=f"{label}: validation")
+            seconds += across
+        timed = [run.seconds for run in group.runs if run.seconds is not None]
+        for marker, network in zip("osD^v<>p*hXP" * 9, _networks(group), strict=False):
+            if not timed:
+                continue
+            values = [v for run in group.runs for v in run.accuracy.get(network, ())]
+            axes.errorbar(
+                statistics.fmean(timed),
+                statistics.fmean(values),
+                statistics.pstdev(values),
+                fmt=marker,
+                capsize=3,
+                color=colour,
+                label=f"{label}: test, {network}",
+            )
+            seconds.append(statistics.fmean(timed))
+    positive = [value for value in seconds if value > 0]
+    spread = max(positive) / min(positive) if positive else 1.0
+    if spread > _DECADE and math.isfinite(spread):
+        axes.set_xscale("log")
+    axes.set_xlabel("seconds of distillation")
+    axes.set_ylabel("accuracy (%)")
+    axes.grid(alpha=0.3)
+    if seconds:
+        axes.legend(fontsize="x-small")
+
+
+def _networks(group: Group) -> list[str]:
+    return list(dict.fromkeys(name for run in group.runs for name in run.accuracy))
+
+
+def _label(group: Group) -> str:
+    run, sets = group.first, len(group.runs)
+    partial = ", partial data set" if partial_set(run) else ""
+    plural = "s" if sets > 1 else ""
+    title = f"{method_title(run)}, {run.iterations:,} iterations, {sets} set{plural}"
+    # Two dollars would make mathematics of what is between them.
+    return f"{title}{partial}".replace("$", r"\$")

@@ -1,0 +1,150 @@
+"""The report as Markdown: measured beside published, with what each number cost."""
+
+from collections.abc import Sequence
+
+from hdd_tf.report.collect import Run
+from hdd_tf.report.comparison import (
+    differences,
+    number,
+    partial_set,
+    published_budget,
+    published_number,
+)
+from hdd_tf.report.published import OBJECTIVES, accuracy_text
+from hdd_tf.report.rows import Row
+
+_TITLES = {
+    "random": "random real images",
+    "herding": "herding",
+    "k_center": "K-Center",
+    "forgetting": "forgetting",
+    "whole": "whole training set",
+}
+_COLUMNS = {  # Title and alignment.
+    "row": "--:",
+    "data set": ":--",
+    "IPC": "--:",
+    "trained on": ":--",
+    "network": ":--",
+    "test accuracy (%)": "--:",
+    "published (%)": "--:",
+    "sets x networks": "--:",
+    "iterations": "--:",
+    "evaluation epochs": "--:",
+    "against the published protocol": ":--",
+}
+_INTRODUCTION = """\
+# Results beside the published ones
+
+Mean ± population standard deviation over all networks of all sets, as the published
+tables pool them; sets differ in their seed. "x of y": x here, y in the published
+protocol. **Only a row that says "same protocol" may be read as a reproduction.**
+"""
+_SOURCES = """\
+Published numbers: Li et al., "Hyperbolic Dataset Distillation", NeurIPS 2025, arXiv
+2505.24623. "not known": published, but not in that source. "-": nothing published to
+compare with.
+"""
+
+
+def report_text(rows: Sequence[Row]) -> str:
+    """Returns the whole report.
+
+    Args:
+        rows: In the table's order.
+
+    Returns:
+        Markdown: the table, where each row comes from, and the sources.
+    """
+    lines = [
+        _INTRODUCTION,
+        _line(list(_COLUMNS)),
+        _line(list(_COLUMNS.values())),
+        *(_line(_cells(index, row)) for index, row in enumerate(rows, start=1)),
+        "",
+        "## Where the rows come from",
+        "",
+        *(f"{index}. {_origin(row)}" for index, row in enumerate(rows, start=1)),
+        "",
+        _SOURCES,
+    ]
+    return "\n".join(lines)
+
+
+def method_title(run: Run) -> str:
+    """Returns what a run did, as the papers call it."""
+    if run.objective not in OBJECTIVES:
+        return _TITLES.get(run.objective, run.objective)
+    return run.objective.upper() + "+HDD" * (run.geometry == "hyperbolic")
+
+
+def _cells(index: int, row: Row) -> list[str]:
+    run, budget = row.run, published_budget(row)
+    sets = _sets_text(row)
+    if budget and budget.sets and sets != f"{budget.sets} x {budget.networks}":
+        sets += f" of {budget.sets} x {budget.networks}"
+    iterations = "-"
+    if row.is_distilled:
+        iterations = _of(run.iterations, budget.iterations if budget else None)
+    return [
+        str(index),
+        run.dataset,
+        "-" if row.objective == "whole" else str(run.ipc),
+        _trained_on(row),
+        row.network,
+        f"{row.mean:.2f} ± {row.std:.2f}",
+        _published_text(row),
+        sets,
+        iterations,
+        _of(row.epochs, budget.eval_epochs if budget else None),
+        _verdict(row),
+    ]
+
+
+def _trained_on(row: Row) -> str:
+    if row.title == "distilled":
+        return method_title(row.run)
+    return _TITLES.get(row.title, row.title)
+
+
+def _published_text(row: Row) -> str:
+    accuracy = published_number(row)
+    # Of some cells the settings are published, but no accuracy is in our source.
+    return accuracy_text(accuracy) if accuracy or published_budget(row) else "-"
+
+
+def _sets_text(row: Row) -> str:
+    networks = sorted({len(values) for values in row.values})
+    return f"{len(row.values)} x {'-'.join(map(str, networks))}"
+
+
+def _of(ours: int | None, theirs: int | None) -> str:
+    different = theirs is not None and ours != theirs
+    return f"{number(ours)} of {theirs:,}" if different else number(ours)
+
+
+def _verdict(row: Row) -> str:
+    partial, found = partial_set(row.run), differences(row)
+    if partial:
+        return "; ".join([f"**not comparable**: {partial}", *found])
+    budget = published_budget(row)
+    if found:
+        return f"differs: {'; '.join(found)}"
+    if budget and budget.sets is None:
+        return "same protocol, as far as it is known: not how many sets and networks"
+    if budget:
+        return "same protocol"
+    if published_number(row):
+        return "our source does not state the protocol of this number"
+    return "no published number"
+
+
+def _origin(row: Row) -> str:
+    places = ", ".join(f"`{run.path}` (seed {run.seed})" for run in row.runs)
+    return f"{_trained_on(row)}: {places}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    # A bar would end the cell, and names are the user's.
+    texts = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
+    return f"| {' | '.join(texts)} |"

@@ -1,0 +1,58 @@
+"""Tests of the picture."""
+
+import numpy as np
+from PIL import Image
+
+from hdd_tf.report.collect import collect_runs, read_run
+from hdd_tf.report.plot import history_curve, save_plot
+from hdd_tf.report.rows import group_runs
+from tests.report.run_directories import write_run
+
+
+def draw(place, *runs):
+    def warn(line):
+        raise AssertionError(line)
+
+    save_plot(
+        place / "plot.png", group_runs(collect_runs([str(r) for r in runs], warn), warn)
+    )
+    with Image.open(place / "plot.png") as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def coloured(pixels):
+    """Number of pixels that are neither black, white nor grey."""
+    return int((np.ptp(pixels, axis=-1) > 30).sum())
+
+
+def test_a_dot_for_each_group_and_a_line_for_scores_on_the_way(tmp_path):
+    first = write_run(tmp_path / "a")
+    dots = coloured(draw(tmp_path, first))
+    assert dots > 0
+    history = ((10, 1.0, 60.0), (100, 10.0, 68.0), (1000, 100.0, 70.0))
+    second = write_run(tmp_path / "b", "--loss_weight=2", history=history)
+    both = draw(tmp_path, first, second)
+    assert coloured(both) > 2 * dots
+
+
+def test_each_data_set_and_ipc_has_a_panel(tmp_path):
+    first = write_run(tmp_path / "a")
+    one = draw(tmp_path, first)
+    two = draw(tmp_path, first, write_run(tmp_path / "b", "--ipc=10"))
+    assert two.shape == (2 * one.shape[0], one.shape[1], 3)
+
+
+def test_runs_without_seconds_leave_an_empty_panel(tmp_path):
+    run = write_run(tmp_path / "a", result={"seconds": {}})
+    assert coloured(draw(tmp_path, run)) == 0
+
+
+def test_a_curve_is_the_mean_over_the_iterations_all_seeds_have(tmp_path):
+    paths = [
+        write_run(tmp_path / "a", history=((10, 1.0, 60.0), (20, 2.0, 64.0))),
+        write_run(tmp_path / "b", history=((20, 4.0, 66.0), (30, 6.0, 70.0))),
+        write_run(tmp_path / "c"),
+    ]
+    assert history_curve([read_run(path) for path in paths]) == [(3.0, 65.0)]
+    assert history_curve([read_run(paths[2])]) == []

@@ -1,0 +1,88 @@
+"""Tests of the published numbers: looked up by cell, complete, and one with flags/."""
+
+import pytest
+
+from hdd_tf.report import published
+from hdd_tf.report.comparison import plain_image_lr
+from tests import published_settings
+
+
+@pytest.mark.parametrize(
+    ("cell", "accuracy"),
+    [
+        (("fashion_mnist", 1, "dm", "hyperbolic"), (72.1, 0.2)),
+        (("svhn_cropped", 50, "dm", "euclidean"), (82.6, 0.3)),
+        (("cifar10", 10, "idm", "hyperbolic"), (61.3, 0.1)),
+        (("cifar100", 50, "idm", "euclidean"), (46.5, 0.4)),
+        (("cifar10", 1, "dance", "hyperbolic"), (46.8, 0.3)),
+        (("imagewoof", 10, "dance", "euclidean"), (46.2, 0.2)),
+        (("imagewoof", 50, "dance", "euclidean"), None),
+        (("tiny_imagenet", 1, "idm", "hyperbolic"), None),
+        (("cifar10", 10, "herding"), (31.6, 0.7)),
+        (("cifar10", 10, "k_center", "euclidean"), (14.7, 0.7)),
+        (("svhn_cropped", 1, "forgetting"), (12.1, 5.6)),
+        (("fashion_mnist", 1, "forgetting"), None),
+        (("cifar100", 50, "random"), (30.0, 0.4)),
+        (("cifar100", 3, "random"), None),
+        (("imagewoof", 7, "whole"), (67.0, 1.3)),
+        (("digits", 10, "dm", "hyperbolic"), None),
+        (("cifar10", 10, "mtt", "hyperbolic"), None),
+    ],
+)
+def test_accuracy_of_a_cell(cell, accuracy):
+    assert published.published_accuracy(*cell) == accuracy
+
+
+def test_the_cells_are_those_with_published_settings():
+    cells = set(published.published_cells())
+    assert cells == {
+        (*cell, objective, geometry)
+        for objective, settings in published_settings.HYPERBOLIC.items()
+        for cell in settings
+        for geometry in ("hyperbolic", "euclidean")
+        if cell[0] != "tiny_imagenet"
+    }
+    assert all(published.published_accuracy(*cell) for cell in cells)
+
+
+def test_budgets_are_those_of_the_published_settings():
+    settings = published_settings
+    for objective, cells in settings.HYPERBOLIC.items():
+        for cell in cells:
+            for geometry in ("hyperbolic", "euclidean"):
+                budget = published.published_budget(*cell, objective, geometry)
+                if objective == "dm":
+                    dm = settings.DM[cell]
+                    expected = (dm.iterations, dm.real_batch, dm.eval_epochs)
+                elif objective == "idm":
+                    idm, hyperbolic = settings.IDM[cell], geometry == "hyperbolic"
+                    iterations = idm.iterations_hdd if hyperbolic else None
+                    expected = (
+                        iterations or idm.iterations_plain,
+                        idm.real_batch,
+                        settings.IDM_EVERYWHERE["eval_epochs"],
+                    )
+                else:
+                    every = settings.DANCE_EVERYWHERE
+                    epochs = settings.DANCE[cell].eval_epochs
+                    expected = (every["iterations"], every["real_batch"], epochs)
+                found = (budget.iterations, budget.real_batch, budget.eval_epochs)
+                assert found == expected, (cell, objective, geometry)
+
+
+def test_plain_learning_rates():
+    for objective, cells in published_settings.PLAIN_IMAGE_LR.items():
+        for (dataset, ipc), rate in cells.items():
+            assert plain_image_lr(dataset, ipc, objective) == rate
+
+
+def test_what_is_not_published_has_no_budget():
+    assert published.published_budget("digits", 1, "dm", "hyperbolic") is None
+    assert published.published_budget("cifar10", 2, "dm", "hyperbolic") is None
+    assert published.published_budget("cifar10", 1, "random", "euclidean") is None
+
+
+def test_text():
+    assert published.accuracy_text((72.1, 0.2)) == "72.1 ± 0.2"
+    assert published.accuracy_text((4.0, 1.0)) == "4.0 ± 1.0"
+    assert published.accuracy_text(None) == "not known"

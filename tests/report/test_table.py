@@ -1,0 +1,215 @@
+"""Tests of pooling and of the table: every number, its budget and its standing."""
+
+import pytest
+
+from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.rows import group_runs, table_rows
+from hdd_tf.report.table import report_text
+from tests.report.run_directories import score, write_run
+
+
+def table(place, warnings=None):
+    """The cells of each row of the report, by the column's title."""
+    warn = [].append if warnings is None else warnings.append
+    text = report_text(table_rows(group_runs(collect_runs([str(place)], warn), warn)))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    titles, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines
+    ]
+    return [dict(zip(titles, row, strict=True)) for row in rows]
+
+
+def standing(row):
+    return row["against the published protocol"]
+
+
+def test_seeds_are_pooled_over_all_networks_of_all_sets(tmp_path):
+    write_run(tmp_path / "a", values=(70.0, 72.0))
+    write_run(tmp_path / "b", "--seed=1", values=(74.0, 76.0))
+    write_run(tmp_path / "c", "--seed=2", values=(71.0, 75.0))
+    (row,) = table(tmp_path)
+    # Mean (70+72+74+76+71+75)/6 = 73; squares of the rest 9+1+1+9+4+4 = 28, over 6.
+    assert row["test accuracy (%)"] == "73.00 ± 2.16"
+    assert row["published (%)"] == "72.1 ± 0.2"
+    assert row["sets x networks"] == "3 x 2 of 5 x 5"
+    assert standing(row) == "differs: sets 3 of 5; networks 2 of 5"
+
+
+def test_only_the_published_protocol_is_called_the_same(tmp_path):
+    for seed in range(5):
+        write_run(tmp_path / f"seed{seed}", f"--seed={seed}", values=(72.0,) * 5)
+    (row,) = table(tmp_path)
+    assert standing(row) == "same protocol"
+    assert row["trained on"] == "DM+HDD"
+    assert row["sets x networks"] == "5 x 5"
+    assert row["iterations"] == "20,000"
+    assert row["evaluation epochs"] == "1,001"
+
+
+@pytest.mark.parametrize(
+    ("flag", "column", "cell", "words"),
+    [
+        ("--iterations=500", "iterations", "500 of 20,000", "iterations 500 of 20,000"),
+        (
+            "--eval_epochs=300",
+            "evaluation epochs",
+            "300 of 1,001",
+            "evaluation epochs 300 of 1,001",
+        ),
+        ("--real_batch=64", "iterations", "20,000", "real batch 64 of 256"),
+        ("--image_lr=5", "iterations", "20,000", "--image_lr=5.0 (published 1.0)"),
+        (
+            "--max_tangent_norm=0",
+            *("iterations", "20,000"),
+            "--max_tangent_norm=0.0 (published 10.0)",
+        ),
+        (
+            "--curvature=-1/2",
+            *("published (%)", "72.1 ± 0.2"),
+            "--curvature=-0.5 (published -1.0)",
+        ),
+        ("--width=32", "network", "convnet", "--width=32 (published 128)"),
+    ],
+)
+def test_each_departure_is_stated(flag, column, cell, words, tmp_path):
+    for seed in range(5):
+        path = tmp_path / f"seed{seed}"
+        write_run(path, flag, f"--seed={seed}", values=(72.0,) * 5)
+    (row,) = table(tmp_path)
+    assert row[column] == cell
+    assert standing(row) == f"differs: {words}"
+
+
+def test_plain_dm_is_compared_with_its_own_settings(tmp_path):
+    for seed in range(5):
+        write_run(
+            tmp_path / f"seed{seed}",
+            *("--geometry=euclidean", "--curvature=-7", f"--seed={seed}"),
+            values=(70.0,) * 5,
+        )
+    (row,) = table(tmp_path)
+    assert row["trained on"] == "DM"
+    assert row["published (%)"] == "70.7 ± 0.6"
+    # Curvature says nothing in Euclidean geometry.
+    assert standing(row) == "same protocol"
+
+
+def test_a_partial_set_is_not_comparable(tmp_path):
+    data = {"training_images": 6000, "test_images": 1000}
+    baselines = {"whole": score((80.0,))}
+    write_run(tmp_path, data=data, result={"baselines": baselines})
+    distilled, whole = table(tmp_path)
+    words = (
+        "**not comparable**: partial data set: 6,000 of 60,000 training images, "
+        "1,000 of 10,000 test images"
+    )
+    assert standing(distilled).startswith(words + "; sets 1 of 5")
+    assert standing(whole) == words
+
+
+def test_a_size_that_was_not_recorded_is_not_vouched_for(tmp_path):
+    write_run(tmp_path, data={"training_images": None})
+    (row,) = table(tmp_path)
+    assert "**not comparable**: size of the data set not recorded" in standing(row)
+
+
+def test_a_validation_split_is_no_partial_set(tmp_path):
+    flags = ("--validation_fraction=0.1",)
+    write_run(tmp_path / "a", *flags, data={"training_images": 54_000})
+    write_run(tmp_path / "b", *flags, data={"training_images": 53_000})
+    # Which runs are pooled depends on the data too.
+    partial, whole = sorted(map(standing, table(tmp_path)))
+    assert whole.endswith("--validation_fraction=0.1 (published 0.0)")
+    assert whole.startswith("differs: ")
+    assert "53,000 of 54,000 training images after the validation split" in partial
+
+
+def test_a_set_without_published_numbers(tmp_path):
+    write_run(tmp_path, "--dataset=digits")
+    (row,) = table(tmp_path)
+    assert row["published (%)"] == "-"
+    assert standing(row) == "no published number"
+    assert (row["iterations"], row["sets x networks"]) == ("20,000", "1 x 2")
+
+
+def test_settings_other_than_the_seed_keep_runs_apart(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", "--seed=1", "--loss_weight=21")
+    write_run(tmp_path / "c", "--seed=2", "--iterations=30000")
+    write_run(tmp_path / "d", "--seed=3", data={"training_images": 59_000})
+    assert len(table(tmp_path)) == 4
+
+
+def test_the_same_seed_does_not_count_twice(tmp_path):
+    write_run(tmp_path / "a", values=(70.0,))
+    write_run(tmp_path / "b", values=(90.0,))
+    warnings = []
+    (row,) = table(tmp_path, warnings)
+    assert row["test accuracy (%)"] == "70.00 ± 0.00"
+    expected = f"{tmp_path / 'b'}: same run and seed as {tmp_path / 'a'}; skipped"
+    assert warnings == [expected]
+
+
+def test_a_run_being_extended_counts_as_what_its_result_holds_for(tmp_path):
+    write_run(tmp_path, "--iterations=30000", result={"iterations": 20_000})
+    (row,) = table(tmp_path)
+    assert row["iterations"] == "20,000"
+
+
+def test_every_architecture_has_its_row(tmp_path):
+    accuracy = {"convnet": score((72.0,)), "resnet18": score((60.0, 62.0))}
+    write_run(tmp_path / "a", result={"accuracy": accuracy})
+    write_run(tmp_path / "b", "--seed=1", values=(74.0,))
+    convnet, resnet = table(tmp_path)
+    assert convnet["test accuracy (%)"] == "73.00 ± 1.00"
+    assert (resnet["network"], resnet["test accuracy (%)"]) == (
+        "resnet18",
+        "61.00 ± 1.00",
+    )
+    # Published accuracies are the ConvNet's.
+    assert (resnet["published (%)"], standing(resnet)) == ("-", "no published number")
+
+
+def test_baselines_beside_several_groups_are_one_row_each_seed_once(tmp_path):
+    names = ("random", "herding", "whole")
+    for number, flags in enumerate(
+        [(), ("--geometry=euclidean",), ("--seed=1",), ("--ipc=10", "--seed=2")]
+    ):
+        values = {name: score((50.0 + 2 * number,)) for name in names}
+        write_run(tmp_path / str(number), *flags, result={"baselines": values})
+    rows = table(tmp_path)
+    titles = [(row["IPC"], row["trained on"]) for row in rows]
+    assert titles == [
+        ("1", "random real images"),
+        ("1", "herding"),
+        ("1", "DM"),
+        ("1", "DM+HDD"),
+        ("10", "random real images"),
+        ("10", "herding"),
+        ("10", "DM+HDD"),
+        ("-", "whole training set"),
+    ]
+    random, whole = rows[0], rows[-1]
+    # Seed 0 once: from DM, whose group comes first (52), and seed 1 (54).
+    assert random["test accuracy (%)"] == "53.00 ± 1.00"
+    assert random["sets x networks"] == "2 x 1"
+    assert whole["sets x networks"] == "3 x 1"
+    assert (random["published (%)"], whole["published (%)"]) == (
+        "51.4 ± 3.8",
+        "93.5 ± 0.1",
+    )
+    assert (random["iterations"], random["evaluation epochs"]) == ("-", "1,001")
+    assert whole["evaluation epochs"] == "30"
+    assert standing(random) == "our source does not state the protocol of this number"
+
+
+def test_names_cannot_break_the_table(tmp_path):
+    write_run(tmp_path, "--dataset=digits", result={"dataset": "my|set\nof digits"})
+    (row,) = table(tmp_path)
+    assert row["data set"] == "my\\|set of digits"
+
+
+def test_baselines_alone_are_reported(tmp_path):
+    write_run(tmp_path, result={"accuracy": {}, "baselines": {"new": score((1.0,))}})
+    (row,) = table(tmp_path)
+    assert (row["trained on"], standing(row)) == ("new", "no published number")
