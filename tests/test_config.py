@@ -14,6 +14,8 @@ from hdd_tf.errors import InputError
 OTHER_VALUES = {
     "dataset": "digits",
     "data_dir": "/some where/data",
+    "image_size": "32x48",
+    "classes": ("0", "10", "a b"),
     "ipc": 7,
     "validation_fraction": 0.25,
     "objective": "dm",
