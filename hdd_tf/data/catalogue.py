@@ -63,8 +63,9 @@ _ALIASES = {
 
 
 def canonical_name(name: str) -> str:
-    """Returns the TFDS name for an alias; other names as they are."""
-    return _ALIASES.get(name.lower(), name)
+    """Returns the TFDS name for an alias or another case; other names as they are."""
+    lower = name.lower()
+    return _ALIASES.get(lower, lower if lower in NAMED else name)
 
 
 def published_normalisation(

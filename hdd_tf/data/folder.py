@@ -59,7 +59,6 @@ def read_folder(
         )
     lister = FolderLister(root)
     listed, label_names = _list_splits(root, lister)
-    lister.warn_of_left_out()
     kept = resolve_classes(classes, label_names)
     files = {}
     for split, whole in listed.items():
@@ -71,7 +70,7 @@ def read_folder(
             f"{root} has {len(label_names)} class ({', '.join(label_names)}); at least "
             "two are needed to tell apart, each in a folder of its own."
         )
-    files = _with_test_split(root, files, len(label_names))
+    files, note = _with_test_split(root, files, len(label_names))
     size, channels = _common_format(files, image_size)
     num_training, *others = (len(part.paths) for part in files.values())
     check_memory(str(root), num_training, sum(others), (*size, channels))
@@ -79,6 +78,10 @@ def read_folder(
         split: LabelledImages(read_images(part.paths, channels, size), part.labels)
         for split, part in files.items()
     }
+    # Only now: what cannot be used is answered in one line.
+    lister.warn_of_left_out()
+    if note:
+        _LOG.warning("%s", note)
     return SourceImages(
         FOLDER + os.path.basename(os.path.abspath(root)),
         read["train"],
@@ -147,32 +150,30 @@ def _list_splits(
 
 def _with_test_split(
     root: pathlib.Path, files: dict[str, ImageFiles], num_classes: int
-) -> dict[str, ImageFiles]:
-    """Returns the splits with `test` among them, and says where it came from."""
+) -> tuple[dict[str, ImageFiles], str]:
+    """Returns the splits with `test` among them, and a line if it is not their own."""
     if "test" in files:
-        return files
+        return files, ""
     training = files["train"]
     if "validation" in files:
-        _LOG.warning("%s has no test split: its validation split serves as one.", root)
-        return {"train": training, "test": files["validation"]}
+        note = f"{root} has no test split: its validation split serves as one."
+        return {"train": training, "test": files["validation"]}, note
     held_out = draw_held_out(training.labels, num_classes, _TEST_FRACTION, _TEST_STREAM)
     if not held_out.any():
         raise InputError(
-            f"{root} has no test split, and too few images to hold some out: add "
-            "test/ beside train/."
+            f"{root} has no test split, and too few images to hold some out: put "
+            "some into test/ and the others into train/."
         )
-    _LOG.warning(
-        "%s has no test split: %d of its %d images are held out as one, %.0f %% of "
-        "each class and the same for every --seed; test/ beside train/ changes that.",
-        root,
-        np.count_nonzero(held_out),
-        len(held_out),
-        100 * _TEST_FRACTION,
-    )
-    return {
+    parts = {
         "train": training.take(np.flatnonzero(~held_out)),
         "test": training.take(np.flatnonzero(held_out)),
     }
+    return parts, (
+        f"{root} has no test split: {np.count_nonzero(held_out)} of its "
+        f"{len(held_out)} images are held out as one, {_TEST_FRACTION:.0%} of each "
+        "class and the same for every --seed; to choose them, put them into test/ and "
+        "the others into train/."
+    )
 
 
 def _common_format(

@@ -112,6 +112,11 @@ def classification_features(
         )
     own_shape = features[image].shape
     shape = (*(image_size or own_shape[:2]), own_shape[2])
+    if own_shape[2] is None:
+        raise InputError(
+            f"the images of {info.name} have no fixed number of channels {own_shape}; "
+            "only data sets whose images all have the same can be distilled."
+        )
     if None in shape:
         raise InputError(
             f"the images of {info.name} have no fixed size {own_shape}: give the one "
