@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from hdd_tf.data import memory, tfds_reader
+from hdd_tf.data.image_files import fit_image
 from hdd_tf.data.tfds_reader import calling_tfds, classification_features, read_splits
 from hdd_tf.errors import InputError, InterruptedRunError
 
@@ -132,6 +133,62 @@ def test_unsuitable_features(write_set, features, message):
 def test_images_of_varying_size(write_set):
     with pytest.raises(InputError, match=r"no fixed size \(None, None, 3\)"):
         read(write_set(shape=(None, None, 3)))
+
+
+def test_varying_sizes_are_brought_to_one(write_set):
+    directory = write_set(shape=(None, None, 3))
+    builder = tfds.builder_from_directory(directory)
+    source = read_splits(builder, classification_features(builder.info, (5, 4)))
+    assert source.training.images.shape == (12, 5, 4, 3)
+    examples = tfds.as_numpy(builder.as_dataset(split="test"))
+    for example, image in zip(examples, source.test.images, strict=True):
+        np.testing.assert_array_equal(image, fit_image(example["image"], (5, 4)))
+
+
+def test_fixed_sizes_are_brought_to_another(write_set):
+    builder = tfds.builder_from_directory(write_set())
+    whole = read_splits(builder, classification_features(builder.info))
+    small = read_splits(builder, classification_features(builder.info, (3, 3)))
+    assert small.training.images.shape == (12, 3, 3, 3)
+    for image, own in zip(small.test.images, whole.test.images, strict=True):
+        np.testing.assert_array_equal(image, fit_image(own, (3, 3)))
+
+
+def test_images_of_unknown_channels(write_set):
+    info = types.SimpleNamespace(
+        name="any_channels",
+        features=tfds.features.FeaturesDict(
+            {"image": tfds.features.Image(shape=(None, None, None)), "label": LABEL}
+        ),
+        supervised_keys=None,
+    )
+    with pytest.raises(InputError, match="no fixed number of channels"):
+        classification_features(info, (3, 3))
+
+
+@pytest.mark.parametrize("size", [None, (3, 3)])
+def test_some_classes(write_set, monkeypatch, size):
+    monkeypatch.setattr(tfds_reader, "_BATCH_BYTES", 6 * 5 * 3 * 5)
+    builder = tfds.builder_from_directory(write_set({"train": 13, "test": 6}))
+    features = classification_features(builder.info, size)
+    whole, part = read_splits(builder, features), read_splits(builder, features, "02")
+    assert part.label_names == ("0", "2")
+    assert (part.num_training, part.num_test) == (13, 6)  # Of all classes.
+    for split in ("training", "test"):
+        chosen = getattr(whole, split)
+        rows = np.flatnonzero(chosen.labels != 1)
+        np.testing.assert_array_equal(getattr(part, split).images, chosen.images[rows])
+        assert (getattr(part, split).labels * 2 == chosen.labels[rows]).all()
+
+
+def test_memory_counts_the_classes_and_the_size_that_are_read(write_set, monkeypatch):
+    builder = tfds.builder_from_directory(write_set({"train": 12, "test": 6}))
+    features = classification_features(builder.info, (100, 90))
+    needed = (2 * 8 + 4) * 100 * 90 * 3
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    read_splits(builder, features, ("0", "1"))
+    with pytest.raises(InputError, match="does not fit into memory"):
+        read_splits(builder, features)
 
 
 def test_unlabelled_images(write_set):
