@@ -107,9 +107,13 @@ def read_images(
         images[row] = image
 
     # Pillow decodes outside Python's lock.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         for _ in pool.map(read, range(len(paths))):
             pass
+    finally:
+        # A damaged file or a signal need not wait for all the other files.
+        pool.shutdown(cancel_futures=True)
     return images
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hdd_tf.data import image_files
 from hdd_tf.data.image_files import (
     ImageHeader,
     fit_image,
@@ -139,3 +140,16 @@ def test_images_keep_the_order_of_their_files(tmp_path):
     (tmp_path / "7.png").write_text("damaged")
     with pytest.raises(InputError, match=r"7\.png"):
         read_images(paths, 3, (2, 2))
+
+
+def test_a_damaged_image_does_not_wait_for_the_others(tmp_path, monkeypatch):
+    asked = []
+
+    def read(path, *_):
+        asked.append(path)
+        raise InputError(f"{path} is damaged")
+
+    monkeypatch.setattr(image_files, "read_image", read)
+    with pytest.raises(InputError, match=r"^0 is damaged"):
+        read_images(range(100_000), 3, (2, 2))
+    assert len(asked) < 100_000
