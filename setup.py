@@ -41,6 +41,8 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dev": [
+            # tfds.testing imports it without declaring it.
+            "dill>=0.3.8,<1",
             "mpmath>=1.3,<2",
             "mypy>=1.13,<3",
             "pytest>=8.3,<10",

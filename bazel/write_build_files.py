@@ -18,7 +18,11 @@ RULES += ["//bazel:pytest_test"]
 # Distributions that are not called like their module.
 PYPI = {"PIL": "pillow", "absl": "absl_py", "sklearn": "scikit_learn"}
 # What a use in the code needs although no import and no distribution says so.
-UNDECLARED = {"tensorflow_datasets": "importlib_resources", "tf.summary": "tensorboard"}
+UNDECLARED = {
+    "tensorflow_datasets": "importlib_resources",
+    "tfds.testing": "dill",
+    "tf.summary": "tensorboard",
+}
 # No dependencies; the second is for a program with an environment of its own.
 IGNORED = {*sys.stdlib_module_names, "tensorflow_addons"}
 # Directories of data; a file that reads one has its name as a string.

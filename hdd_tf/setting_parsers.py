@@ -6,6 +6,7 @@ list or a path needs rules too; integers, enums and switches are absl's own.
 
 import math
 import os
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -79,6 +80,51 @@ def _initialisation(value: Any) -> str:
     raise ValueError("unknown initialisation")
 
 
+def _data_set(value: Any) -> str:
+    """Returns the name of a data set, `~` expanded in `folder:DIR`."""
+    kind, colon, directory = _line_of_text(value).partition(":")
+    if kind != "folder":
+        return value
+    if not directory:
+        raise ValueError("no folder")
+    return kind + colon + _path(directory)
+
+
+def _image_size(value: Any) -> str:
+    """Returns a height and width as `32x48`, "" for the images' own."""
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no size")
+    if isinstance(value, (tuple, list)):
+        value = "x".join(map(str, value))
+    if value == "":
+        return value
+    sides = str(value).split("x")
+    if len(sides) > 2 or not all(re.fullmatch("[1-9][0-9]{0,3}", s) for s in sides):
+        raise ValueError("no size in pixels")
+    return f"{sides[0]}x{sides[-1]}"
+
+
+def height_and_width(image_size: str) -> tuple[int, int] | None:
+    """Returns what a checked `--image_size` says, None for the images' own size."""
+    if not image_size:
+        return None
+    height, width = map(int, image_size.split("x"))
+    return height, width
+
+
+def _classes(value: Any) -> tuple[str, ...]:
+    """Returns indices in ascending order, then names in alphabetical order."""
+    if isinstance(value, str):
+        value = [] if value in ("", "none") else value.split(",")
+    words = [_some_text(str(word).strip()) for word in value]
+    # Only what is a number as it is written: "1.5" or "-1" can be a name.
+    words = [str(int(w)) if w.isascii() and w.isdecimal() else w for w in words]
+    if len(set(words)) < len(words) or len(words) == 1:
+        raise ValueError("one class only, or one twice")
+    numbers = sorted((w for w in words if w.isdecimal()), key=int)
+    return (*numbers, *sorted(w for w in words if not w.isdecimal()))
+
+
 def _baseline_names(value: Any) -> tuple[str, ...]:
     """Returns the names among BASELINES, in its order; true means all of them."""
     if isinstance(value, bool):
@@ -109,6 +155,14 @@ CURVATURE = _Parser(
     _number(lambda x: -1e12 <= x <= -1e-12),
 )
 INIT = _Parser("real, mix, noise or from:DIR", _initialisation)
+DATA_SET = _Parser("a name or folder:DIR, on one line", _data_set)
+IMAGE_SIZE = _Parser(
+    "empty, or pixels such as 32, or height x width such as 32x48, up to 9999",
+    _image_size,
+)
+CLASSES = _Parser(
+    "empty (all), or two or more different indices or names such as 0,3,5", _classes
+)
 BASELINE_NAMES = _Parser(
     "true (all), false (none), or a list of " + ",".join(BASELINES), _baseline_names
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hdd_tf import config as config_lib
+from hdd_tf import setting_parsers as parsers
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 
@@ -14,6 +15,8 @@ from hdd_tf.errors import InputError
 OTHER_VALUES = {
     "dataset": "digits",
     "data_dir": "/some where/data",
+    "image_size": "32x48",
+    "classes": ("0", "10", "a b"),
     "ipc": 7,
     "validation_fraction": 0.25,
     "objective": "idm",
@@ -163,7 +166,41 @@ def test_numpy_scalars_paths_and_the_home_directory_are_accepted(tmp_path):
     assert config.init.startswith("from:/")
 
 
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [("32", "32x32"), (32, "32x32"), ((32, 48), "32x48"), ("32x48", "32x48"), ("", "")],
+)
+def test_image_size_is_height_by_width(given, value):
+    assert Config(dataset="x", image_size=given).image_size == value
+    sides = parsers.height_and_width(value)
+    assert sides == (tuple(map(int, value.split("x"))) if value else None)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("", ()),
+        ("none", ()),
+        ("5,0,10", ("0", "5", "10")),
+        ((10, 5, 0), ("0", "5", "10")),
+        ("dog, 007,Old English", ("7", "Old English", "dog")),
+        (["-1", "2"], ("2", "-1")),
+    ],
+)
+def test_classes_are_the_same_in_any_order(given, value):
+    assert Config(dataset="x", classes=given).classes == value
+
+
+def test_the_home_directory_of_a_folder_is_expanded():
+    config = Config(dataset="folder:~/pets")
+    assert config.dataset.startswith("folder:/") and config.dataset.endswith("/pets")
+    assert Config(dataset="name:1.0.0").dataset == "name:1.0.0"
+
+
 REFUSED = {
+    "dataset": ["folder:", " x", "two\nlines"],
+    "image_size": [0, -1, "0x3", "32x", "x32", "1x2x3", "3.5", "10000", "big", True],
+    "classes": ["3", "0,0", "1,01", "0,,3", "0,", 3, "a,a"],
     "ipc": [0, -1, 2.0, True, "ten", None, np.ones(2)],
     "curvature": [0, 1, "nan", "-inf", "abc", "-1/0", "-1/-3", "", -1e-30, None, True],
     "objective": ["mtt", "", None],

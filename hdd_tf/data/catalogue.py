@@ -8,6 +8,8 @@ constants. Any other data set takes its own from its training split.
 import dataclasses
 
 DIGITS = "digits"
+# Before the directory of the user's own images.
+FOLDER = "folder:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +20,8 @@ class PublishedDataset:
         mean: Per channel on the 0-1 scale, as in DM (Zhao & Bilen, WACV 2023).
         std: Likewise.
         num_training: Images of the training split.
-        num_test: Images of the test split.
+        num_test: Images of the split that scores are published on: the test split, or
+            the validation split of a set whose test split has no labels.
     """
 
     mean: tuple[float, ...]
@@ -27,6 +30,9 @@ class PublishedDataset:
     num_test: int
 
 
+# Of ImageNet, for sets made of its images.
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
 _CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 _CIFAR10_STD = (0.2023, 0.1994, 0.2010)
 
@@ -39,6 +45,8 @@ PUBLISHED = {
     "cifar100": PublishedDataset(
         (0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000
     ),
+    "tiny_imagenet": PublishedDataset(_IMAGENET_MEAN, _IMAGENET_STD, 100_000, 10_000),
+    "imagewoof": PublishedDataset(_IMAGENET_MEAN, _IMAGENET_STD, 9_025, 3_929),
 }
 
 # A mirrored digit or letter is another one, or none.
@@ -46,12 +54,21 @@ HANDEDNESS_MATTERS = frozenset({DIGITS, "svhn_cropped", "mnist", "emnist", "kmni
 
 NAMED = (DIGITS, *PUBLISHED)
 
-_ALIASES = {"svhn": "svhn_cropped", "fashionmnist": "fashion_mnist"}
+_ALIASES = {
+    "svhn": "svhn_cropped",
+    "fashionmnist": "fashion_mnist",
+    "tinyimagenet": "tiny_imagenet",
+    "tiny-imagenet": "tiny_imagenet",
+    "tiny-imagenet-200": "tiny_imagenet",
+    "imagewoof2": "imagewoof",
+    "imagewoof2-160": "imagewoof",
+}
 
 
 def canonical_name(name: str) -> str:
-    """Returns the TFDS name for an alias; other names as they are."""
-    return _ALIASES.get(name.lower(), name)
+    """Returns the TFDS name for an alias or another case; other names as they are."""
+    lower = name.lower()
+    return _ALIASES.get(lower, lower if lower in NAMED else name)
 
 
 def published_normalisation(

@@ -23,6 +23,29 @@ class LabelledImages:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class SourceImages:
+    """What a source of images gives, before anything is held out or normalised.
+
+    Attributes:
+        name: Name of the data set, without aliases.
+        training: Images of the classes asked for, numbered 0, 1, ...
+        validation: Likewise, if the source has such a split beside a test split.
+        test: Likewise.
+        label_names: One name per class that was kept.
+        num_training: Training images of all classes, kept or not.
+        num_test: Likewise.
+    """
+
+    name: str
+    training: LabelledImages
+    validation: LabelledImages | None
+    test: LabelledImages
+    label_names: tuple[str, ...]
+    num_training: int
+    num_test: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """An image classification data set in memory.
 

@@ -6,18 +6,32 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.config import Config
 from hdd_tf.data.catalogue import (
-    DIGITS,
     PUBLISHED,
     canonical_name,
     published_normalisation,
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
-from hdd_tf.data.digits import read_digits
+from hdd_tf.data.sources import read_source
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
+from hdd_tf.setting_parsers import height_and_width
 
 _LOG = logging.getLogger(__name__)
+
+
+def load_configured_dataset(config: Config) -> Dataset:
+    """Loads the data set that a run's settings name; raises as `load_dataset`."""
+    return load_dataset(
+        config.dataset,
+        config.data_dir or None,
+        config.validation_fraction,
+        config.seed,
+        config.objective,
+        height_and_width(config.image_size),
+        config.classes,
+    )
 
 
 def load_dataset(
@@ -26,16 +40,23 @@ def load_dataset(
     validation_fraction: float,
     seed: int,
     objective: str = "dm",
+    image_size: tuple[int, int] | None = None,
+    classes: Sequence[str] = (),
 ) -> Dataset:
     """Loads an image classification set into memory.
 
     Args:
-        name: `digits`, or a TFDS name such as `cifar10` or `name/config:1.0.0`.
-        data_dir: Where TFDS keeps prepared sets, or the directory of a single one;
-            None for TFDS's default. What is missing there is downloaded to it.
-        validation_fraction: Part of the training split to hold out, in [0, 1).
+        name: `digits`, a TFDS name such as `cifar10` or `name/config:1.0.0`, or
+            `folder:DIR` for a folder of class folders.
+        data_dir: Where TFDS keeps prepared sets, or the directory of a single one, or
+            where `tiny_imagenet` or `imagewoof` is unpacked; None for TFDS's default.
+            What is missing there is downloaded to it.
+        validation_fraction: Part of the training split to hold out, in [0, 1); nothing
+            is held out of a set that has train, validation and test splits.
         seed: Seed of the run; decides which images are held out.
         objective: `dm`, `idm` or `dance`, for the published normalisation.
+        image_size: Height and width to fit the images to; None for their own.
+        classes: Indices or names of the classes to keep, numbered anew; empty for all.
 
     Returns:
         The data set. A published one has its published normalisation, others have mean
@@ -44,29 +65,22 @@ def load_dataset(
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
-    name = canonical_name(name)
-    if name == DIGITS:
-        training, test, label_names = read_digits()
-    else:
-        # TFDS takes seconds to import, and digits and arrays do not need it.
-        from hdd_tf.data.tfds_builders import Request, open_builder
-        from hdd_tf.data.tfds_reader import classification_features, read_splits
-
-        request = Request.parse(name)
-        name = request.name
-        builder = open_builder(request, data_dir)
-        features = classification_features(builder.info)
-        training, test = read_splits(builder, features)
-        label_names = features.label_names
-        _warn_of_partial_set(name, len(training.labels), len(test.labels))
+    source = read_source(canonical_name(name), data_dir, image_size, classes)
+    _warn_of_partial_set(source.name, source.num_training, source.num_test)
+    if source.validation is not None and validation_fraction:
+        _LOG.warning(
+            "%s has a validation split: it is used, and nothing is held out.",
+            source.name,
+        )
     return _build_dataset(
-        name,
-        training,
-        test,
-        label_names,
-        published_normalisation(name, objective),
+        source.name,
+        source.training,
+        source.test,
+        source.label_names,
+        published_normalisation(source.name, objective),
         validation_fraction,
         seed,
+        source.validation,
     )
 
 
@@ -139,6 +153,7 @@ def _build_dataset(
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None,
     validation_fraction: float,
     seed: int,
+    validation: LabelledImages | None = None,
 ) -> Dataset:
     _check_labels(name, training.labels, test.labels, len(label_names))
     mean, std = normalisation or channel_statistics(training.images)
@@ -153,9 +168,10 @@ def _build_dataset(
             f"channel {std.index(0.0)} of {name} has the same value in every training "
             "image and cannot be normalised: leave it out."
         )
-    training, validation = hold_out_validation(
-        training, len(label_names), validation_fraction, seed
-    )
+    if validation is None:
+        training, validation = hold_out_validation(
+            training, len(label_names), validation_fraction, seed
+        )
     return Dataset(name, training, validation, test, label_names, mean, std)
 
 

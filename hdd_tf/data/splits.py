@@ -12,8 +12,8 @@ def hold_out_validation(
 ) -> tuple[LabelledImages, LabelledImages | None]:
     """Splits training images into training and validation, each class by itself.
 
-    Of a class of n images `round(fraction * n)` are held out, drawn at random, but at
-    least one is left. Both parts keep the order of the whole.
+    Of a class of n images `round(fraction * n)` are held out, as `draw_held_out` says.
+    Both parts keep the order of the whole.
 
     Args:
         training: The published training split.
@@ -33,13 +33,9 @@ def hold_out_validation(
         )
     if fraction == 0:
         return training, None
-    held_out = np.zeros(len(training.labels), bool)
-    for label in range(num_classes):
-        rows = np.flatnonzero(training.labels == label)
-        count = min(round(fraction * len(rows)), len(rows) - 1)
-        # A stream of its own, so that a class's split depends on that class alone.
-        generator = np.random.default_rng([seed, Purpose.VALIDATION_SPLIT, label])
-        held_out[generator.permutation(rows)[:count]] = True
+    held_out = draw_held_out(
+        training.labels, num_classes, fraction, (seed, Purpose.VALIDATION_SPLIT)
+    )
     if not held_out.any():
         largest = np.bincount(training.labels).max()
         raise InputError(
@@ -50,3 +46,27 @@ def hold_out_validation(
         training.take(np.flatnonzero(~held_out)),
         training.take(np.flatnonzero(held_out)),
     )
+
+
+def draw_held_out(
+    labels: np.ndarray, num_classes: int, fraction: float, stream: tuple[int, ...]
+) -> np.ndarray:
+    """Draws a part of each class at random, but leaves at least one of it.
+
+    Args:
+        labels: `[n]` integers in [0, C).
+        num_classes: C.
+        fraction: Part of each class, in [0, 1).
+        stream: Names the stream of random numbers.
+
+    Returns:
+        `[n]` bool, true for what is held out: `round(fraction * n)` of a class of n.
+    """
+    held_out = np.zeros(len(labels), bool)
+    for label in range(num_classes):
+        rows = np.flatnonzero(labels == label)
+        count = min(round(fraction * len(rows)), len(rows) - 1)
+        # A stream of its own, so that a class's split depends on that class alone.
+        generator = np.random.default_rng([*stream, label])
+        held_out[generator.permutation(rows)[: max(count, 0)]] = True
+    return held_out

@@ -11,8 +11,9 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hdd_tf.data.catalogue import NAMED
+from hdd_tf.data.catalogue import FOLDER, NAMED
 from hdd_tf.data.tfds_reader import calling_tfds, classification_features
+from hdd_tf.data.unpacked import ARCHIVES
 from hdd_tf.errors import InputError
 
 _INFO_FILE = "dataset_info.json"
@@ -37,7 +38,7 @@ class Request(NamedTuple):
         if found is None:
             raise InputError(
                 f"--dataset={text} is not the name of a data set, which looks like "
-                "name, name/config or name:1.0.0."
+                f"name, name/config or name:1.0.0; own images are {FOLDER}DIR."
             )
         return cls(*(part or "" for part in found.groups()))
 
@@ -46,13 +47,25 @@ class Request(NamedTuple):
         return self.name + config + (f":{self.version}" if self.version else "")
 
 
-def open_builder(request: Request, data_dir: str | None) -> Any:
+def data_root(data_dir: str | None) -> Any:
+    """Returns `tfds.core.Path` of a directory of data sets; None is TFDS's default."""
+    import tensorflow_datasets as tfds
+
+    return tfds.core.Path(
+        data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    ).expanduser()
+
+
+def open_builder(
+    request: Request, data_dir: str | None, image_size: tuple[int, int] | None = None
+) -> Any:
     """Opens a prepared data set, after downloading it where it is missing.
 
     Args:
         request: Which one. Without a version the newest that is there.
         data_dir: Directory of prepared data sets, or that of a single one; None for
             TFDS's own default.
+        image_size: Height and width that images will be fitted to; None for their own.
 
     Returns:
         `tfds.core.DatasetBuilder`, prepared.
@@ -62,10 +75,8 @@ def open_builder(request: Request, data_dir: str | None) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    root = tfds.core.Path(
-        data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    ).expanduser()
-    directory = find_prepared(request, root) or _download(request, root)
+    root = data_root(data_dir)
+    directory = find_prepared(request, root) or _download(request, root, image_size)
     with calling_tfds(
         f"{directory} cannot be read: delete that directory and prepare it again"
     ):
@@ -136,15 +147,18 @@ def _newest_version(directory: Any, pattern: str) -> Any | None:
     )
 
 
-def _download(request: Request, root: Any) -> Any:
+def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -> Any:
     """Downloads and prepares a data set; returns its directory."""
     import tensorflow_datasets as tfds
+
+    from hdd_tf.data import imagenet_builders  # noqa: F401  (Registers them.)
 
     if request.name not in tfds.list_builders(with_community_datasets=False):
         raise _unknown_name(request, root)
     with calling_tfds(f"TFDS cannot make {request}"):
         builder = tfds.builder(str(request), data_dir=os.fspath(root))
-        classification_features(builder.info)  # Before gigabytes are downloaded.
+        # Before gigabytes are downloaded.
+        classification_features(builder.info, image_size)
     missing = f"{request} is not prepared in {root}"
     if not root.exists():
         missing += " (no such directory)"
@@ -152,6 +166,11 @@ def _download(request: Request, root: Any) -> Any:
         f"where there is a network, run `tfds build {request} --data_dir=DIR`, then "
         "give that DIR with --data_dir"
     )
+    if request.name in ARCHIVES:
+        mend = (
+            f"where there is a network, download {ARCHIVES[request.name].url}, unpack "
+            "it, and give the directory it is in with --data_dir"
+        )
     _check_network(builder, missing, mend)
     with (
         calling_tfds(f"{missing} and cannot be downloaded: {mend}"),
@@ -171,7 +190,10 @@ def _check_network(builder: Any, missing: str, mend: str) -> None:
     import requests
 
     hosts: dict[str, str] = {}
-    for url in builder.url_infos or {}:
+    urls = list(builder.url_infos or ())
+    if builder.name in ARCHIVES:
+        urls.append(ARCHIVES[builder.name].url)
+    for url in urls:
         if url.startswith("http"):
             hosts.setdefault(urllib.parse.urlsplit(url).netloc, url)
     for url in list(hosts.values())[:_PROBED_HOSTS]:
@@ -221,5 +243,5 @@ def _unknown_name(request: Request, root: Any) -> InputError:
     hint = f"; did you mean {' or '.join(close)}?" if close else "."
     return InputError(
         f"no data set '{request}': neither prepared in {root} nor one of "
-        f"{', '.join(NAMED)} or of TFDS's own{hint}"
+        f"{', '.join(NAMED)} or of TFDS's own, nor {FOLDER}DIR{hint}"
     )

@@ -3,15 +3,17 @@
 import contextlib
 import dataclasses
 import logging
-import pathlib
-import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.catalogue import PUBLISHED
+from hdd_tf.data.dataset import LabelledImages, SourceImages
+from hdd_tf.data.image_files import fit_image
+from hdd_tf.data.memory import check_memory
+from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
 from hdd_tf.errors import InputError, InterruptedRunError
 
 _LOG = logging.getLogger(__name__)
@@ -25,14 +27,16 @@ class ImageFeatures:
     Attributes:
         image: Key of the image.
         label: Key of its class.
-        shape: Height, width, channels.
+        shape: Height, width, channels as they will be read.
         label_names: One name per class.
+        resized: Whether the images must be fitted to `shape`.
     """
 
     image: str
     label: str
     shape: tuple[int, int, int]
     label_names: tuple[str, ...]
+    resized: bool = False
 
 
 @contextlib.contextmanager
@@ -57,11 +61,14 @@ def calling_tfds(problem: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def classification_features(info: Any) -> ImageFeatures:
+def classification_features(
+    info: Any, image_size: tuple[int, int] | None = None
+) -> ImageFeatures:
     """Finds image and label among the features of a TFDS set.
 
     Args:
         info: `tfds.core.DatasetInfo`.
+        image_size: Height and width to fit the images to; None for their own.
 
     Returns:
         The supervised keys if they are an image and a class; else the only image and
@@ -103,34 +110,43 @@ def classification_features(info: Any) -> ImageFeatures:
             f"{info.name} does not say which to use of its images "
             f"({', '.join(images)}) and labels ({', '.join(labels)})."
         )
-    shape = features[image].shape
+    own_shape = features[image].shape
+    shape = (*(image_size or own_shape[:2]), own_shape[2])
+    if own_shape[2] is None:
+        raise InputError(
+            f"the images of {info.name} have no fixed number of channels {own_shape}; "
+            "only data sets whose images all have the same can be distilled."
+        )
     if None in shape:
         raise InputError(
-            f"the images of {info.name} have no fixed size {shape}; only data sets "
-            "whose images all have one size can be distilled."
+            f"the images of {info.name} have no fixed size {own_shape}: give the one "
+            "to bring them to with --image_size, such as --image_size=64."
         )
     if features[image].np_dtype != np.uint8:
         raise InputError(
             f"the images of {info.name} are {np.dtype(features[image].np_dtype).name}; "
             "only uint8 images can be distilled."
         )
-    return ImageFeatures(image, label, shape, tuple(features[label].names))
+    names = tuple(features[label].names)
+    return ImageFeatures(image, label, shape, names, resized=shape != own_shape)
 
 
 def read_splits(
-    builder: Any, features: ImageFeatures
-) -> tuple[LabelledImages, LabelledImages]:
+    builder: Any, features: ImageFeatures, classes: Sequence[str] = ()
+) -> SourceImages:
     """Reads the training and the test split, always in the same order.
 
     Args:
         builder: `tfds.core.DatasetBuilder` of a prepared set.
         features: Its image and label.
+        classes: Indices or names of the classes to keep; empty for all.
 
     Returns:
         The split `train`, and `test` or else `validation`.
 
     Raises:
-        InputError: a split is missing, damaged, unlabelled or too large for memory.
+        InputError: a split is missing, damaged, unlabelled or too large for memory, or
+            there is no such class.
     """
     name, splits = builder.info.name, builder.info.splits
     if "train" not in splits:
@@ -145,76 +161,111 @@ def read_splits(
             "needed: write a copy with the splits 'train' and 'test' by "
             "tfds.dataset_builders.store_as_tfds_dataset and give its --data_dir."
         )
-    if held_out == "validation":
+    if held_out == "validation" and name not in PUBLISHED:
         _LOG.warning("%s has no test split: its validation split serves as one.", name)
-    counts = [splits[split].num_examples for split in ("train", held_out)]
-    _check_memory(name, counts, int(np.prod(features.shape)))
-    return (
-        _read_split(builder, features, "train"),
-        _read_split(builder, features, held_out),
+    kept = resolve_classes(classes, features.label_names)
+    used = ("train", held_out)
+    counts = [splits[split].num_examples for split in used]
+    rows: list[np.ndarray | None] = [None, None]
+    if kept is not None:  # Only the labels say how many images there will be.
+        rows = [kept_rows(_read_labels(builder, features, s), kept) for s in used]
+    num_kept = [
+        count if row is None else len(row)
+        for count, row in zip(counts, rows, strict=True)
+    ]
+    check_memory(name, num_kept[0], num_kept[1], features.shape)
+    training, test = (
+        LabelledImages(part.images, renumber(part.labels, kept))
+        for part in (
+            _read_split(builder, features, split, row)
+            for split, row in zip(used, rows, strict=True)
+        )
     )
+    label_names = kept_names(features.label_names, kept)
+    return SourceImages(name, training, None, test, label_names, *counts)
 
 
-def _read_split(builder: Any, features: ImageFeatures, split: str) -> LabelledImages:
+def _read_split(
+    builder: Any, features: ImageFeatures, split: str, rows: np.ndarray | None
+) -> LabelledImages:
+    """Reads a split, or some of its rows in ascending order, where they are given."""
+    total = builder.info.splits[split].num_examples
+    wanted = np.ones(total, bool)
+    if rows is not None:
+        wanted[:] = False
+        wanted[rows] = True
+    images = np.empty((np.count_nonzero(wanted), *features.shape), np.uint8)
+    labels = np.empty(len(images), np.int64)
+    seen = done = 0
+    damaged = _damaged(builder, split)
+    with calling_tfds(damaged):
+        # Other features may be large, and need not be decoded.
+        keys = {features.image: True, features.label: True}
+        examples = _examples(builder, split, keys)
+        for part_images, part_labels in _batches(examples, features):
+            keep = wanted[seen : seen + len(part_labels)]
+            seen += len(part_labels)
+            count = int(np.count_nonzero(keep))
+            # More images than promised do not fit, and raise.
+            images[done : done + count] = part_images[keep]
+            labels[done : done + count] = part_labels[keep]
+            done += count
+    if seen != total:
+        raise InputError(f"{damaged} ({seen} images instead of {total})")
+    _check_labelled(builder.info.name, features, split, labels)
+    return LabelledImages(images, labels)
+
+
+def _read_labels(builder: Any, features: ImageFeatures, split: str) -> np.ndarray:
+    with calling_tfds(_damaged(builder, split)):
+        examples = _examples(builder, split, {features.label: True}).batch(1024)
+        batches = [batch[features.label].numpy() for batch in examples]
+    labels = np.concatenate([np.empty(0, np.int64), *batches])
+    _check_labelled(builder.info.name, features, split, labels)
+    return labels
+
+
+def _examples(builder: Any, split: str, keys: dict[str, bool]) -> Any:
+    """Returns the `tf.data.Dataset` of a split, always in the same order."""
     import tensorflow_datasets as tfds
 
-    name, count = builder.info.name, builder.info.splits[split].num_examples
-    images = np.empty((count, *features.shape), np.uint8)
-    labels = np.empty(count, np.int64)
-    damaged = (
-        f"the split '{split}' of {name} in {builder.data_dir} is damaged: delete that "
-        "directory and prepare it again"
+    return builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(keys),
+        # File by file; and no second copy in TensorFlow's cache.
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False, skip_prefetch=True
+        ),
     )
-    done = 0
-    with calling_tfds(damaged):
-        examples = builder.as_dataset(
-            split=split,
-            shuffle_files=False,
-            # Other features may be large, and need not be decoded.
-            decoders=tfds.decode.PartialDecoding(
-                {features.image: True, features.label: True}
-            ),
-            # File by file; and no second copy in TensorFlow's cache.
-            read_config=tfds.ReadConfig(
-                interleave_cycle_length=1, try_autocache=False, skip_prefetch=True
-            ),
-        )
-        batch_size = max(1, _BATCH_BYTES // int(np.prod(features.shape)))
-        for batch in examples.batch(min(batch_size, 1024)).prefetch(2):
-            part = batch[features.label].numpy()
-            # More images than promised do not fit, and raise.
-            images[done : done + len(part)] = batch[features.image].numpy()
-            labels[done : done + len(part)] = part
-            done += len(part)
-    if done != count:
-        raise InputError(f"{damaged} ({done} images instead of {count})")
+
+
+def _batches(
+    examples: Any, features: ImageFeatures
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if features.resized:
+        for example in examples.prefetch(16):  # Of different sizes, perhaps.
+            image = fit_image(example[features.image].numpy(), features.shape[:2])
+            yield image[None], example[features.label].numpy()[None]
+        return
+    batch_size = max(1, _BATCH_BYTES // int(np.prod(features.shape)))
+    for batch in examples.batch(min(batch_size, 1024)).prefetch(2):
+        yield batch[features.image].numpy(), batch[features.label].numpy()
+
+
+def _damaged(builder: Any, split: str) -> str:
+    return (
+        f"the split '{split}' of {builder.info.name} in {builder.data_dir} is damaged: "
+        "delete that directory and prepare it again"
+    )
+
+
+def _check_labelled(
+    name: str, features: ImageFeatures, split: str, labels: np.ndarray
+) -> None:
     outside = np.flatnonzero((labels < 0) | (labels >= len(features.label_names)))
     if len(outside):
         raise InputError(
             f"the split '{split}' of {name} has {len(outside):,} images without a "
             f"class (label {labels[outside[0]]}); only labelled splits can be used."
         )
-    return LabelledImages(images, labels)
-
-
-def _check_memory(name: str, counts: list[int], image_bytes: int) -> None:
-    training, test = counts
-    # The training images are held twice: here and as TensorFlow's tensor.
-    needed = (2 * training + test) * image_bytes
-    available = available_memory()
-    if available is not None and needed > available:
-        raise InputError(
-            f"{name} does not fit into memory: its {training:,} training and {test:,} "
-            f"test images need {needed / 2**30:.2f} GiB, and "
-            f"{available / 2**30:.2f} GiB are available."
-        )
-
-
-def available_memory() -> int | None:
-    """Returns the bytes that can be allocated without swapping; None if unknown."""
-    try:
-        text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:  # Linux only.
-        return None
-    found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None

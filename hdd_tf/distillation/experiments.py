@@ -9,8 +9,7 @@ import numpy as np
 
 from hdd_tf.artifacts import atomic
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
-from hdd_tf.data.loading import load_dataset
+from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.dry_run import estimate_run
 from hdd_tf.distillation.runner import run_experiment
 from hdd_tf.distillation.strategies import build_strategy
@@ -38,10 +37,10 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
     )
     print(f"computing on {devices}", flush=True)
     if config.dry_run:
-        print(estimate_run(config, _load(config), strategy))
+        print(estimate_run(config, load_configured_dataset(config), strategy))
         return None
     if config.num_experiments == 1:
-        result = run_experiment(config, _load(config), strategy)
+        result = run_experiment(config, load_configured_dataset(config), strategy)
         print(result_table(result, config.run_dir))
         return result
     parent = pathlib.Path(config.run_dir)
@@ -51,7 +50,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         child = dataclasses.replace(
             config, seed=seed, num_experiments=1, run_dir=str(parent / f"seed{seed}")
         )
-        results.append(run_experiment(child, _load(child), strategy))
+        results.append(run_experiment(child, load_configured_dataset(child), strategy))
         print(result_table(results[-1], child.run_dir), flush=True)
     pooled = pool_results(results)
     atomic.write_json(parent / "result.json", pooled)
@@ -72,16 +71,6 @@ def _check_parent(parent: pathlib.Path) -> None:
             f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
             "--num_experiments: give a new or empty directory with --run_dir."
         )
-
-
-def _load(config: Config) -> Dataset:
-    return load_dataset(
-        config.dataset,
-        config.data_dir or None,
-        config.validation_fraction,
-        config.seed,
-        config.objective,
-    )
 
 
 def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hdd_tf.artifacts.distilled_set import find_distilled_set, read_distilled_set
 from hdd_tf.command_line import override_config
 from hdd_tf.config import from_json
-from hdd_tf.data.loading import load_dataset
+from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.networks.registry import build_network
@@ -24,13 +24,7 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
     directory = find_distilled_set(place)
     distilled_set = read_distilled_set(directory)
     config = override_config(from_json(distilled_set.metadata["source"]), arguments)
-    dataset = load_dataset(
-        config.dataset,
-        config.data_dir or None,
-        config.validation_fraction,
-        config.seed,
-        config.objective,
-    )
+    dataset = load_configured_dataset(config)
     network = build_network(
         config.network,
         dataset.image_shape,

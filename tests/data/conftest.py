@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def write_set(tmp_path):
         return builder.data_path
 
     return write
+
+
+@pytest.fixture
+def draw_image():
+    """Writes an image file of random pixels, always the same for a path's name."""
+
+    def draw(path, height=6, width=6, mode="RGB"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(list(path.name.encode()))
+        pixels = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        Image.fromarray(pixels).convert(mode).save(path)
+        return path
+
+    return draw
 
 
 @pytest.fixture

@@ -9,7 +9,11 @@ from hdd_tf.data.catalogue import (
 
 def test_aliases():
     assert canonical_name("svhn") == canonical_name("SVHN") == "svhn_cropped"
+    for alias in ("tinyimagenet", "TinyImageNet", "tiny-imagenet-200"):
+        assert canonical_name(alias) == "tiny_imagenet"
+    assert canonical_name("ImageWoof") == canonical_name("imagewoof2") == "imagewoof"
     assert canonical_name("MySet") == "MySet"
+    assert canonical_name("folder:SVHN") == "folder:SVHN"
 
 
 def test_constants_fit_each_other():
@@ -25,6 +29,13 @@ def test_cifar100_is_normalised_as_the_objective_publishes(objective):
     cifar10 = published_normalisation("cifar10", "dm")
     assert cifar10 == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
     assert published_normalisation("cifar100", objective) == cifar10
+
+
+@pytest.mark.parametrize("objective", ["dm", "idm", "dance"])
+@pytest.mark.parametrize("name", ["tiny_imagenet", "imagewoof"])
+def test_sets_of_imagenet_have_its_normalisation(name, objective):
+    mean, std = published_normalisation(name, objective)
+    assert (mean, std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def test_other_sets_have_none():

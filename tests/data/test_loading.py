@@ -4,7 +4,13 @@ import sys
 import numpy as np
 import pytest
 
-from hdd_tf.data.loading import dataset_from_arrays, load_dataset
+from hdd_tf.config import Config
+from hdd_tf.data.image_files import fit_image
+from hdd_tf.data.loading import (
+    dataset_from_arrays,
+    load_configured_dataset,
+    load_dataset,
+)
 from hdd_tf.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -28,6 +34,23 @@ def test_digits():
     assert abs(normalised.mean()) < 1e-4 and abs(normalised.std() - 1) < 1e-4
 
 
+def test_digits_of_some_classes_and_another_size():
+    whole = load_dataset("digits", None, 0.0, seed=0)
+    config = Config(dataset="digits", classes="8,1,3", image_size="20x16")
+    dataset = load_configured_dataset(config)
+    assert dataset.label_names == ("1", "3", "8")
+    assert dataset.image_shape == (20, 16, 1)
+    for split in ("training", "test"):
+        chosen, part = getattr(whole, split), getattr(dataset, split)
+        rows = np.flatnonzero(np.isin(chosen.labels, [1, 3, 8]))
+        names = [int(dataset.label_names[label]) for label in part.labels]
+        assert names == chosen.labels[rows].tolist()
+        expected = fit_image(chosen.images[rows[-1]], (20, 16))
+        np.testing.assert_array_equal(part.images[-1], expected)
+    # Its own, as no statistics of digits are published.
+    assert dataset.mean != whole.mean
+
+
 def test_tfds_is_imported_only_when_needed():
     program = (
         "import sys; from hdd_tf.data.loading import load_dataset; "
@@ -49,6 +72,26 @@ def test_own_tfds_set(write_set, tmp_path):
     )
     again = load_dataset("pictures", str(tmp_path), 0.0, seed=1)
     np.testing.assert_array_equal(again.training.images, whole.training.images)
+
+
+def test_settings_reach_the_loader(write_set, tmp_path):
+    write_set({"train": 12, "test": 6}, name="cifar100", shape=(8, 8, 3))
+    config = Config(
+        dataset="cifar100",
+        data_dir=tmp_path,
+        image_size="4",
+        classes="0,2",
+        validation_fraction=0.25,
+        seed=5,
+    )
+    dataset = load_configured_dataset(config)
+    assert dataset.image_shape == (4, 4, 3)
+    assert dataset.label_names == ("0", "2")
+    assert dataset.mean == (0.5071, 0.4866, 0.4409)
+    again = load_dataset(
+        "cifar100", str(tmp_path), 0.25, 5, "dm", (4, 4), classes=("0", "2")
+    )
+    np.testing.assert_array_equal(dataset.validation.images, again.validation.images)
 
 
 @pytest.mark.parametrize("name", ["svhn", "svhn_cropped"])

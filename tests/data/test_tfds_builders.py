@@ -169,7 +169,7 @@ def test_unknown_name(write_set, tmp_path, no_network):
     with pytest.raises(InputError, match="did you mean pictures") as caught:
         open_builder(Request.parse("picture"), str(tmp_path))
     assert "digits, fashion_mnist, svhn_cropped, cifar10, cifar100" in str(caught.value)
-    with pytest.raises(InputError, match=r"of TFDS's own\.$"):
+    with pytest.raises(InputError, match=r"nor folder:DIR\.$"):
         open_builder(Request.parse("qqqqqqqq"), str(tmp_path))
     assert not no_network
 

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from hdd_tf.data import tfds_reader
+from hdd_tf.data import memory, tfds_reader
+from hdd_tf.data.image_files import fit_image
 from hdd_tf.data.tfds_reader import calling_tfds, classification_features, read_splits
 from hdd_tf.errors import InputError, InterruptedRunError
 
@@ -18,7 +19,8 @@ LABEL = tfds.features.ClassLabel(num_classes=2)
 
 def read(directory):
     builder = tfds.builder_from_directory(directory)
-    return read_splits(builder, classification_features(builder.info))
+    source = read_splits(builder, classification_features(builder.info))
+    return source.training, source.test
 
 
 def test_images_and_labels_are_what_tfds_gives(write_set):
@@ -133,6 +135,62 @@ def test_images_of_varying_size(write_set):
         read(write_set(shape=(None, None, 3)))
 
 
+def test_varying_sizes_are_brought_to_one(write_set):
+    directory = write_set(shape=(None, None, 3))
+    builder = tfds.builder_from_directory(directory)
+    source = read_splits(builder, classification_features(builder.info, (5, 4)))
+    assert source.training.images.shape == (12, 5, 4, 3)
+    examples = tfds.as_numpy(builder.as_dataset(split="test"))
+    for example, image in zip(examples, source.test.images, strict=True):
+        np.testing.assert_array_equal(image, fit_image(example["image"], (5, 4)))
+
+
+def test_fixed_sizes_are_brought_to_another(write_set):
+    builder = tfds.builder_from_directory(write_set())
+    whole = read_splits(builder, classification_features(builder.info))
+    small = read_splits(builder, classification_features(builder.info, (3, 3)))
+    assert small.training.images.shape == (12, 3, 3, 3)
+    for image, own in zip(small.test.images, whole.test.images, strict=True):
+        np.testing.assert_array_equal(image, fit_image(own, (3, 3)))
+
+
+def test_images_of_unknown_channels(write_set):
+    info = types.SimpleNamespace(
+        name="any_channels",
+        features=tfds.features.FeaturesDict(
+            {"image": tfds.features.Image(shape=(None, None, None)), "label": LABEL}
+        ),
+        supervised_keys=None,
+    )
+    with pytest.raises(InputError, match="no fixed number of channels"):
+        classification_features(info, (3, 3))
+
+
+@pytest.mark.parametrize("size", [None, (3, 3)])
+def test_some_classes(write_set, monkeypatch, size):
+    monkeypatch.setattr(tfds_reader, "_BATCH_BYTES", 6 * 5 * 3 * 5)
+    builder = tfds.builder_from_directory(write_set({"train": 13, "test": 6}))
+    features = classification_features(builder.info, size)
+    whole, part = read_splits(builder, features), read_splits(builder, features, "02")
+    assert part.label_names == ("0", "2")
+    assert (part.num_training, part.num_test) == (13, 6)  # Of all classes.
+    for split in ("training", "test"):
+        chosen = getattr(whole, split)
+        rows = np.flatnonzero(chosen.labels != 1)
+        np.testing.assert_array_equal(getattr(part, split).images, chosen.images[rows])
+        assert (getattr(part, split).labels * 2 == chosen.labels[rows]).all()
+
+
+def test_memory_counts_the_classes_and_the_size_that_are_read(write_set, monkeypatch):
+    builder = tfds.builder_from_directory(write_set({"train": 12, "test": 6}))
+    features = classification_features(builder.info, (100, 90))
+    needed = (2 * 8 + 4) * 100 * 90 * 3
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    read_splits(builder, features, ("0", "1"))
+    with pytest.raises(InputError, match="does not fit into memory"):
+        read_splits(builder, features)
+
+
 def test_unlabelled_images(write_set):
     directory = write_set({"train": 4, "test": 4}, labels=[0, -1, 1, -1])
     with pytest.raises(InputError, match=r"'train' .* 2 images without.*label -1"):
@@ -191,18 +249,13 @@ def test_description_without_counts(write_set):
 def test_what_does_not_fit_into_memory(write_set, monkeypatch):
     directory = write_set({"train": 40, "test": 10}, shape=(128, 256, 3))
     needed = (2 * 40 + 10) * 128 * 256 * 3
-    monkeypatch.setattr(tfds_reader, "available_memory", lambda: needed - 1)
+    monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     monkeypatch.setattr(tfds_reader, "_read_split", None)  # Refused before reading.
-    with pytest.raises(InputError, match=r"need 0\.01 GiB, and 0\.01 GiB are"):
+    with pytest.raises(InputError, match=f"need {needed:,} bytes .*{needed - 1:,}"):
         read(directory)
     monkeypatch.undo()
-    monkeypatch.setattr(tfds_reader, "available_memory", lambda: needed)
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
     assert len(read(directory)[0].labels) == 40
-
-
-def test_available_memory_is_plausible():
-    available = tfds_reader.available_memory()
-    assert available is None or 2**20 < available < 2**50
 
 
 def test_errors_become_one_line():

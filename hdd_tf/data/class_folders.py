@@ -1,0 +1,145 @@
+"""Image files in folders of their class: finding and listing them."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from hdd_tf.errors import InputError
+
+IMAGE_SUFFIXES = (
+    *(".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+# What systems leave in folders of images, besides hidden files.
+_LITTER = {"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"}
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Files of one split.
+
+    Attributes:
+        paths: The files, in the order of the split.
+        labels: `[n]` int64.
+    """
+
+    paths: list[pathlib.Path]
+    labels: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "ImageFiles":
+        """Returns the files at `rows`, in that order."""
+        return ImageFiles([self.paths[row] for row in rows], self.labels[rows])
+
+
+class FolderLister:
+    """Lists folders below one root, always in the order of their names.
+
+    Args:
+        root: Where all files must lie; a link to elsewhere is refused, since what it
+            leads to is not part of the set that was given.
+    """
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self._root = root
+        self._real_root = os.path.realpath(root)
+        self._left_out: list[pathlib.Path] = []
+
+    def folders(self, folder: pathlib.Path) -> list[pathlib.Path]:
+        """Returns the folders in a folder; notes the files beside them as left out."""
+        entries = list(self._entries(folder))
+        self._left_out += [path for path in entries if not path.is_dir()]
+        return [path for path in entries if path.is_dir()]
+
+    def images(self, folder: pathlib.Path) -> list[pathlib.Path]:
+        """Returns the image files at any depth below a folder.
+
+        Raises:
+            InputError: there is none, or a link leads out of the root.
+        """
+        images: list[pathlib.Path] = []
+        for path in self._walk(folder):
+            is_image = path.suffix.lower() in IMAGE_SUFFIXES
+            (images if is_image else self._left_out).append(path)
+        if not images:
+            raise InputError(
+                f"the class folder {folder} has no images: put some in or remove it "
+                f"(images end in {', '.join(IMAGE_SUFFIXES)})."
+            )
+        return images
+
+    def leave_out(self, path: pathlib.Path) -> None:
+        """Notes a file or folder that is not used."""
+        self._left_out.append(path)
+
+    def warn_of_left_out(self) -> None:
+        """Says in one line what was found and not used."""
+        if self._left_out:
+            _LOG.warning(
+                "%d files or folders below %s are not images of a class and were left "
+                "out, such as %s.",
+                len(self._left_out),
+                self._root,
+                self._left_out[0],
+            )
+
+    def _walk(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
+        for path in self._entries(folder):
+            if path.is_dir():
+                yield from self._walk(path)
+            else:
+                yield path
+
+    def _entries(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be read ({error.strerror}): make it readable."
+            ) from error
+        for name in names:
+            if name.startswith(".") or name in _LITTER:
+                continue
+            path = folder / name
+            if path.is_symlink():
+                self._check_link(path)
+            yield path
+
+    def _check_link(self, path: pathlib.Path) -> None:
+        target = os.path.realpath(path)
+        if not os.path.exists(target):
+            problem = "leads nowhere"
+        elif os.path.commonpath([target, self._real_root]) != self._real_root:
+            problem = f"leads out of {self._root}"
+        elif os.path.commonpath([target, os.path.realpath(path.parent)]) == target:
+            problem = "leads back to a folder that it lies in"
+        else:
+            return
+        raise InputError(
+            f"{path} is a symbolic link that {problem}: put the images themselves "
+            "there, or take it out."
+        )
+
+
+def list_classes(
+    lister: FolderLister, folders: dict[str, pathlib.Path], names: list[str]
+) -> ImageFiles:
+    """Lists the images of class folders, class after class.
+
+    Args:
+        lister: Of the set that they belong to.
+        folders: Folder of each class; a class may be missing.
+        names: The classes, in the order of their labels.
+    """
+    paths: list[pathlib.Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        if name in folders:
+            found = lister.images(folders[name])
+            paths += found
+            labels += [label] * len(found)
+    return ImageFiles(paths, np.array(labels, np.int64))

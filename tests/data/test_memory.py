@@ -1,0 +1,25 @@
+import pytest
+
+from hdd_tf.data import memory
+from hdd_tf.errors import InputError
+
+
+def test_bytes_needed_and_available_are_named(monkeypatch):
+    needed = (2 * 5 + 3) * 7 * 11 * 3
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    memory.check_memory("pets", 5, 3, (7, 11, 3))
+    monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
+    message = f"pets .* 5 training and 3 other images of 7x11x3 need {needed:,} bytes"
+    with pytest.raises(InputError, match=message) as caught:
+        memory.check_memory("pets", 5, 3, (7, 11, 3))
+    assert f"{needed - 1:,} (0.00 GiB) are available" in str(caught.value)
+
+
+def test_unknown_memory_refuses_nothing(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    memory.check_memory("pets", 2**40, 0, (99, 99, 3))
+
+
+def test_available_memory_is_plausible():
+    available = memory.available_memory()
+    assert available is None or 2**20 < available < 2**50
