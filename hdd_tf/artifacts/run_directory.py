@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdd_tf.artifacts import atomic
+from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
 
 # The one value of a run's identity that a later start may raise.
@@ -183,8 +184,7 @@ class RunDirectory:
     def _check_same_run(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         differences = [
             f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name) and not _grows(name, old, new)
+            for name in differing_fields(old, new)
         ]
         if differences:
             raise InputError(
@@ -211,8 +211,3 @@ def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:
     if record["environment"] not in environments:
         environments.append(record["environment"])
     record["environment"], *record["later_environments"] = environments
-
-
-def _grows(name: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    both = name in old and name in new
-    return name == _MAY_GROW and both and new[name] > old[name]
