@@ -6,6 +6,7 @@ list or a path needs rules too; integers, enums and switches are absl's own.
 
 import math
 import os
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -90,6 +91,26 @@ def _baseline_names(value: Any) -> tuple[str, ...]:
     if not set(names) <= set(BASELINES):
         raise ValueError("unknown baseline")
     return tuple(name for name in BASELINES if name in names)
+
+
+def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
+    """Returns the parser of a list of networks: known names or `module:function`.
+
+    A name given twice counts once; `none` or nothing is the empty list.
+    """
+
+    def convert(value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):
+            value = [] if value.lower() == "none" else value.split(",")
+        names = [name.strip() for name in value]
+        for name in filter(None, names):
+            if name not in known and not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
+                raise ValueError("unknown network")
+        return tuple(dict.fromkeys(filter(None, names)))
+
+    return _Parser(
+        f"none, or a list of {', '.join(known)} and module:function", convert
+    )
 
 
 COUNT = flags.IntegerParser(lower_bound=1)

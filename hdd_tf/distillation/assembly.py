@@ -14,7 +14,7 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.registry import build_network
+from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import OBJECTIVES
 
 
@@ -42,19 +42,14 @@ def build_distillation(
         The parts; the synthetic images are at their start.
 
     Raises:
-        InputError: settings and data do not fit (see `initial_images`).
+        InputError: settings and data do not fit (see `initial_images` and
+            `matched_network`).
     """
     training = dataset.training
     store = ClassStore(
         training.images, training.labels, dataset.num_classes, dataset.mean, dataset.std
     )
-    network = build_network(
-        config.network,
-        dataset.image_shape,
-        dataset.num_classes,
-        config.depth,
-        config.width,
-    )
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
     start = initial_images(
         config.init, store, config.ipc, config.seed, dataset.num_classes
     )

@@ -48,6 +48,11 @@ class NetworkTrainer:
         shapes = network.weight_shapes
         self._weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
         self._velocities = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+        # What changes without a gradient, such as batch norm's moving statistics.
+        self._state = [
+            tf.Variable(tf.zeros(spec.shape, spec.dtype), trainable=False)
+            for spec in network.state_specs
+        ]
         self._run_epochs = tf.function(
             self._train_epochs,
             input_signature=[
@@ -79,10 +84,12 @@ class NetworkTrainer:
             The mean training loss of the last epoch.
         """
         protocol = self._protocol
-        start = self._network.initial_weights(
+        start, state = self._network.initial_variables(
             derive_key(key, Purpose.EVALUATION_NETWORK)
         )
         for variable, value in zip(self._weights, start, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._state, state, strict=True):
             variable.assign(value)
         self._clear_velocities()
         rate = protocol.learning_rate
@@ -121,6 +128,11 @@ class NetworkTrainer:
     def weights(self) -> list[tf.Variable]:
         """The network's weights, in the order of `weight_shapes`."""
         return self._weights
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """The network's state, in the order of `state_specs`."""
+        return self._state
 
     @property
     def trace_count(self) -> int:
@@ -172,11 +184,16 @@ class NetworkTrainer:
         labels = tf.gather(self._labels, rows)
         with tf.GradientTape() as tape:
             weights = [tf.convert_to_tensor(w) for w in self._weights]
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels, self._network.logits(weights, images)
-            )
+            state = [tf.convert_to_tensor(s) for s in self._state]
+            logits, state = self._network.training_logits(weights, images, state)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, self._weights)
+        for variable, value in zip(self._state, state, strict=True):
+            variable.assign(value)
+        # A user's model may hold a weight that its logits do not depend on.
+        gradients = tape.gradient(
+            loss, self._weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         for weight, velocity, gradient in zip(
             self._weights, self._velocities, gradients, strict=True
         ):
@@ -192,10 +209,12 @@ class NetworkTrainer:
         count = images.shape[0]
         batch = min(self._protocol.batch_size, count)
         weights = [tf.convert_to_tensor(w) for w in self._weights]
+        state = [tf.convert_to_tensor(s) for s in self._state]
         correct = tf.constant(0)
         for first in tf.range(0, count, batch):
             rows = tf.range(first, tf.minimum(first + batch, count))
-            logits = self._network.logits(weights, self._normalised(images, rows))
+            batch_images = self._normalised(images, rows)
+            logits = self._network.logits(weights, batch_images, state)
             hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
             correct += tf.reduce_sum(tf.cast(hits, tf.int32))
         return correct
