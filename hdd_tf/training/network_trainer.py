@@ -1,5 +1,6 @@
 """Training and testing a network entirely inside the graph."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -53,8 +54,10 @@ class NetworkTrainer:
             tf.Variable(tf.zeros(spec.shape, spec.dtype), trainable=False)
             for spec in network.state_specs
         ]
+        # TensorFlow warns of code that is traced often, and counts traces by the code:
+        # here those of all trainers. A partial of it counts for itself.
         self._run_epochs = tf.function(
-            self._train_epochs,
+            functools.partial(self._train_epochs),
             input_signature=[
                 tf.TensorSpec([2], tf.int32),
                 tf.TensorSpec([], tf.int32),
@@ -62,7 +65,7 @@ class NetworkTrainer:
                 tf.TensorSpec([], tf.float32),
             ],
         )
-        self._count_correct = tf.function(self._correct)
+        self._count_correct = tf.function(functools.partial(self._correct))
 
     def replace_images(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Goes on with other images of the same shape and dtype, without retracing."""
