@@ -22,7 +22,22 @@ from hdd_tf.errors import InputError
 OBJECTIVES = ("dm", "idm", "dance")
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
-NETWORKS = ("convnet",)
+NETWORKS = (
+    "convnet",
+    "convnet_batch",
+    "mlp",
+    "lenet",
+    "alexnet",
+    "vgg11",
+    "vgg11_batch",
+    "resnet10",
+    "resnet10_batch",
+    "resnet18",
+    "resnet18_batch",
+)
+NORMS = ("instance", "batch", "layer", "group", "none")
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid")
+POOLINGS = ("average", "max", "none")
 # A larger target extends a finished run, so growing it keeps the run's identity.
 _MAY_GROW = "iterations"
 
@@ -229,16 +244,40 @@ class Config:
         "iteration; beyond, a random part of them. 0: all.",
     )
 
-    network: str = _choice("convnet", NETWORKS, "Architecture matched and evaluated.")
+    network: str = _choice(
+        "convnet",
+        NETWORKS,
+        "Architecture matched and evaluated. Those with batch norm can only be "
+        "evaluated.",
+    )
     depth: int = _setting(
         3, parsers.COUNT, "Blocks of the ConvNet; each halves the maps."
     )
     width: int = _setting(128, parsers.COUNT, "Channels of every block of the ConvNet.")
+    norm: str = _choice(
+        "instance",
+        NORMS,
+        "Norm of ConvNet, VGG and ResNet (a name ending in _batch has batch norm "
+        "whatever is said here); group = 4 groups.",
+    )
+    activation: str = _choice(
+        "relu", ACTIVATIONS, "Activation of the ConvNet; leaky_relu has slope 0.01."
+    )
+    pooling: str = _choice(
+        "average", POOLINGS, "Pooling that ends every block of the ConvNet, 2x2."
+    )
 
     num_eval: int = _setting(
         5,
         parsers.COUNT_OR_ZERO,
         "Fresh networks trained on each exported set; 0: no evaluation.",
+    )
+    eval_networks: tuple[str, ...] = _setting(
+        (),
+        parsers.network_names(NETWORKS),
+        "Architectures evaluated, a row each; none: the one of --network. A "
+        "module:function is an own one, (image_shape, num_classes) -> keras.Model "
+        "with logits. The first is also that of baselines and validation scores.",
     )
     eval_protocol: str = _choice(
         "auto",

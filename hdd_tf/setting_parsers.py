@@ -138,6 +138,26 @@ def _baseline_names(value: Any) -> tuple[str, ...]:
     return tuple(name for name in BASELINES if name in names)
 
 
+def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
+    """Returns the parser of a list of networks: known names or `module:function`.
+
+    A name given twice counts once; `none` or nothing is the empty list.
+    """
+
+    def convert(value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):
+            value = [] if value.lower() == "none" else value.split(",")
+        names = [name.strip() for name in value]
+        for name in filter(None, names):
+            if name not in known and not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
+                raise ValueError("unknown network")
+        return tuple(dict.fromkeys(filter(None, names)))
+
+    return _Parser(
+        f"none, or a list of {', '.join(known)} and module:function", convert
+    )
+
+
 COUNT = flags.IntegerParser(lower_bound=1)
 COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.

@@ -49,10 +49,14 @@ OTHER_VALUES = {
     "expert_seed": 8,
     "expert_dir": "/experts",
     "dance_max_decoded": 0,
-    "network": "convnet",
+    "network": "alexnet",
     "depth": 4,
     "width": 8,
+    "norm": "group",
+    "activation": "sigmoid",
+    "pooling": "max",
     "num_eval": 1,
+    "eval_networks": ("vgg11", "own.networks:build"),
     "eval_protocol": "dance",
     "eval_epochs": 4,
     "eval_batch": 16,
@@ -86,7 +90,7 @@ def test_table_of_other_values_covers_every_setting():
     assert list(OTHER_VALUES) == FIELDS
     # Those with one choice only have no other value.
     same = {n for n in FIELDS if OTHER_VALUES[n] == getattr(Config, n)}
-    assert same == {"network"}
+    assert same == set()
 
 
 def test_flags_and_python_have_the_same_defaults():
@@ -132,6 +136,28 @@ def test_curvature_is_read_exactly(given, value):
 )
 def test_baselines_are_a_switch_or_a_list(words, names):
     assert parsed("--dataset=x", *words).baselines == names
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("none", ()),
+        ("", ()),
+        ("convnet,resnet18", ("convnet", "resnet18")),
+        ("vgg11, own:build,vgg11,", ("vgg11", "own:build")),
+        (["a.b_c:d"], ("a.b_c:d",)),
+    ],
+)
+def test_evaluated_networks_are_a_list_of_names_or_functions(value, names):
+    assert Config(dataset="x", eval_networks=value).eval_networks == names
+
+
+@pytest.mark.parametrize(
+    "value", ["resnet19", "own:", ":build", "own.py:build()", "a:b:c"]
+)
+def test_other_evaluated_networks_are_refused(value):
+    with pytest.raises(InputError, match="must be none, or a list of convnet"):
+        Config(dataset="x", eval_networks=value)
 
 
 @pytest.mark.parametrize(
@@ -293,8 +319,7 @@ def test_identity_differs_exactly_where_the_result_may(name):
     differing = config_lib.differing_fields(
         config_lib.identity(base), config_lib.identity(changed)
     )
-    unchangeable = name == "network"
-    assert differing == ([] if name in NOT_IDENTITY or unchangeable else [name])
+    assert differing == ([] if name in NOT_IDENTITY else [name])
 
 
 def test_iterations_may_grow_but_not_shrink():

@@ -3,6 +3,7 @@
 from hdd_tf import config
 from hdd_tf.geometry.lorentz import LIFTS
 from hdd_tf.geometry.registry import GEOMETRIES
+from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.objectives.registry import OBJECTIVES
 
@@ -11,4 +12,7 @@ def test_flags_offer_what_the_registries_hold():
     assert set(config.OBJECTIVES) == set(OBJECTIVES)
     assert set(config.GEOMETRIES) == set(GEOMETRIES)
     assert set(config.NETWORKS) == set(NETWORKS)
+    assert set(config.NORMS) == set(NORMS)
+    assert set(config.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(config.POOLINGS) == set(POOLINGS)
     assert set(config.LIFTS) == set(LIFTS)

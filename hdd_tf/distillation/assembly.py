@@ -14,7 +14,7 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.registry import build_network
+from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.base import Objective
 from hdd_tf.objectives.registry import OBJECTIVES, Parts
 
@@ -44,20 +44,15 @@ def build_distillation(
         The parts; the synthetic images are at their start.
 
     Raises:
-        InputError: settings and data do not fit (see `initial_images`).
+        InputError: settings and data do not fit (see `initial_images` and
+            `matched_network`).
         InterruptedRunError: a signal stopped the training of experts.
     """
     training = dataset.training
     store = ClassStore(
         training.images, training.labels, dataset.num_classes, dataset.mean, dataset.std
     )
-    network = build_network(
-        config.network,
-        dataset.image_shape,
-        dataset.num_classes,
-        config.depth,
-        config.width,
-    )
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
     entry = OBJECTIVES[config.objective]
     start = initial_images(
         config.init,

@@ -46,6 +46,8 @@ def run_experiment(
     """
     directory = RunDirectory(config.run_dir)
     distillation = build_distillation(config, dataset, strategy)
+    # Before anything is written: it refuses networks that cannot be.
+    evaluation = Evaluation(config, dataset, distillation.network)
     directory.open_or_create(
         to_json(config),
         identity(config),
@@ -64,7 +66,6 @@ def run_experiment(
     if finished and finished["iterations"] >= config.iterations:
         print(f"{config.run_dir} is already finished; nothing to do.")
         return finished
-    evaluation = Evaluation(config, dataset, distillation.network)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
     best = None
     if config.select == "best_validation":

@@ -1,6 +1,7 @@
 """Scores an exported set, and the baselines beside it, by a run's protocol."""
 
 import dataclasses
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import (
     TrainingProtocol,
@@ -26,10 +28,17 @@ from hdd_tf.training.protocols import (
 class Evaluation:
     """Trains fresh networks on sets and tests them, as the settings say.
 
+    Networks of several architectures are evaluated in turn, and only one architecture
+    is in memory beside the matched one.
+
     Args:
-        config: num_eval, eval_epochs and what else the protocol takes.
+        config: num_eval, eval_networks, eval_epochs and what else the protocol takes.
         dataset: Held-out images, normalisation, and the baselines' real images.
-        network: The network, a function of its weights.
+        network: The network of `config.network`, a function of its weights.
+
+    Raises:
+        InputError: a network of `config.eval_networks` cannot be built. Now, rather
+            than after hours of distilling.
     """
 
     def __init__(
@@ -37,15 +46,24 @@ class Evaluation:
     ) -> None:
         self._config = config
         self._dataset = dataset
-        self._network = network
+        self._matched = self._network = network
+        self._names = config.eval_networks or (config.network,)
+        # Of one architecture at a time.
+        self._architecture = ""
         self._trainers: dict[tuple, NetworkTrainer] = {}
+        if config.num_eval:
+            for name in self._names:
+                self._build(name)
 
-    def score_set(self, distilled_set: DistilledSet, split: str = "test") -> Score:
+    def score_set(
+        self, distilled_set: DistilledSet, split: str = "test", network: str = ""
+    ) -> Score:
         """Scores a distilled set as it was read from its files.
 
         Args:
             distilled_set: Images and labels, as stored or decoded.
             split: `test` or `validation`.
+            network: Name of the architecture; empty: the first of those evaluated.
 
         Raises:
             InputError: the set's images or classes are not the data set's.
@@ -59,7 +77,13 @@ class Evaluation:
                 f"{self._dataset.image_shape}; name the data set it was distilled from."
             )
         decoded = decode_set(distilled_set)
-        return self._score("evaluate", decoded.images, decoded.labels, split=split)
+        return self._score(
+            "evaluate",
+            decoded.images,
+            decoded.labels,
+            split=split,
+            network=network,
+        )
 
     def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
         """Scores a set and the baselines asked for, on the test split.
@@ -76,12 +100,15 @@ class Evaluation:
         config, metadata = self._config, distilled_set.metadata
         accuracy, baselines = {}, {}
         if config.num_eval:
-            accuracy[config.network] = self.score_set(distilled_set).to_json()
+            first, *others = self._names
+            accuracy[first] = self.score_set(distilled_set, network=first).to_json()
             scores = {
                 "random": lambda: self.score_random(metadata["ipc"]),
                 "whole": self.score_whole,
             }
             baselines = {name: scores[name]().to_json() for name in config.baselines}
+            for name in others:
+                accuracy[name] = self.score_set(distilled_set, network=name).to_json()
         return {
             # Facts of the set, whatever the settings of this evaluation.
             "dataset": metadata["dataset"],
@@ -128,6 +155,7 @@ class Evaluation:
         return {
             "name": protocol_name(self._config),
             "networks": self._config.num_eval,
+            "baseline_network": self._names[0],
             "whole_epochs": self._config.whole_epochs,
             "split": "test",
             **protocol,
@@ -150,9 +178,13 @@ class Evaluation:
         *,
         split: str = "test",
         epochs: int | None = None,
+        network: str = "",
     ) -> Score:
         protocol = self.protocol(epochs)
-        trainer = self._trainer(images, labels, protocol)
+        network = network or self._names[0]
+        trainer = self._trainer(network, images, labels, protocol)
+        if len(self._names) > 1:
+            title = f"{title} {network}"
         total = protocol.epochs * self._config.num_eval
         with _progress(title, total, self._config.progress) as bar:
             return score_networks(
@@ -163,10 +195,30 @@ class Evaluation:
                 bar.update,
             )
 
+    def _build(self, name: str) -> FunctionalNetwork:
+        """Returns the network of an architecture, as the settings say."""
+        if name == self._config.network:
+            return self._matched
+        dataset = self._dataset
+        return network_of_settings(
+            name, self._config, dataset.image_shape, dataset.num_classes
+        )
+
     def _trainer(
-        self, images: np.ndarray, labels: np.ndarray, protocol: TrainingProtocol
+        self,
+        name: str,
+        images: np.ndarray,
+        labels: np.ndarray,
+        protocol: TrainingProtocol,
     ) -> NetworkTrainer:
         """Returns a trainer on the images; one trace serves all sets of one shape."""
+        if name != self._architecture:
+            self._trainers.clear()
+            self._network = self._matched
+            # Graphs and the functions that trace them hold each other.
+            gc.collect()
+            self._architecture = name
+            self._network = self._build(name)
         kind = (images.shape, images.dtype, protocol)
         if kind in self._trainers:
             self._trainers[kind].replace_images(images, labels)

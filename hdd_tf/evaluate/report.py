@@ -29,8 +29,11 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"chosen on validation: iteration {chosen['iteration']} "
             f"({chosen['validation_accuracy']:.2f} %)"
         )
+    # Which network the baselines are of is no question where there is but one.
+    several = len(result["accuracy"]) > 1
+    suffix = f" ({next(iter(result['accuracy']))})" if several else ""
     rows = [
-        (_TITLES[name], score)
+        (_TITLES[name] + suffix, score)
         for name, score in result["baselines"].items()
         if name != "whole"
     ]
@@ -39,14 +42,15 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
         for network, score in result["accuracy"].items()
     ]
     rows += [
-        (_TITLES[name], score)
+        (_TITLES[name] + suffix, score)
         for name, score in result["baselines"].items()
         if name == "whole"
     ]
     if rows:
-        lines.append(f"{'trained on':<24}{'images':>8}   test accuracy (%)")
+        width = max(24, *(len(title) + 1 for title, _ in rows))
+        lines.append(f"{'trained on':<{width}}{'images':>8}   test accuracy (%)")
         lines += [
-            f"{title:<24}{score['images']:>8,}   "
+            f"{title:<{width}}{score['images']:>8,}   "
             f"{score['mean']:.2f} ± {score['std']:.2f} "
             f"({len(score['values'])} networks)"
             for title, score in rows

@@ -8,7 +8,7 @@ from hdd_tf.config import from_json
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
-from hdd_tf.networks.registry import build_network
+from hdd_tf.networks.registry import network_of_settings
 
 
 def rescore(place: str, arguments: Sequence[str]) -> str:
@@ -25,12 +25,8 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
     distilled_set = read_distilled_set(directory)
     config = override_config(from_json(distilled_set.metadata["source"]), arguments)
     dataset = load_configured_dataset(config)
-    network = build_network(
-        config.network,
-        dataset.image_shape,
-        dataset.num_classes,
-        config.depth,
-        config.width,
+    network = network_of_settings(
+        config.network, config, dataset.image_shape, dataset.num_classes
     )
     result = Evaluation(config, dataset, network).result(distilled_set)
     return result_table({**result, "seconds": {}}, str(directory))

@@ -10,6 +10,14 @@ import tensorflow as tf
 
 from hdd_tf.errors import InputError
 from hdd_tf.networks.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.plain_layers import (
+    ACTIVATIONS,
+    POOLINGS,
+    convolve,
+    finish,
+    normalise,
+    published_padding,
+)
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -144,7 +152,13 @@ def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, i
 
 
 def build_convnet(
-    image_shape: tuple[int, int, int], num_classes: int, depth: int, width: int
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    depth: int,
+    width: int,
+    norm: str = "instance",
+    activation: str = "relu",
+    pooling: str = "average",
 ) -> keras.Model:
     """Builds the ConvNet as a Keras model.
 
@@ -153,25 +167,44 @@ def build_convnet(
         num_classes: Number of logits.
         depth: Number of blocks, >= 1.
         width: Channels of each block.
+        norm: Key of `plain_layers.NORMS`; instance in the published ConvNet.
+        activation: Key of `plain_layers.ACTIVATIONS`; there relu.
+        pooling: Key of `plain_layers.POOLINGS`; there average.
 
     Returns:
         A model of `[n, h, w, c]` float32 normalised images with the outputs
         `{"features": [n, d], "logits": [n, num_classes]}`.
 
     Raises:
-        InputError: the images are too small for this depth.
+        InputError: the images are too small for this depth, or the norm cannot be.
     """
-    inputs = keras.Input(image_shape, name="images")
-    maps = inputs
-    for block in range(depth):
-        # The published programs pad 28x28 images to 32x32 maps in the first layer.
-        padding = 3 if block == 0 and image_shape[0] == 28 else 1
-        maps = ConvBlock(width, padding, name=f"block{block}")(maps)
-    if 0 in maps.shape[1:3]:
+    first_padding = published_padding(image_shape, 3)
+    side = min(image_shape[:2]) + 2 * (first_padding - 1)
+    if pooling != "none" and side >> depth == 0:
         raise InputError(
             f"--depth={depth} halves {image_shape[0]}x{image_shape[1]} images to "
             "nothing; use a smaller --depth."
         )
+    inputs = keras.Input(image_shape, name="images")
+    published = (norm, activation, pooling) == ("instance", "relu", "average")
+    maps = inputs
+    for block in range(depth):
+        padding = first_padding if block == 0 else 1
+        if published:
+            maps = ConvBlock(width, padding, name=f"block{block}")(maps)
+        else:
+            maps = _plain_block(maps, width, padding, norm, activation, pooling)
     features = keras.layers.Flatten(name="features")(maps)
-    logits = keras.layers.Dense(num_classes, name="classifier")(features)
-    return keras.Model(inputs, {"features": features, "logits": logits}, name="convnet")
+    return finish(inputs, features, num_classes, "convnet")
+
+
+def _plain_block(
+    maps: tf.Tensor, width: int, padding: int, norm: str, activation: str, pooling: str
+) -> tf.Tensor:
+    """Returns the block of other norms, activations or poolings, layer by layer."""
+    # These two norms would remove a bias again.
+    bias = norm not in ("instance", "batch")
+    maps = convolve(maps, width, 3, padding=padding, bias=bias)
+    maps = ACTIVATIONS[activation]()(normalise(maps, norm))
+    pool = POOLINGS[pooling]
+    return maps if pool is None else pool()(maps)

@@ -5,46 +5,49 @@ tensors, drawn inside the graph, so a fresh network an iteration costs no variab
 retracing and no memory, and is the same on every replica.
 """
 
-import math
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from hdd_tf.random_keys import derive_key
+from hdd_tf.networks.initialisation import FanInInitialisation
+
+# Key -> weights and state of a fresh network.
+Draw = Callable[[tf.Tensor], tuple[list[tf.Tensor], list[tf.Tensor]]]
 
 
 class FunctionalNetwork:
-    """A network whose weights are an argument.
+    """A network whose weights, and state where it has any, are arguments.
+
+    State is what training changes without a gradient: batch norm's moving statistics,
+    and dropout's generators of random numbers. Networks that are matched have none.
 
     Args:
-        model: Built Keras model with the outputs `{"features", "logits"}` and without
-            non-trainable variables (no batch statistics).
+        model: Built Keras model whose output is the logits, or a dictionary with
+            `logits` and, of networks that are matched, `features`.
+        draw: How fresh weights and state are drawn; None: as `FanInInitialisation`.
 
     Raises:
-        ValueError: the model has non-trainable variables, which a pure function of the
-            weights cannot carry.
+        ValueError: `draw` is None, and no initialisation is known for a variable.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        if model.non_trainable_variables:
-            raise ValueError(
-                "A functional network has only trainable variables. Received a model "
-                f"with {len(model.non_trainable_variables)} others: {model.name}."
-            )
+    def __init__(self, model: keras.Model, draw: Draw | None = None) -> None:
         self.model = model
-        self._variables = model.trainable_variables
-        self._limits = _initial_limits(self._variables)
+        self._draw = draw or FanInInitialisation(model)
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """Shape of each weight, in the order that all methods use."""
-        return [tuple(v.shape) for v in self._variables]
+        return [tuple(v.shape) for v in self.model.trainable_variables]
+
+    @property
+    def state_specs(self) -> list[tf.TensorSpec]:
+        """Shape and dtype of each tensor of the state, likewise."""
+        state = self.model.non_trainable_variables
+        return [tf.TensorSpec(v.shape, v.dtype) for v in state]
 
     def initial_weights(self, key: tf.Tensor) -> list[tf.Tensor]:
         """Draws initial weights: the same key, the same weights.
-
-        Kernels and biases are uniform in +-1/sqrt(fan_in) (METHOD: the default of the
-        authors' framework), norms start at gamma = 1 and beta = 0.
 
         Args:
             key: `[2]` int32 seed.
@@ -52,58 +55,76 @@ class FunctionalNetwork:
         Returns:
             Float32 tensors of `weight_shapes`.
         """
-        weights = []
-        for index, (shape, limit) in enumerate(
-            zip(self.weight_shapes, self._limits, strict=True)
-        ):
-            if isinstance(limit, _Constant):
-                weights.append(tf.fill(shape, limit.value))
-            else:
-                seed = derive_key(key, index)
-                weights.append(
-                    tf.random.stateless_uniform(shape, seed, -limit, limit, tf.float32)
-                )
-        return weights
+        return self._draw(key)[0]
+
+    def initial_variables(
+        self, key: tf.Tensor
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Draws `initial_weights` and the state that goes with them.
+
+        Args:
+            key: `[2]` int32 seed.
+
+        Returns:
+            Tensors of `weight_shapes` and of `state_specs`.
+        """
+        return self._draw(key)
 
     def features(self, weights: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         """Returns the `[n, d]` features of `[n, h, w, c]` normalised images."""
         return self.outputs(weights, images)["features"]
 
-    def logits(self, weights: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-        """Returns the `[n, num_classes]` logits of `[n, h, w, c]` normalised images."""
-        return self.outputs(weights, images)["logits"]
-
     def outputs(
         self, weights: list[tf.Tensor], images: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Returns `features` and `logits` together."""
-        outputs, _ = self.model.stateless_call(weights, [], images)
+        """Returns `features` and `logits` together, of a network without state.
+
+        Args:
+            weights: Tensors of `weight_shapes`.
+            images: `[n, h, w, c]`, normalised.
+
+        Raises:
+            ValueError: the network has state.
+        """
+        outputs, _ = self.model.stateless_call(weights, [], images, training=False)
         return outputs
 
+    def logits(
+        self,
+        weights: list[tf.Tensor],
+        images: tf.Tensor,
+        state: Sequence[tf.Tensor] = (),
+    ) -> tf.Tensor:
+        """Returns the `[n, num_classes]` logits of `[n, h, w, c]` normalised images.
 
-class _Constant:
-    """An initial value that is not drawn."""
+        Args:
+            weights: Tensors of `weight_shapes`.
+            images: The images.
+            state: Tensors of `state_specs`; as in testing, it stays as it is.
+        """
+        outputs, _ = self.model.stateless_call(weights, state, images, training=False)
+        return logits_of(outputs)
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    def training_logits(
+        self,
+        weights: list[tf.Tensor],
+        images: tf.Tensor,
+        state: Sequence[tf.Tensor] = (),
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns the logits as in training, and the state afterwards.
+
+        Args:
+            weights: Tensors of `weight_shapes`.
+            images: `[n, h, w, c]`, normalised.
+            state: Tensors of `state_specs`.
+        """
+        outputs, state = self.model.stateless_call(
+            weights, state, images, training=True
+        )
+        return logits_of(outputs), list(state)
 
 
-def _initial_limits(variables: list[keras.Variable]) -> list[float | _Constant]:
-    """Returns each variable's bound 1/sqrt(fan_in), or its constant start."""
-    fan_in: dict[str, int] = {}
-    for variable in variables:
-        layer, name = variable.path.rsplit("/", 1)
-        if name == "kernel":
-            fan_in[layer] = math.prod(variable.shape[:-1])
-    limits: list[float | _Constant] = []
-    for variable in variables:
-        layer, name = variable.path.rsplit("/", 1)
-        if name == "gamma":
-            limits.append(_Constant(1.0))
-        elif name == "beta":
-            limits.append(_Constant(0.0))
-        elif name in ("kernel", "bias") and layer in fan_in:
-            limits.append(1.0 / math.sqrt(fan_in[layer]))
-        else:
-            raise ValueError(f"No initialisation is known for `{variable.path}`.")
-    return limits
+def logits_of(outputs: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Returns the float32 logits among a model's outputs."""
+    logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+    return tf.cast(logits, tf.float32)

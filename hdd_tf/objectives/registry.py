@@ -89,7 +89,7 @@ def _build_dance(parts: Parts) -> Objective:
     shelf = ExpertShelf(
         config.expert_dir,
         parts.network,
-        config.network,
+        " ".join([config.network, config.norm, config.activation, config.pooling]),
         parts.dataset,
         expert_protocol(config.pretrain_epochs, config.pretrain_batch),
         config.expert_seed,

@@ -127,15 +127,15 @@ class ExpertShelf:
         def save_now_and_then() -> None:
             nonlocal saved_at
             if time.monotonic() - saved_at > _SECONDS_BETWEEN_SAVES:
-                self._write(unfinished, trainer.state())
+                self._write(unfinished, trainer.snapshot())
                 saved_at = time.monotonic()
 
         try:
             trainer.train(key, on_epochs, resume, save_now_and_then)
         except InterruptedRunError:
-            self._write(unfinished, trainer.state())
+            self._write(unfinished, trainer.snapshot())
             raise
-        self._write(file, trainer.state())
+        self._write(file, trainer.snapshot())
         unfinished.unlink(missing_ok=True)
         return initial, self._read(file).weights
 
@@ -172,7 +172,8 @@ class ExpertShelf:
             ) from error
         if [array.shape for array in rest] != 2 * shapes:
             raise InputError(f"{file} holds another network: remove it.")
-        return TrainingState(int(updates), rest[: len(shapes)], rest[len(shapes) :])
+        weights, velocities = rest[: len(shapes)], rest[len(shapes) :]
+        return TrainingState(int(updates), weights, velocities, [])
 
 
 def _stack(networks: Iterable[list[np.ndarray]]) -> list[tf.Tensor]:

@@ -1,5 +1,6 @@
 """Training and testing a network entirely inside the graph."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,11 +27,13 @@ class TrainingState(NamedTuple):
         updates: How many it has made.
         weights: Of the network.
         velocities: One a weight.
+        state: Of the network (see `FunctionalNetwork`), where it has any.
     """
 
     updates: int
     weights: list[np.ndarray]
     velocities: list[np.ndarray]
+    state: list[np.ndarray]
 
 
 class NetworkTrainer:
@@ -65,10 +68,17 @@ class NetworkTrainer:
         shapes = network.weight_shapes
         self._weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
         self._velocities = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+        # What changes without a gradient, such as batch norm's moving statistics.
+        self._state = [
+            tf.Variable(tf.zeros(spec.shape, spec.dtype), trainable=False)
+            for spec in network.state_specs
+        ]
         # Written by the graph itself, so that it always agrees with the weights.
         self._updates = tf.Variable(0, trainable=False)
+        # TensorFlow warns of code that is traced often, and counts traces by the code:
+        # here those of all trainers. A partial of it counts for itself.
         self._run_updates = tf.function(
-            self._train,
+            functools.partial(self._train),
             input_signature=[
                 tf.TensorSpec([2], tf.int32),
                 tf.TensorSpec([], tf.int32),
@@ -76,7 +86,7 @@ class NetworkTrainer:
                 tf.TensorSpec([], tf.float32),
             ],
         )
-        self._count_correct = tf.function(self._correct)
+        self._count_correct = tf.function(functools.partial(self._correct))
 
     def replace_images(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Goes on with other images of the same shape and dtype, without retracing."""
@@ -130,12 +140,14 @@ class NetworkTrainer:
                 on_epochs(epochs)
         return loss / max(images, 1)
 
-    def state(self) -> TrainingState:
+    def snapshot(self) -> TrainingState:
         """Returns where the training is; whole also after an exception."""
         return TrainingState(
             int(self._updates),
-            [weight.numpy() for weight in self._weights],
-            [velocity.numpy() for velocity in self._velocities],
+            *(
+                [variable.numpy() for variable in variables]
+                for variables in (self._weights, self._velocities, self._state)
+            ),
         )
 
     @property
@@ -149,16 +161,20 @@ class NetworkTrainer:
         return network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
 
     def _begin(self, key: tf.Tensor, resume: TrainingState | None) -> None:
-        weights = resume.weights if resume else self.initial_weights(self._network, key)
-        for variable, value in zip(self._weights, weights, strict=True):
-            variable.assign(value)
-        self._clear_velocities()
-        if resume:
-            for variable, value in zip(
-                self._velocities, resume.velocities, strict=True
-            ):
+        if resume is None:
+            weights, state = self._network.initial_variables(
+                derive_key(key, Purpose.EVALUATION_NETWORK)
+            )
+            velocities = [tf.zeros_like(weight) for weight in weights]
+            resume = TrainingState(0, weights, velocities, state)
+        self._updates.assign(resume.updates)
+        for variables, values in (
+            (self._weights, resume.weights),
+            (self._velocities, resume.velocities),
+            (self._state, resume.state),
+        ):
+            for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        self._updates.assign(resume.updates if resume else 0)
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Returns the percentage of images that the trained network gets right.
@@ -180,6 +196,11 @@ class NetworkTrainer:
     def weights(self) -> list[tf.Variable]:
         """The network's weights, in the order of `weight_shapes`."""
         return self._weights
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """The network's state, in the order of `state_specs`."""
+        return self._state
 
     @property
     def trace_count(self) -> int:
@@ -251,12 +272,18 @@ class NetworkTrainer:
             images = mixed.images
         with tf.GradientTape() as tape:
             weights = [tf.convert_to_tensor(w) for w in self._weights]
-            logits = self._network.logits(weights, images)
+            state = [tf.convert_to_tensor(s) for s in self._state]
+            logits, state = self._network.training_logits(weights, images, state)
             loss = _mean_cross_entropy(labels, logits)
             if protocol.cutmix:
                 foreign = _mean_cross_entropy(tf.gather(labels, mixed.partner), logits)
                 loss = mixed.share * loss + (1.0 - mixed.share) * foreign
-        gradients = tape.gradient(loss, self._weights)
+        for variable, value in zip(self._state, state, strict=True):
+            variable.assign(value)
+        # A user's model may hold a weight that its logits do not depend on.
+        gradients = tape.gradient(
+            loss, self._weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         for weight, velocity, gradient in zip(
             self._weights, self._velocities, gradients, strict=True
         ):
@@ -272,10 +299,12 @@ class NetworkTrainer:
         count = images.shape[0]
         batch = min(self._protocol.batch_size, count)
         weights = [tf.convert_to_tensor(w) for w in self._weights]
+        state = [tf.convert_to_tensor(s) for s in self._state]
         correct = tf.constant(0)
         for first in tf.range(0, count, batch):
             rows = tf.range(first, tf.minimum(first + batch, count))
-            logits = self._network.logits(weights, self._normalised(images, rows))
+            batch_images = self._normalised(images, rows)
+            logits = self._network.logits(weights, batch_images, state)
             hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
             correct += tf.reduce_sum(tf.cast(hits, tf.int32))
         return correct

@@ -1,0 +1,144 @@
+"""The layers that networks are put together from, with the papers' constants.
+
+Keras' defaults differ in three places that change numbers: the epsilon of every norm
+(1e-3 there), the momentum of batch norm (0.99 there), and `same` padding of strided
+convolutions (there all of it at the bottom and the right).
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from hdd_tf.errors import InputError
+from hdd_tf.networks.instance_norm import EPSILON, InstanceNormalization
+
+# Of the moving statistics: moving = 0.9 moving + 0.1 batch.
+BATCH_NORM_MOMENTUM = 0.9
+GROUPS = 4
+
+# The norms by their flag's name. Layer norm is over all of an image's values, with a
+# scale for each of them. Batch norm moves its variance by the batch's biased one (the
+# papers' framework by the unbiased one, n / (n - 1) times it for n values a channel).
+NORMS: dict[str, Callable[[], keras.layers.Layer] | None] = {
+    "instance": InstanceNormalization,
+    "batch": lambda: keras.layers.BatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM, epsilon=EPSILON
+    ),
+    "layer": lambda: keras.layers.LayerNormalization(axis=[1, 2, 3], epsilon=EPSILON),
+    "group": lambda: keras.layers.GroupNormalization(GROUPS, epsilon=EPSILON),
+    "none": None,
+}
+ACTIVATIONS: dict[str, Callable[[], keras.layers.Layer]] = {
+    "relu": keras.layers.ReLU,
+    "leaky_relu": lambda: keras.layers.LeakyReLU(negative_slope=0.01),
+    "sigmoid": lambda: keras.layers.Activation("sigmoid"),
+}
+POOLINGS: dict[str, Callable[[], keras.layers.Layer] | None] = {
+    "average": lambda: keras.layers.AveragePooling2D(2),
+    "max": lambda: keras.layers.MaxPooling2D(2),
+    "none": None,
+}
+
+
+def convolve(
+    maps: tf.Tensor,
+    width: int,
+    size: int,
+    *,
+    padding: int | None = None,
+    stride: int = 1,
+    bias: bool = True,
+) -> tf.Tensor:
+    """Convolves with zeros around the maps, as many on every side.
+
+    Args:
+        maps: `[n, h, w, c]`, a Keras tensor.
+        width: Output channels.
+        size: Rows and columns of the kernel.
+        padding: Rows and columns of zeros; None: half the kernel, which keeps the size.
+        stride: Step in both directions.
+        bias: Whether there is one.
+
+    Returns:
+        `[n, (h + 2 padding - size) // stride + 1, ..., width]`.
+    """
+    padding = size // 2 if padding is None else padding
+    same = stride == 1 and padding == size // 2
+    if padding and not same:
+        maps = keras.layers.ZeroPadding2D(padding)(maps)
+    layer = keras.layers.Conv2D(
+        width, size, stride, "same" if same else "valid", use_bias=bias
+    )
+    return layer(maps)
+
+
+def normalise(maps: tf.Tensor, norm: str) -> tf.Tensor:
+    """Normalises `[n, h, w, c]` maps.
+
+    Args:
+        maps: A Keras tensor.
+        norm: Key of `NORMS`.
+
+    Raises:
+        InputError: group norm of a number of channels that four does not divide.
+    """
+    width = maps.shape[-1]
+    if norm == "group" and width % GROUPS:
+        raise InputError(
+            f"--norm=group makes {GROUPS} groups of a layer's channels, which are "
+            f"{width}: give a --width that {GROUPS} divides."
+        )
+    build = NORMS[norm]
+    return maps if build is None else build()(maps)
+
+
+def published_padding(image_shape: tuple[int, int, int], size: int) -> int:
+    """Returns the first layer's padding.
+
+    The published networks are for 32x32 images; 28x28 ones get two more rows of zeros
+    on every side in the first layer, so that all maps are those of 32x32 images.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        size: Rows and columns of the kernel.
+    """
+    return size // 2 + (2 if image_shape[0] == 28 else 0)
+
+
+def require_side(name: str, image_shape: tuple[int, int, int], least: int) -> None:
+    """Refuses images too small for a network.
+
+    Args:
+        name: The network.
+        image_shape: `(height, width, channels)`.
+        least: Pixels a side at least.
+
+    Raises:
+        InputError: a side is shorter.
+    """
+    height, width, _ = image_shape
+    if min(height, width) < least:
+        raise InputError(
+            f"{name} takes images of {least} pixels a side or more, and these are "
+            f"{height}x{width}: name another network, such as convnet with a small "
+            "--depth."
+        )
+
+
+def finish(
+    inputs: tf.Tensor, features: tf.Tensor, num_classes: int, name: str
+) -> keras.Model:
+    """Puts the classifier on the features and returns the network.
+
+    Args:
+        inputs: The network's `keras.Input`.
+        features: `[n, d]`.
+        num_classes: Number of logits.
+        name: Of the model.
+
+    Returns:
+        A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}`.
+    """
+    logits = keras.layers.Dense(num_classes, name="classifier")(features)
+    return keras.Model(inputs, {"features": features, "logits": logits}, name=name)
