@@ -25,6 +25,8 @@ class Purpose(enum.IntEnum):
     EVALUATION_AUGMENTATION = 6
     VALIDATION_SPLIT = 7
     RANDOM_BASELINE = 8
+    CORESET_NETWORK = 16
+    CORESET_TIES = 17
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

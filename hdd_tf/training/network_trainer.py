@@ -172,10 +172,10 @@ class NetworkTrainer:
         labels = tf.gather(self._labels, rows)
         with tf.GradientTape() as tape:
             weights = [tf.convert_to_tensor(w) for w in self._weights]
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels, self._network.logits(weights, images)
-            )
+            logits = self._network.logits(weights, images)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
+        self._observe(rows, labels, logits)
         gradients = tape.gradient(loss, self._weights)
         for weight, velocity, gradient in zip(
             self._weights, self._velocities, gradients, strict=True
@@ -187,6 +187,10 @@ class NetworkTrainer:
             weight.assign(new_weight)
             velocity.assign(new_velocity)
         return loss
+
+    def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
+        """For subclasses that watch training; in the graph, before each update."""
+        del rows, labels, logits  # AutoGraph cannot do with a docstring alone.
 
     def _correct(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         count = images.shape[0]
