@@ -71,7 +71,15 @@ class Config:
         "between results; unset: 0 with --select=last, 0.1 with best_validation.",
     )
 
-    objective: str = _choice("dm", OBJECTIVES, "What is matched: dm = DM.")
+    objective: str = _choice(
+        "dm",
+        (*OBJECTIVES, *parsers.CORESETS),
+        "What is matched: dm = DM. Or a coreset, real images chosen without any "
+        "distillation: random; herding = features whose mean follows the class's; "
+        "k_center = features that leave none far from a chosen one; forgetting = those "
+        "most often forgotten in training. Settings of matching and optimisation are "
+        "unused then.",
+    )
     geometry: str = _choice(
         "hyperbolic",
         GEOMETRIES,
@@ -162,11 +170,17 @@ class Config:
     baselines: tuple[str, ...] = _setting(
         (),
         parsers.BASELINE_NAMES,
-        "Also train on random real images of the same number (random) and on the "
-        "whole training split (whole).",
+        "Also train on coresets of the same number of real images (see --objective) "
+        "and on the whole training split (whole).",
     )
     whole_epochs: int = _setting(
         30, parsers.COUNT, "Epochs of the networks trained on the whole training split."
+    )
+    coreset_epochs: int = _setting(
+        30,
+        parsers.COUNT,
+        "Epochs of the one network, trained on the whole training split, whose "
+        "features herding and k_center see and whose training forgetting watches.",
     )
     select: str = _choice(
         "last",
@@ -244,6 +258,7 @@ class Config:
                 "--dataset is not set: name a data set (digits, fashion_mnist, ...) "
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
+        self._check_coresets()
         choosing = self.select == "best_validation"
         if self.validation_fraction is None:
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
@@ -265,6 +280,20 @@ class Config:
             raise InputError(
                 f"--eval_every={self.eval_every} scores on a validation split, never "
                 "on the test split: give --validation_fraction, such as 0.1"
+            )
+
+    def _check_coresets(self) -> None:
+        if self.objective in parsers.CORESETS and self.select != "last":
+            raise InputError(
+                f"--select={self.select} has one set only to choose from with "
+                f"--objective={self.objective}: leave it at last"
+            )
+        if "forgetting" in (self.objective, *self.baselines) and (
+            self.coreset_epochs == 1
+        ):
+            raise InputError(
+                "--coreset_epochs=1 shows each image once, so forgetting has nothing "
+                "to count: give 2 or more"
             )
 
 
