@@ -13,6 +13,7 @@ from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
+from hdd_tf.setting_parsers import CORESETS
 
 # Settings of files, evaluation and reporting have no meaning here.
 _SETTINGS = (
@@ -89,6 +90,11 @@ def distill(
             f"{', '.join(_SETTINGS)}."
         )
     config = Config(dataset="arrays", ipc=ipc, **settings)
+    if config.objective in CORESETS:
+        raise InputError(
+            f"distill() makes no coreset: --objective={config.objective} is for the "
+            "command, python -m hdd_tf.main."
+        )
     dataset = dataset_from_arrays(images, labels)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
     distillation = build_distillation(config, dataset, strategy)

@@ -94,6 +94,8 @@ def default_run_dir(config: Config, stem: str) -> str:
     seeds = f"seed{config.seed}"
     if config.num_experiments > 1:
         seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
+    if config.objective in setting_parsers.CORESETS:  # Nothing is matched anywhere.
+        return f"runs/{stem}_{config.objective}_{seeds}"
     return f"runs/{stem}_{config.objective}_{config.geometry}_{seeds}"
 
 

@@ -104,10 +104,14 @@ class Config:
 
     objective: str = _choice(
         "dm",
-        OBJECTIVES,
+        (*OBJECTIVES, *parsers.CORESETS),
         "What is matched: dm = DM, features of random networks; idm = IDM, of a queue "
         "of semi-trained ones, with cross-entropy; dance = DANCE, of encoders between "
-        "an expert's start and end, with calibration by the expert.",
+        "an expert's start and end, with calibration by the expert. Or a coreset, real "
+        "images chosen without any distillation: random; herding = features whose mean "
+        "follows the class's; k_center = features that leave none far from a chosen "
+        "one; forgetting = those most often forgotten in training. Settings of "
+        "matching and optimisation are unused then.",
     )
     geometry: str = _choice(
         "hyperbolic",
@@ -309,11 +313,17 @@ class Config:
     baselines: tuple[str, ...] = _setting(
         (),
         parsers.BASELINE_NAMES,
-        "Also train on random real images of the same number (random) and on the "
-        "whole training split (whole).",
+        "Also train on coresets of the same number of real images (see --objective) "
+        "and on the whole training split (whole).",
     )
     whole_epochs: int = _setting(
         30, parsers.COUNT, "Epochs of the networks trained on the whole training split."
+    )
+    coreset_epochs: int = _setting(
+        30,
+        parsers.COUNT,
+        "Epochs of the one network, trained on the whole training split, whose "
+        "features herding and k_center see and whose training forgetting watches.",
     )
     select: str = _choice(
         "last",
@@ -392,9 +402,10 @@ class Config:
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
         if self.formation_factor is None:
-            factor = 1 if self.objective == "dm" else 2
+            factor = 2 if self.objective in ("idm", "dance") else 1
             object.__setattr__(self, "formation_factor", factor)
         self._check_pool()
+        self._check_coresets()
         choosing = self.select == "best_validation"
         if self.validation_fraction is None:
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
@@ -428,6 +439,20 @@ class Config:
             raise InputError(
                 f"--idm_train_networks={self.idm_train_networks} is more than the "
                 "queue holds at first: at most --idm_pool_start + 1"
+            )
+
+    def _check_coresets(self) -> None:
+        if self.objective in parsers.CORESETS and self.select != "last":
+            raise InputError(
+                f"--select={self.select} has one set only to choose from with "
+                f"--objective={self.objective}: leave it at last"
+            )
+        if "forgetting" in (self.objective, *self.baselines) and (
+            self.coreset_epochs == 1
+        ):
+            raise InputError(
+                "--coreset_epochs=1 shows each image once, so forgetting has nothing "
+                "to count: give 2 or more"
             )
 
 

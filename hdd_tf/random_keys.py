@@ -32,6 +32,8 @@ class Purpose(enum.IntEnum):
     EXPERT = 13
     MIDDLE_ENCODER = 14
     DECODED_SUBSET = 15
+    CORESET_NETWORK = 16
+    CORESET_TIES = 17
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,8 @@ from typing import Any
 
 from absl import flags
 
-BASELINES = ("random", "whole")
+CORESETS = ("random", "herding", "k_center", "forgetting")
+BASELINES = (*CORESETS, "whole")
 
 
 class _Parser(flags.ArgumentParser):

@@ -24,6 +24,8 @@ CASES = [
     (["--curvature=nan"], "--curvature=nan"),
     (["--ipc=0"], "--ipc=0"),
     (["--ipc=500"], "--ipc=500 is more than the smallest class has"),
+    (["--objective=random", "--ipc=500"], "--ipc=500 is more than the smallest class"),
+    (["--objective=forgetting", "--coreset_epochs=1"], "give 2 or more"),
     (["--dsa=color_blur"], "color_blur"),
     (["--depth=9"], "--depth=9"),
     (["--norm=batch"], "match in --network=convnet --norm=instance"),

@@ -27,6 +27,10 @@ def test_overrides_in_both_forms_and_switches():
             ["--flagfile=svhn_ipc1", "--geometry=euclidean", "--seed=5"],
             "runs/svhn_ipc1_dm_euclidean_seed5",
         ),
+        (
+            ["--flagfile=svhn_ipc1", "--objective=k_center"],
+            "runs/svhn_ipc1_k_center_seed0",
+        ),
         (["--flagfile=svhn_ipc1", "--run_dir=here"], "here"),
     ],
 )
@@ -65,7 +69,7 @@ def test_default_run_dir(words, run_dir):
         (["--validation_fraction=1.0"], "must be a number from 0 to below 1"),
         (["--progress=maybe"], "--progress=maybe: must be true or false"),
         (["--noprogress=1"], "does not take an argument"),
-        (["--baselines=herding"], "--baselines=herding: must be true (all)"),
+        (["--baselines=k-center"], "--baselines=k-center: must be true (all)"),
         (["--init=from:"], "must be real, mix, noise or from:DIR"),
         (
             ["--dataset=x", "--select=best_validation", "--validation_fraction=0"],

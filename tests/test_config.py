@@ -10,6 +10,7 @@ from hdd_tf import config as config_lib
 from hdd_tf import setting_parsers as parsers
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
+from hdd_tf.setting_parsers import BASELINES
 
 # A value other than the default for every setting, as Python has it.
 OTHER_VALUES = {
@@ -64,6 +65,7 @@ OTHER_VALUES = {
     "eval_lr": 1e-17,
     "baselines": ("whole",),
     "whole_epochs": 2,
+    "coreset_epochs": 3,
     "select": "best_validation",
     "strategy": "mirrored",
     "num_virtual_devices": 2,
@@ -126,8 +128,9 @@ def test_curvature_is_read_exactly(given, value):
     ("words", "names"),
     [
         ([], ()),
-        (["--baselines"], ("random", "whole")),
-        (["--baselines=true"], ("random", "whole")),
+        (["--baselines"], BASELINES),
+        (["--baselines=true"], BASELINES),
+        (["--baselines=k_center,herding"], ("herding", "k_center")),
         (["--baselines=whole,random"], ("random", "whole")),
         (["--baselines=whole"], ("whole",)),
         (["--baselines", "--nobaselines"], ()),
@@ -248,7 +251,7 @@ REFUSED = {
     "max_images_per_forward": [-1],
     "init": ["fake", "from:", "from", ""],
     "dsa": [""],
-    "baselines": ["herding", ("random", "all"), 3],
+    "baselines": ["k-center", ("random", "all"), 3],
     "select": ["best_test"],
     "strategy": ["tpu"],
     "run_dir": ["two\nlines", " runs", "\udcff", 3],
@@ -287,6 +290,23 @@ def test_refused_values_are_named_in_one_line(name, value):
                 "num_eval": 0,
             },
             "--num_eval",
+        ),
+        (
+            {
+                "dataset": "x",
+                "objective": "herding",
+                "select": "best_validation",
+                "eval_every": 9,
+            },
+            "one set only",
+        ),
+        (
+            {"dataset": "x", "objective": "forgetting", "coreset_epochs": 1},
+            "nothing to count",
+        ),
+        (
+            {"dataset": "x", "baselines": "forgetting", "coreset_epochs": 1},
+            "nothing to count",
         ),
     ],
 )

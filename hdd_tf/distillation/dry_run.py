@@ -1,17 +1,24 @@
 """What a run would cost, measured before it starts."""
 
+import dataclasses
 import resource
 import sys
 import time
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
+from hdd_tf.evaluate.coresets.selection import CoresetSelector
+from hdd_tf.networks.registry import build_network
+from hdd_tf.random_keys import derive_key
+from hdd_tf.setting_parsers import CORESETS
 
 _TIMED_ITERATIONS = 2
+_TIMED_IMAGES = 512
 _KEPT_CHECKPOINTS = 2
 
 
@@ -28,16 +35,14 @@ def estimate_run(
     Returns:
         Lines for people: time, memory, bytes.
     """
+    if config.objective in CORESETS:
+        return _estimate_coreset(config, dataset)
     distillation = build_distillation(config, dataset, strategy)
     distillation.step.run(0, 1)  # Traces the graph.
     began = time.perf_counter()
     distillation.step.run(1, _TIMED_ITERATIONS)["gradient_norm"].numpy()
     seconds = (time.perf_counter() - began) / _TIMED_ITERATIONS
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    experiments = config.num_experiments
-    times = f", {experiments} times" if experiments > 1 else ""
+    times = _times(config)
     return "\n".join(
         [
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
@@ -46,12 +51,68 @@ def estimate_run(
             f"time per iteration  {seconds:.3f} s "
             f"({_duration(seconds * config.iterations)} for {config.iterations:,}, "
             f"without evaluation{times})",
-            f"memory              {peak / 2**30:.2f} GiB (peak of this process)",
+            _memory(),
             f"to be written       {_bytes_written(config, distillation) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
             "nothing was written",
         ]
     )
+
+
+def _estimate_coreset(config: Config, dataset: Dataset) -> str:
+    """Says what choosing a coreset would cost: the training of one network, if any."""
+    training = dataset.training
+    count, times = len(training.labels), _times(config)
+    work = "no network to train"
+    if config.objective != "random":
+        few = dataclasses.replace(
+            dataset, training=training.take(np.arange(min(_TIMED_IMAGES, count)))
+        )
+        short = dataclasses.replace(
+            config, objective="random", baselines=(), coreset_epochs=1, progress=False
+        )
+        network = build_network(
+            config.network,
+            dataset.image_shape,
+            dataset.num_classes,
+            config.depth,
+            config.width,
+        )
+        # The first training traces the graph.
+        trainer = CoresetSelector(short, few, network).trained_network()
+        began = time.perf_counter()
+        trainer.train(derive_key(config.seed))
+        epoch = (time.perf_counter() - began) * count / trainer.num_images
+        work = (
+            f"{epoch:.1f} s ({_duration(epoch * config.coreset_epochs)} for "
+            f"{config.coreset_epochs:,}, without features and evaluation{times})"
+        )
+    size = config.ipc * dataset.num_classes
+    # The export is float32; its picture is small beside it.
+    bytes_written = 4 * size * training.images[0].size
+    return "\n".join(
+        [
+            f"{dataset.name}: {count:,} training images of {dataset.num_classes} "
+            f"classes, of which {size:,} are chosen by {config.objective}",
+            f"time per epoch      {work}",
+            _memory(),
+            f"to be written       {bytes_written / 2**20:.1f} MiB to "
+            f"{config.run_dir}{times}",
+            "nothing was written",
+        ]
+    )
+
+
+def _times(config: Config) -> str:
+    experiments = config.num_experiments
+    return f", {experiments} times" if experiments > 1 else ""
+
+
+def _memory() -> str:
+    # Kilobytes on Linux, bytes on macOS.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return f"memory              {peak / 2**30:.2f} GiB (peak of this process)"
 
 
 def _bytes_written(config: Config, distillation: Distillation) -> int:

@@ -10,11 +10,13 @@ import numpy as np
 from hdd_tf.artifacts import atomic
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
+from hdd_tf.distillation.coreset_run import run_coreset
 from hdd_tf.distillation.dry_run import estimate_run
 from hdd_tf.distillation.runner import run_experiment
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.report import result_table
+from hdd_tf.setting_parsers import CORESETS
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:
@@ -36,11 +38,12 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     print(f"computing on {devices}", flush=True)
+    run = run_coreset if config.objective in CORESETS else run_experiment
     if config.dry_run:
         print(estimate_run(config, load_configured_dataset(config), strategy))
         return None
     if config.num_experiments == 1:
-        result = run_experiment(config, load_configured_dataset(config), strategy)
+        result = run(config, load_configured_dataset(config), strategy)
         print(result_table(result, config.run_dir))
         return result
     parent = pathlib.Path(config.run_dir)
@@ -50,7 +53,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         child = dataclasses.replace(
             config, seed=seed, num_experiments=1, run_dir=str(parent / f"seed{seed}")
         )
-        results.append(run_experiment(child, load_configured_dataset(child), strategy))
+        results.append(run(child, load_configured_dataset(child), strategy))
         print(result_table(results[-1], child.run_dir), flush=True)
     pooled = pool_results(results)
     atomic.write_json(parent / "result.json", pooled)

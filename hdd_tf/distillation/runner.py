@@ -44,24 +44,10 @@ def run_experiment(
         InputError: settings, data and run directory do not fit together.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
-    directory = RunDirectory(config.run_dir)
     distillation = build_distillation(config, dataset, strategy)
     # Before anything is written: it refuses networks that cannot be.
     evaluation = Evaluation(config, dataset, distillation.network)
-    directory.open_or_create(
-        to_json(config),
-        identity(config),
-        to_flag_file(config),
-        describe_environment(),
-        {
-            "name": dataset.name,
-            "label_names": dataset.label_names,
-            "mean": dataset.mean,
-            "std": dataset.std,
-            "training_images": len(dataset.training.labels),
-            "test_images": len(dataset.test.labels),
-        },
-    )
+    directory = open_run(config, dataset)
     finished = directory.read_result()
     if finished and finished["iterations"] >= config.iterations:
         print(f"{config.run_dir} is already finished; nothing to do.")
@@ -86,9 +72,33 @@ def run_experiment(
     write_distilled_set(directory.synthetic, distilled)
     if config.formation_factor > 1:
         write_distilled_set(directory.synthetic_decoded, decode_set(distilled))
-    result = _evaluate(config, directory, evaluation, seconds)
-    directory.write_result(result)
-    return result
+    return score_export(
+        directory, evaluation, config.iterations, {"distil": round(seconds, 3)}
+    )
+
+
+def open_run(config: Config, dataset: Dataset) -> RunDirectory:
+    """Makes `run_dir` the run's, or finds that it is already.
+
+    Raises:
+        InputError: the directory belongs to another run, or holds other things.
+    """
+    directory = RunDirectory(config.run_dir)
+    directory.open_or_create(
+        to_json(config),
+        identity(config),
+        to_flag_file(config),
+        describe_environment(),
+        {
+            "name": dataset.name,
+            "label_names": dataset.label_names,
+            "mean": dataset.mean,
+            "std": dataset.std,
+            "training_images": len(dataset.training.labels),
+            "test_images": len(dataset.test.labels),
+        },
+    )
+    return directory
 
 
 def _distil(
@@ -152,18 +162,28 @@ def _distil(
         return monitor.seconds
 
 
-def _evaluate(
-    config: Config, directory: RunDirectory, evaluation: Evaluation, distilled: float
+def score_export(
+    directory: RunDirectory,
+    evaluation: Evaluation,
+    iterations: int,
+    seconds: dict[str, float],
 ) -> dict[str, Any]:
-    """Scores the exported files and returns the result."""
+    """Scores the exported files, and writes and returns the result.
+
+    Args:
+        directory: The run's, with its export.
+        evaluation: Of the run's settings.
+        iterations: How many the run was to do.
+        seconds: What the making of the set took, by name.
+    """
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
-    decoded = config.formation_factor > 1
-    exported = directory.synthetic_decoded if decoded else directory.synthetic
+    decoded = directory.synthetic_decoded
+    exported = decoded if decoded.is_dir() else directory.synthetic
     result = evaluation.result(read_distilled_set(exported))
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
-            config.iterations,
+            iterations,
             {
                 f"accuracy/test_{network}": score["mean"]
                 for network, score in result["accuracy"].items()
@@ -171,9 +191,10 @@ def _evaluate(
         )
     # What was asked for, and what a later start compares with; `selected` says which
     # iteration's images these are.
-    result["iterations"] = config.iterations
+    result["iterations"] = iterations
     result["seconds"] = {
-        "distil": round(distilled, 3),
+        **seconds,
         "evaluate": round(time.perf_counter() - started, 3),
     }
+    directory.write_result(result)
     return result

@@ -2,19 +2,18 @@
 
 import dataclasses
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
+from hdd_tf.evaluate.coresets.selection import CoresetSelector
+from hdd_tf.evaluate.progress import epoch_bar
+from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -32,9 +31,13 @@ class Evaluation:
     is in memory beside the matched one.
 
     Args:
-        config: num_eval, eval_networks, eval_epochs and what else the protocol takes.
+        config: num_eval, eval_networks, eval_epochs and what else the protocol takes;
+            for coresets, what `CoresetSelector` takes.
         dataset: Held-out images, normalisation, and the baselines' real images.
         network: The network of `config.network`, a function of its weights.
+
+    Attributes:
+        coresets: Chooses the coresets among the baselines.
 
     Raises:
         InputError: a network of `config.eval_networks` cannot be built. Now, rather
@@ -50,6 +53,7 @@ class Evaluation:
         self._names = config.eval_networks or (config.network,)
         # Of one architecture at a time.
         self._architecture = ""
+        self.coresets = CoresetSelector(config, dataset, network)
         self._trainers: dict[tuple, NetworkTrainer] = {}
         if config.num_eval:
             for name in self._names:
@@ -102,11 +106,13 @@ class Evaluation:
         if config.num_eval:
             first, *others = self._names
             accuracy[first] = self.score_set(distilled_set, network=first).to_json()
-            scores = {
-                "random": lambda: self.score_random(metadata["ipc"]),
-                "whole": self.score_whole,
-            }
-            baselines = {name: scores[name]().to_json() for name in config.baselines}
+            for name in config.baselines:
+                score = (
+                    self.score_whole()
+                    if name == "whole"
+                    else self.score_coreset(name, metadata["ipc"])
+                )
+                baselines[name] = score.to_json()
             for name in others:
                 accuracy[name] = self.score_set(distilled_set, network=name).to_json()
         return {
@@ -124,16 +130,16 @@ class Evaluation:
             "protocol": self.describe_protocol(),
         }
 
-    def score_random(self, ipc: int) -> Score:
-        """Scores `ipc` random real images of each class."""
-        chosen = random_subset(
-            self._dataset.training,
-            self._dataset.num_classes,
-            ipc,
-            self._config.seed,
-        )
+    def score_coreset(self, name: str, ipc: int) -> Score:
+        """Scores a coreset of `ipc` real images of each class.
+
+        Args:
+            name: Key of `coresets.selection.SELECTIONS`.
+            ipc: Images of each class; all of them where a class has fewer.
+        """
+        chosen = self._dataset.training.take(self.coresets.select(name, ipc))
         # As floats, so that they share the distilled set's trace.
-        return self._score("random", chosen.images.astype(np.float32), chosen.labels)
+        return self._score(name, chosen.images.astype(np.float32), chosen.labels)
 
     def score_whole(self) -> Score:
         """Scores the whole training split, with `--whole_epochs`."""
@@ -186,7 +192,7 @@ class Evaluation:
         if len(self._names) > 1:
             title = f"{title} {network}"
         total = protocol.epochs * self._config.num_eval
-        with _progress(title, total, self._config.progress) as bar:
+        with epoch_bar(title, total, self._config.progress) as bar:
             return score_networks(
                 trainer,
                 self._held_out(split),
@@ -232,11 +238,3 @@ class Evaluation:
                 protocol,
             )
         return self._trainers[kind]
-
-
-@contextmanager
-def _progress(title: str, total: int, shown: bool) -> Iterator[Any]:
-    with tqdm(
-        desc=title, total=total, unit="epoch", disable=not shown, dynamic_ncols=True
-    ) as bar:
-        yield bar

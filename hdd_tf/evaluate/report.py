@@ -2,7 +2,13 @@
 
 from typing import Any
 
-_TITLES = {"random": "random real images", "whole": "whole training set"}
+_TITLES = {
+    "random": "random real images",
+    "herding": "herding coreset",
+    "k_center": "k-center coreset",
+    "forgetting": "forgetting coreset",
+    "whole": "whole training set",
+}
 
 
 def result_table(result: dict[str, Any], run_dir: str) -> str:
@@ -19,8 +25,7 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
     seeds_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     lines = [
         "",
-        f"{result['dataset']}, {result['ipc']} per class, {result['objective']} in "
-        f"{result['geometry']} geometry, {result['iterations']} iterations, "
+        f"{result['dataset']}, {result['ipc']} per class, {_origin(result)}, "
         f"{seeds_text}",
     ]
     if isinstance(result["selected"], dict):
@@ -37,9 +42,9 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
         for name, score in result["baselines"].items()
         if name != "whole"
     ]
+    made = result["objective"] if result["objective"] in _TITLES else "distilled"
     rows += [
-        (f"distilled ({network})", score)
-        for network, score in result["accuracy"].items()
+        (f"{made} ({network})", score) for network, score in result["accuracy"].items()
     ]
     rows += [
         (_TITLES[name] + suffix, score)
@@ -59,3 +64,13 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
     return "\n".join(lines)
+
+
+def _origin(result: dict[str, Any]) -> str:
+    """Says how the set came about."""
+    if result["objective"] in _TITLES:
+        return f"real images chosen by {result['objective']}"
+    return (
+        f"{result['objective']} in {result['geometry']} geometry, "
+        f"{result['iterations']} iterations"
+    )

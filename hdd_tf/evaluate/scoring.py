@@ -71,27 +71,3 @@ def score_networks(
         trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
         values.append(trainer.accuracy(held_out.images, held_out.labels))
     return Score(tuple(values), trainer.num_images, time.perf_counter() - start)
-
-
-def random_subset(
-    training: LabelledImages, num_classes: int, ipc: int, seed: int
-) -> LabelledImages:
-    """Draws `ipc` real images of each class: the simplest coreset.
-
-    Args:
-        training: The training split.
-        num_classes: C.
-        ipc: Images of each class (all of them where a class has fewer).
-        seed: Seed of the draw.
-
-    Returns:
-        The images, class by class.
-    """
-    key = derive_key(seed, Purpose.RANDOM_BASELINE)
-    generator = np.random.default_rng(key.numpy().astype(np.uint32))
-    rows = [
-        generator.permutation(np.flatnonzero(training.labels == label))[:ipc]
-        for label in range(num_classes)
-    ]
-    chosen = np.concatenate(rows)
-    return LabelledImages(training.images[chosen], training.labels[chosen])

@@ -278,6 +278,7 @@ class NetworkTrainer:
             if protocol.cutmix:
                 foreign = _mean_cross_entropy(tf.gather(labels, mixed.partner), logits)
                 loss = mixed.share * loss + (1.0 - mixed.share) * foreign
+        self._observe(rows, labels, logits)
         for variable, value in zip(self._state, state, strict=True):
             variable.assign(value)
         # A user's model may hold a weight that its logits do not depend on.
@@ -294,6 +295,10 @@ class NetworkTrainer:
             weight.assign(new_weight)
             velocity.assign(new_velocity)
         return loss
+
+    def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
+        """For subclasses that watch training; in the graph, before each update."""
+        del rows, labels, logits  # AutoGraph cannot do with a docstring alone.
 
     def _correct(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         count = images.shape[0]

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.evaluate.scoring import Score, random_subset, score_networks
+from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -133,13 +133,3 @@ def test_score_has_the_population_standard_deviation():
     score = Score((1.0, 3.0), images=2, seconds=0.5)
     assert (score.mean, score.std) == (2.0, 1.0)
     assert score.to_json()["values"] == [1.0, 3.0]
-
-
-def test_random_subset_is_balanced_and_seeded(blobs):
-    subset = random_subset(blobs, 2, 3, seed=0)
-    np.testing.assert_array_equal(subset.labels, [0, 0, 0, 1, 1, 1])
-    flat = {image.tobytes() for image in subset.images}
-    assert len(flat) == 6 and flat <= {image.tobytes() for image in blobs.images}
-    again, other = (random_subset(blobs, 2, 3, seed=s) for s in (0, 1))
-    np.testing.assert_array_equal(subset.images, again.images)
-    assert not np.array_equal(subset.images, other.images)
