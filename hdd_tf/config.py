@@ -331,6 +331,13 @@ class Config:
         "Which images are the result: the last, or those with the best accuracy on "
         "the validation split. The test split never chooses.",
     )
+    best_on_test: bool = _setting(
+        False,
+        parsers.SWITCH,
+        "Also tell, in an extra line, which of the sets that --eval_every scored is "
+        "best on the test split. Other programs report that; it is no honest result.",
+        identity=False,
+    )
 
     strategy: str = _choice(
         "auto",
@@ -418,6 +425,11 @@ class Config:
             raise InputError(
                 "--select=best_validation has only the last images to choose from: "
                 "give --eval_every, such as 500"
+            )
+        if self.best_on_test and not self.eval_every:
+            raise InputError(
+                "--best_on_test has nothing to compare without --eval_every: give it, "
+                "such as 500"
             )
         if self.eval_every and not self.num_eval:
             raise InputError(

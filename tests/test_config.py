@@ -67,6 +67,7 @@ OTHER_VALUES = {
     "whole_epochs": 2,
     "coreset_epochs": 3,
     "select": "best_validation",
+    "best_on_test": True,
     "strategy": "mirrored",
     "num_virtual_devices": 2,
     "max_images_per_forward": 64,
@@ -322,6 +323,7 @@ def test_settings_of_another_version_are_refused():
 
 # DESIGN: where and how a run computes, writes and reports is not which run it is.
 NOT_IDENTITY = {
+    "best_on_test",
     "expert_dir",
     *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "dry_run"),
     *("max_images_per_forward", "steps_per_call"),

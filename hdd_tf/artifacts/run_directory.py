@@ -100,12 +100,8 @@ class RunDirectory:
             }
         )
         try:
-            stored = self._read_stored_config()
-            if stored is None:
-                self._check_empty()
-            else:
-                self._check_same_run(stored["identity"], record["identity"])
-                self._check_same_data(stored["data"], record["data"])
+            stored = self._check(record["identity"], record["data"])
+            if stored is not None:
                 _keep_history(stored, record)
             self.path.mkdir(parents=True, exist_ok=True)
             # config.json first: it is what makes the directory ours.
@@ -115,10 +111,20 @@ class RunDirectory:
                 atomic.write_text(self.flags_file, flag_file_text)
             atomic.remove_leftovers(self.path)
         except OSError as error:
-            raise InputError(
-                f"cannot use run_dir {self.path} ({error.strerror}): "
-                "give another one with --run_dir"
-            ) from error
+            raise self._unusable(error) from error
+
+    def check(
+        self, identity: Mapping[str, Any], data: Mapping[str, Any] | None
+    ) -> None:
+        """Refuses what `open_or_create` would refuse, and writes nothing.
+
+        Raises:
+            InputError: likewise.
+        """
+        try:
+            self._check(atomic.to_plain(identity), atomic.to_plain(data))
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def read_config(self) -> dict[str, Any]:
         """Returns the contents of `config.json`.
@@ -153,6 +159,24 @@ class RunDirectory:
         """Says whether the run has a result for at least so many iterations."""
         result = self.read_result()
         return result is not None and result[_MAY_GROW] >= iterations
+
+    def _check(
+        self, identity: dict[str, Any], data: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """Returns the stored record of the same run, or None of a new one."""
+        stored = self._read_stored_config()
+        if stored is None:
+            self._check_empty()
+        else:
+            self._check_same_run(stored["identity"], identity)
+            self._check_same_data(stored["data"], data)
+        return stored
+
+    def _unusable(self, error: OSError) -> InputError:
+        return InputError(
+            f"cannot use run_dir {self.path} ({error.strerror}): "
+            "give another one with --run_dir"
+        )
 
     def _read_stored_config(self) -> dict[str, Any] | None:
         """Returns the contents of `config.json`, or None if there is none."""

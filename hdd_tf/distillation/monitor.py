@@ -1,7 +1,7 @@
 """What a run writes and shows while it distils."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import BlockReport, StopRequest
-from hdd_tf.distillation.selection import BestOnValidation
+from hdd_tf.distillation.selection import Keeper
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InterruptedRunError
 
@@ -39,7 +39,7 @@ class RunMonitor:
         stop: Asked after each block whether to end the run.
         evaluate: Returns the current images' accuracy on the validation split in
             percent; called every `--eval_every` iterations.
-        best: Keeps the best of them; None if the last images are the result.
+        keepers: Are offered the images after each of these scores.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RunMonitor:
         seconds: float,
         stop: StopRequest,
         evaluate: Callable[[], float],
-        best: BestOnValidation | None,
+        keepers: Sequence[Keeper],
     ) -> None:
         self._config = config
         self._directory = directory
@@ -63,7 +63,7 @@ class RunMonitor:
         self._label_names = label_names
         self._stop = stop
         self._evaluate = evaluate
-        self._best = best
+        self._keepers = keepers
         self._start = start
         self._saved_at = time.monotonic()
         self.seconds = seconds
@@ -130,8 +130,8 @@ class RunMonitor:
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
         score = ValidationScore(iteration, self.seconds, accuracy)
         record_validation(self._directory.path, score)
-        if self._best:
-            self._best.offer(iteration, accuracy, self._synthetic_set.pixels())
+        for keeper in self._keepers:
+            keeper.offer(iteration, accuracy, self._synthetic_set.pixels())
 
     def _log(self, report: BlockReport, done: bool) -> None:
         every = self._config.log_every

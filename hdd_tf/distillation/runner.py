@@ -22,7 +22,7 @@ from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
-from hdd_tf.distillation.selection import BestOnValidation
+from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 
@@ -44,20 +44,31 @@ def run_experiment(
         InputError: settings, data and run directory do not fit together.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
-    distillation = build_distillation(config, dataset, strategy)
-    # Before anything is written: it refuses networks that cannot be.
-    evaluation = Evaluation(config, dataset, distillation.network)
-    directory = open_run(config, dataset)
+    directory = RunDirectory(config.run_dir)
+    # Before networks are trained that a refused or finished run does not need.
+    directory.check(identity(config), _data_record(dataset))
     finished = directory.read_result()
     if finished and finished["iterations"] >= config.iterations:
         print(f"{config.run_dir} is already finished; nothing to do.")
         return finished
+    distillation = build_distillation(config, dataset, strategy)
+    # Before anything is written: it refuses networks that cannot be.
+    evaluation = Evaluation(config, dataset, distillation.network)
+    directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
-    best = None
+    best = candidates = None
     if config.select == "best_validation":
         best = BestOnValidation(directory, metadata)
+    if config.best_on_test:
+        candidates = Candidates(directory, metadata)
     seconds = _distil(
-        config, dataset.label_names, directory, distillation, evaluation, metadata, best
+        config,
+        dataset.label_names,
+        directory,
+        distillation,
+        evaluation,
+        metadata,
+        [keeper for keeper in (best, candidates) if keeper],
     )
     pixels = distillation.synthetic_set.pixels()
     distilled = best.read() if best else None
@@ -72,9 +83,13 @@ def run_experiment(
     write_distilled_set(directory.synthetic, distilled)
     if config.formation_factor > 1:
         write_distilled_set(directory.synthetic_decoded, decode_set(distilled))
-    return score_export(
+    result = score_export(
         directory, evaluation, config.iterations, {"distil": round(seconds, 3)}
     )
+    if candidates:
+        result["best_on_test"] = candidates.best_on_test(evaluation)
+        directory.write_result(result)
+    return result
 
 
 def open_run(config: Config, dataset: Dataset) -> RunDirectory:
@@ -89,16 +104,21 @@ def open_run(config: Config, dataset: Dataset) -> RunDirectory:
         identity(config),
         to_flag_file(config),
         describe_environment(),
-        {
-            "name": dataset.name,
-            "label_names": dataset.label_names,
-            "mean": dataset.mean,
-            "std": dataset.std,
-            "training_images": len(dataset.training.labels),
-            "test_images": len(dataset.test.labels),
-        },
+        _data_record(dataset),
     )
     return directory
+
+
+def _data_record(dataset: Dataset) -> dict[str, Any]:
+    """Returns what a run's `config.json` says of its data."""
+    return {
+        "name": dataset.name,
+        "label_names": dataset.label_names,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "training_images": len(dataset.training.labels),
+        "test_images": len(dataset.test.labels),
+    }
 
 
 def _distil(
@@ -108,7 +128,7 @@ def _distil(
     distillation: Distillation,
     evaluation: Evaluation,
     metadata: dict[str, Any],
-    best: BestOnValidation | None,
+    keepers: list[Keeper],
 ) -> float:
     """Runs what is left of the iterations; returns seconds of distillation in all."""
     synthetic_set = distillation.synthetic_set
@@ -138,7 +158,7 @@ def _distil(
             seconds=seconds,
             stop=stop,
             evaluate=validate,
-            best=best,
+            keepers=keepers,
         ) as monitor,
     ):
         due = config.iterations, config.eval_every

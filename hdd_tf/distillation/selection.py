@@ -1,6 +1,6 @@
-"""Keeping the images that did best on the validation split."""
+"""Keeping the images that did best on the validation split, or all of them."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,20 @@ from hdd_tf.artifacts.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.evaluate.evaluation import Evaluation
+
+
+class Keeper(Protocol):
+    """Keeps some of the sets that are scored on the validation split."""
+
+    def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
+        """Keeps a set, or not.
+
+        Args:
+            iteration: Iterations its images have seen.
+            accuracy: Their accuracy on the validation split in percent.
+            pixels: `[C, ipc, h, w, c]` float32 on the 0-255 scale.
+        """
 
 
 class BestOnValidation:
@@ -30,13 +44,7 @@ class BestOnValidation:
             self._accuracy = chosen["validation_accuracy"]
 
     def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
-        """Keeps a candidate if none before was as good.
-
-        Args:
-            iteration: Iterations its images have seen.
-            accuracy: Their accuracy on the validation split in percent.
-            pixels: `[C, ipc, h, w, c]` float32 on the 0-255 scale.
-        """
+        """Keeps a candidate if none before was as good; see `Keeper`."""
         if accuracy <= self._accuracy:
             return
         self._accuracy = accuracy
@@ -52,3 +60,43 @@ class BestOnValidation:
     def read(self) -> DistilledSet:
         """Returns the best candidate; `metadata["selected"]` says which it was."""
         return read_distilled_set(self._place)
+
+
+class Candidates:
+    """Every set that was scored during a run, for what `--best_on_test` tells.
+
+    They are scored on the test split only once the run's own result is there, so that
+    nothing in the run can depend on it.
+
+    Args:
+        directory: The run's directory; they lie in its `candidates/`.
+        metadata: Of the sets to write.
+    """
+
+    def __init__(self, directory: RunDirectory, metadata: dict[str, Any]) -> None:
+        self._place = directory.path / "candidates"
+        self._metadata = metadata
+
+    def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
+        """Keeps every set; see `Keeper`."""
+        del accuracy
+        write_distilled_set(
+            self._place / f"iteration_{iteration:06d}",
+            DistilledSet.from_class_images(
+                pixels, {**self._metadata, "iteration": iteration}
+            ),
+        )
+
+    def best_on_test(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Scores all of them on the test split.
+
+        Returns:
+            The best one's `iteration` and score, and how many there were.
+        """
+        scores = []
+        for place in sorted(self._place.iterdir()):
+            candidate = read_distilled_set(place)
+            score = evaluation.score_set(candidate).to_json()
+            scores.append({"iteration": candidate.metadata["iteration"], **score})
+        best = max(scores, key=lambda score: score["mean"])
+        return {**best, "candidates": len(scores)}

@@ -60,6 +60,12 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"({len(score['values'])} networks)"
             for title, score in rows
         ]
+    if best := result.get("best_on_test"):
+        lines.append(
+            f"best on test of {best['candidates']}: iteration {best['iteration']}, "
+            f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
+            "not a result)"
+        )
     seconds = result["seconds"]
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
