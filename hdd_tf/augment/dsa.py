@@ -267,7 +267,8 @@ def apply(
     """
     if not differentiable:
         images = tf.stop_gradient(images)
-    images = warp(_adjust_color(images, parameters), parameters.affine)
+    images = _adjust_color(images, parameters)
+    images = warp(images, parameters.affine, differentiable)
     return images * _kept_pixels(parameters.cutout, images)
 
 

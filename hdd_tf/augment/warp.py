@@ -19,13 +19,18 @@ from collections.abc import Callable
 import tensorflow as tf
 
 
-def warp(images: tf.Tensor, affine: tf.Tensor) -> tf.Tensor:
+def warp(
+    images: tf.Tensor, affine: tf.Tensor, differentiable: bool = True
+) -> tf.Tensor:
     """Warps images, one map per group; the gradient is the exact adjoint.
 
     Args:
         images: `[g, n, h, w, c]` float tensor.
         affine: `[g, 6]` float tensor, output pixel to input pixel; float64 keeps the
             coordinates exact to the images' precision. No gradient flows to it.
+        differentiable: Whether a gradient flows to `images`. Without one a graph can
+            be freed: TensorFlow keeps every custom gradient, and with it the graph it
+            was traced in and all variables there, until the process ends.
 
     Returns:
         `[g, n, h, w, c]` tensor of `images`' dtype. The identity returns `images`
@@ -33,7 +38,6 @@ def warp(images: tf.Tensor, affine: tf.Tensor) -> tf.Tensor:
     """
     taps = _bilinear_taps(tf.stop_gradient(affine), images)
 
-    @tf.custom_gradient
     def sample(images: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
         rows = _to_rows(images)
         mixed = tf.add_n([tf.gather(rows, row) * weight for row, weight in taps])
@@ -50,7 +54,9 @@ def warp(images: tf.Tensor, affine: tf.Tensor) -> tf.Tensor:
 
         return _from_rows(mixed, images), adjoint
 
-    return sample(images)
+    if not differentiable:
+        return tf.stop_gradient(sample(images)[0])
+    return tf.custom_gradient(sample)(images)
 
 
 def _bilinear_taps(

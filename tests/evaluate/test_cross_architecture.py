@@ -73,7 +73,7 @@ def distilled_set(dataset):
 
 def evaluation_of(dataset, **settings):
     config = Config(
-        dataset="arrays", depth=2, width=8, num_eval=2, eval_epochs=3, dsa="none",
+        dataset="arrays", depth=2, width=8, num_eval=2, eval_epochs=3, dsa="flip_scale",
         progress=False, **settings,
     )  # fmt: skip
     network = network_of_settings(
@@ -82,7 +82,14 @@ def evaluation_of(dataset, **settings):
     return Evaluation(config, dataset, network)
 
 
+def live_graphs():
+    """Graphs not freed; each holds the variables that it was traced with."""
+    gc.collect()
+    return {id(o) for o in gc.get_objects() if type(o).__name__ == "FuncGraph"}
+
+
 def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch):
+    before = live_graphs()
     trainers, alive = [], []
 
     def trainer(*arguments):
@@ -102,6 +109,8 @@ def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch
     assert result["protocol"]["baseline_network"] == "convnet"
     # The baseline shares the first network's trace; the others found nothing left.
     assert alive == [0, 0, 0, 0]
+    del evaluation
+    assert len(live_graphs() - before) == 0
 
     result |= {"seconds": {}}
     lines = result_table(result, "run").splitlines()
