@@ -259,3 +259,68 @@ def test_init_from_an_earlier_set_continues_from_its_images(finished, tmp_path):
     np.testing.assert_allclose(
         load_images(tmp_path / "run")[0], load_images(directory)[0], atol=1e-3
     )
+
+
+DANCE = [
+    "--dataset=digits", "--objective=dance", "--ipc=1", "--width=8", "--real_batch=16",
+    "--iterations=6", "--dsa=color_crop_cutout", "--init=mix", "--image_lr=0.1",
+    "--loss_weight=20", "--num_experts=1", "--pretrain_epochs=1", "--noprogress",
+    "--expert_dir=experts", "--picture_every=0", "--num_eval=1", "--eval_epochs=5",
+]  # fmt: skip
+
+
+def test_dance_from_experts_to_the_report(tmp_path):
+    arguments = [
+        *DANCE,
+        "--eval_every=3",
+        "--validation_fraction=0.2",
+        "--best_on_test",
+    ]
+    rehearsed = run([*arguments, "--dry_run"], cwd=tmp_path)
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert "experts             1 x 1 epochs" in rehearsed.stdout
+    assert not list(tmp_path.iterdir())
+    done = run([*arguments, "--run_dir=run"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stored = read_distilled_set(tmp_path / "run/synthetic")
+    decoded = read_distilled_set(tmp_path / "run/synthetic_decoded")
+    assert (len(stored.images), len(decoded.images)) == (10, 40)
+    # Images live in [0, 1].
+    assert stored.images.min() >= 0 and stored.images.max() <= 255
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["accuracy"]["convnet"]["images"] == 40 and result["ipc"] == 1
+    assert result["protocol"]["name"] == "dance"
+    assert result["protocol"]["cutmix"] == 0.5
+    # The test split's choice is told, and chooses nothing.
+    assert result["selected"] == "last iteration"
+    assert result["best_on_test"]["candidates"] == 2
+    assert result["best_on_test"]["mean"] >= result["accuracy"]["convnet"]["mean"]
+    assert "chosen by the test split: not a result" in done.stdout
+    (experts,) = (tmp_path / "experts").iterdir()
+    written = {path: path.stat().st_mtime_ns for path in experts.iterdir()}
+    again = run([*DANCE, "--validation_fraction=0.2", "--geometry=euclidean",
+                 "--run_dir=plain", "--num_eval=0"], cwd=tmp_path)  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    # Both runs share the expert.
+    assert {path: path.stat().st_mtime_ns for path in experts.iterdir()} == written
+    report = run(["run", "plain"], cwd=tmp_path, module="hdd_tf.report")
+    assert report.returncode == 0, report.stderr
+    assert "DANCE" in report.stdout
+
+
+def test_idm_run_and_its_score_again(tmp_path):
+    arguments = [
+        "--dataset=digits", "--objective=idm", "--ipc=1", "--width=8",
+        "--real_batch=16", "--iterations=4", "--idm_train_steps=2",
+        "--idm_train_batch=32", "--idm_pool_size=5", "--image_lr=0.5",
+        "--loss_weight=20", "--num_eval=1", "--eval_epochs=5", "--noprogress",
+        "--run_dir=run",
+    ]  # fmt: skip
+    done = run(arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "distilled (convnet)           40" in done.stdout
+    accuracy = json.loads((tmp_path / "run/result.json").read_text())["accuracy"]
+    # The stored set is decoded before networks train on it: the same score.
+    again = run(["run"], cwd=tmp_path, module="hdd_tf.evaluate")
+    assert again.returncode == 0, again.stderr
+    assert f"{accuracy['convnet']['mean']:.2f}" in again.stdout

@@ -31,7 +31,11 @@ class Distillation:
 
 
 def build_distillation(
-    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    *,
+    rehearsal: bool = False,
 ) -> Distillation:
     """Builds the parts of a distillation; DANCE's experts train here, where missing.
 
@@ -39,6 +43,7 @@ def build_distillation(
         config: The run's settings.
         dataset: The real images.
         strategy: Where to compute.
+        rehearsal: Whether nothing is to be trained or written, for a dry run.
 
     Returns:
         The parts; the synthetic images are at their start.
@@ -76,7 +81,7 @@ def build_distillation(
             config.image_momentum,
             entry.update_per_class,
         )
-    objective = entry.build(Parts(config, dataset, network, store, strategy))
+    objective = entry.build(Parts(config, dataset, network, store, strategy, rehearsal))
     max_decoded = config.dance_max_decoded if config.objective == "dance" else 0
     decoded = synthetic_set.decoded_ipc
     blocks = plan_class_blocks(

@@ -37,7 +37,7 @@ def estimate_run(
     """
     if config.objective in CORESETS:
         return _estimate_coreset(config, dataset)
-    distillation = build_distillation(config, dataset, strategy)
+    distillation = build_distillation(config, dataset, strategy, rehearsal=True)
     distillation.step.run(0, 1)  # Traces the graph.
     began = time.perf_counter()
     distillation.step.run(1, _TIMED_ITERATIONS)["gradient_norm"].numpy()
@@ -51,6 +51,7 @@ def estimate_run(
             f"time per iteration  {seconds:.3f} s "
             f"({_duration(seconds * config.iterations)} for {config.iterations:,}, "
             f"without evaluation{times})",
+            *_before(config),
             _memory(),
             f"to be written       {_bytes_written(config, distillation) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
@@ -113,6 +114,16 @@ def _memory() -> str:
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"memory              {peak / 2**30:.2f} GiB (peak of this process)"
+
+
+def _before(config: Config) -> list[str]:
+    """Returns the line of what has to be done first, where there is anything."""
+    if config.objective != "dance":
+        return []
+    return [
+        f"experts             {config.num_experts} x {config.pretrain_epochs} epochs "
+        f"on the real images first, where {config.expert_dir} lacks them"
+    ]
 
 
 def _bytes_written(config: Config, distillation: Distillation) -> int:

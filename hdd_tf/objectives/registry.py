@@ -28,6 +28,7 @@ class Parts(NamedTuple):
         network: The network that is matched in.
         store: Draws of real images.
         strategy: Where to compute.
+        rehearsal: Whether networks that would be trained first stay untrained.
     """
 
     config: Any
@@ -35,6 +36,7 @@ class Parts(NamedTuple):
     network: FunctionalNetwork
     store: ClassStore
     strategy: tf.distribute.Strategy
+    rehearsal: bool = False
 
 
 class Entry(NamedTuple):
@@ -94,6 +96,8 @@ def _build_dance(parts: Parts) -> Objective:
         expert_protocol(config.pretrain_epochs, config.pretrain_batch),
         config.expert_seed,
     )
+    if parts.rehearsal:
+        return DualViewAlignment(shelf.untrained(config.num_experts), config.seed)
     total = config.num_experts * config.pretrain_epochs
     with tqdm(
         desc="experts",

@@ -104,6 +104,12 @@ class ExpertShelf:
         initial, trained = zip(*pairs, strict=True)
         return Experts(*(_stack(weights) for weights in (initial, trained)))
 
+    def untrained(self, count: int) -> Experts:
+        """Returns stand-ins of the right shapes: experts that end where they start."""
+        keys = [derive_key(self._seed, Purpose.EXPERT, index) for index in range(count)]
+        start = [NetworkTrainer.initial_weights(self._network, key) for key in keys]
+        return Experts(_stack(start), _stack(start))
+
     def _expert(
         self, index: int, on_epochs: Callable[[int], object]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
