@@ -13,7 +13,7 @@ from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
-from hdd_tf.setting_parsers import CORESETS
+from hdd_tf.settings.parsers import CORESETS
 
 # Settings of files, evaluation and reporting have no meaning here.
 _SETTINGS = (

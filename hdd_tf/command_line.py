@@ -11,10 +11,10 @@ from typing import Any
 
 from absl import flags
 
-from hdd_tf import setting_parsers
 from hdd_tf.config import Config, config_from_flags, define_flags, flag_text
 from hdd_tf.errors import InputError
 from hdd_tf.flag_files import expand_flag_files, published_names
+from hdd_tf.settings import parsers
 
 _HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
 # The first setting under each heading of the help.
@@ -94,7 +94,7 @@ def default_run_dir(config: Config, stem: str) -> str:
     seeds = f"seed{config.seed}"
     if config.num_experiments > 1:
         seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
-    if config.objective in setting_parsers.CORESETS:  # Nothing is matched anywhere.
+    if config.objective in parsers.CORESETS:  # Nothing is matched anywhere.
         return f"runs/{stem}_{config.objective}_{seeds}"
     return f"runs/{stem}_{config.objective}_{config.geometry}_{seeds}"
 
@@ -126,7 +126,7 @@ def _illegal_value(error: Exception, values: flags.FlagValues) -> str:
     if match is None:
         return " ".join(str(error).split())
     name, value = match.groups()
-    return setting_parsers.refusal(name, value, values[name].parser)
+    return parsers.refusal(name, value, values[name].parser)
 
 
 def help_text() -> str:
@@ -146,7 +146,7 @@ def help_text() -> str:
             lines += ["", f"{_HEADINGS[field.name]}:"]
         parser = field.metadata["parser"]
         default = "" if field.default is None else flag_text(field.default)
-        about = f"{field.metadata['help']} ({setting_parsers.expected_value(parser)})"
+        about = f"{field.metadata['help']} ({parsers.expected_value(parser)})"
         lines.append(f"  --{field.name}={default}")
         lines += wrapper.wrap(about)
     return "\n".join(lines) + "\n"

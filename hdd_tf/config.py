@@ -16,48 +16,33 @@ from typing import Any
 
 from absl import flags
 
-from hdd_tf import setting_parsers as parsers
 from hdd_tf.errors import InputError
+from hdd_tf.settings import parsers
+from hdd_tf.settings.data import DataSettings
+from hdd_tf.settings.evaluation import EvaluationSettings
+from hdd_tf.settings.matching import MatchingSettings
+from hdd_tf.settings.networks import NetworkSettings
+from hdd_tf.settings.objectives import DanceSettings, IdmSettings
+from hdd_tf.settings.optimisation import OptimisationSettings
+from hdd_tf.settings.running import DeviceSettings, OutputSettings
 
-OBJECTIVES = ("dm", "idm", "dance")
-GEOMETRIES = ("hyperbolic", "euclidean")
-LIFTS = ("expmap0", "project")
-NETWORKS = (
-    "convnet",
-    "convnet_batch",
-    "mlp",
-    "lenet",
-    "alexnet",
-    "vgg11",
-    "vgg11_batch",
-    "resnet10",
-    "resnet10_batch",
-    "resnet18",
-    "resnet18_batch",
-)
-NORMS = ("instance", "batch", "layer", "group", "none")
-ACTIVATIONS = ("relu", "leaky_relu", "sigmoid")
-POOLINGS = ("average", "max", "none")
 # A larger target extends a finished run, so growing it keeps the run's identity.
 _MAY_GROW = "iterations"
 
 
-def _setting(
-    default: Any, parser: flags.ArgumentParser, help_text: str, *, identity: bool = True
-) -> Any:
-    """Returns one row of the table, a dataclass field with its flag as metadata."""
-    metadata = {"parser": parser, "help": help_text, "identity": identity}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def _choice(
-    default: str, choices: tuple[str, ...], help_text: str, **kwargs: Any
-) -> Any:
-    return _setting(default, flags.EnumParser(choices), help_text, **kwargs)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(
+    # Dataclasses collect fields from the last base to the first.
+    OutputSettings,
+    DeviceSettings,
+    EvaluationSettings,
+    NetworkSettings,
+    DanceSettings,
+    IdmSettings,
+    OptimisationSettings,
+    MatchingSettings,
+    DataSettings,
+):
     """All settings of one run; field names are flag names.
 
     Values are checked and brought to their type (`curvature="-1/3"` works).
@@ -65,338 +50,6 @@ class Config:
     Raises:
         InputError: A value is refused, or two of them contradict each other.
     """
-
-    dataset: str = _setting(
-        "",
-        parsers.DATA_SET,
-        "Data set to distil: digits (embedded), fashion_mnist, svhn_cropped, cifar10, "
-        "cifar100, tiny_imagenet, imagewoof, any TFDS image classification set, or "
-        "folder:DIR with a folder of images for each class (and, above them, train/, "
-        "validation/ and test/ where the images are split already). Required.",
-    )
-    data_dir: str = _setting(
-        "",
-        parsers.PATH,
-        "Directory of prepared TFDS data sets, or where tiny_imagenet or imagewoof is "
-        "unpacked; empty: TFDS's own default.",
-        identity=False,
-    )
-    image_size: str = _setting(
-        "",
-        parsers.IMAGE_SIZE,
-        "Size in pixels that images are brought to: scaled until they just cover it, "
-        "then the centre is cut out. Empty: their own, which must be one for all.",
-    )
-    classes: tuple[str, ...] = _setting(
-        (),
-        parsers.CLASSES,
-        "Classes to keep, by index in the data set or by name; they are numbered anew "
-        "in the order of the data set. Empty: all.",
-    )
-    ipc: int = _setting(10, parsers.COUNT, "Synthetic images per class.")
-    validation_fraction: float = _setting(
-        None,
-        parsers.PART,
-        "Part of the training split held out, stratified by class, for choosing "
-        "between results; unset: 0 with --select=last, 0.1 with best_validation. A "
-        "folder with validation/ and test/ uses those and holds out nothing.",
-    )
-
-    objective: str = _choice(
-        "dm",
-        (*OBJECTIVES, *parsers.CORESETS),
-        "What is matched: dm = DM, features of random networks; idm = IDM, of a queue "
-        "of semi-trained ones, with cross-entropy; dance = DANCE, of encoders between "
-        "an expert's start and end, with calibration by the expert. Or a coreset, real "
-        "images chosen without any distillation: random; herding = features whose mean "
-        "follows the class's; k_center = features that leave none far from a chosen "
-        "one; forgetting = those most often forgotten in training. Settings of "
-        "matching and optimisation are unused then.",
-    )
-    geometry: str = _choice(
-        "hyperbolic",
-        GEOMETRIES,
-        "Where it is matched: hyperbolic = geodesic distance of Lorentz centroids "
-        "(HDD), euclidean = squared distance of means (the plain objective).",
-    )
-    curvature: float = _setting(
-        -1.0,
-        parsers.CURVATURE,
-        "Sectional curvature K of the hyperboloid; the paper's tables give -1/K, so "
-        "their 3 is -1/3 here. Unused in euclidean geometry.",
-    )
-    loss_weight: float = _setting(
-        1.0,
-        parsers.POSITIVE,
-        "Factor lambda of the geodesic distance. Unused in euclidean geometry.",
-    )
-    lift: str = _choice(
-        "expmap0",
-        LIFTS,
-        "From features to the hyperboloid: exponential map at the origin, or "
-        "projection along the time axis.",
-    )
-    max_tangent_norm: float = _setting(
-        10.0,
-        parsers.NOT_NEGATIVE,
-        "Clamp on the exponential map's hyperbolic radius r = sqrt(-K)|v|; 10 is what "
-        "the published numbers used, 0 means no clamp.",
-    )
-    dsa: str = _setting(
-        "color_crop_cutout_flip_scale_rotate",
-        parsers.NAME,
-        "Siamese augmentations joined by _, one of which is drawn per class and "
-        "iteration, and per batch in the evaluation; none = no augmentation.",
-    )
-
-    formation_factor: int = _setting(
-        None,
-        parsers.COUNT,
-        "A stored image is a grid of factor x factor training images (IDM's partition, "
-        "DANCE's multi-formation). Unset: 1 with dm, 2 with idm and dance.",
-    )
-
-    image_lr: float = _setting(
-        1.0,
-        parsers.POSITIVE,
-        "Learning rate r of SGD on the images, in normalised pixel units (in units of "
-        "the 0-1 scale with dance).",
-    )
-    image_momentum: float = _setting(
-        0.5, parsers.PART, "Momentum of SGD on the images."
-    )
-    iterations: int = _setting(
-        20_000,
-        parsers.COUNT,
-        "Distillation steps; a larger value extends a finished run.",
-    )
-    real_batch: int = _setting(
-        256,
-        parsers.COUNT,
-        "Real images per class and iteration, at most the class's size.",
-    )
-    init: str = _setting(
-        "real",
-        parsers.INIT,
-        "Where the synthetic images start: real images (with --formation_factor one "
-        "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
-        "noise, or from:DIR, an earlier set (a run directory or its synthetic/).",
-    )
-    seed: int = _setting(
-        0, parsers.SEED, "Every random number of the run follows from it."
-    )
-    num_experiments: int = _setting(
-        1, parsers.COUNT, "Distillations, with seeds seed, seed + 1, ...; published: 5."
-    )
-
-    idm_pool_start: int = _setting(
-        3, parsers.COUNT, "Networks in IDM's queue before the first iteration."
-    )
-    idm_pool_size: int = _setting(
-        100, parsers.COUNT, "Most networks in the queue; beyond, the oldest leaves."
-    )
-    idm_join_every: int = _setting(
-        30, parsers.COUNT, "Iterations until a fresh network joins the queue."
-    )
-    idm_reset_every: int = _setting(
-        100,
-        parsers.COUNT,
-        "Iterations until the networks' running training accuracies start anew.",
-    )
-    idm_train_networks: int = _setting(
-        2, parsers.COUNT_OR_ZERO, "Networks of the queue that train each iteration."
-    )
-    idm_train_steps: int = _setting(
-        10, parsers.COUNT, "Updates of each of them, on batches of real images."
-    )
-    idm_train_batch: int = _setting(
-        256, parsers.COUNT, "Real images of such a batch, of all classes."
-    )
-    idm_train_lr: float = _setting(
-        0.01, parsers.POSITIVE, "Learning rate of the networks in the queue."
-    )
-    idm_cross_entropy_weight: float = _setting(
-        0.5,
-        parsers.NOT_NEGATIVE,
-        "Factor w of the synthetic images' cross-entropy, which counts w x the "
-        "matching network's running accuracy in percent.",
-    )
-
-    num_experts: int = _setting(
-        5, parsers.COUNT, "Networks that DANCE trains on the real images beforehand."
-    )
-    pretrain_epochs: int = _setting(60, parsers.COUNT, "Epochs each of them trains.")
-    pretrain_batch: int = _setting(
-        64, parsers.COUNT, "Images per training batch of the experts."
-    )
-    expert_seed: int = _setting(
-        0,
-        parsers.SEED,
-        "Experts are functions of it and not of --seed, so that several seeds share "
-        "them.",
-    )
-    expert_dir: str = _setting(
-        "runs/experts",
-        parsers.PATH,
-        "Where experts are kept; runs that would train the same ones share them.",
-        identity=False,
-    )
-    dance_max_decoded: int = _setting(
-        200,
-        parsers.COUNT_OR_ZERO,
-        "Most synthetic images of a class, after --formation_factor, in one DANCE "
-        "iteration; beyond, a random part of them. 0: all.",
-    )
-
-    network: str = _choice(
-        "convnet",
-        NETWORKS,
-        "Architecture matched and evaluated. Those with batch norm can only be "
-        "evaluated.",
-    )
-    depth: int = _setting(
-        3, parsers.COUNT, "Blocks of the ConvNet; each halves the maps."
-    )
-    width: int = _setting(128, parsers.COUNT, "Channels of every block of the ConvNet.")
-    norm: str = _choice(
-        "instance",
-        NORMS,
-        "Norm of ConvNet, VGG and ResNet (a name ending in _batch has batch norm "
-        "whatever is said here); group = 4 groups.",
-    )
-    activation: str = _choice(
-        "relu", ACTIVATIONS, "Activation of the ConvNet; leaky_relu has slope 0.01."
-    )
-    pooling: str = _choice(
-        "average", POOLINGS, "Pooling that ends every block of the ConvNet, 2x2."
-    )
-
-    num_eval: int = _setting(
-        5,
-        parsers.COUNT_OR_ZERO,
-        "Fresh networks trained on each exported set; 0: no evaluation.",
-    )
-    eval_networks: tuple[str, ...] = _setting(
-        (),
-        parsers.network_names(NETWORKS),
-        "Architectures evaluated, a row each; none: the one of --network. A "
-        "module:function is an own one, (image_shape, num_classes) -> keras.Model "
-        "with logits. The first is also that of baselines and validation scores.",
-    )
-    eval_protocol: str = _choice(
-        "auto",
-        ("auto", "dm", "dance"),
-        "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix; "
-        "auto = that of the objective.",
-    )
-    eval_epochs: int = _setting(
-        0,
-        parsers.COUNT_OR_ZERO,
-        "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
-        "protocol and 1500 in dance's.",
-    )
-    eval_batch: int = _setting(
-        0,
-        parsers.COUNT_OR_ZERO,
-        "Images per training batch of evaluation. 0: as published, 256 in the dm "
-        "protocol and 64 in dance's.",
-    )
-    eval_dsa: str = _setting(
-        "auto",
-        parsers.NAME,
-        "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
-        "color_crop_flip_scale_rotate in dance's, without flip for digits.",
-    )
-    eval_lr: float = _setting(
-        0.01, parsers.POSITIVE, "Learning rate of evaluation, before it drops."
-    )
-    baselines: tuple[str, ...] = _setting(
-        (),
-        parsers.BASELINE_NAMES,
-        "Also train on coresets of the same number of real images (see --objective) "
-        "and on the whole training split (whole).",
-    )
-    whole_epochs: int = _setting(
-        30, parsers.COUNT, "Epochs of the networks trained on the whole training split."
-    )
-    coreset_epochs: int = _setting(
-        30,
-        parsers.COUNT,
-        "Epochs of the one network, trained on the whole training split, whose "
-        "features herding and k_center see and whose training forgetting watches.",
-    )
-    select: str = _choice(
-        "last",
-        ("last", "best_validation"),
-        "Which images are the result: the last, or those with the best accuracy on "
-        "the validation split. The test split never chooses.",
-    )
-    best_on_test: bool = _setting(
-        False,
-        parsers.SWITCH,
-        "Also tell, in an extra line, which of the sets that --eval_every scored is "
-        "best on the test split. Other programs report that; it is no honest result.",
-        identity=False,
-    )
-
-    strategy: str = _choice(
-        "auto",
-        ("auto", "one_device", "mirrored"),
-        "Devices: auto = mirrored over all GPUs or virtual devices where there are "
-        "several, else one device.",
-        identity=False,
-    )
-    num_virtual_devices: int = _setting(
-        0,
-        parsers.COUNT_OR_ZERO,
-        "Logical CPU devices to split the CPU into; 0: leave it whole.",
-        identity=False,
-    )
-    max_images_per_forward: int = _setting(
-        0,
-        parsers.COUNT_OR_ZERO,
-        "Images in one forward pass; bounds memory, same result. 0: as many as keep "
-        "the first layer's map within 1.25 GiB.",
-        identity=False,
-    )
-    steps_per_call: int = _setting(
-        10, parsers.COUNT, "Iterations in one call into TensorFlow.", identity=False
-    )
-
-    run_dir: str = _setting(
-        "",
-        parsers.PATH,
-        "Directory of everything the run writes; resumed where it exists. Empty: "
-        "runs/<flag file stem>_<objective>_<geometry>_seed<seed>.",
-        identity=False,
-    )
-    checkpoint_every: int = _setting(
-        500, parsers.COUNT, "Iterations between checkpoints.", identity=False
-    )
-    picture_every: int = _setting(
-        1000,
-        parsers.COUNT_OR_ZERO,
-        "Iterations between pictures of the images; 0: only the first and last.",
-        identity=False,
-    )
-    eval_every: int = _setting(
-        0,
-        parsers.COUNT_OR_ZERO,
-        "Iterations between scores on the validation split; 0: only the final score.",
-        identity=False,
-    )
-    log_every: int = _setting(
-        10, parsers.COUNT, "Iterations between TensorBoard scalars.", identity=False
-    )
-    progress: bool = _setting(
-        True, parsers.SWITCH, "Show a progress bar.", identity=False
-    )
-    dry_run: bool = _setting(
-        False,
-        parsers.SWITCH,
-        "Only print time per iteration, memory and bytes to be written.",
-        identity=False,
-    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hdd_tf import config as config_lib
-from hdd_tf import setting_parsers as parsers
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
-from hdd_tf.setting_parsers import BASELINES
+from hdd_tf.settings import parsers
+from hdd_tf.settings.parsers import BASELINES
 
 # A value other than the default for every setting, as Python has it.
 OTHER_VALUES = {

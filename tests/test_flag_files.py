@@ -187,9 +187,10 @@ def test_published_files_are_found_from_anywhere(name, tmp_path, monkeypatch):
 def test_published_files_are_found_beside_an_installed_package(tmp_path):
     """The layout of a wheel: flags/ is the package hdd_tf.published_flags."""
     package = Path(flag_files.__file__).parent
-    for path in package.glob("*.py"):
-        (tmp_path / "site/hdd_tf").mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, tmp_path / "site/hdd_tf")
+    for path in (*package.glob("*.py"), *package.glob("settings/*.py")):
+        target = tmp_path / "site/hdd_tf" / path.relative_to(package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     published = tmp_path / "site/hdd_tf/published_flags"
     shutil.copytree(flag_files.published_directory(), published)
     # Some other package's folder of that name must not be taken.

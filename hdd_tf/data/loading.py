@@ -16,7 +16,7 @@ from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
 from hdd_tf.data.sources import read_source
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
-from hdd_tf.setting_parsers import height_and_width
+from hdd_tf.settings.parsers import height_and_width
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import derive_key
-from hdd_tf.setting_parsers import CORESETS
+from hdd_tf.settings.parsers import CORESETS
 
 _TIMED_ITERATIONS = 2
 _TIMED_IMAGES = 512

@@ -16,7 +16,7 @@ from hdd_tf.distillation.runner import run_experiment
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.report import result_table
-from hdd_tf.setting_parsers import CORESETS
+from hdd_tf.settings.parsers import CORESETS
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""The settings of a run: what they accept, and the table of them, in groups."""

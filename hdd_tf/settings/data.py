@@ -1,0 +1,47 @@
+"""Settings of the data."""
+
+import dataclasses
+
+from hdd_tf.settings import parsers
+from hdd_tf.settings.row import setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Which images are distilled."""
+
+    dataset: str = setting(
+        "",
+        parsers.DATA_SET,
+        "Data set to distil: digits (embedded), fashion_mnist, svhn_cropped, cifar10, "
+        "cifar100, tiny_imagenet, imagewoof, any TFDS image classification set, or "
+        "folder:DIR with a folder of images for each class (and, above them, train/, "
+        "validation/ and test/ where the images are split already). Required.",
+    )
+    data_dir: str = setting(
+        "",
+        parsers.PATH,
+        "Directory of prepared TFDS data sets, or where tiny_imagenet or imagewoof is "
+        "unpacked; empty: TFDS's own default.",
+        identity=False,
+    )
+    image_size: str = setting(
+        "",
+        parsers.IMAGE_SIZE,
+        "Size in pixels that images are brought to: scaled until they just cover it, "
+        "then the centre is cut out. Empty: their own, which must be one for all.",
+    )
+    classes: tuple[str, ...] = setting(
+        (),
+        parsers.CLASSES,
+        "Classes to keep, by index in the data set or by name; they are numbered anew "
+        "in the order of the data set. Empty: all.",
+    )
+    ipc: int = setting(10, parsers.COUNT, "Synthetic images per class.")
+    validation_fraction: float = setting(
+        None,
+        parsers.PART,
+        "Part of the training split held out, stratified by class, for choosing "
+        "between results; unset: 0 with --select=last, 0.1 with best_validation. A "
+        "folder with validation/ and test/ uses those and holds out nothing.",
+    )

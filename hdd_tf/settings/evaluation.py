@@ -1,0 +1,80 @@
+"""Settings of evaluation."""
+
+import dataclasses
+
+from hdd_tf.settings import parsers
+from hdd_tf.settings.networks import NETWORKS
+from hdd_tf.settings.row import choice, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """How the result is scored."""
+
+    num_eval: int = setting(
+        5,
+        parsers.COUNT_OR_ZERO,
+        "Fresh networks trained on each exported set; 0: no evaluation.",
+    )
+    eval_networks: tuple[str, ...] = setting(
+        (),
+        parsers.network_names(NETWORKS),
+        "Architectures evaluated, a row each; none: the one of --network. A "
+        "module:function is an own one, (image_shape, num_classes) -> keras.Model "
+        "with logits. The first is also that of baselines and validation scores.",
+    )
+    eval_protocol: str = choice(
+        "auto",
+        ("auto", "dm", "dance"),
+        "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix; "
+        "auto = that of the objective.",
+    )
+    eval_epochs: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
+        "protocol and 1500 in dance's.",
+    )
+    eval_batch: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Images per training batch of evaluation. 0: as published, 256 in the dm "
+        "protocol and 64 in dance's.",
+    )
+    eval_dsa: str = setting(
+        "auto",
+        parsers.NAME,
+        "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
+        "color_crop_flip_scale_rotate in dance's, without flip for digits.",
+    )
+    eval_lr: float = setting(
+        0.01, parsers.POSITIVE, "Learning rate of evaluation, before it drops."
+    )
+    baselines: tuple[str, ...] = setting(
+        (),
+        parsers.BASELINE_NAMES,
+        "Also train on coresets of the same number of real images (see --objective) "
+        "and on the whole training split (whole).",
+    )
+    whole_epochs: int = setting(
+        30, parsers.COUNT, "Epochs of the networks trained on the whole training split."
+    )
+    coreset_epochs: int = setting(
+        30,
+        parsers.COUNT,
+        "Epochs of the one network, trained on the whole training split, whose "
+        "features herding and k_center see and whose training forgetting watches.",
+    )
+    select: str = choice(
+        "last",
+        ("last", "best_validation"),
+        "Which images are the result: the last, or those with the best accuracy on "
+        "the validation split. The test split never chooses.",
+    )
+    best_on_test: bool = setting(
+        False,
+        parsers.SWITCH,
+        "Also tell, in an extra line, which of the sets that --eval_every scored is "
+        "best on the test split. Other programs report that; it is no honest result.",
+        identity=False,
+    )

@@ -1,0 +1,51 @@
+"""Settings of the network."""
+
+import dataclasses
+
+from hdd_tf.settings import parsers
+from hdd_tf.settings.row import choice, setting
+
+NETWORKS = (
+    "convnet",
+    "convnet_batch",
+    "mlp",
+    "lenet",
+    "alexnet",
+    "vgg11",
+    "vgg11_batch",
+    "resnet10",
+    "resnet10_batch",
+    "resnet18",
+    "resnet18_batch",
+)
+NORMS = ("instance", "batch", "layer", "group", "none")
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid")
+POOLINGS = ("average", "max", "none")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """The network that is matched and evaluated."""
+
+    network: str = choice(
+        "convnet",
+        NETWORKS,
+        "Architecture matched and evaluated. Those with batch norm can only be "
+        "evaluated.",
+    )
+    depth: int = setting(
+        3, parsers.COUNT, "Blocks of the ConvNet; each halves the maps."
+    )
+    width: int = setting(128, parsers.COUNT, "Channels of every block of the ConvNet.")
+    norm: str = choice(
+        "instance",
+        NORMS,
+        "Norm of ConvNet, VGG and ResNet (a name ending in _batch has batch norm "
+        "whatever is said here); group = 4 groups.",
+    )
+    activation: str = choice(
+        "relu", ACTIVATIONS, "Activation of the ConvNet; leaky_relu has slope 0.01."
+    )
+    pooling: str = choice(
+        "average", POOLINGS, "Pooling that ends every block of the ConvNet, 2x2."
+    )

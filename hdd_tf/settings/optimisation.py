@@ -1,0 +1,42 @@
+"""Settings of the images' optimisation."""
+
+import dataclasses
+
+from hdd_tf.settings import parsers
+from hdd_tf.settings.row import setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimisationSettings:
+    """How the images move."""
+
+    image_lr: float = setting(
+        1.0,
+        parsers.POSITIVE,
+        "Learning rate r of SGD on the images, in normalised pixel units (in units of "
+        "the 0-1 scale with dance).",
+    )
+    image_momentum: float = setting(0.5, parsers.PART, "Momentum of SGD on the images.")
+    iterations: int = setting(
+        20_000,
+        parsers.COUNT,
+        "Distillation steps; a larger value extends a finished run.",
+    )
+    real_batch: int = setting(
+        256,
+        parsers.COUNT,
+        "Real images per class and iteration, at most the class's size.",
+    )
+    init: str = setting(
+        "real",
+        parsers.INIT,
+        "Where the synthetic images start: real images (with --formation_factor one "
+        "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
+        "noise, or from:DIR, an earlier set (a run directory or its synthetic/).",
+    )
+    seed: int = setting(
+        0, parsers.SEED, "Every random number of the run follows from it."
+    )
+    num_experiments: int = setting(
+        1, parsers.COUNT, "Distillations, with seeds seed, seed + 1, ...; published: 5."
+    )

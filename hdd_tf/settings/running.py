@@ -1,0 +1,75 @@
+"""Settings of devices, memory and output: none of them changes what comes out."""
+
+import dataclasses
+
+from hdd_tf.settings import parsers
+from hdd_tf.settings.row import choice, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceSettings:
+    """Where and in which pieces a run computes."""
+
+    strategy: str = choice(
+        "auto",
+        ("auto", "one_device", "mirrored"),
+        "Devices: auto = mirrored over all GPUs or virtual devices where there are "
+        "several, else one device.",
+        identity=False,
+    )
+    num_virtual_devices: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Logical CPU devices to split the CPU into; 0: leave it whole.",
+        identity=False,
+    )
+    max_images_per_forward: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Images in one forward pass; bounds memory, same result. 0: as many as keep "
+        "the first layer's map within 1.25 GiB.",
+        identity=False,
+    )
+    steps_per_call: int = setting(
+        10, parsers.COUNT, "Iterations in one call into TensorFlow.", identity=False
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutputSettings:
+    """What a run writes and shows."""
+
+    run_dir: str = setting(
+        "",
+        parsers.PATH,
+        "Directory of everything the run writes; resumed where it exists. Empty: "
+        "runs/<flag file stem>_<objective>_<geometry>_seed<seed>.",
+        identity=False,
+    )
+    checkpoint_every: int = setting(
+        500, parsers.COUNT, "Iterations between checkpoints.", identity=False
+    )
+    picture_every: int = setting(
+        1000,
+        parsers.COUNT_OR_ZERO,
+        "Iterations between pictures of the images; 0: only the first and last.",
+        identity=False,
+    )
+    eval_every: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Iterations between scores on the validation split; 0: only the final score.",
+        identity=False,
+    )
+    log_every: int = setting(
+        10, parsers.COUNT, "Iterations between TensorBoard scalars.", identity=False
+    )
+    progress: bool = setting(
+        True, parsers.SWITCH, "Show a progress bar.", identity=False
+    )
+    dry_run: bool = setting(
+        False,
+        parsers.SWITCH,
+        "Only print time per iteration, memory and bytes to be written.",
+        identity=False,
+    )
