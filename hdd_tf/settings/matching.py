@@ -8,48 +8,6 @@ from hdd_tf.settings.row import choice, setting
 OBJECTIVES = ("dm", "idm", "dance")
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
-NETWORKS = (
-    "convnet",
-    "convnet_batch",
-    "mlp",
-    "lenet",
-    "alexnet",
-    "vgg11",
-    "vgg11_batch",
-    "resnet10",
-    "resnet10_batch",
-    "resnet18",
-    "resnet18_batch",
-)
-GEOMETRIES = ("hyperbolic", "euclidean")
-LIFTS = ("expmap0", "project")
-NETWORKS = (
-    "convnet",
-    "convnet_batch",
-    "mlp",
-    "lenet",
-    "alexnet",
-    "vgg11",
-    "vgg11_batch",
-    "resnet10",
-    "resnet10_batch",
-    "resnet18",
-    "resnet18_batch",
-)
-LIFTS = ("expmap0", "project")
-NETWORKS = (
-    "convnet",
-    "convnet_batch",
-    "mlp",
-    "lenet",
-    "alexnet",
-    "vgg11",
-    "vgg11_batch",
-    "resnet10",
-    "resnet10_batch",
-    "resnet18",
-    "resnet18_batch",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
