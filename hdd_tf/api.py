@@ -1,4 +1,7 @@
-"""The Python interface: arrays in, arrays out, no files."""
+"""The Python interface: arrays in, arrays out.
+
+Nothing is written to files but DANCE's experts, to `expert_dir`.
+"""
 
 from typing import Any
 
@@ -13,6 +16,7 @@ from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
+from hdd_tf.networks.registry import matched_network
 from hdd_tf.settings.parsers import CORESETS
 
 # Settings of files, evaluation and reporting have no meaning here.
@@ -97,7 +101,12 @@ def distill(
         )
     dataset = dataset_from_arrays(images, labels)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
-    distillation = build_distillation(config, dataset, strategy)
+    distillation = build_distillation(
+        config,
+        dataset,
+        strategy,
+        matched_network(config, dataset.image_shape, dataset.num_classes),
+    )
     with tqdm(
         desc="distil", total=config.iterations, unit="it", disable=not config.progress
     ) as bar:

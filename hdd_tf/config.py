@@ -11,6 +11,7 @@ importing program. Nothing here imports TensorFlow, so `--help` is instant.
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,9 +62,13 @@ class Config(
                 "--dataset is not set: name a data set (digits, fashion_mnist, ...) "
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
-        if self.formation_factor is None:
-            factor = 2 if self.objective in ("idm", "dance") else 1
+        if self.objective in parsers.CORESETS:
+            # Real images are whole, whatever a distillation's flag file says.
+            object.__setattr__(self, "formation_factor", 1)
+        elif self.formation_factor is None:
+            factor = 1 if self.objective == "dm" else 2
             object.__setattr__(self, "formation_factor", factor)
+        self._check_expert_dir()
         self._check_pool()
         self._check_coresets()
         choosing = self.select == "best_validation"
@@ -92,6 +97,15 @@ class Config(
             raise InputError(
                 f"--eval_every={self.eval_every} scores on a validation split, never "
                 "on the test split: give --validation_fraction, such as 0.1"
+            )
+
+    def _check_expert_dir(self) -> None:
+        # A new run's directory has to be empty, and experts come before it.
+        shelf, run = (os.path.abspath(p) for p in (self.expert_dir, self.run_dir))
+        if self.run_dir and f"{shelf}/".startswith(f"{run}/"):
+            raise InputError(
+                f"--expert_dir={self.expert_dir} lies in the run's own directory: give "
+                "one beside it, which other runs can share"
             )
 
     def _check_pool(self) -> None:

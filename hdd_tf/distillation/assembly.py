@@ -14,16 +14,14 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.base import Objective
 from hdd_tf.objectives.registry import OBJECTIVES, Parts
 
 
 @dataclasses.dataclass(frozen=True)
 class Distillation:
-    """The parts that a run's loop, checkpoints and evaluation share."""
+    """The parts that a run's loop and checkpoints share."""
 
-    network: FunctionalNetwork
     synthetic_set: SyntheticSet
     image_sgd: ImageSGD
     objective: Objective
@@ -34,6 +32,7 @@ def build_distillation(
     config: Config,
     dataset: Dataset,
     strategy: tf.distribute.Strategy,
+    network: FunctionalNetwork,
     *,
     rehearsal: bool = False,
 ) -> Distillation:
@@ -43,22 +42,24 @@ def build_distillation(
         config: The run's settings.
         dataset: The real images.
         strategy: Where to compute.
+        network: What is matched in, from `matched_network`.
         rehearsal: Whether nothing is to be trained or written, for a dry run.
 
     Returns:
         The parts; the synthetic images are at their start.
 
     Raises:
-        InputError: settings and data do not fit (see `initial_images` and
-            `matched_network`).
+        InputError: settings and data do not fit (see `initial_images`).
         InterruptedRunError: a signal stopped the training of experts.
     """
     training = dataset.training
     store = ClassStore(
         training.images, training.labels, dataset.num_classes, dataset.mean, dataset.std
     )
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
     entry = OBJECTIVES[config.objective]
+    # All that may be refused comes before networks train.
+    augmentations = entry.augmentations(dsa.parse_strategy(config.dsa))
+    geometry = build_geometry(config)
     start = initial_images(
         config.init,
         store,
@@ -82,7 +83,7 @@ def build_distillation(
             entry.update_per_class,
         )
     objective = entry.build(Parts(config, dataset, network, store, strategy, rehearsal))
-    max_decoded = config.dance_max_decoded if config.objective == "dance" else 0
+    max_decoded = entry.max_decoded(config)
     decoded = synthetic_set.decoded_ipc
     blocks = plan_class_blocks(
         dataset.num_classes,
@@ -92,7 +93,6 @@ def build_distillation(
         max_images=config.max_images_per_forward
         or default_max_images(dataset.image_shape, config.width),
     )
-    names = dsa.parse_strategy(config.dsa)
     step = DistillationStep(
         strategy=strategy,
         synthetic_set=synthetic_set,
@@ -100,11 +100,11 @@ def build_distillation(
         store=store,
         network=network,
         objective=objective,
-        geometry=build_geometry(config),
+        geometry=geometry,
         blocks=blocks,
         real_batch=config.real_batch,
-        augmentations=entry.augmentations(names),
+        augmentations=augmentations,
         max_decoded=max_decoded,
         seed=config.seed,
     )
-    return Distillation(network, synthetic_set, image_sgd, objective, step)
+    return Distillation(synthetic_set, image_sgd, objective, step)

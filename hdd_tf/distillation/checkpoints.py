@@ -65,7 +65,12 @@ class DistillationCheckpoints:
         try:
             status = self._manager.checkpoint.restore(newest)
             status.assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except AssertionError as error:
+            raise InputError(
+                f"checkpoint {newest} was written by another version of hdd_tf: go on "
+                "with that version, or give another --run_dir."
+            ) from error
+        except (tf.errors.OpError, ValueError) as error:
             raise InputError(
                 f"checkpoint {newest} cannot be read; remove its files (and its name "
                 f"from the file `checkpoint` beside it) to go on from the one before."

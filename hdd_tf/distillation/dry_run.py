@@ -13,7 +13,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
-from hdd_tf.networks.registry import build_network
+from hdd_tf.networks.registry import matched_network
 from hdd_tf.random_keys import derive_key
 from hdd_tf.settings.parsers import CORESETS
 
@@ -37,7 +37,13 @@ def estimate_run(
     """
     if config.objective in CORESETS:
         return _estimate_coreset(config, dataset)
-    distillation = build_distillation(config, dataset, strategy, rehearsal=True)
+    distillation = build_distillation(
+        config,
+        dataset,
+        strategy,
+        matched_network(config, dataset.image_shape, dataset.num_classes),
+        rehearsal=True,
+    )
     distillation.step.run(0, 1)  # Traces the graph.
     began = time.perf_counter()
     distillation.step.run(1, _TIMED_ITERATIONS)["gradient_norm"].numpy()
@@ -72,13 +78,7 @@ def _estimate_coreset(config: Config, dataset: Dataset) -> str:
         short = dataclasses.replace(
             config, objective="random", baselines=(), coreset_epochs=1, progress=False
         )
-        network = build_network(
-            config.network,
-            dataset.image_shape,
-            dataset.num_classes,
-            config.depth,
-            config.width,
-        )
+        network = matched_network(config, dataset.image_shape, dataset.num_classes)
         # The first training traces the graph.
         trainer = CoresetSelector(short, few, network).trained_network()
         began = time.perf_counter()
@@ -137,6 +137,10 @@ def _bytes_written(config: Config, distillation: Distillation) -> int:
     state = (2 * pixels.nbytes + objective) * _KEPT_CHECKPOINTS + pixels.nbytes
     if config.formation_factor > 1:
         state += pixels.nbytes * config.formation_factor**2
+    if config.select == "best_validation":
+        state += pixels.nbytes
+    if config.best_on_test:
+        state += pixels.nbytes * -(-config.iterations // config.eval_every)
     pictures = 2
     if config.picture_every:
         pictures += config.iterations // config.picture_every

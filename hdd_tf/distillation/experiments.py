@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from hdd_tf.artifacts import atomic
 from hdd_tf.config import Config
@@ -38,6 +39,17 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     print(f"computing on {devices}", flush=True)
+    try:
+        return _run_all(config, strategy)
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            "memory or disk is used up: make room, or lower --max_images_per_forward "
+            "(to 256, 64, ...) where images are distilled, --eval_batch where they are "
+            "scored; the same command goes on from the last checkpoint."
+        ) from error
+
+
+def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any] | None:
     run = run_coreset if config.objective in CORESETS else run_experiment
     if config.dry_run:
         print(estimate_run(config, load_configured_dataset(config), strategy))
@@ -86,8 +98,14 @@ def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
         The first with pooled accuracies, summed seconds and `seeds` for `seed`.
     """
     first = results[0]
+    selected = {str(result["selected"]): result["selected"] for result in results}
+    # What one seed chose, the others did not.
+    common = {name: first[name] for name in first if name != "best_on_test"}
     return {
-        **first,
+        **common,
+        "selected": first["selected"]
+        if len(selected) == 1
+        else "by each seed, see its result.json",
         "seed": first["seed"],
         "seeds": [result["seed"] for result in results],
         "seconds": {

@@ -123,6 +123,9 @@ class RunMonitor:
 
         Args:
             iteration: Iterations they have seen.
+
+        Raises:
+            InterruptedRunError: a signal came meanwhile.
         """
         if not self._config.eval_every:
             return
@@ -132,6 +135,8 @@ class RunMonitor:
         record_validation(self._directory.path, score)
         for keeper in self._keepers:
             keeper.offer(iteration, accuracy, self._synthetic_set.pixels())
+        if self._stop.signal:  # The state was saved before.
+            raise InterruptedRunError(self._stop.signal)
 
     def _log(self, report: BlockReport, done: bool) -> None:
         every = self._config.log_every

@@ -23,8 +23,8 @@ from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
-from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.networks.registry import matched_network
 
 
 def run_experiment(
@@ -48,12 +48,14 @@ def run_experiment(
     # Before networks are trained that a refused or finished run does not need.
     directory.check(identity(config), _data_record(dataset))
     finished = directory.read_result()
-    if finished and finished["iterations"] >= config.iterations:
+    told = not config.best_on_test or (finished and "best_on_test" in finished)
+    if finished and finished["iterations"] >= config.iterations and told:
         print(f"{config.run_dir} is already finished; nothing to do.")
         return finished
-    distillation = build_distillation(config, dataset, strategy)
-    # Before anything is written: it refuses networks that cannot be.
-    evaluation = Evaluation(config, dataset, distillation.network)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    # Before experts train, or the run writes anything: it refuses what cannot be.
+    evaluation = Evaluation(config, dataset, network)
+    distillation = build_distillation(config, dataset, strategy, network)
     directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
     best = candidates = None
@@ -165,20 +167,14 @@ def _distil(
         if start and any(every and start % every == 0 for every in due):
             # The run may have ended before the score that was due there.
             monitor.validate(start)
-        try:
-            run_iterations(
-                distillation.step,
-                start,
-                config.iterations,
-                config.steps_per_call,
-                monitor.after_block,
-                (config.checkpoint_every, config.picture_every, config.eval_every),
-            )
-        except tf.errors.ResourceExhaustedError as error:
-            raise InputError(
-                "memory or disk is used up: lower --max_images_per_forward (256, 64, "
-                "...) or make room; the same command goes on from the last checkpoint."
-            ) from error
+        run_iterations(
+            distillation.step,
+            start,
+            config.iterations,
+            config.steps_per_call,
+            monitor.after_block,
+            (config.checkpoint_every, config.picture_every, config.eval_every),
+        )
         return monitor.seconds
 
 

@@ -14,8 +14,8 @@ class SyntheticSet(tf.Module):
     """Synthetic images as variables, `ipc` of each class.
 
     The variable lives in normalised space (DM, IDM), or in [0, 1], where it is clipped
-    after each update (DANCE). Its scale is saved with it, so a checkpoint alone can be
-    exported.
+    after each iteration (DANCE). Its scale is saved with it, so a checkpoint alone can
+    be exported.
 
     Args:
         images: `[C, ipc, h, w, c]` float32, normalised as the networks see them.

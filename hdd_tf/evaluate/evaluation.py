@@ -12,11 +12,11 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
-from hdd_tf.evaluate.progress import epoch_bar
 from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.protocols import (
     TrainingProtocol,
     evaluation_protocol,
@@ -40,8 +40,8 @@ class Evaluation:
         coresets: Chooses the coresets among the baselines.
 
     Raises:
-        InputError: a network of `config.eval_networks` cannot be built. Now, rather
-            than after hours of distilling.
+        InputError: a network of `config.eval_networks` cannot be built, or
+            `config.eval_dsa` not read. Now, rather than after hours of distilling.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Evaluation:
         self.coresets = CoresetSelector(config, dataset, network)
         self._trainers: dict[tuple, NetworkTrainer] = {}
         if config.num_eval:
+            self.protocol()
             for name in self._names:
                 self._build(name)
 

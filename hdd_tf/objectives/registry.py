@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
@@ -16,6 +15,7 @@ from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
 from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.protocols import expert_protocol
 
 
@@ -47,12 +47,15 @@ class Entry(NamedTuple):
         update_per_class: Whether images move as by one optimiser call a class.
         unit_range: Whether images live in [0, 1] rather than in normalised space.
         augmentations: From the names of `--dsa` to what a class draws.
+        max_decoded: From the run's `Config` to the most synthetic images of a class in
+            a pass; 0: all.
     """
 
     build: Callable[[Parts], Objective]
     update_per_class: bool
     unit_range: bool
     augmentations: Callable[[Sequence[str]], dsa.Choice]
+    max_decoded: Callable[[Any], int] = lambda config: 0
 
 
 def _one_of(names: Sequence[str]) -> dsa.Choice:
@@ -99,13 +102,7 @@ def _build_dance(parts: Parts) -> Objective:
     if parts.rehearsal:
         return DualViewAlignment(shelf.untrained(config.num_experts), config.seed)
     total = config.num_experts * config.pretrain_epochs
-    with tqdm(
-        desc="experts",
-        total=total,
-        unit="epoch",
-        disable=not config.progress,
-        dynamic_ncols=True,
-    ) as bar:
+    with epoch_bar("experts", total, config.progress) as bar:
         experts = shelf.take(config.num_experts, bar.update)
     return DualViewAlignment(experts, config.seed)
 
@@ -113,5 +110,11 @@ def _build_dance(parts: Parts) -> Objective:
 OBJECTIVES = {
     "dm": Entry(_build_dm, False, False, _one_of),
     "idm": Entry(_build_idm, True, False, _one_of),
-    "dance": Entry(_build_dance, True, True, dsa.dance_choice),
+    "dance": Entry(
+        _build_dance,
+        True,
+        True,
+        dsa.dance_choice,
+        lambda config: config.dance_max_decoded,
+    ),
 }

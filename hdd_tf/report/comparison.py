@@ -23,6 +23,7 @@ _NOT_COMPARED = {
     *("iterations", "real_batch", "num_eval", "eval_epochs"),
     *("seed", "num_experiments", "baselines", "whole_epochs"),
 }
+_AS_PUBLISHED = {"eval_protocol": "auto", "eval_batch": 0, "eval_dsa": "auto"}
 # Accuracies of other networks are in no table we have.
 _NETWORK = "convnet"
 _OF_HYPERBOLIC = {"curvature", "loss_weight", "lift", "max_tangent_norm"}
@@ -111,7 +112,10 @@ def _setting_differences(run: Run) -> list[str]:
     return [
         f"--{name}={run.settings.get(name, 'unrecorded')} (published {value})"
         for name, value in settings.items()
-        if name not in _NOT_COMPARED and run.settings.get(name) != value
+        if name not in _NOT_COMPARED
+        and run.settings.get(name) != value
+        # These stand for what is published.
+        and run.settings.get(name) != _AS_PUBLISHED.get(name, value)
     ]
 
 

@@ -17,9 +17,7 @@ ConvNet they were matched with, of depth 3 (ImageWoof: 5).
 
 import dataclasses
 
-CORESETS = ("random", "herding", "k_center", "forgetting")
-BASELINES = (*CORESETS, "whole")
-OBJECTIVES = ("dm", "idm", "dance")
+from hdd_tf.settings.matching import OBJECTIVES
 
 _Accuracy = tuple[float, float]
 # Mean and standard deviation in percent at IPC 1, 10, 50 (ImageWoof: 1, 10).

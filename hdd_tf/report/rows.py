@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hdd_tf.report.collect import Run, Warn
-from hdd_tf.report.published import BASELINES, OBJECTIVES
+from hdd_tf.settings.matching import OBJECTIVES
+from hdd_tf.settings.parsers import BASELINES
 
 # Settings that do not make another row: the seeds are what is pooled, the result says
 # for how many iterations it holds, and baselines have rows of their own.

@@ -59,7 +59,7 @@ class DanceSettings:
         0,
         parsers.SEED,
         "Experts are functions of it and not of --seed, so that several seeds share "
-        "them.",
+        "them (unless a validation split is held out, which differs by seed).",
     )
     expert_dir: str = setting(
         "runs/experts",

@@ -23,8 +23,9 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.network_trainer import NetworkTrainer, TrainingState
+from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import TrainingProtocol
+from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
 # A killed training loses no more than this.
@@ -158,7 +159,9 @@ class ExpertShelf:
             )
         return self._trainer
 
-    def _write(self, file: pathlib.Path, state: TrainingState) -> None:
+    def _write(self, file: pathlib.Path, state: TrainingState | None) -> None:
+        if state is None:  # A signal before the first update: nothing to go on from.
+            return
         buffer = io.BytesIO()
         np.savez(buffer, np.array(state.updates), *state.weights, *state.velocities)
         atomic.write_bytes(file, buffer.getvalue())

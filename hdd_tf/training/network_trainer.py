@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,28 +11,13 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.protocols import TrainingProtocol
 from hdd_tf.training.sgd import sgd_step
+from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 
 # Graph calls are at most this many updates long: few enough that progress moves and a
 # signal is heard, many enough that Python does not count.
 UPDATES_PER_CALL = 25
 # The streams under an update's key; the augmentation has the key itself.
 _CUTMIX = 1
-
-
-class TrainingState(NamedTuple):
-    """A training that has been interrupted, or has ended.
-
-    Attributes:
-        updates: How many it has made.
-        weights: Of the network.
-        velocities: One a weight.
-        state: Of the network (see `FunctionalNetwork`), where it has any.
-    """
-
-    updates: int
-    weights: list[np.ndarray]
-    velocities: list[np.ndarray]
-    state: list[np.ndarray]
 
 
 class NetworkTrainer:
@@ -65,16 +49,7 @@ class NetworkTrainer:
         self._mean = tf.constant(mean, tf.float32)
         self._std = tf.constant(std, tf.float32)
         self._protocol = protocol
-        shapes = network.weight_shapes
-        self._weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
-        self._velocities = [tf.Variable(tf.zeros(shape)) for shape in shapes]
-        # What changes without a gradient, such as batch norm's moving statistics.
-        self._state = [
-            tf.Variable(tf.zeros(spec.shape, spec.dtype), trainable=False)
-            for spec in network.state_specs
-        ]
-        # Written by the graph itself, so that it always agrees with the weights.
-        self._updates = tf.Variable(0, trainable=False)
+        self._variables = TrainingVariables(network)
         # TensorFlow warns of code that is traced often, and counts traces by the code:
         # here those of all trainers. A partial of it counts for itself.
         self._run_updates = tf.function(
@@ -119,11 +94,11 @@ class NetworkTrainer:
         stride = (
             UPDATES_PER_CALL // per_epoch * per_epoch if whole else UPDATES_PER_CALL
         )
-        done, last = int(self._updates), protocol.epochs * per_epoch
+        done, last = int(self._variables.updates), protocol.epochs * per_epoch
         loss, images = 0.0, 0
         while done < last:
             if done in drops and protocol.reset_velocity:
-                self._clear_velocities()
+                self._variables.clear_velocities()
             rate = protocol.learning_rate
             rate *= protocol.drop_factor ** sum(drop <= done for drop in drops)
             ends = [done + stride, last, *(drop for drop in drops if drop > done)]
@@ -140,15 +115,9 @@ class NetworkTrainer:
                 on_epochs(epochs)
         return loss / max(images, 1)
 
-    def snapshot(self) -> TrainingState:
-        """Returns where the training is; whole also after an exception."""
-        return TrainingState(
-            int(self._updates),
-            *(
-                [variable.numpy() for variable in variables]
-                for variables in (self._weights, self._velocities, self._state)
-            ),
-        )
+    def snapshot(self) -> TrainingState | None:
+        """Returns where the training is, whole; None where it has not begun."""
+        return self._variables.snapshot()
 
     @property
     def updates_per_epoch(self) -> int:
@@ -162,19 +131,9 @@ class NetworkTrainer:
 
     def _begin(self, key: tf.Tensor, resume: TrainingState | None) -> None:
         if resume is None:
-            weights, state = self._network.initial_variables(
-                derive_key(key, Purpose.EVALUATION_NETWORK)
-            )
-            velocities = [tf.zeros_like(weight) for weight in weights]
-            resume = TrainingState(0, weights, velocities, state)
-        self._updates.assign(resume.updates)
-        for variables, values in (
-            (self._weights, resume.weights),
-            (self._velocities, resume.velocities),
-            (self._state, resume.state),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+            self._variables.begin(derive_key(key, Purpose.EVALUATION_NETWORK))
+        else:
+            self._variables.resume(resume)
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
         """Returns the percentage of images that the trained network gets right.
@@ -195,21 +154,17 @@ class NetworkTrainer:
     @property
     def weights(self) -> list[tf.Variable]:
         """The network's weights, in the order of `weight_shapes`."""
-        return self._weights
+        return self._variables.weights
 
     @property
     def state(self) -> list[tf.Variable]:
         """The network's state, in the order of `state_specs`."""
-        return self._state
+        return self._variables.state
 
     @property
     def trace_count(self) -> int:
         """How often training was traced; more than once would be a bug."""
         return self._run_updates.experimental_get_tracing_count()
-
-    def _clear_velocities(self) -> None:
-        for velocity in self._velocities:
-            velocity.assign(tf.zeros_like(velocity))
 
     def _normalised(
         self, source: tf.Tensor | tf.Variable, rows: tf.Tensor
@@ -248,7 +203,7 @@ class NetworkTrainer:
                 rows = tf.ensure_shape(rows, [rest])
                 loss += rest * self._update(rows, derive_key(epoch_key, full), rate)
                 images += rest
-        self._updates.assign(stop)
+        self._variables.updates.assign(stop)
         return loss, images
 
     def _update(self, rows: tf.Tensor, key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
@@ -271,22 +226,22 @@ class NetworkTrainer:
             mixed = cutmix.mix(images, derive_key(key, _CUTMIX), protocol.cutmix)
             images = mixed.images
         with tf.GradientTape() as tape:
-            weights = [tf.convert_to_tensor(w) for w in self._weights]
-            state = [tf.convert_to_tensor(s) for s in self._state]
+            weights = [tf.convert_to_tensor(w) for w in self.weights]
+            state = [tf.convert_to_tensor(s) for s in self.state]
             logits, state = self._network.training_logits(weights, images, state)
             loss = _mean_cross_entropy(labels, logits)
             if protocol.cutmix:
                 foreign = _mean_cross_entropy(tf.gather(labels, mixed.partner), logits)
                 loss = mixed.share * loss + (1.0 - mixed.share) * foreign
         self._observe(rows, labels, logits)
-        for variable, value in zip(self._state, state, strict=True):
+        for variable, value in zip(self.state, state, strict=True):
             variable.assign(value)
         # A user's model may hold a weight that its logits do not depend on.
         gradients = tape.gradient(
-            loss, self._weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            loss, self.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         for weight, velocity, gradient in zip(
-            self._weights, self._velocities, gradients, strict=True
+            self.weights, self._variables.velocities, gradients, strict=True
         ):
             new_weight, new_velocity = sgd_step(
                 weight, velocity, gradient, rate, protocol.momentum,
@@ -303,8 +258,8 @@ class NetworkTrainer:
     def _correct(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         count = images.shape[0]
         batch = min(self._protocol.batch_size, count)
-        weights = [tf.convert_to_tensor(w) for w in self._weights]
-        state = [tf.convert_to_tensor(s) for s in self._state]
+        weights = [tf.convert_to_tensor(w) for w in self.weights]
+        state = [tf.convert_to_tensor(s) for s in self.state]
         correct = tf.constant(0)
         for first in tf.range(0, count, batch):
             rows = tf.range(first, tf.minimum(first + batch, count))

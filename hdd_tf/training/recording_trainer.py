@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.training.network_trainer import NetworkTrainer, TrainingState
+from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import TrainingProtocol
+from hdd_tf.training.training_variables import TrainingState
 
 # Forgetting count of an image that was never classified right: above all others.
 NEVER_LEARNT = int(np.iinfo(np.int32).max)
@@ -91,5 +92,5 @@ class RecordingTrainer(NetworkTrainer):
             self._right.scatter_update(tf.IndexedSlices(right, rows))
 
     def _batch_features(self, rows: tf.Tensor) -> tf.Tensor:
-        weights = [tf.convert_to_tensor(w) for w in self._weights]
+        weights = [tf.convert_to_tensor(w) for w in self.weights]
         return self._network.features(weights, self._normalised(self._images, rows))

@@ -8,6 +8,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_images
+from hdd_tf.networks.registry import matched_network
 
 STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
 
@@ -36,7 +37,8 @@ def test_resumed_run_gives_the_same_images(dataset, settings, objective, tmp_pat
     config = Config(objective=objective, **settings)
 
     def build():
-        parts = build_distillation(config, dataset, STRATEGY)
+        network = matched_network(config, dataset.image_shape, dataset.num_classes)
+        parts = build_distillation(config, dataset, STRATEGY, network)
         return parts, DistillationCheckpoints(
             tmp_path / "checkpoints",
             parts.synthetic_set,

@@ -8,6 +8,7 @@ import pytest
 
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertShelf
@@ -129,3 +130,23 @@ def test_damaged_file_is_named(tmp_path, dataset, damage):
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"expert_000\.npz .* remove it"):
         shelf(tmp_path, dataset).take(1)
+
+
+def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
+    tmp_path, dataset, monkeypatch
+):
+    whole = shelf(tmp_path / "whole", dataset).take(2)
+    draw, drawn = FunctionalNetwork.initial_variables, []
+
+    def interrupted(self, key):
+        drawn.append(key)
+        if len(drawn) == 2:
+            raise InterruptedRunError(signal.SIGTERM)
+        return draw(self, key)
+
+    monkeypatch.setattr(FunctionalNetwork, "initial_variables", interrupted)
+    with pytest.raises(InterruptedRunError):
+        shelf(tmp_path / "parts", dataset).take(2)
+    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+    assert names == {"kind.json", "expert_000.npz"}
+    assert_equal(shelf(tmp_path / "parts", dataset).take(2), whole)

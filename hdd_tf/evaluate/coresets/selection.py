@@ -7,9 +7,9 @@ import numpy as np
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.evaluate.coresets.greedy import herding, k_center
-from hdd_tf.evaluate.progress import epoch_bar
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 from hdd_tf.training.recording_trainer import RecordingTrainer
 
