@@ -357,3 +357,29 @@ def test_identities_of_other_versions_are_compared_by_default_values():
     assert config_lib.differing_fields(before, now) == []
     assert config_lib.differing_fields(before, now | {"lift": "project"}) == ["lift"]
     assert config_lib.differing_fields(now | {"gone": 1}, now) == ["gone"]
+
+
+def test_formation_follows_the_objective_unless_it_is_said():
+    def factor(**settings):
+        return Config(dataset="x", **settings).formation_factor
+
+    assert [factor(objective=o) for o in ("dm", "idm", "dance")] == [1, 2, 2]
+    assert factor(objective="dm", formation_factor=3) == 3
+    # Real images are whole, also with IDM's flag file.
+    assert factor(objective="random", formation_factor=2) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"idm_pool_start": 5, "idm_pool_size": 5}, "no place for a network"),
+        ({"idm_train_networks": 5}, "more than the queue holds"),
+        ({"run_dir": "a/b", "expert_dir": "a/b/c"}, "in the run's own directory"),
+        ({"run_dir": "a/b", "expert_dir": "a/b"}, "in the run's own directory"),
+        ({"best_on_test": True}, "nothing to compare without --eval_every"),
+    ],
+)
+def test_contradictions_of_idm_dance_and_best_on_test(settings, message):
+    with pytest.raises(InputError, match=message):
+        Config(dataset="x", **settings)
+    Config(dataset="x", run_dir="a/b", expert_dir="a/bc")

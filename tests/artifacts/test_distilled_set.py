@@ -308,6 +308,7 @@ def test_metadata_of_run_takes_what_the_run_recorded():
         "std": [0.2],
         "objective": "dm",
         "geometry": "euclidean",
+        "formation_factor": 1,
         "iteration": 40,
         "source": record["config"],
     }

@@ -1,5 +1,7 @@
 """Tests of a run's scores on the validation split, as a file."""
 
+import signal
+
 import pytest
 
 from hdd_tf.artifacts.history import (
@@ -9,7 +11,9 @@ from hdd_tf.artifacts.history import (
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
+from hdd_tf.distillation.loop import StopRequest
 from hdd_tf.distillation.monitor import RunMonitor
+from hdd_tf.errors import InterruptedRunError
 
 SCORES = [ValidationScore(n, n / 4, 50 + n / 100) for n in (100, 200, 300)]
 
@@ -45,19 +49,32 @@ def test_a_score_that_is_no_number_is_damage(tmp_path):
     assert read_validation(tmp_path) == ()
 
 
-def test_a_run_records_each_score_with_the_seconds_spent(tmp_path):
-    monitor = RunMonitor(
+def monitor_of(directory, stop):
+    return RunMonitor(
         config=Config(dataset="x", eval_every=5, validation_fraction=0.1),
-        directory=RunDirectory(tmp_path),
+        directory=RunDirectory(directory),
         checkpoints=None,
         synthetic_set=None,
         label_names=(),
         start=0,
         seconds=12.5,
-        stop=None,
+        stop=stop,
         evaluate=lambda: 61.5,
-        best=None,
+        keepers=(),
     )
+
+
+def test_a_run_records_each_score_with_the_seconds_spent(tmp_path):
+    monitor = monitor_of(tmp_path, StopRequest())
     with monitor.summaries:
+        monitor.validate(5)
+    assert read_validation(tmp_path) == (ValidationScore(5, 12.5, 61.5),)
+
+
+def test_a_signal_during_a_score_ends_the_run_after_it(tmp_path):
+    stop = StopRequest()
+    monitor = monitor_of(tmp_path, stop)
+    stop.signal = signal.SIGTERM
+    with monitor.summaries, pytest.raises(InterruptedRunError):
         monitor.validate(5)
     assert read_validation(tmp_path) == (ValidationScore(5, 12.5, 61.5),)

@@ -8,6 +8,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_images
+from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
 
 STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
@@ -66,3 +67,20 @@ def test_resumed_run_gives_the_same_images(dataset, settings, objective, tmp_pat
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
     # Otherwise the second half would prove nothing.
     assert not np.array_equal(pixels, resumed.synthetic_set.pixels())
+
+
+def test_checkpoint_of_another_version_is_not_called_damaged(
+    dataset, settings, tmp_path
+):
+    state = tf.train.Checkpoint(iteration=tf.Variable(3, dtype=tf.int64))
+    manager = tf.train.CheckpointManager(
+        state, str(tmp_path), 2, checkpoint_name="iteration"
+    )
+    manager.save(checkpoint_number=3)
+    config = Config(objective="dm", **settings)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    parts = build_distillation(config, dataset, STRATEGY, network)
+    with pytest.raises(InputError, match="written by another version of hdd_tf"):
+        DistillationCheckpoints(
+            tmp_path, parts.synthetic_set, parts.image_sgd, parts.objective
+        ).restore()
