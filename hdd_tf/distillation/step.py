@@ -6,6 +6,7 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.real_features import real_features
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.geometry.registry import Geometry
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -153,11 +154,16 @@ class DistillationStep:
             parameters = dsa.gather(augmentation, classes)
             real = None
             if work.match_features:
+                features = real_features(
+                    self._store,
+                    self._network,
+                    work.weights,
+                    tf.gather(rows, classes),
+                    parameters,
+                    self._blocks.real_chunk,
+                )
                 real = self._geometry.summarize(
-                    self._real_features(
-                        work.weights, tf.gather(rows, classes), parameters
-                    ),
-                    tf.gather(row_weights, classes),
+                    features, tf.gather(row_weights, classes)
                 )
             return self._synthetic_side(
                 work, classes, tf.gather(images, classes), subset, parameters, real
@@ -197,46 +203,6 @@ class DistillationStep:
         key = self._key(Purpose.DECODED_SUBSET, iteration, which)
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
         return order[: self._max_decoded]
-
-    def _real_features(
-        self,
-        weights: list[tf.Tensor],
-        rows: tf.Tensor,
-        parameters: dsa.DSAParameters,
-    ) -> tf.Tensor:
-        """Returns the features `[b, n, d]` of the real images at `rows` `[b, n]`."""
-        num_classes, per_class = rows.shape
-
-        def forward(rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
-            images = self._store.gather(rows)
-            images = dsa.apply(images, parameters, differentiable=False)
-            return self._network.features(
-                weights, tf.reshape(images, [-1, *images.shape[2:]])
-            )
-
-        chunk = self._blocks.real_chunk
-        total = num_classes * per_class
-        if total <= chunk:
-            features = forward(rows, parameters)
-        else:
-            # One class alone is too many (see ClassBlocks), or padding made it so:
-            # chunks of images, each with its class's augmentation.
-            num_chunks = -(-total // chunk)
-            chunk = -(-total // num_chunks)
-            padding = [[0, num_chunks * chunk - total]]
-            flat = tf.pad(tf.reshape(rows, [-1]), padding)
-            owner = tf.pad(tf.repeat(tf.range(num_classes), per_class), padding)
-            features = tf.map_fn(
-                lambda part: forward(part[0][:, None], dsa.gather(parameters, part[1])),
-                (
-                    tf.reshape(flat, [num_chunks, chunk]),
-                    tf.reshape(owner, [num_chunks, chunk]),
-                ),
-                fn_output_signature=tf.float32,
-                parallel_iterations=1,
-            )
-            features = tf.reshape(features, [-1, features.shape[-1]])[:total]
-        return tf.reshape(features, [num_classes, per_class, features.shape[-1]])
 
     def _synthetic_side(
         self,
