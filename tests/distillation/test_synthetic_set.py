@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
@@ -60,3 +62,45 @@ def test_start_from_an_earlier_set(store, tmp_path):
     np.testing.assert_allclose(found, pixels, atol=1e-3)
     with pytest.raises(InputError, match="3 classes x 1"):
         initial_images(f"from:{tmp_path / 'set'}", store[0], 1, 0, 3)
+
+
+@pytest.mark.parametrize("unit_range", [False, True])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_networks_see_in_matching_what_the_decoded_files_hold(factor, unit_range):
+    # Sides of 7 and 5 pixels: padded with grey in either space.
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(2, 3, 7, 5, 3)).astype(np.float32)
+    images = SyntheticSet(start, MEAN, STD, factor, unit_range)
+    metadata = {
+        "dataset": "toy", "label_names": ["a", "b"], "mean": MEAN, "std": STD,
+        "objective": "idm", "geometry": "euclidean", "source": {},
+        "formation_factor": factor,
+    }  # fmt: skip
+    stored = DistilledSet.from_class_images(images.pixels(), metadata)
+    pixels = decode_set(stored).images
+    from_files = (pixels / 255 - np.float32(MEAN)) / np.float32(STD)
+    seen = images.decode(tf.convert_to_tensor(images.images)).numpy()
+    assert seen.shape == (2, images.decoded_ipc, 7, 5, 3)
+    np.testing.assert_allclose(
+        seen.reshape(from_files.shape), from_files, rtol=1e-4, atol=1e-5
+    )
+    if unit_range:
+        assert stored.images.min() >= 0 and stored.images.max() <= 255
+
+
+@pytest.mark.parametrize("init", ["real", "mix"])
+def test_every_cell_of_the_start_is_another_real_image(store, init):
+    store, images, labels = store
+    # 1 image x 4 cells of 5 images in the smallest class.
+    start = initial_images(init, store, 1, 1, 3, formation_factor=2)
+    assert start.shape == (3, 1, 4, 6, 3)
+    pixels = SyntheticSet(start, MEAN, STD, 2).pixels()
+    if init == "mix":  # Each pixel is one of some image of its class.
+        for label in range(3):
+            corners = images[labels == label][:, 0, 0]
+            found = np.rint(pixels[label, 0, ::2, ::3]).reshape(4, 3)
+            rows = [tuple(corner) for corner in found]
+            assert len(set(rows)) == 4
+            assert set(rows) <= {tuple(corner) for corner in corners}
+    with pytest.raises(InputError, match=r"--ipc=2 x 4 cells is more than"):
+        initial_images(init, store, 2, 1, 3, formation_factor=2)
