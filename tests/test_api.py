@@ -34,6 +34,20 @@ def test_same_seed_same_images_other_seed_others(digits):
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.parametrize("objective", ["idm", "dance"])
+def test_idm_and_dance_give_the_images_that_networks_train_on(
+    digits, objective, tmp_path
+):
+    settings = SETTINGS | {
+        "iterations": 2, "image_lr": 0.1, "idm_pool_size": 5, "idm_train_steps": 1,
+        "idm_train_batch": 16, "num_experts": 1, "pretrain_epochs": 1,
+        "expert_dir": str(tmp_path),
+    }  # fmt: skip
+    images, labels = hdd_tf.distill(*digits, ipc=1, objective=objective, **settings)
+    assert images.shape == (40, 32, 32, 1)
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 4))
+
+
 def test_geometry_is_a_setting(digits):
     hyperbolic, euclidean = (
         hdd_tf.distill(*digits, ipc=1, geometry=geometry, curvature="-1/3", **SETTINGS)
