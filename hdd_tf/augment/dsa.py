@@ -96,47 +96,6 @@ def parse_strategy(text: str) -> tuple[str, ...]:
     return names
 
 
-def draw_siamese(
-    key: tf.Tensor,
-    groups: int | tf.Tensor,
-    height: int,
-    width: int,
-    strategy: Sequence[str] = TRANSFORMATIONS,
-) -> DSAParameters:
-    """Draws one transformation of `strategy` for each group.
-
-    Draw for all classes at once and take blocks of them with `gather`, so that a
-    class's draw does not depend on the blocks.
-
-    Args:
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
-        groups: Number of groups.
-        height: Rows of the images.
-        width: Columns of the images.
-        strategy: Names from `parse_strategy`; none of them draws the identity.
-    """
-    return draw(key, groups, height, width, one_of=strategy)
-
-
-def draw_per_image(
-    key: tf.Tensor,
-    count: int | tf.Tensor,
-    height: int,
-    width: int,
-    strategy: Sequence[str] = TRANSFORMATIONS,
-) -> DSAParameters:
-    """Draws one transformation for a whole batch, its values for each image.
-
-    Args:
-        key: As in `draw_siamese`.
-        count: Number of images; `apply` takes them as `[count, 1, h, w, c]`.
-        height: As in `draw_siamese`.
-        width: As in `draw_siamese`.
-        strategy: As in `draw_siamese`.
-    """
-    return draw(key, count, height, width, one_of=strategy, same_choice=True)
-
-
 def draw(
     key: tf.Tensor,
     groups: int | tf.Tensor,
@@ -150,10 +109,12 @@ def draw(
     """Draws parameters, some transformations always on and one chosen of others.
 
     Args:
-        key: As in `draw_siamese`.
-        groups: As in `draw_siamese`.
-        height: As in `draw_siamese`.
-        width: As in `draw_siamese`.
+        key: `[2]` int32 key; the draw is a function of it and of nothing else.
+        groups: Number of groups. In matching that is all classes at once, of which
+            `gather` takes blocks, so that a class's draw does not depend on the blocks;
+            when a network trains, every image is a group.
+        height: Rows of the images.
+        width: Columns of the images.
         always: Names of transformations every group gets.
         one_of: Names of which each group gets one.
         same_choice: Whether all groups get the same one of `one_of`; the values stay

@@ -14,7 +14,7 @@ _CONSTANTS = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 
 class FanInInitialisation:
     """The start of the published networks, whatever the layers' own initialisers say.
 
-    Kernels and biases are uniform in +-1/sqrt(fan_in) (METHOD: the default of the
+    Kernels and biases are uniform in +-1/sqrt(fan_in) (the default of the
     authors' framework), norms start at gamma = 1 and beta = 0, moving statistics at
     those of normal data, generators of random numbers at a number drawn.
 

@@ -98,7 +98,9 @@ class ExpertShelf:
                 found done.
 
         Raises:
-            InputError: the directory cannot be written, or a file in it is damaged.
+            InputError: a file in the directory is damaged.
+            InterruptedRunError: a signal stopped the training, which is saved.
+            OSError: the directory cannot be written.
         """
         pairs = [self._expert(index, on_epochs) for index in range(count)]
         self._trainer = None  # Its copy of the images is not needed any more.

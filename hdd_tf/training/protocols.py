@@ -1,4 +1,4 @@
-"""How a network is trained on a set when the set is scored."""
+"""How networks are trained: to score a set, and as DANCE's experts."""
 
 import dataclasses
 from typing import Any

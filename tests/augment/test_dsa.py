@@ -14,6 +14,16 @@ MANY = 6000
 KEY = derive_key(7)
 
 
+def draw_siamese(key, groups, height, width, strategy=dsa.TRANSFORMATIONS):
+    """A draw as DM and IDM make it in matching."""
+    return dsa.draw(key, groups, height, width, one_of=strategy)
+
+
+def draw_per_image(key, count, height, width, strategy=dsa.TRANSFORMATIONS):
+    """A draw as DM's evaluation makes it for a batch."""
+    return dsa.draw(key, count, height, width, one_of=strategy, same_choice=True)
+
+
 def random_images(*shape, seed=0, dtype=tf.float32):
     return tf.constant(np.random.default_rng(seed).normal(size=shape), dtype)
 
@@ -71,7 +81,7 @@ def test_draw_rejects_names(always, one_of):
 
 
 def test_each_transformation_is_drawn_one_time_in_six():
-    found = kinds(dsa.draw_siamese(KEY, MANY, 32, 32), width=32)
+    found = kinds(draw_siamese(KEY, MANY, 32, 32), width=32)
     assert np.sum(list(found.values()), axis=0).max() == 1  # never two in one group
     # A flip mirrors every other time; a crop shifts by (0, 0) one time in 81.
     visible = {"flip": 1 / 2, "crop": 80 / 81}
@@ -82,7 +92,7 @@ def test_each_transformation_is_drawn_one_time_in_six():
 
 
 def test_a_shorter_strategy_draws_only_its_own():
-    found = kinds(dsa.draw_siamese(KEY, MANY, 16, 20, ("cutout", "scale")), width=20)
+    found = kinds(draw_siamese(KEY, MANY, 16, 20, ("cutout", "scale")), width=20)
     assert abs(found["cutout"].mean() - 0.5) < 0.03
     np.testing.assert_array_equal(found["scale"], ~found["cutout"])
     for name in ("color", "crop", "flip", "rotate"):
@@ -98,7 +108,7 @@ def assert_uniform(values, low, high):
 
 
 def test_color_ranges():
-    p = as_numpy(dsa.draw_siamese(KEY, MANY, 32, 32, ("color",)))
+    p = as_numpy(draw_siamese(KEY, MANY, 32, 32, ("color",)))
     assert_uniform(p.brightness, -0.5, 0.5)
     assert_uniform(p.saturation, 0, 2)
     assert_uniform(p.contrast, 0.5, 1.5)
@@ -117,7 +127,7 @@ def assert_every_integer(values, low, high):
     "height,width,rows,columns", [(32, 32, 4, 4), (28, 20, 4, 3), (3, 4, 0, 1)]
 )
 def test_crop_range(height, width, rows, columns):
-    p = as_numpy(dsa.draw_siamese(KEY, MANY, height, width, ("crop",)))
+    p = as_numpy(draw_siamese(KEY, MANY, height, width, ("crop",)))
     assert_every_integer(p.affine[:, 2], -columns, columns)
     assert_every_integer(p.affine[:, 5], -rows, rows)
     np.testing.assert_array_equal(p.affine[:, [0, 1, 3, 4]], [[1, 0, 0, 1]] * MANY)
@@ -125,7 +135,7 @@ def test_crop_range(height, width, rows, columns):
 
 @pytest.mark.parametrize("height,width", [(32, 20), (28, 9), (1, 2), (5, 6)])
 def test_cutout_range(height, width):
-    p = as_numpy(dsa.draw_siamese(KEY, MANY, height, width, ("cutout",)))
+    p = as_numpy(draw_siamese(KEY, MANY, height, width, ("cutout",)))
     for side, (first, last) in (
         (height, p.cutout[:, :2].T),
         (width, p.cutout[:, 2:].T),
@@ -145,14 +155,14 @@ def test_cutout_range(height, width):
 
 
 def test_flip_scale_and_rotate_ranges():
-    flip = as_numpy(dsa.draw_siamese(KEY, MANY, 32, 20, ("flip",))).affine
+    flip = as_numpy(draw_siamese(KEY, MANY, 32, 20, ("flip",))).affine
     assert set(map(tuple, flip.tolist())) == {(1, 0, 0, 0, 1, 0), (-1, 0, 19, 0, 1, 0)}
     assert abs((flip[:, 0] == -1).mean() - 0.5) < 0.03
-    scale = as_numpy(dsa.draw_siamese(KEY, MANY, 32, 20, ("scale",))).affine
+    scale = as_numpy(draw_siamese(KEY, MANY, 32, 20, ("scale",))).affine
     assert_uniform(scale[:, 0], 1 / 1.2, 1.2)
     assert_uniform(scale[:, 4], 1 / 1.2, 1.2)
     assert abs(np.corrcoef(scale[:, 0], scale[:, 4])[0, 1]) < 0.06
-    rotate = as_numpy(dsa.draw_siamese(KEY, MANY, 20, 20, ("rotate",))).affine
+    rotate = as_numpy(draw_siamese(KEY, MANY, 20, 20, ("rotate",))).affine
     angle = np.arctan2(rotate[:, 3], rotate[:, 4])
     assert_uniform(np.degrees(angle), -15, 15)
 
@@ -160,7 +170,7 @@ def test_flip_scale_and_rotate_ranges():
 def test_per_image_draws_share_the_choice_and_not_the_values():
     drawn = set()
     for seed in range(40):
-        parameters = dsa.draw_per_image(derive_key(seed), 64, 32, 32)
+        parameters = draw_per_image(derive_key(seed), 64, 32, 32)
         happened = {n: found.sum() for n, found in kinds(parameters, 32).items()}
         (name,) = [name for name, count in happened.items() if count > 0]
         rows = np.concatenate([np.reshape(p, [64, -1]) for p in parameters], axis=1)
@@ -170,7 +180,7 @@ def test_per_image_draws_share_the_choice_and_not_the_values():
     assert drawn == set(dsa.TRANSFORMATIONS)
 
 
-@pytest.mark.parametrize("draw", [dsa.draw_siamese, dsa.draw_per_image])
+@pytest.mark.parametrize("draw", [draw_siamese, draw_per_image])
 def test_draw_is_a_function_of_the_key(draw):
     reference = draw(KEY, 200, 32, 28)
     tf.random.set_seed(3)
@@ -185,7 +195,7 @@ def test_draw_is_a_function_of_the_key(draw):
 
 
 def test_transformations_keep_their_numbers_in_any_strategy():
-    alone = dsa.draw_siamese(KEY, 50, 32, 32, ("rotate",))
+    alone = draw_siamese(KEY, 50, 32, 32, ("rotate",))
     among = dsa.draw(KEY, 50, 32, 32, always=("rotate", "cutout", "color"))
     np.testing.assert_array_equal(alone.affine, among.affine)
 
@@ -197,7 +207,7 @@ def test_transformations_keep_their_numbers_in_any_strategy():
 @pytest.mark.parametrize("shape", [(4, 2, 32, 32, 3), (3, 1, 28, 17, 1)])
 def test_no_strategy_is_exactly_the_identity(shape, differentiable):
     images = random_images(*shape)
-    parameters = dsa.draw_siamese(KEY, shape[0], *shape[2:4], ())
+    parameters = draw_siamese(KEY, shape[0], *shape[2:4], ())
     result = dsa.apply(images, parameters, differentiable)
     np.testing.assert_array_equal(result, images)
     assert result.dtype == tf.float32
@@ -205,7 +215,7 @@ def test_no_strategy_is_exactly_the_identity(shape, differentiable):
 
 def test_groups_without_a_warp_are_not_blurred():
     images = random_images(300, 1, 9, 12, 3)
-    parameters = dsa.draw_siamese(KEY, 300, 9, 12, ("color", "flip", "rotate"))
+    parameters = draw_siamese(KEY, 300, 9, 12, ("color", "flip", "rotate"))
     still = ~np.any(list(kinds(parameters, 12).values()), axis=0)
     assert still.sum() > 20
     result = dsa.apply(images, parameters, differentiable=True)
@@ -217,7 +227,7 @@ def test_real_and_synthetic_of_a_class_get_the_same_draw():
     picture = random_images(24, 1, 32, 32, 3)
     real = tf.concat([random_images(24, 5, 32, 32, 3, seed=1), picture], axis=1)
     synthetic = tf.concat([picture, random_images(24, 1, 32, 32, 3, seed=2)], axis=1)
-    parameters = dsa.draw_siamese(KEY, 24, 32, 32)
+    parameters = draw_siamese(KEY, 24, 32, 32)
     real = dsa.apply(real, parameters, differentiable=False)
     synthetic = dsa.apply(synthetic, parameters, differentiable=True)
     np.testing.assert_allclose(real[:, -1], synthetic[:, 0], atol=1e-6)
@@ -225,7 +235,7 @@ def test_real_and_synthetic_of_a_class_get_the_same_draw():
 
 def test_blocks_of_classes_do_not_change_the_draw():
     images = random_images(10, 2, 16, 16, 3)
-    parameters = dsa.draw_siamese(KEY, 10, 16, 16)
+    parameters = draw_siamese(KEY, 10, 16, 16)
     whole = dsa.apply(images, parameters, differentiable=True)
     for block in ([0, 1, 2], [9, 4], [7]):
         rows = dsa.gather(parameters, tf.constant(block))
@@ -235,7 +245,7 @@ def test_blocks_of_classes_do_not_change_the_draw():
 
 def test_gradient_only_where_asked_for():
     images = random_images(6, 1, 8, 8, 3)
-    parameters = dsa.draw_siamese(KEY, 6, 8, 8)
+    parameters = draw_siamese(KEY, 6, 8, 8)
     for differentiable in (True, False):
         with tf.GradientTape() as tape:
             tape.watch(images)
@@ -316,7 +326,7 @@ def test_applying_equals_the_textbook(name, shape, differentiable):
     groups, count, height, width, _ = shape
     images = random_images(*shape, dtype=tf.float64)
     # This key's flips are one of each kind, and its crops are no identity.
-    parameters = dsa.draw_siamese(derive_key(1), groups, height, width, (name,))
+    parameters = draw_siamese(derive_key(1), groups, height, width, (name,))
     assert kinds(parameters, width)[name].any()
     result = dsa.apply(images, parameters, differentiable).numpy()
     p = as_numpy(parameters)
@@ -332,7 +342,7 @@ def test_applying_equals_the_textbook(name, shape, differentiable):
 
 def test_saturation_of_one_channel_is_the_identity():
     images = random_images(2, 3, 8, 8, 1)
-    parameters = dsa.draw_siamese(KEY, 2, 8, 8, ("color",))
+    parameters = draw_siamese(KEY, 2, 8, 8, ("color",))
     other = parameters._replace(saturation=tf.constant([0.0, 1.9]))
     np.testing.assert_array_equal(
         dsa.apply(images, parameters, True), dsa.apply(images, other, True)
@@ -367,7 +377,7 @@ def test_composition_is_color_then_flip_then_geometric_then_cutout(geometric):
 
 
 def test_outside_is_zero_whatever_the_color():
-    parameters = dsa.draw_siamese(KEY, 1, 8, 8, ())._replace(
+    parameters = draw_siamese(KEY, 1, 8, 8, ())._replace(
         brightness=tf.constant([0.4]),
         affine=tf.constant([[1.0, 0, 3, 0, 1, 0]], tf.float64),
     )
@@ -403,11 +413,11 @@ def test_function_equals_eager(differentiable):
 
     @tf.function
     def traced(images, key):
-        parameters = dsa.draw_siamese(key, 12, 16, 12)
+        parameters = draw_siamese(key, 12, 16, 12)
         result = dsa.apply(images, parameters, differentiable)
         assert result.shape == images.shape
         return result
 
-    parameters = dsa.draw_siamese(KEY, 12, 16, 12)
+    parameters = draw_siamese(KEY, 12, 16, 12)
     eager = dsa.apply(images, parameters, differentiable)
     np.testing.assert_allclose(traced(images, KEY), eager, atol=1e-6)

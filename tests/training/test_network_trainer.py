@@ -97,7 +97,7 @@ def test_accuracy_counts_every_image_once(blobs, network):
 
 @pytest.mark.parametrize("epochs, drop", [(1001, 502), (300, 151), (1, 2)])
 def test_dm_protocol_drops_the_rate_past_the_middle(epochs, drop):
-    # METHOD of the released program: 1,001 epochs, a tenth of the rate after the 502nd.
+    # The released program: 1,001 epochs, a tenth of the rate after the 502nd.
     protocol = dm_protocol(epochs, 256, 0.01, "none")
     assert protocol.drop_epochs == (drop,)
     assert (protocol.momentum, protocol.weight_decay) == (0.9, 5e-4)
