@@ -26,6 +26,7 @@ _HEADINGS = {
     "num_experts": "DANCE's experts",
     "network": "Network",
     "num_eval": "Evaluation",
+    "analysis": "Pictures and embeddings",
     "strategy": "Devices and memory",
     "run_dir": "What is written and shown",
 }

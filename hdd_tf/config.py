@@ -19,6 +19,7 @@ from absl import flags
 
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
+from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import EvaluationSettings
 from hdd_tf.settings.matching import MatchingSettings
@@ -36,6 +37,7 @@ class Config(
     # Dataclasses collect fields from the last base to the first.
     OutputSettings,
     DeviceSettings,
+    AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
     DanceSettings,
@@ -98,6 +100,10 @@ class Config(
                 f"--eval_every={self.eval_every} scores on a validation split, never "
                 "on the test split: give --validation_fraction, such as 0.1"
             )
+
+    def network_title(self) -> str:
+        """Returns what `--network` is, in words; widths and depths show in shapes."""
+        return " ".join([self.network, self.norm, self.activation, self.pooling])
 
     def _check_expert_dir(self) -> None:
         # A new run's directory has to be empty, and experts come before it.

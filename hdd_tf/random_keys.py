@@ -34,6 +34,9 @@ class Purpose(enum.IntEnum):
     DECODED_SUBSET = 15
     CORESET_NETWORK = 16
     CORESET_TIES = 17
+    ANALYSIS_IMAGES = 18
+    ENCODER = 19
+    PRUNING = 20
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

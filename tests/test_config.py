@@ -68,6 +68,12 @@ OTHER_VALUES = {
     "coreset_epochs": 3,
     "select": "best_validation",
     "best_on_test": True,
+    "analysis": False,
+    "encoder_epochs": 2,
+    "analysis_curvature": -0.5,
+    "analysis_max_tangent_norm": 3.0,
+    "analysis_images": 10,
+    "analysis_every": 7,
     "strategy": "mirrored",
     "num_virtual_devices": 2,
     "max_images_per_forward": 64,
@@ -328,6 +334,8 @@ NOT_IDENTITY = {
     *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "dry_run"),
     *("max_images_per_forward", "steps_per_call"),
     *("log_every", "checkpoint_every", "picture_every", "eval_every"),
+    *("analysis", "encoder_epochs", "analysis_curvature"),
+    *("analysis_max_tangent_norm", "analysis_images", "analysis_every"),
 }
 
 

@@ -10,11 +10,16 @@ Source: Zhao et al., "Improved Distribution Matching" (IDM), CVPR 2023, section 
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
+
+# How checkpoints call the value of a variable.
+_VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +45,11 @@ class PoolSchedule:
     def live(self, iteration: tf.Tensor) -> tf.Tensor:
         """Returns how many networks are in the queue: the rows 0, ..., live - 1."""
         return tf.minimum(self.joined(iteration), self.capacity)
+
+    def oldest(self, iterations: int) -> int:
+        """Returns the row of the network longest in the queue after so many."""
+        joined = self.start + 1 + max(iterations - 1, 0) // self.join_every
+        return max(joined - self.capacity, 0) % self.capacity
 
 
 class NetworkPool(tf.Module):
@@ -146,6 +156,26 @@ class NetworkPool(tf.Module):
     def _empty_meters(self) -> None:
         for meter in (self._correct, self._seen):
             meter.assign(tf.zeros_like(meter))
+
+
+def read_network(reader: Any, pool: str, row: int) -> list[np.ndarray]:
+    """Reads the weights of one network from a checkpoint, without building the queue.
+
+    Args:
+        reader: What `tf.train.load_checkpoint` returns.
+        pool: Path of the `NetworkPool` among the checkpoint's objects.
+        row: The network's.
+
+    Raises:
+        KeyError: the checkpoint holds no queue there.
+    """
+    shapes = reader.get_variable_to_shape_map()
+    weights: list[np.ndarray] = []
+    while (name := f"{pool}/_weights/{len(weights)}/{_VALUE}") in shapes:
+        weights.append(reader.get_tensor(name)[row])
+    if not weights:
+        raise KeyError(pool)
+    return weights
 
 
 def _if_due(iteration: tf.Tensor, every: int, action: Callable[[], None]) -> None:

@@ -58,6 +58,30 @@ class Entry(NamedTuple):
     max_decoded: Callable[[Any], int] = lambda config: 0
 
 
+def pool_schedule(config: Any) -> PoolSchedule:
+    """Returns who is in IDM's queue when, as a run's `Config` says."""
+    return PoolSchedule(
+        config.idm_pool_start,
+        config.idm_join_every,
+        config.idm_pool_size,
+        config.idm_reset_every,
+    )
+
+
+def expert_shelf(
+    config: Any, dataset: Dataset, network: FunctionalNetwork
+) -> ExpertShelf:
+    """Returns where DANCE's experts are kept, as a run's `Config` says."""
+    return ExpertShelf(
+        config.expert_dir,
+        network,
+        config.network_title(),
+        dataset,
+        expert_protocol(config.pretrain_epochs, config.pretrain_batch),
+        config.expert_seed,
+    )
+
+
 def _one_of(names: Sequence[str]) -> dsa.Choice:
     return dsa.Choice(one_of=tuple(names))
 
@@ -73,12 +97,7 @@ def _build_idm(parts: Parts) -> Objective:
         parts.store,
         parts.strategy,
         config.seed,
-        PoolSchedule(
-            config.idm_pool_start,
-            config.idm_join_every,
-            config.idm_pool_size,
-            config.idm_reset_every,
-        ),
+        pool_schedule(config),
         PoolTraining(
             config.idm_train_networks,
             config.idm_train_steps,
@@ -91,14 +110,7 @@ def _build_idm(parts: Parts) -> Objective:
 
 def _build_dance(parts: Parts) -> Objective:
     config = parts.config
-    shelf = ExpertShelf(
-        config.expert_dir,
-        parts.network,
-        " ".join([config.network, config.norm, config.activation, config.pooling]),
-        parts.dataset,
-        expert_protocol(config.pretrain_epochs, config.pretrain_batch),
-        config.expert_seed,
-    )
+    shelf = expert_shelf(config, parts.dataset, parts.network)
     if parts.rehearsal:
         return DualViewAlignment(shelf.untrained(config.num_experts), config.seed)
     total = config.num_experts * config.pretrain_epochs

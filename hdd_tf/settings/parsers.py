@@ -175,6 +175,10 @@ CURVATURE = _Parser(
     "a number below 0 such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
     _number(lambda x: -1e12 <= x <= -1e-12),
 )
+CURVATURE_OR_ZERO = _Parser(
+    "0, or a number below it such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
+    _number(lambda x: x == 0 or -1e12 <= x <= -1e-12),
+)
 INIT = _Parser("real, mix, noise or from:DIR", _initialisation)
 DATA_SET = _Parser("a name or folder:DIR, on one line", _data_set)
 IMAGE_SIZE = _Parser(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.networks.pool import NetworkPool, PoolSchedule
+from hdd_tf.networks.pool import NetworkPool, PoolSchedule, read_network
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
 
@@ -80,3 +80,26 @@ def test_newcomer_in_an_old_place_starts_afresh(network, pool):
     np.testing.assert_array_equal(pool.weights(row)[0], newcomer(network, 4))
     assert not any(velocity.numpy().any() for velocity in pool.velocities(row))
     assert float(pool.running_accuracy(row)) == 0.0
+
+
+def test_oldest_against_a_list():
+    queue, joined = [(0, 0), (1, 1)], 2  # Number of joining, and row.
+    for iteration in range(30):
+        if iteration % SCHEDULE.join_every == 0:
+            queue = [*queue, (joined, joined % 4)][-4:]
+            joined += 1
+        assert SCHEDULE.oldest(iteration + 1) == min(queue)[1]
+    assert SCHEDULE.oldest(0) == 0
+
+
+def test_a_network_is_read_from_a_checkpoint(network, pool, tmp_path):
+    path = tf.train.Checkpoint(objective=tf.train.Checkpoint(pool=pool)).save(
+        str(tmp_path / "iteration")
+    )
+    reader = tf.train.load_checkpoint(path)
+    found = read_network(reader, "objective/pool", 1)
+    assert [w.shape for w in found] == network.weight_shapes
+    for weight, expected in zip(found, pool.weights(tf.constant(1)), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    with pytest.raises(KeyError, match="objective/other"):
+        read_network(reader, "objective/other", 1)
