@@ -33,6 +33,7 @@ setup(
         "numpy>=1.26,<3",
         "pillow>=10,<14",
         "scikit-learn>=1.5,<2",
+        "scipy>=1.11,<2",
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.7,<5",

@@ -35,8 +35,7 @@ class Purpose(enum.IntEnum):
     CORESET_NETWORK = 16
     CORESET_TIES = 17
     ANALYSIS_IMAGES = 18
-    ENCODER = 19
-    PRUNING = 20
+    PRUNING = 19
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

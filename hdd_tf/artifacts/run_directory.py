@@ -67,6 +67,16 @@ class RunDirectory:
         """For the set as networks train on it, where that is another."""
         return self.path / "synthetic_decoded"
 
+    @property
+    def saved_models(self) -> pathlib.Path:
+        """For the SavedModels `encoder` and `classifier`."""
+        return self.path / "saved_model"
+
+    @property
+    def analysis_file(self) -> pathlib.Path:
+        """Numbers of the analysis."""
+        return self.path / "analysis.json"
+
     def open_or_create(
         self,
         config_values: Mapping[str, Any],
@@ -154,6 +164,10 @@ class RunDirectory:
             return None
         whole = isinstance(result, dict) and isinstance(result.get(_MAY_GROW), int)
         return result if whole else None
+
+    def write_analysis(self, numbers: Mapping[str, Any]) -> None:
+        """Writes `analysis.json`, when all else of the analysis is there."""
+        atomic.write_json(self.analysis_file, numbers)
 
     def finished(self, iterations: int) -> bool:
         """Says whether the run has a result for at least so many iterations."""

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
 
 class SummaryWriter:
@@ -40,6 +41,26 @@ class SummaryWriter:
         """Writes one `[height, width, 3]` uint8 picture (`pictures.grid_array`)."""
         with self._writer.as_default(step=step):
             tf.summary.image(name, grid[None])
+
+    def histogram(self, step: int, name: str, values: np.ndarray) -> None:
+        """Writes how `[n]` values are distributed."""
+        with self._writer.as_default(step=step):
+            tf.summary.histogram(name, values)
+
+    def hyper_parameters(self, values: Mapping[str, Any], run: str) -> None:
+        """Writes a row of the HParams tab, which compares the runs of a directory.
+
+        Args:
+            values: Of the settings; what is no number, text or truth value is shown as
+                text.
+            run: Name of the run.
+        """
+        shown = {
+            name: value if isinstance(value, bool | int | float | str) else str(value)
+            for name, value in values.items()
+        }
+        with self._writer.as_default(step=0):
+            hparams.hparams(shown, trial_id=run)
 
     def text(self, step: int, name: str, text: str) -> None:
         """Writes a text; TensorBoard reads it as Markdown."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.analysis.of_run import analyse_finished_run
 from hdd_tf.artifacts import atomic
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
@@ -50,14 +51,11 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
 
 
 def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any] | None:
-    run = run_coreset if config.objective in CORESETS else run_experiment
     if config.dry_run:
         print(estimate_run(config, load_configured_dataset(config), strategy))
         return None
     if config.num_experiments == 1:
-        result = run(config, load_configured_dataset(config), strategy)
-        print(result_table(result, config.run_dir))
-        return result
+        return _run_one(config, strategy)
     parent = pathlib.Path(config.run_dir)
     _check_parent(parent)
     results = []
@@ -65,12 +63,21 @@ def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]
         child = dataclasses.replace(
             config, seed=seed, num_experiments=1, run_dir=str(parent / f"seed{seed}")
         )
-        results.append(run(child, load_configured_dataset(child), strategy))
-        print(result_table(results[-1], child.run_dir), flush=True)
+        results.append(_run_one(child, strategy))
     pooled = pool_results(results)
     atomic.write_json(parent / "result.json", pooled)
     print(result_table(pooled, config.run_dir))
     return pooled
+
+
+def _run_one(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]:
+    """Makes a set, scores it, tells, and looks at it; returns its `result.json`."""
+    run = run_coreset if config.objective in CORESETS else run_experiment
+    dataset = load_configured_dataset(config)
+    result = run(config, dataset, strategy)
+    print(result_table(result, config.run_dir), flush=True)
+    analyse_finished_run(config, dataset, result["iterations"])
+    return result
 
 
 def _check_parent(parent: pathlib.Path) -> None:

@@ -12,7 +12,7 @@ from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config
+from hdd_tf.config import Config, identity
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import BlockReport, StopRequest
 from hdd_tf.distillation.selection import Keeper
@@ -39,6 +39,8 @@ class RunMonitor:
         stop: Asked after each block whether to end the run.
         evaluate: Returns the current images' accuracy on the validation split in
             percent; called every `--eval_every` iterations.
+        analyse: Looks at the current images after so many iterations; called every
+            `--analysis_every`.
         keepers: Are offered the images after each of these scores.
     """
 
@@ -54,6 +56,7 @@ class RunMonitor:
         seconds: float,
         stop: StopRequest,
         evaluate: Callable[[], float],
+        analyse: Callable[[int, SummaryWriter], None],
         keepers: Sequence[Keeper],
     ) -> None:
         self._config = config
@@ -63,6 +66,7 @@ class RunMonitor:
         self._label_names = label_names
         self._stop = stop
         self._evaluate = evaluate
+        self._analyse = analyse
         self._keepers = keepers
         self._start = start
         self._saved_at = time.monotonic()
@@ -79,6 +83,8 @@ class RunMonitor:
 
     def __enter__(self) -> Self:
         if self._start == 0:
+            values = identity(self._config)
+            self.summaries.hyper_parameters(values, self._directory.path.name)
             self._picture(0, "init.png")
         return self
 
@@ -104,18 +110,22 @@ class RunMonitor:
         self._progress.update(len(report.loss_per_class))
         self._progress.set_postfix(loss=f"{loss:.4g}", refresh=False)
         self._log(report, done)
-        if config.picture_every and iteration % config.picture_every == 0:
+        if _due(iteration, config.picture_every):
             self._picture(iteration, f"iter_{iteration:06d}.png")
         stopped_by = self._stop.signal
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        if done or stopped_by or overdue or iteration % config.checkpoint_every == 0:
+        looked_at = _due(iteration, config.analysis_every) and not done
+        due = overdue or looked_at or _due(iteration, config.checkpoint_every)
+        if done or stopped_by or due:
             self._checkpoints.save(iteration, self.seconds)
             self._saved_at = time.monotonic()
             self.summaries.flush()
         if stopped_by:
             raise InterruptedRunError(stopped_by)
-        # Only with the state saved: this takes long.
-        if done or (config.eval_every and iteration % config.eval_every == 0):
+        # Only with the state saved: these take long, and the analysis reads it.
+        if looked_at:
+            self._analyse(iteration, self.summaries)
+        if done or _due(iteration, config.eval_every):
             self.validate(iteration)
 
     def validate(self, iteration: int) -> None:
@@ -169,3 +179,8 @@ class RunMonitor:
         if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
+
+
+def _due(iteration: int, every: int) -> bool:
+    """Says whether what happens every so many iterations does now; 0: never."""
+    return every > 0 and iteration % every == 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
@@ -24,6 +25,7 @@ from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
 
 
@@ -65,7 +67,8 @@ def run_experiment(
         candidates = Candidates(directory, metadata)
     seconds = _distil(
         config,
-        dataset.label_names,
+        dataset,
+        network,
         directory,
         distillation,
         evaluation,
@@ -125,7 +128,8 @@ def _data_record(dataset: Dataset) -> dict[str, Any]:
 
 def _distil(
     config: Config,
-    label_names: tuple[str, ...],
+    dataset: Dataset,
+    network: FunctionalNetwork,
     directory: RunDirectory,
     distillation: Distillation,
     evaluation: Evaluation,
@@ -148,6 +152,13 @@ def _distil(
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
         return evaluation.score_set(images, split="validation").mean
 
+    def look(iteration: int, summaries: SummaryWriter) -> None:
+        images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
+        analyse(
+            config, dataset, network, directory, images, iteration, summaries,
+            final=False,
+        )  # fmt: skip
+
     with (
         stop_on_signals() as stop,
         RunMonitor(
@@ -155,11 +166,12 @@ def _distil(
             directory=directory,
             checkpoints=checkpoints,
             synthetic_set=synthetic_set,
-            label_names=label_names,
+            label_names=dataset.label_names,
             start=start,
             seconds=seconds,
             stop=stop,
             evaluate=validate,
+            analyse=look,
             keepers=keepers,
         ) as monitor,
     ):
@@ -173,7 +185,12 @@ def _distil(
             config.iterations,
             config.steps_per_call,
             monitor.after_block,
-            (config.checkpoint_every, config.picture_every, config.eval_every),
+            (
+                config.checkpoint_every,
+                config.picture_every,
+                config.eval_every,
+                config.analysis_every,
+            ),
         )
         return monitor.seconds
 

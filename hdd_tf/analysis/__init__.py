@@ -1,0 +1,1 @@
+"""Real and synthetic images seen through one encoder, in hyperbolic space."""

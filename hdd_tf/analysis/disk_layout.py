@@ -1,0 +1,92 @@
+"""Samples and centroids of embeddings, placed in the disk together."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.analysis.disk import project_to_disk
+from hdd_tf.analysis.embeddings import Embeddings
+from hdd_tf.geometry import lorentz
+
+# More colours are not told apart, and more points hide one another.
+_MOST_CLASSES = 10
+_MOST_POINTS = 600
+METHOD = (
+    "radii exact; angles such that hyperbolic distances in the disk are nearest those "
+    "in the ball (least stress)"
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DiskLayout:
+    """Where samples and centroids stand in the unit disk of curvature -1.
+
+    Attributes:
+        rows: `[m]` which embeddings stand at `coordinates`.
+        coordinates: `[m, 2]`.
+        classes: `[k]` labels of the classes shown.
+        centroids: `[k + 1, 2, 2]`: of all these classes together, then of each; the
+            real images' before the synthetic ones'.
+        stress: See `disk.DiskProjection`.
+        rank_correlation: Likewise.
+    """
+
+    rows: np.ndarray
+    coordinates: np.ndarray
+    classes: np.ndarray
+    centroids: np.ndarray
+    stress: float
+    rank_correlation: float
+
+    def to_json(self, embeddings: Embeddings) -> dict[str, Any]:
+        """Returns how faithful the layout is, for `analysis.json`."""
+        return {
+            "method": METHOD,
+            "points": len(self.rows),
+            "classes": [embeddings.label_names[label] for label in self.classes],
+            "stress": self.stress,
+            "rank_correlation": self.rank_correlation,
+        }
+
+
+def lay_out(embeddings: Embeddings) -> DiskLayout:
+    """Places the first ten classes, and of many images the first of each class."""
+    classes = np.unique(embeddings.labels)[:_MOST_CLASSES]
+    rows = _first_of_each(embeddings, classes)
+    klein, log_gamma = [embeddings.klein[rows]], [embeddings.log_gamma[rows]]
+    groups = [np.isin(embeddings.labels, classes)]
+    groups += [embeddings.labels == label for label in classes]
+    for group in groups:
+        for kind in (False, True):
+            point = embeddings.centroid(group & (embeddings.synthetic == kind))
+            klein.append(point[0].numpy()[None])
+            log_gamma.append(point[1].numpy()[None])
+    points = np.concatenate(klein), np.concatenate(log_gamma)
+    projection = project_to_disk(*points, _radii(*points))
+    return DiskLayout(
+        rows,
+        projection.coordinates[: len(rows)],
+        classes,
+        projection.coordinates[len(rows) :].reshape(-1, 2, 2),
+        projection.stress,
+        projection.rank_correlation,
+    )
+
+
+def _first_of_each(embeddings: Embeddings, classes: np.ndarray) -> np.ndarray:
+    each = max(1, _MOST_POINTS // (2 * len(classes)))
+    rows = [
+        np.flatnonzero((embeddings.labels == label) & (embeddings.synthetic == kind))
+        for kind in (False, True)
+        for label in classes
+    ]
+    return np.concatenate([part[:each] for part in rows])
+
+
+def _radii(klein: np.ndarray, log_gamma: np.ndarray) -> np.ndarray:
+    """Returns the distances from the origin, `[n]` float64 in units of 1/s."""
+    point = tf.constant(klein, tf.float64), tf.constant(log_gamma, tf.float64)
+    origin = tf.zeros_like(point[0]), tf.zeros_like(point[1])
+    return lorentz.geodesic_distance(point, origin, -1.0).numpy()

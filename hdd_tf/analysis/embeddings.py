@@ -1,0 +1,189 @@
+"""Where real and synthetic images lie: one table for all that is shown of them."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
+from hdd_tf.analysis.encoder_weights import EncoderWeights
+from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.geometry import lorentz
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.random_keys import Purpose
+
+# Bounds the memory of a forward pass.
+_IMAGES_PER_PASS = 128
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Images as points of hyperbolic space, the real ones first.
+
+    Attributes:
+        images: `[n, h, w, c]` uint8, to look at.
+        labels: `[n]` int64.
+        synthetic: `[n]` bool.
+        features: `[n, d]` float32, the tangent vectors v.
+        klein: `[n, d]` float32, tanh(r) times the direction of v.
+        log_gamma: `[n]` float32, log cosh(r).
+        radius: `[n]` float32, r = s |v|: the distance from the origin in units of 1/s.
+        weight: `[n]` float32, the Lorentz weight cosh(r): the share that a point has
+            in the centroid of its class and kind, times how many they are. All are 1
+            where all radii are equal.
+        label_names: Of the classes.
+        curvature: K < 0.
+        max_tangent_norm: Clamp of r; 0 means none.
+        origin: Of the encoder, in words.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    synthetic: np.ndarray
+    features: np.ndarray
+    klein: np.ndarray
+    log_gamma: np.ndarray
+    radius: np.ndarray
+    weight: np.ndarray
+    label_names: tuple[str, ...]
+    curvature: float
+    max_tangent_norm: float
+    origin: dict[str, Any]
+
+    def centroid(self, rows: np.ndarray) -> lorentz.Point:
+        """Returns the Lorentz centroid `(klein [d], log_gamma [])` of some points.
+
+        Args:
+            rows: `[n]` bool.
+        """
+        return lorentz.centroid(
+            tf.constant(self.klein[rows]), tf.constant(self.log_gamma[rows])
+        )
+
+
+def build_encoder(
+    config: Config,
+    dataset: Dataset,
+    network: FunctionalNetwork,
+    encoder: EncoderWeights,
+) -> HyperbolicEncoder:
+    """Returns the encoder with the curvature of the analysis.
+
+    Args:
+        config: `analysis_*` and `seed` count.
+        dataset: Real images say the curvature where the settings leave it open.
+        network: The network `--network`.
+        encoder: Its weights.
+    """
+
+    def of_curvature(curvature: float) -> HyperbolicEncoder:
+        return HyperbolicEncoder(
+            network,
+            encoder.weights,
+            dataset.mean,
+            dataset.std,
+            curvature,
+            config.analysis_max_tangent_norm,
+        )
+
+    if config.analysis_curvature:
+        return of_curvature(config.analysis_curvature)
+    real = draw_real_images(dataset, config.analysis_images, config.seed)
+    features = _features_of(of_curvature(-1.0))(real.images)
+    return of_curvature(curvature_of_median_radius(features))
+
+
+def embed(
+    config: Config,
+    dataset: Dataset,
+    encoder: HyperbolicEncoder,
+    origin: dict[str, Any],
+    decoded: DistilledSet,
+) -> Embeddings:
+    """Embeds real images and a distilled set.
+
+    Args:
+        config: `analysis_images` and `seed` count.
+        dataset: The real images.
+        encoder: What to see them through.
+        origin: Of the encoder, in words.
+        decoded: The set as networks train on it.
+    """
+    real = draw_real_images(dataset, config.analysis_images, config.seed)
+    features_of = _features_of(encoder)
+    features = np.concatenate([features_of(real.images), features_of(decoded.images)])
+    points = encoder.coordinates(tf.constant(features))
+    labels = np.concatenate([real.labels, decoded.labels])
+    synthetic = np.arange(len(labels)) >= len(real.labels)
+    # Straight from the tangent vectors: the radius may be beyond what cosh can hold.
+    klein, log_gamma = lorentz.expmap0(
+        tf.constant(features), encoder.curvature, encoder.max_tangent_norm
+    )
+    seen = np.rint(np.clip(decoded.images, 0, 255)).astype(np.uint8)
+    return Embeddings(
+        images=np.concatenate([real.images, seen]),
+        labels=labels,
+        synthetic=synthetic,
+        features=features,
+        klein=klein.numpy(),
+        log_gamma=log_gamma.numpy(),
+        radius=points["radius"].numpy(),
+        weight=_weights(log_gamma.numpy(), labels, synthetic),
+        label_names=dataset.label_names,
+        curvature=encoder.curvature,
+        max_tangent_norm=encoder.max_tangent_norm,
+        origin=origin,
+    )
+
+
+def draw_real_images(dataset: Dataset, most: int, seed: int) -> LabelledImages:
+    """Draws training images, the same number of each class where it has so many.
+
+    Args:
+        dataset: Where to draw from.
+        most: Images in all, but at least one a class.
+        seed: Of the draw.
+    """
+    labels, rows = dataset.training.labels, []
+    count = max(1, most // dataset.num_classes)
+    for label in range(dataset.num_classes):
+        # A stream of its own, so that a class's draw depends on that class alone.
+        generator = np.random.default_rng([seed, Purpose.ANALYSIS_IMAGES, label])
+        rows.append(generator.permutation(np.flatnonzero(labels == label))[:count])
+    return dataset.training.take(np.concatenate(rows))
+
+
+def _features_of(
+    encoder: HyperbolicEncoder,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function from `[n, h, w, c]` images to `[n, d]` features."""
+    in_graph = tf.function(
+        encoder.features,
+        input_signature=[tf.TensorSpec([None, *encoder.image_shape], tf.float32)],
+    )
+
+    def features_of(images: np.ndarray) -> np.ndarray:
+        parts = [
+            in_graph(images[first : first + _IMAGES_PER_PASS].astype(np.float32))
+            for first in range(0, len(images), _IMAGES_PER_PASS)
+        ]
+        return np.concatenate([part.numpy() for part in parts])
+
+    return features_of
+
+
+def _weights(
+    log_gamma: np.ndarray, labels: np.ndarray, synthetic: np.ndarray
+) -> np.ndarray:
+    """Returns each point's share in its class and kind, times their number."""
+    weights = np.empty_like(log_gamma)
+    for kind in (False, True):
+        for label in np.unique(labels):
+            rows = np.flatnonzero((labels == label) & (synthetic == kind))
+            shares = lorentz.lorentz_weights(tf.constant(log_gamma[rows]))
+            weights[rows] = shares.numpy() * len(rows)
+    return weights

@@ -1,0 +1,65 @@
+"""The analysis that ends a run, and those on the way."""
+
+import dataclasses
+import json
+from typing import Any
+
+from hdd_tf.analysis.write import analyse, summary_line
+from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.networks.registry import matched_network
+from hdd_tf.settings.analysis import AnalysisSettings
+
+
+def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> None:
+    """Analyses what a run has exported, unless that is there already.
+
+    Args:
+        config: The run's settings.
+        dataset: The real images.
+        iterations: The export's.
+
+    Raises:
+        InputError: the export, or IDM's queue, cannot be read.
+        InterruptedRunError: a signal stopped the training of the encoder.
+    """
+    directory = RunDirectory(config.run_dir)
+    wanted = {"iterations": iterations, "settings": _settings(config)}
+    if not config.analysis or wanted.items() <= _read(directory).items():
+        return
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    with SummaryWriter(directory.tensorboard) as summaries:
+        numbers = analyse(
+            config,
+            dataset,
+            network,
+            directory,
+            read_distilled_set(directory.synthetic),
+            iterations,
+            summaries,
+            final=True,
+        )
+    directory.write_analysis({**wanted, **numbers})
+    print(summary_line(numbers), flush=True)
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Returns the settings that another analysis would differ by."""
+    names = [field.name for field in dataclasses.fields(AnalysisSettings)]
+    return {
+        name: getattr(config, name)
+        for name in names
+        if name not in ("analysis", "analysis_every")
+    }
+
+
+def _read(directory: RunDirectory) -> dict[str, Any]:
+    """Returns the contents of `analysis.json`; nothing where there is no whole one."""
+    try:
+        numbers = json.loads(directory.analysis_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return numbers if isinstance(numbers, dict) else {}

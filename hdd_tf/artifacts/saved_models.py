@@ -1,0 +1,154 @@
+"""SavedModels: a trained network with its preprocessing, to load without hdd_tf.
+
+They take `[n, h, w, c]` images on the 0-255 scale and normalise them inside. uint8 is
+the signature `serving_default`, float32 `serving_float`; the loaded object takes both.
+A SavedModel is a program: load those only whose source you trust.
+"""
+
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.artifacts import atomic, checksums, provenance
+from hdd_tf.errors import InputError
+from hdd_tf.networks.functional import FunctionalNetwork
+
+METADATA_FILE = "hdd_tf.json"
+_FORMAT = {"format": "hdd_tf SavedModel", "format_version": 1}
+
+
+class Classifier(tf.Module):
+    """A network as `images -> {logits, probabilities, label}`.
+
+    Args:
+        network: A function of its weights.
+        weights: Tensors of `network.weight_shapes`.
+        state: Tensors of `network.state_specs`.
+        mean: Per channel, in units of the 0-1 scale.
+        std: Likewise.
+    """
+
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        weights: Sequence[np.ndarray],
+        state: Sequence[np.ndarray],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__(name="classifier")
+        self.weights = [tf.Variable(weight, trainable=False) for weight in weights]
+        self.state = [tf.Variable(value, trainable=False) for value in state]
+        self.image_shape = tuple(network.model.input_shape[1:])
+        self._network = network
+        self._mean = tf.constant(mean, tf.float32)
+        self._std = tf.constant(std, tf.float32)
+
+    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Classifies images.
+
+        Args:
+            images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
+
+        Returns:
+            `logits [n, C]` and `probabilities [n, C]` float32, `label [n]` int64.
+        """
+        normalised = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
+        state = [tf.convert_to_tensor(value) for value in self.state]
+        logits = self._network.logits(weights, normalised, state)
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "label": tf.argmax(logits, axis=-1),
+        }
+
+
+class _Served(tf.Module):
+    """What is saved: a module's call as a graph, beside the variables it reads."""
+
+    def __init__(self, module: tf.Module, call: Callable[[tf.Tensor], Any]) -> None:
+        super().__init__(name=module.name)
+        # Under another name they would not be found from here, and not be saved.
+        self.read = list(module.variables)
+        self._call = call
+
+    @tf.function
+    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._call(images)
+
+
+def save_model(
+    directory: str | os.PathLike, module: Any, metadata: Mapping[str, Any]
+) -> None:
+    """Writes a SavedModel; one that is there is replaced as a whole.
+
+    Args:
+        directory: Where to.
+        module: A `tf.Module` with `image_shape` that is called with images.
+        metadata: What else there is to say, for `hdd_tf.json`.
+
+    Raises:
+        InputError: `directory` holds anything else, or cannot be written.
+    """
+    target = pathlib.Path(directory)
+    if not is_replaceable(target):
+        raise InputError(
+            f"{target} holds other things than a SavedModel of hdd_tf: name another "
+            "directory"
+        )
+    served = _Served(module, module.__call__)
+    signatures = {
+        name: served.__call__.get_concrete_function(
+            tf.TensorSpec([None, *module.image_shape], dtype, name="images")
+        )
+        for name, dtype in (
+            ("serving_default", tf.uint8),
+            ("serving_float", tf.float32),
+        )
+    }
+    try:
+        with atomic.new_directory(target) as partial:
+            tf.saved_model.save(served, str(partial), signatures)
+            # Empty, and unlike the rest it would not survive a copy by some tools.
+            shutil.rmtree(partial / "assets", ignore_errors=True)
+            atomic.write_json(
+                partial / METADATA_FILE, _describe(partial, module, metadata)
+            )
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise InputError(f"cannot write {target}: {reason}") from error
+
+
+def is_replaceable(target: pathlib.Path) -> bool:
+    """Says whether nothing would be lost if a SavedModel were written there."""
+    if not target.is_dir():
+        return not target.exists()
+    names = {entry.name for entry in target.iterdir()}
+    ours = {METADATA_FILE, "saved_model.pb", "variables", "fingerprint.pb", "assets"}
+    return not names or ({METADATA_FILE, "saved_model.pb"} <= names <= ours)
+
+
+def _describe(
+    directory: pathlib.Path, module: Any, metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    files = sorted(
+        file.relative_to(directory).as_posix()
+        for file in directory.rglob("*")
+        if file.is_file()
+    )
+    content = {
+        **_FORMAT,
+        "model": module.name,
+        "image_shape": module.image_shape,
+        "input": "[n, h, w, c] uint8 or float32 on the 0-255 scale; normalised inside",
+        "versions": provenance.library_versions(),
+        **metadata,
+        "files": checksums.describe_files(directory, files),
+    }
+    return checksums.seal(atomic.to_plain(content))
