@@ -84,6 +84,7 @@ OTHER_VALUES = {
     "eval_every": 6,
     "log_every": 1,
     "progress": False,
+    "profile": True,
     "dry_run": True,
 }
 FIELDS = [field.name for field in dataclasses.fields(Config)]
@@ -331,7 +332,8 @@ def test_settings_of_another_version_are_refused():
 NOT_IDENTITY = {
     "best_on_test",
     "expert_dir",
-    *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "dry_run"),
+    *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "profile"),
+    "dry_run",
     *("max_images_per_forward", "steps_per_call"),
     *("log_every", "checkpoint_every", "picture_every", "eval_every"),
     *("analysis", "encoder_epochs", "analysis_curvature"),

@@ -31,6 +31,8 @@ TINY = [
     "--eval_epochs=60",
     "--baselines=random",
     "--noprogress",
+    # tests/analysis has its own runs.
+    "--noanalysis",
 ]
 
 
@@ -266,6 +268,7 @@ DANCE = [
     "--iterations=6", "--dsa=color_crop_cutout", "--init=mix", "--image_lr=0.1",
     "--loss_weight=20", "--num_experts=1", "--pretrain_epochs=1", "--noprogress",
     "--expert_dir=experts", "--picture_every=0", "--num_eval=1", "--eval_epochs=5",
+    "--noanalysis",
 ]  # fmt: skip
 
 
@@ -314,7 +317,7 @@ def test_idm_run_and_its_score_again(tmp_path):
         "--real_batch=16", "--iterations=4", "--idm_train_steps=2",
         "--idm_train_batch=32", "--idm_pool_size=5", "--image_lr=0.5",
         "--loss_weight=20", "--num_eval=1", "--eval_epochs=5", "--noprogress",
-        "--run_dir=run",
+        "--run_dir=run", "--noanalysis",
     ]  # fmt: skip
     done = run(arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

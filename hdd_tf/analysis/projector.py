@@ -36,7 +36,7 @@ def write_projector(
         directory: Where a run's event files are.
         embeddings: Their features and their coordinates in the Poincare ball of
             radius 1 are shown.
-        layout: Coordinates in the disk, shown first; None: there are none.
+        layout: Coordinates in the disk; None: there are none.
     """
     target = pathlib.Path(directory)
     everything = np.arange(len(embeddings.labels))
@@ -48,7 +48,7 @@ def write_projector(
     if layout:
         # A third coordinate of zeros: the tab looks from above, and turns in space.
         flat = np.pad(layout.coordinates, [(0, 0), (0, 1)])
-        tensors.insert(0, ("poincare_disk", flat, layout.rows))
+        tensors.append(("poincare_disk", flat, layout.rows))
     config = projector.ProjectorConfig()
     for name, tensor, rows in tensors:
         _write_tensor(target, name, tensor.astype(np.float32), config)

@@ -4,6 +4,7 @@ from typing import Any
 
 from hdd_tf.analysis.disk_layout import DiskLayout, lay_out
 from hdd_tf.analysis.embeddings import Embeddings, build_encoder, embed
+from hdd_tf.analysis.encoder import HyperbolicEncoder
 from hdd_tf.analysis.encoder_weights import encoder_weights
 from hdd_tf.analysis.hierarchy_picture import save_hierarchy_picture
 from hdd_tf.analysis.measures import measure
@@ -17,6 +18,32 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.networks.functional import FunctionalNetwork
+
+
+def embed_set(
+    config: Config,
+    dataset: Dataset,
+    network: FunctionalNetwork,
+    directory: RunDirectory,
+    distilled_set: DistilledSet,
+) -> tuple[HyperbolicEncoder, Embeddings]:
+    """Returns the encoder of a run, and its real and synthetic images seen through it.
+
+    Args:
+        config: The run's settings.
+        dataset: The real images.
+        network: The network `--network`.
+        directory: The run's; IDM's queue is read from its newest checkpoint.
+        distilled_set: The images, as they are stored.
+
+    Raises:
+        InputError: IDM's run has no checkpoint that holds its queue.
+        InterruptedRunError: a signal stopped the training of the encoder.
+    """
+    weights = encoder_weights(config, dataset, network, directory.checkpoints)
+    encoder = build_encoder(config, dataset, network, weights)
+    decoded = decode_set(distilled_set)
+    return encoder, embed(config, dataset, encoder, weights.origin, decoded)
 
 
 def analyse(
@@ -33,10 +60,10 @@ def analyse(
     """Embeds real and synthetic images, and writes what there is to see.
 
     Args:
-        config: The run's settings.
+        config: As `embed_set`; likewise those up to `distilled_set`.
         dataset: The real images.
         network: The network `--network`.
-        directory: The run's; IDM's queue is read from its newest checkpoint.
+        directory: The run's.
         distilled_set: The images, as they are stored.
         iteration: How many iterations they have seen.
         summaries: Of the run.
@@ -47,13 +74,10 @@ def analyse(
         The numbers, see `measures.measure`, and how the pictures are drawn.
 
     Raises:
-        InputError: IDM's run has no checkpoint that holds its queue.
-        InterruptedRunError: a signal stopped the training of the encoder.
+        InputError: as `embed_set`.
+        InterruptedRunError: likewise.
     """
-    weights = encoder_weights(config, dataset, network, directory.checkpoints)
-    encoder = build_encoder(config, dataset, network, weights)
-    decoded = decode_set(distilled_set)
-    embeddings = embed(config, dataset, encoder, weights.origin, decoded)
+    encoder, embeddings = embed_set(config, dataset, network, directory, distilled_set)
     numbers = measure(embeddings)
     layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
     if layout:

@@ -51,12 +51,11 @@ class SummaryWriter:
         """Writes a row of the HParams tab, which compares the runs of a directory.
 
         Args:
-            values: Of the settings; what is no number, text or truth value is shown as
-                text.
+            values: Of the settings; lists are shown as text.
             run: Name of the run.
         """
         shown = {
-            name: value if isinstance(value, bool | int | float | str) else str(value)
+            name: ", ".join(map(str, value)) if isinstance(value, list) else value
             for name, value in values.items()
         }
         with self._writer.as_default(step=0):

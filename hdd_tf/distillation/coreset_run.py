@@ -13,7 +13,8 @@ from hdd_tf.artifacts.distilled_set import (
 )
 from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.config import Config
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.runner import open_run, score_export
 from hdd_tf.errors import InputError
@@ -78,5 +79,7 @@ def _export_coreset(
     )
     if images.shape[-1] in (1, 3):
         save_grid(directory.pictures / "final.png", images, dataset.label_names)
+    with SummaryWriter(directory.tensorboard) as summaries:
+        summaries.hyper_parameters(identity(config), directory.path.name)
     coreset = DistilledSet.from_class_images(images, metadata)
     write_distilled_set(directory.synthetic, coreset)

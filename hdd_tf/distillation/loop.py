@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
 
@@ -67,7 +68,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 
 def run_iterations(
-    step: DistillationStep,
+    step: DistillationStep | ProfiledStep,
     start: int,
     stop: int,
     steps_per_call: int,

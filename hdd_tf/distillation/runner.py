@@ -23,6 +23,7 @@ from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
+from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -179,8 +180,9 @@ def _distil(
         if start and any(every and start % every == 0 for every in due):
             # The run may have ended before the score that was due there.
             monitor.validate(start)
+        step = distillation.step
         run_iterations(
-            distillation.step,
+            ProfiledStep(step, directory.tensorboard) if config.profile else step,
             start,
             config.iterations,
             config.steps_per_call,

@@ -67,6 +67,13 @@ class OutputSettings:
     progress: bool = setting(
         True, parsers.SWITCH, "Show a progress bar.", identity=False
     )
+    profile: bool = setting(
+        False,
+        parsers.SWITCH,
+        "Record one call into TensorFlow, after the first two, for TensorBoard's "
+        "Profile tab (pip install tensorboard-plugin-profile).",
+        identity=False,
+    )
     dry_run: bool = setting(
         False,
         parsers.SWITCH,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from hdd_tf.artifacts.summaries import SummaryWriter
 
@@ -54,3 +55,29 @@ def test_a_resumed_run_continues_the_curves(tmp_path):
 def test_every_class_needs_its_loss(tmp_path):
     with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match="zip"):
         writer.loss_per_class(0, [1.0], ["cat", "dog"])
+
+
+def test_histograms_and_hyper_parameters_are_found(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        writer.histogram(4, "radius/real", np.array([1.0, 1.0, 3.0], np.float32))
+        writer.hyper_parameters(
+            {"ipc": 10, "classes": [], "baselines": ["a", "b"], "curvature": -0.5}, "x"
+        )
+    values = read_values(tmp_path)
+    assert values["radius/real"][4][:, 2].sum() == 3
+    (path,) = tmp_path.iterdir()
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    (start,) = [
+        plugin_data_pb2.HParamsPluginData.FromString(
+            value.metadata.plugin_data.content
+        ).session_start_info
+        for event in events
+        for value in event.summary.value
+        if value.tag == "_hparams_/session_start_info"
+    ]
+    assert start.hparams["ipc"].number_value == 10
+    assert start.hparams["curvature"].number_value == -0.5
+    assert start.hparams["baselines"].string_value == "a, b"

@@ -19,7 +19,7 @@ from hdd_tf.evaluate.rescore import rescore
 SMALL = [
     "main", "--dataset=digits", "--ipc=3", "--width=8", "--depth=2",
     "--coreset_epochs=2", "--num_eval=1", "--eval_epochs=5", "--noprogress",
-    "--strategy=one_device",
+    "--strategy=one_device", "--noanalysis",
 ]  # fmt: skip
 
 

@@ -1,0 +1,35 @@
+"""`--profile`: what the machine does during one call into the graph."""
+
+import os
+
+import tensorflow as tf
+
+from hdd_tf.distillation.step import DistillationStep
+
+# The first call traces the graph, and may still be choosing among kernels.
+_CALLS_BEFORE = 2
+
+
+class ProfiledStep:
+    """A step, one call of which is recorded for TensorBoard's Profile tab.
+
+    Args:
+        step: The step.
+        directory: Of the run's event files.
+    """
+
+    def __init__(self, step: DistillationStep, directory: str | os.PathLike) -> None:
+        self._step = step
+        self._directory = os.fspath(directory)
+        self._calls = 0
+
+    def run(self, start: int, count: int) -> dict[str, tf.Tensor]:
+        """Runs the step's `run`, and records the third such call."""
+        self._calls += 1
+        if self._calls != _CALLS_BEFORE + 1:
+            return self._step.run(start, count)
+        with tf.profiler.experimental.Profile(self._directory):
+            metrics = self._step.run(start, count)
+            # What is recorded is what has run by the end, also on other devices.
+            metrics["gradient_norm"].numpy()
+        return metrics

@@ -1,0 +1,70 @@
+"""A tiny data set, network and distilled set, seen through a tiny encoder."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hdd_tf.analysis.embeddings import build_encoder, embed
+from hdd_tf.analysis.encoder_weights import EncoderWeights
+from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.loading import dataset_from_arrays
+from hdd_tf.networks.registry import matched_network
+from hdd_tf.random_keys import derive_key
+
+CLASSES, IPC = 3, 2
+
+
+@pytest.fixture(scope="session")
+def config():
+    return Config(
+        dataset="arrays", ipc=IPC, depth=1, width=4, analysis_images=60, progress=False
+    )
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(CLASSES), 30)
+    images = generator.integers(0, 256, [90, 8, 10, 3])
+    # Classes differ by their brightness; samples by their contrast.
+    images = images // 2 + 40 * labels[:, None, None, None]
+    return dataset_from_arrays(images.astype(np.uint8), labels)
+
+
+@pytest.fixture(scope="session")
+def network(config, dataset):
+    return matched_network(config, dataset.image_shape, dataset.num_classes)
+
+
+@pytest.fixture(scope="session")
+def weights(network):
+    random = network.initial_weights(derive_key(4))
+    origin = {"network": "convnet", "source": "random weights"}
+    return EncoderWeights([weight.numpy() for weight in random], origin)
+
+
+@pytest.fixture(scope="session")
+def distilled(dataset, config):
+    images = np.random.default_rng(1).normal(120, 80, [CLASSES, IPC, 8, 10, 3])
+    metadata = {
+        "dataset": dataset.name,
+        "label_names": dataset.label_names,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "objective": "dm",
+        "geometry": "hyperbolic",
+        "source": dataclasses.asdict(config),
+    }
+    return DistilledSet.from_class_images(images, metadata)
+
+
+@pytest.fixture(scope="session")
+def encoder(config, dataset, network, weights):
+    return build_encoder(config, dataset, network, weights)
+
+
+@pytest.fixture(scope="session")
+def embeddings(config, dataset, encoder, weights, distilled):
+    return embed(config, dataset, encoder, weights.origin, distilled)

@@ -1,0 +1,104 @@
+"""The analysis as a part of runs: each objective's encoder, and no work twice."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.analysis import of_run
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.command_line import parse_command_line
+from hdd_tf.data.loading import load_configured_dataset
+from hdd_tf.distillation.experiments import run_experiments
+from hdd_tf.networks.registry import matched_network
+
+SMALL = [
+    "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=2", "--real_batch=8",
+    "--iterations=4", "--num_eval=0", "--noprogress", "--encoder_epochs=1",
+    "--pretrain_epochs=1", "--num_experts=1", "--idm_train_steps=1",
+    "--idm_pool_start=1", "--idm_pool_size=3", "--idm_join_every=1",
+    "--strategy=one_device", "--picture_every=0", "--analysis_images=40",
+]  # fmt: skip
+
+
+def run(place, *arguments):
+    words = [*SMALL, f"--run_dir={place / 'run'}", f"--expert_dir={place / 'experts'}"]
+    config = parse_command_line([*words, *arguments])
+    run_experiments(config)
+    directory = RunDirectory(config.run_dir)
+    return config, directory, json.loads(directory.analysis_file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("objective", "source"),
+    [
+        ("dm", "trained on the real training split"),
+        ("idm", "oldest network of IDM's queue"),
+        ("dance", "expert 0"),
+        ("random", "trained on the real training split"),
+    ],
+)
+def test_run_writes_what_there_is_to_see(objective, source, tmp_path, capsys):
+    config, directory, numbers = run(
+        tmp_path, f"--objective={objective}", "--analysis_every=2"
+    )
+    assert source in numbers["encoder"]["source"]
+    printed = capsys.readouterr().out
+    assert "analysis: median radius 2.00 real" in printed
+    pictures = {path.name for path in directory.pictures.iterdir()}
+    assert {"poincare.png", "hierarchy.png"} <= pictures
+    # On the way, but for the last iteration, whose analysis is the final one.
+    on_the_way = set() if objective == "random" else {"poincare_000002.png"}
+    assert {name for name in pictures if "poincare_0" in name} == on_the_way
+    assert (directory.tensorboard / "projector_config.pbtxt").exists()
+    # The saved encoder gives what was measured.
+    dataset = load_configured_dataset(config)
+    encoder = tf.saved_model.load(str(directory.saved_models / "encoder"))
+    found = encoder(dataset.training.images[:100].astype(np.float32))
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    assert [w.shape for w in encoder.read] == network.weight_shapes
+    assert found["radius"].shape == [100]
+    # Nothing is done again ...
+    before = directory.analysis_file.stat().st_mtime_ns
+    run(tmp_path, f"--objective={objective}", "--analysis_every=2")
+    assert directory.analysis_file.stat().st_mtime_ns == before
+    # ... unless other settings ask for it; the run itself stays finished.
+    _, _, other = run(tmp_path, f"--objective={objective}", "--analysis_curvature=-0.5")
+    assert (
+        other["curvature"] == -0.5 and other["settings"]["analysis_curvature"] == -0.5
+    )
+
+
+def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(tmp_path):
+    _, directory, numbers = run(tmp_path, "--objective=idm")
+    # 1 + 1 + 3 have joined places 0, 1, 2, 0, 1 by iteration 3: the oldest has 2.
+    assert (numbers["encoder"]["row"], numbers["encoder"]["iterations"]) == (2, 4)
+    reader = tf.train.load_checkpoint(
+        tf.train.latest_checkpoint(str(directory.checkpoints))
+    )
+    stacked = reader.get_tensor("objective/pool/_weights/0/.ATTRIBUTES/VARIABLE_VALUE")
+    encoder = tf.saved_model.load(str(directory.saved_models / "encoder"))
+    np.testing.assert_array_equal(encoder.read[0], stacked[2])
+
+
+def test_analysis_can_be_left_out_and_caught_up_with(tmp_path, monkeypatch):
+    words = [*SMALL, f"--run_dir={tmp_path / 'run'}", f"--expert_dir={tmp_path / 'e'}"]
+    run_experiments(parse_command_line([*words, "--noanalysis"]))
+    directory = RunDirectory(tmp_path / "run")
+    assert not directory.analysis_file.exists()
+    assert not directory.saved_models.exists() and not (tmp_path / "e").exists()
+    run_experiments(parse_command_line(words))
+    assert json.loads(directory.analysis_file.read_text())["iterations"] == 4
+
+
+def test_a_stopped_analysis_is_made_up_for(tmp_path, monkeypatch):
+    def stopped(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(of_run, "analyse", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.undo()
+    _, _, numbers = run(tmp_path)
+    assert numbers["iterations"] == 4
