@@ -16,7 +16,8 @@ TREES = ("hdd_tf", "export", "examples", "benchmarks", "tests")
 RULES = [f"@rules_python//python:py_{kind}" for kind in ("binary", "library")]
 RULES += ["//bazel:pytest_test"]
 # Distributions that are not called like their module.
-PYPI = {"PIL": "pillow", "absl": "absl_py", "sklearn": "scikit_learn"}
+PYPI = {"PIL": "pillow", "absl": "absl_py", "google": "protobuf"}
+PYPI |= {"sklearn": "scikit_learn"}
 # What a use in the code needs although no import and no distribution says so.
 UNDECLARED = {
     "tensorflow_datasets": "importlib_resources",
