@@ -132,6 +132,11 @@ class Config(
                 f"--select={self.select} has one set only to choose from with "
                 f"--objective={self.objective}: leave it at last"
             )
+        if self.objective in parsers.CORESETS and self.keep_fraction < 1:
+            raise InputError(
+                f"--keep_fraction={self.keep_fraction} is of what is matched, and "
+                f"--objective={self.objective} matches nothing: leave it at 1"
+            )
         if "forgetting" in (self.objective, *self.baselines) and (
             self.coreset_epochs == 1
         ):

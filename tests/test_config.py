@@ -20,6 +20,9 @@ OTHER_VALUES = {
     "classes": ("0", "10", "a b"),
     "ipc": 7,
     "validation_fraction": 0.25,
+    "keep_fraction": 0.5,
+    "keep": "random",
+    "keep_epochs": 3,
     "objective": "idm",
     "geometry": "euclidean",
     "curvature": -1 / 3,
@@ -386,6 +389,7 @@ def test_formation_follows_the_objective_unless_it_is_said():
         ({"idm_train_networks": 5}, "more than the queue holds"),
         ({"run_dir": "a/b", "expert_dir": "a/b/c"}, "in the run's own directory"),
         ({"run_dir": "a/b", "expert_dir": "a/b"}, "in the run's own directory"),
+        ({"objective": "random", "keep_fraction": 0.5}, "matches nothing"),
         ({"best_on_test": True}, "nothing to compare without --eval_every"),
     ],
 )

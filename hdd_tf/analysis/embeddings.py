@@ -93,7 +93,7 @@ def build_encoder(
     if config.analysis_curvature:
         return of_curvature(config.analysis_curvature)
     real = draw_real_images(dataset, config.analysis_images, config.seed)
-    features = _features_of(of_curvature(-1.0))(real.images)
+    features = feature_function(of_curvature(-1.0))(real.images)
     return of_curvature(curvature_of_median_radius(features))
 
 
@@ -114,7 +114,7 @@ def embed(
         decoded: The set as networks train on it.
     """
     real = draw_real_images(dataset, config.analysis_images, config.seed)
-    features_of = _features_of(encoder)
+    features_of = feature_function(encoder)
     features = np.concatenate([features_of(real.images), features_of(decoded.images)])
     points = encoder.coordinates(tf.constant(features))
     labels = np.concatenate([real.labels, decoded.labels])
@@ -157,7 +157,7 @@ def draw_real_images(dataset: Dataset, most: int, seed: int) -> LabelledImages:
     return dataset.training.take(np.concatenate(rows))
 
 
-def _features_of(
+def feature_function(
     encoder: HyperbolicEncoder,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Returns a function from `[n, h, w, c]` images to `[n, d]` features."""

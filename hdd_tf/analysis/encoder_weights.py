@@ -54,7 +54,10 @@ def encoder_weights(
     """
     if config.objective == "idm":
         return _oldest_of_queue(config, checkpoints)
-    return _first_of_shelf(config, dataset, network)
+    if config.objective == "dance":
+        shelf = expert_shelf(config, dataset, network)
+        return _first_of(shelf, config, config.pretrain_epochs, "DANCE's expert 0")
+    return trained_weights(config, dataset, network, config.encoder_epochs)
 
 
 def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> EncoderWeights:
@@ -82,20 +85,31 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
     )
 
 
-def _first_of_shelf(
-    config: Config, dataset: Dataset, network: FunctionalNetwork
+def trained_weights(
+    config: Config, dataset: Dataset, network: FunctionalNetwork, epochs: int
 ) -> EncoderWeights:
-    if config.objective == "dance":
-        shelf, epochs = expert_shelf(config, dataset, network), config.pretrain_epochs
-        source = "DANCE's expert 0"
-    else:
-        epochs = config.encoder_epochs
-        protocol = dm_protocol(epochs, 256, 0.01, "none")
-        shelf = ExpertShelf(
-            config.expert_dir, network, config.network_title(), dataset, protocol,
-            config.expert_seed,
-        )  # fmt: skip
-        source = "a network trained on the real training split"
+    """Returns a network that learns the real training split, where it is not kept yet.
+
+    Args:
+        config: expert_dir, expert_seed and progress count.
+        dataset: What it learns.
+        network: The network `--network`.
+        epochs: For how long.
+
+    Raises:
+        InterruptedRunError: a signal stopped the training, which is saved.
+    """
+    shelf = ExpertShelf(
+        config.expert_dir, network, config.network_title(), dataset,
+        dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
+    )  # fmt: skip
+    source = "a network trained on the real training split"
+    return _first_of(shelf, config, epochs, source)
+
+
+def _first_of(
+    shelf: ExpertShelf, config: Config, epochs: int, source: str
+) -> EncoderWeights:
     with epoch_bar("encoder", epochs, config.progress) as bar:
         experts = shelf.take(1, bar.update)
     return EncoderWeights(

@@ -46,7 +46,7 @@ def nothing_to_see(embeddings: Embeddings) -> str:
         ("radii", embeddings.radius),
         ("Lorentz weights", embeddings.weight),
     ):
-        if np.ptp(values) <= _AGREE * np.abs(values).max():
+        if agree(values):
             return (
                 f"all {name} agree within {_AGREE:g} ({values.min():.6g} to "
                 f"{values.max():.6g}): no picture or ranking would mean anything; see "
@@ -54,6 +54,11 @@ def nothing_to_see(embeddings: Embeddings) -> str:
                 "--analysis_curvature=0."
             )
     return ""
+
+
+def agree(values: np.ndarray) -> bool:
+    """Says whether `[n]` numbers >= 0 are all the same within a part of 1e-3."""
+    return bool(np.ptp(values) <= _AGREE * np.max(values))
 
 
 def _centroids(embeddings: Embeddings, rows: np.ndarray) -> dict[str, float]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
@@ -58,7 +59,8 @@ def run_experiment(
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     # Before experts train, or the run writes anything: it refuses what cannot be.
     evaluation = Evaluation(config, dataset, network)
-    distillation = build_distillation(config, dataset, strategy, network)
+    matched = pruned_dataset(config, dataset, network)
+    distillation = build_distillation(config, matched, strategy, network)
     directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
     best = candidates = None

@@ -3,7 +3,7 @@
 import dataclasses
 
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import setting
+from hdd_tf.settings.row import choice, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,4 +44,22 @@ class DataSettings:
         "Part of the training split held out, stratified by class, for choosing "
         "between results; unset: 0 with --select=last, 0.1 with best_validation. A "
         "folder with validation/ and test/ uses those and holds out nothing.",
+    )
+    keep_fraction: float = setting(
+        1.0,
+        parsers.FRACTION,
+        "Part of each class's real images that is matched, by --keep; baselines and "
+        "scores see all of them.",
+    )
+    keep: str = choice(
+        "near_root",
+        ("near_root", "far_from_root", "random"),
+        "Which ones: those of smallest or largest hyperbolic radius, which is also the "
+        "order of their Lorentz weights, or any.",
+    )
+    keep_epochs: int = setting(
+        5,
+        parsers.COUNT,
+        "Epochs that the network behind these radii trains on all real images; kept in "
+        "--expert_dir.",
     )

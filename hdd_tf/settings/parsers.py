@@ -170,6 +170,7 @@ NAME = _Parser("a name", _some_text)
 POSITIVE = _Parser("a number above 0", _number(lambda x: x > 0))
 NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))
 PART = _Parser("a number from 0 to below 1", _number(lambda x: 0 <= x < 1))
+FRACTION = _Parser("a number above 0, up to 1", _number(lambda x: 0 < x <= 1))
 # Beyond these bounds -1/K or its square leave float32.
 CURVATURE = _Parser(
     "a number below 0 such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",

@@ -1,0 +1,128 @@
+"""Keeping a part of the images of each class, by where they lie.
+
+The order is that of the hyperbolic radius r = sqrt(-K) |v|. Within a class it is that
+of the Lorentz weights cosh(r) too, and the same at every curvature: so it is taken of
+the tangent vectors' norms. Images near the root are to be typical of their class.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from hdd_tf.analysis.embeddings import feature_function
+from hdd_tf.analysis.encoder import HyperbolicEncoder
+from hdd_tf.analysis.encoder_weights import trained_weights
+from hdd_tf.analysis.measures import agree
+from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.errors import InputError
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.random_keys import Purpose
+
+
+def pruned_dataset(
+    config: Config, dataset: Dataset, network: FunctionalNetwork
+) -> Dataset:
+    """Returns the data set with the part of its training split that is matched.
+
+    Args:
+        config: `keep_fraction`, `keep` and `keep_epochs`; a fraction of 1 keeps all.
+        dataset: The real images.
+        network: The network `--network`, trained on all of them for the order.
+
+    Raises:
+        InputError: the radii are all the same.
+        InterruptedRunError: a signal stopped the training, which is saved.
+    """
+    training = dataset.training
+    if config.keep_fraction == 1.0:
+        return dataset
+    norms = np.zeros(len(training.labels), np.float32)
+    if config.keep != "random":
+        weights = trained_weights(config, dataset, network, config.keep_epochs)
+        encoder = HyperbolicEncoder(
+            network, weights.weights, dataset.mean, dataset.std, -1.0
+        )
+        norms = tangent_norms(encoder, training.images)
+    rows = kept_rows(
+        norms, training.labels, config.keep_fraction, config.keep, config.seed
+    )
+    return dataclasses.replace(dataset, training=training.take(rows))
+
+
+def pruned_set(
+    decoded: DistilledSet,
+    encoder: HyperbolicEncoder,
+    fraction: float,
+    keep: str,
+    seed: int,
+) -> DistilledSet:
+    """Returns a part of a distilled set, and says so in its metadata.
+
+    Args:
+        decoded: The set as networks train on it.
+        encoder: What its images are seen through.
+        fraction: Part of each class, in (0, 1].
+        keep: As `kept_rows`.
+        seed: Of a random choice.
+
+    Raises:
+        InputError: the radii are all the same.
+    """
+    norms = tangent_norms(encoder, decoded.images)
+    rows = kept_rows(norms, decoded.labels, fraction, keep, seed)
+    ipc = int(np.bincount(decoded.labels[rows]).max())
+    kept = {"fraction": fraction, "keep": keep, "of": len(decoded.labels)}
+    return DistilledSet(
+        decoded.images[rows],
+        decoded.labels[rows],
+        {**decoded.metadata, "ipc": ipc, "pruned": kept},
+    )
+
+
+def tangent_norms(encoder: HyperbolicEncoder, images: np.ndarray) -> np.ndarray:
+    """Returns |v| `[n]` of images `[n, h, w, c]`, pass by pass."""
+    features_of = feature_function(encoder)
+    # A training split's features would not fit the memory together.
+    chunks = np.array_split(images, max(1, len(images) // 1000))
+    return np.concatenate(
+        [np.linalg.norm(features_of(chunk), axis=-1) for chunk in chunks]
+    )
+
+
+def kept_rows(
+    norms: np.ndarray, labels: np.ndarray, fraction: float, keep: str, seed: int
+) -> np.ndarray:
+    """Chooses a part of each class.
+
+    Args:
+        norms: `[n]` |v|; not read where `keep` is `random`.
+        labels: `[n]` integers.
+        fraction: Part of each class, in (0, 1], but at least one image.
+        keep: `near_root`, `far_from_root` or `random`.
+        seed: Of a random choice.
+
+    Returns:
+        Int64 rows in their order.
+
+    Raises:
+        InputError: there is no order, as the radii are all the same.
+    """
+    if keep != "random" and agree(norms):
+        raise InputError(
+            "the hyperbolic radii of the images are all the same, so there is no "
+            "order to keep them by: give --keep=random."
+        )
+    kept = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if keep == "random":
+            # A stream of its own: a class's choice depends on that class alone.
+            generator = np.random.default_rng([seed, Purpose.PRUNING, label])
+            ordered = generator.permutation(rows)
+        else:
+            signed = norms[rows] if keep == "near_root" else -norms[rows]
+            ordered = rows[np.argsort(signed, kind="stable")]
+        kept.append(ordered[: max(1, round(fraction * len(rows)))])
+    return np.sort(np.concatenate(kept))
