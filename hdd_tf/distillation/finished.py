@@ -44,7 +44,7 @@ def complete_result(
         read_export(directory), result["accuracy"], result["baselines"]
     )
     seconds = dict(result["seconds"])
-    spent = seconds["evaluate"] + time.perf_counter() - started
+    spent = seconds.get("evaluate", 0.0) + time.perf_counter() - started
     seconds["evaluate"] = round(spent, 3)
     result = {**result, "fair_score": fair_score, "seconds": seconds}
     directory.write_result(result)
