@@ -91,6 +91,11 @@ class Config(
                 "--best_on_test has nothing to compare without --eval_every: give it, "
                 "such as 500"
             )
+        if self.fair_score and not self.num_eval:
+            raise InputError(
+                "--fair_score is of the accuracies of --num_eval networks: give 1 or "
+                "more of them"
+            )
         if self.eval_every and not self.num_eval:
             raise InputError(
                 "--eval_every scores with --num_eval networks: give 1 or more of them"

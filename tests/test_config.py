@@ -71,6 +71,7 @@ OTHER_VALUES = {
     "coreset_epochs": 3,
     "select": "best_validation",
     "best_on_test": True,
+    "fair_score": True,
     "analysis": False,
     "encoder_epochs": 2,
     "analysis_curvature": -0.5,
@@ -334,6 +335,7 @@ def test_settings_of_another_version_are_refused():
 # DESIGN: where and how a run computes, writes and reports is not which run it is.
 NOT_IDENTITY = {
     "best_on_test",
+    "fair_score",
     "expert_dir",
     *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "profile"),
     "dry_run",
@@ -391,9 +393,10 @@ def test_formation_follows_the_objective_unless_it_is_said():
         ({"run_dir": "a/b", "expert_dir": "a/b"}, "in the run's own directory"),
         ({"objective": "random", "keep_fraction": 0.5}, "matches nothing"),
         ({"best_on_test": True}, "nothing to compare without --eval_every"),
+        ({"fair_score": True, "num_eval": 0}, "accuracies of --num_eval networks"),
     ],
 )
-def test_contradictions_of_idm_dance_and_best_on_test(settings, message):
+def test_contradictions_of_idm_dance_and_what_is_told(settings, message):
     with pytest.raises(InputError, match=message):
         Config(dataset="x", **settings)
     Config(dataset="x", run_dir="a/b", expert_dir="a/bc")

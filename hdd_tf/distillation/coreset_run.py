@@ -16,6 +16,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.finished import complete_result
 from hdd_tf.distillation.runner import open_run, score_export
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
@@ -52,8 +53,7 @@ def run_coreset(
     directory = open_run(config, dataset)
     finished = directory.read_result()
     if finished:
-        print(f"{config.run_dir} is already finished; nothing to do.")
-        return finished
+        return complete_result(config, directory, finished, lambda: evaluation)
     if not directory.synthetic.exists():
         _export_coreset(config, dataset, directory, evaluation)
     metadata = read_distilled_set(directory.synthetic).metadata

@@ -17,6 +17,7 @@ from hdd_tf.distillation.dry_run import estimate_run
 from hdd_tf.distillation.runner import run_experiment
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
+from hdd_tf.evaluate.fair_score import pool_fair_scores
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.settings.parsers import CORESETS
 
@@ -107,7 +108,15 @@ def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
     first = results[0]
     selected = {str(result["selected"]): result["selected"] for result in results}
     # What one seed chose, the others did not.
-    common = {name: first[name] for name in first if name != "best_on_test"}
+    common = {
+        name: first[name]
+        for name in first
+        if name not in ("best_on_test", "fair_score")
+    }
+    fair = [result["fair_score"] for result in results if "fair_score" in result]
+    # Of some seeds only, it would be of other sets than the rest of the result.
+    if len(fair) == len(results):
+        common["fair_score"] = pool_fair_scores(fair)
     return {
         **common,
         "selected": first["selected"]

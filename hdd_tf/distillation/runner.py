@@ -11,7 +11,6 @@ from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     metadata_of_run,
-    read_distilled_set,
     write_distilled_set,
 )
 from hdd_tf.artifacts.pictures import save_grid
@@ -22,6 +21,7 @@ from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.finished import complete_result, read_export
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.profiling import ProfiledStep
@@ -54,8 +54,16 @@ def run_experiment(
     finished = directory.read_result()
     told = not config.best_on_test or (finished and "best_on_test" in finished)
     if finished and finished["iterations"] >= config.iterations and told:
-        print(f"{config.run_dir} is already finished; nothing to do.")
-        return finished
+        return complete_result(
+            config,
+            directory,
+            finished,
+            lambda: Evaluation(
+                config,
+                dataset,
+                matched_network(config, dataset.image_shape, dataset.num_classes),
+            ),
+        )
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     # Before experts train, or the run writes anything: it refuses what cannot be.
     evaluation = Evaluation(config, dataset, network)
@@ -215,9 +223,7 @@ def score_export(
     """
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
-    decoded = directory.synthetic_decoded
-    exported = decoded if decoded.is_dir() else directory.synthetic
-    result = evaluation.result(read_distilled_set(exported))
+    result = evaluation.result(read_export(directory))
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
             iterations,

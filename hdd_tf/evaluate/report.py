@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hdd_tf.evaluate.fair_score import fair_score_lines
+
 _TITLES = {
     "random": "random real images",
     "herding": "herding coreset",
@@ -60,6 +62,8 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"({len(score['values'])} networks)"
             for title, score in rows
         ]
+    if fair := result.get("fair_score"):
+        lines += fair_score_lines(fair)
     if best := result.get("best_on_test"):
         lines.append(
             f"best on test of {best['candidates']}: iteration {best['iteration']}, "

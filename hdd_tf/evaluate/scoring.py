@@ -46,12 +46,30 @@ class Score:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class TrainedClassifier:
+    """A network trained on a distilled set, as it was when it was tested.
+
+    Attributes:
+        network_name: Its architecture, as `--eval_networks` names it.
+        weights: In the order of the network's `weight_shapes`.
+        state: In the order of its `state_specs`; empty where it has none.
+        accuracy: On the test split, in percent.
+    """
+
+    network_name: str
+    weights: list[np.ndarray]
+    state: list[np.ndarray]
+    accuracy: float
+
+
 def score_networks(
     trainer: NetworkTrainer,
     held_out: LabelledImages,
     num_networks: int,
     seed: int,
     on_epochs: Callable[[int], None] = lambda epochs: None,
+    on_tested: Callable[[int, float], None] = lambda index, accuracy: None,
 ) -> Score:
     """Trains fresh networks on a trainer's images and tests them on held-out ones.
 
@@ -61,6 +79,8 @@ def score_networks(
         num_networks: How many networks, >= 1.
         seed: Network k is a pure function of (seed, k).
         on_epochs: Called now and then with the number of epochs just done.
+        on_tested: Called with each network's number and accuracy, while the trainer
+            holds its weights.
 
     Returns:
         The score.
@@ -70,4 +90,5 @@ def score_networks(
     for index in range(num_networks):
         trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
         values.append(trainer.accuracy(held_out.images, held_out.labels))
+        on_tested(index, values[-1])
     return Score(tuple(values), trainer.num_images, time.perf_counter() - start)

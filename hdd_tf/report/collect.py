@@ -6,7 +6,7 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hdd_tf.artifacts.history import ValidationScore, read_validation
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -15,6 +15,22 @@ from hdd_tf.data.catalogue import canonical_name
 from hdd_tf.errors import InputError
 
 Warn = Callable[[str], None]
+
+
+class FairScore(NamedTuple):
+    """DD-Ranking's scores of a run's set (see evaluate/fair_score.py), from 0 to 1.
+
+    Attributes:
+        network: The architecture they are of.
+        lrs: Label-robust score.
+        ars: Augmentation-robust score.
+        whole_epochs: Epochs of the networks trained on the whole set, for `lrs`.
+    """
+
+    network: str
+    lrs: float
+    ars: float
+    whole_epochs: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +48,7 @@ class Run:
         accuracy: Test accuracies in percent of the networks trained on the distilled
             set, by architecture.
         baselines: Likewise on other sets, by their names.
+        fair_score: Where it was asked for.
         seconds: Of distillation; None if not recorded.
         settings: Value of every flag that says which run it is.
         protocol: How accuracies were measured, as result.json has it.
@@ -48,6 +65,7 @@ class Run:
     iterations: int
     accuracy: dict[str, tuple[float, ...]]
     baselines: dict[str, tuple[float, ...]]
+    fair_score: FairScore | None
     seconds: float | None
     settings: dict[str, Any]
     protocol: dict[str, Any]
@@ -163,6 +181,7 @@ def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> 
         iterations=int(result["iterations"]),
         accuracy=accuracy,
         baselines=baselines,
+        fair_score=_fair_score(result.get("fair_score")),
         seconds=None if seconds is None else float(seconds),
         settings=settings,
         protocol=dict(result.get("protocol", {})),
@@ -176,6 +195,15 @@ def _accuracies(score: dict[str, Any]) -> tuple[float, ...]:
     if not values or not all(map(math.isfinite, values)):
         raise ValueError("no accuracies")
     return values
+
+
+def _fair_score(entry: dict[str, Any] | None) -> FairScore | None:
+    if entry is None:
+        return None
+    scores = float(entry["lrs"]), float(entry["ars"])
+    if not all(0 <= score <= 1 for score in scores):
+        raise ValueError("no scores from 0 to 1")
+    return FairScore(str(entry["network"]), *scores, int(entry["whole_epochs"]))
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from hdd_tf.report.collect import Run, Warn
+from hdd_tf.report.collect import FairScore, Run, Warn
 from hdd_tf.settings.matching import OBJECTIVES
 from hdd_tf.settings.parsers import BASELINES
 
@@ -98,6 +98,14 @@ class Row:
     def std(self) -> float:
         """Population standard deviation, as the published tables have it."""
         return statistics.pstdev(self.pooled)
+
+    @property
+    def fair_scores(self) -> list[FairScore]:
+        """DD-Ranking's scores of the sets, where they were asked for."""
+        if self.title != "distilled":
+            return []
+        scores = [run.fair_score for run in self.runs if run.fair_score]
+        return [score for score in scores if score.network == self.network]
 
     @property
     def epochs(self) -> int | None:

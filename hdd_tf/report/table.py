@@ -1,5 +1,6 @@
 """The report as Markdown: measured beside published, with what each number cost."""
 
+import statistics
 from collections.abc import Sequence
 
 from hdd_tf.report.collect import Run
@@ -33,6 +34,8 @@ _COLUMNS = {  # Title and alignment.
     "evaluation epochs": "--:",
     "against the published protocol": ":--",
 }
+# Only where a run was asked for them.
+_FAIR_COLUMNS = {"LRS": "--:", "ARS": "--:"}
 _INTRODUCTION = """\
 # Results beside the published ones
 
@@ -45,6 +48,13 @@ Published numbers: Li et al., "Hyperbolic Dataset Distillation", NeurIPS 2025, a
 2505.24623. "not known": published, but not in that source. "-": nothing published to
 compare with.
 """
+_FAIR_SCORES = """\
+LRS and ARS, label-robust and augmentation-robust score, from 0 to 1, mean ± population
+standard deviation over sets: the formulas of Li et al., "DD-Ranking", arXiv 2505.13300,
+on accuracies measured by each row's own protocol. They compare with each other within
+one protocol, and not with DD-Ranking's tables: its networks, teachers and tuned
+learning rates are others.
+"""
 
 
 def report_text(rows: Sequence[Row]) -> str:
@@ -56,17 +66,23 @@ def report_text(rows: Sequence[Row]) -> str:
     Returns:
         Markdown: the table, where each row comes from, and the sources.
     """
+    fair = any(row.fair_scores for row in rows)
+    columns = _COLUMNS | _FAIR_COLUMNS if fair else _COLUMNS
     lines = [
         _INTRODUCTION,
-        _line(list(_COLUMNS)),
-        _line(list(_COLUMNS.values())),
-        *(_line(_cells(index, row)) for index, row in enumerate(rows, start=1)),
+        _line(list(columns)),
+        _line(list(columns.values())),
+        *(
+            _line(_cells(index, row) + (_fair_cells(row) if fair else []))
+            for index, row in enumerate(rows, start=1)
+        ),
         "",
         "## Where the rows come from",
         "",
         *(f"{index}. {_origin(row)}" for index, row in enumerate(rows, start=1)),
         "",
         _SOURCES,
+        *([_FAIR_SCORES] if fair else []),
     ]
     return "\n".join(lines)
 
@@ -99,6 +115,25 @@ def _cells(index: int, row: Row) -> list[str]:
         _of(row.epochs, budget.eval_epochs if budget else None),
         _verdict(row),
     ]
+
+
+def _fair_cells(row: Row) -> list[str]:
+    """Returns LRS and ARS; LRS apart for each schedule of the whole set."""
+    scores = row.fair_scores
+    if not scores:
+        return ["-", "-"]
+    label_robust = [
+        f"{_mean_and_std([s.lrs for s in scores if s.whole_epochs == epochs], row)} "
+        f"(whole set {epochs:,} epochs)"
+        for epochs in sorted({score.whole_epochs for score in scores})
+    ]
+    return ["; ".join(label_robust), _mean_and_std([s.ars for s in scores], row)]
+
+
+def _mean_and_std(values: Sequence[float], row: Row) -> str:
+    text = f"{statistics.fmean(values):.4f} ± {statistics.pstdev(values):.4f}"
+    sets = len(row.runs)
+    return text if len(values) == sets else f"{text} ({len(values)} of {sets} sets)"
 
 
 def _trained_on(row: Row) -> str:

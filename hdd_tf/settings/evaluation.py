@@ -78,3 +78,11 @@ class EvaluationSettings:
         "best on the test split. Other programs report that; it is no honest result.",
         identity=False,
     )
+    fair_score: bool = setting(
+        False,
+        parsers.SWITCH,
+        "Also tell DD-Ranking's label-robust and augmentation-robust scores, from 0 to "
+        "1, measured by this run's protocol. Scores random real images and the whole "
+        "training split too; the set and random images also without augmentation.",
+        identity=False,
+    )

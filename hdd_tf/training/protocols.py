@@ -37,6 +37,10 @@ class TrainingProtocol:
     always: tuple[str, ...] = ()
     cutmix: float = 0.0
 
+    def without_augmentation(self) -> "TrainingProtocol":
+        """Returns the same schedule on images as they are."""
+        return dataclasses.replace(self, augmentations=(), always=(), cutmix=0.0)
+
 
 def protocol_name(config: Any) -> str:
     """Returns `dm` or `dance`: what `--eval_protocol` names, or the objective's own."""

@@ -28,3 +28,14 @@ def test_what_one_seed_chose_is_not_said_of_all():
     )
     assert pooled["selected"] == "by each seed, see its result.json"
     assert "best_on_test" not in pooled
+
+
+def test_fair_scores_are_pooled_where_every_seed_has_one():
+    def fair(lrs):
+        parts = {"a": 0.0, "b": 0.0, "hlr": 0.0, "ior": 0.0, "ars": 0.5}
+        return {"lrs": lrs, "whole_epochs": 30, "accuracy": {}, **parts}
+
+    scored = [result(k, "last", fair_score=fair(0.2 + 0.2 * k)) for k in (0, 1)]
+    pooled = pool_results(scored)["fair_score"]
+    assert (pooled["lrs"], pooled["lrs_std"], pooled["ars"]) == (0.3, 0.1, 0.5)
+    assert "fair_score" not in pool_results([*scored, result(2, "last")])

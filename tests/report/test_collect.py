@@ -56,6 +56,7 @@ def test_unusable_runs_are_named_in_one_line_and_skipped(tmp_path):
     write_run(tmp_path / "e", result={"accuracy": {"convnet": {"values": [None]}}})
     write_run(tmp_path / "f", result={"accuracy": [1, 2]})
     write_run(tmp_path / "g", result={"seconds": 3})
+    write_run(tmp_path / "i", result={"fair_score": {"lrs": 26.9}})
     (tmp_path / "h").mkdir()
     (tmp_path / "h/result.json").write_text("{}")
     paths, warnings = collect(tmp_path)
@@ -69,9 +70,10 @@ def test_unusable_runs_are_named_in_one_line_and_skipped(tmp_path):
         ("f", "result.json lacks what a report needs"),
         ("g", "result.json lacks what a report needs"),
         ("h", "a result.json without config.json or runs"),
+        ("i", "result.json lacks what a report needs"),
     ]:
         assert f"{tmp_path / name}: {problem}; skipped" in warnings
-    assert len(warnings) == 8
+    assert len(warnings) == 9
 
 
 def test_a_run_of_an_older_version_is_read(tmp_path):

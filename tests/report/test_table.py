@@ -213,3 +213,47 @@ def test_baselines_alone_are_reported(tmp_path):
     write_run(tmp_path, result={"accuracy": {}, "baselines": {"new": score((1.0,))}})
     (row,) = table(tmp_path)
     assert (row["trained on"], standing(row)) == ("new", "no published number")
+
+
+def fair_score(lrs, ars, whole_epochs=30, network="convnet"):
+    return {
+        "fair_score": {
+            "lrs": lrs, "ars": ars, "whole_epochs": whole_epochs, "network": network
+        }
+    }  # fmt: skip
+
+
+def test_fair_scores_have_columns_only_where_they_were_asked_for(tmp_path):
+    write_run(tmp_path / "a")
+    (row,) = table(tmp_path)
+    assert "LRS" not in row and "ARS" not in row
+    write_run(tmp_path / "b", "--seed=1", result=fair_score(0.25, 0.3))
+    (row,) = table(tmp_path)
+    assert row["LRS"] == "0.2500 ± 0.0000 (1 of 2 sets) (whole set 30 epochs)"
+    assert row["ARS"] == "0.3000 ± 0.0000 (1 of 2 sets)"
+
+
+def test_fair_scores_are_pooled_over_sets_for_one_network(tmp_path):
+    more = {
+        "accuracy": {"convnet": score((70.0,)), "resnet18": score((60.0,))},
+        "baselines": {"random": score((50.0,))},
+    }
+    for seed, (lrs, ars) in enumerate([(0.2, 0.3), (0.3, 0.5)]):
+        write_run(
+            tmp_path / str(seed), f"--seed={seed}", result=more | fair_score(lrs, ars)
+        )
+    random, convnet, resnet = table(tmp_path)
+    assert convnet["LRS"] == "0.2500 ± 0.0500 (whole set 30 epochs)"
+    assert convnet["ARS"] == "0.4000 ± 0.1000"
+    assert (random["LRS"], resnet["LRS"], resnet["ARS"]) == ("-", "-", "-")
+
+
+def test_label_robust_scores_of_other_schedules_stay_apart(tmp_path):
+    write_run(tmp_path / "a", result=fair_score(0.2, 0.3))
+    write_run(tmp_path / "b", "--seed=1", result=fair_score(0.1, 0.3, whole_epochs=1))
+    (row,) = table(tmp_path)
+    assert row["LRS"] == (
+        "0.1000 ± 0.0000 (1 of 2 sets) (whole set 1 epochs); "
+        "0.2000 ± 0.0000 (1 of 2 sets) (whole set 30 epochs)"
+    )
+    assert row["ARS"] == "0.3000 ± 0.0000"

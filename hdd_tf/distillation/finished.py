@@ -1,0 +1,51 @@
+"""What is left to do for a run that is finished: what is asked for only now."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hdd_tf.artifacts.distilled_set import DistilledSet, read_distilled_set
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config
+from hdd_tf.evaluate.evaluation import Evaluation
+
+
+def read_export(directory: RunDirectory) -> DistilledSet:
+    """Reads the set that a run is scored by: as networks train on it."""
+    decoded = directory.synthetic_decoded
+    return read_distilled_set(decoded if decoded.is_dir() else directory.synthetic)
+
+
+def complete_result(
+    config: Config,
+    directory: RunDirectory,
+    result: dict[str, Any],
+    make_evaluation: Callable[[], Evaluation],
+) -> dict[str, Any]:
+    """Adds the fair score to a finished run's result, if it is wanted and not there.
+
+    Nothing is distilled, and nothing scored again that the result holds.
+
+    Args:
+        config: The run's settings.
+        directory: The run's, with its export.
+        result: Contents of its `result.json`.
+        make_evaluation: Called if there is something to score.
+
+    Returns:
+        The contents of `result.json` afterwards.
+    """
+    if not config.fair_score or "fair_score" in result:
+        print(f"{config.run_dir} is already finished; nothing to do.")
+        return result
+    print(f"{config.run_dir} is already finished; only its fair score is missing.")
+    started = time.perf_counter()
+    fair_score = make_evaluation().fair_score(
+        read_export(directory), result["accuracy"], result["baselines"]
+    )
+    seconds = dict(result["seconds"])
+    spent = seconds.get("evaluate", 0.0) + time.perf_counter() - started
+    seconds["evaluate"] = round(spent, 3)
+    result = {**result, "fair_score": fair_score, "seconds": seconds}
+    directory.write_result(result)
+    return result
