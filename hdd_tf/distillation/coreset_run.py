@@ -57,7 +57,8 @@ def run_coreset(
     if not directory.synthetic.exists():
         _export_coreset(config, dataset, directory, evaluation)
     metadata = read_distilled_set(directory.synthetic).metadata
-    return score_export(directory, evaluation, 0, {"select": metadata["seconds"]})
+    seconds = {"select": metadata["seconds"]}
+    return score_export(config, dataset, directory, evaluation, 0, seconds)
 
 
 def _export_coreset(

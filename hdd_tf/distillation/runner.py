@@ -27,6 +27,7 @@ from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
 
@@ -100,7 +101,12 @@ def run_experiment(
     if config.formation_factor > 1:
         write_distilled_set(directory.synthetic_decoded, decode_set(distilled))
     result = score_export(
-        directory, evaluation, config.iterations, {"distil": round(seconds, 3)}
+        config,
+        dataset,
+        directory,
+        evaluation,
+        config.iterations,
+        {"distil": round(seconds, 3)},
     )
     if candidates:
         result["best_on_test"] = candidates.best_on_test(evaluation)
@@ -208,6 +214,8 @@ def _distil(
 
 
 def score_export(
+    config: Config,
+    dataset: Dataset,
     directory: RunDirectory,
     evaluation: Evaluation,
     iterations: int,
@@ -215,7 +223,11 @@ def score_export(
 ) -> dict[str, Any]:
     """Scores the exported files, and writes and returns the result.
 
+    The first network trained on them is written too, as `saved_model/classifier`.
+
     Args:
+        config: The run's settings.
+        dataset: The real images.
         directory: The run's, with its export.
         evaluation: Of the run's settings.
         iterations: How many the run was to do.
@@ -224,6 +236,8 @@ def score_export(
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
     result = evaluation.result(read_export(directory))
+    if evaluation.classifier and config.analysis:
+        save_classifier(directory.saved_models / "classifier", evaluation, dataset)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
             iterations,
