@@ -19,5 +19,5 @@ def newest_images(directory: RunDirectory) -> DistilledSet:
     if not directory.checkpoints.exists() and directory.synthetic.exists():
         return read_distilled_set(directory.synthetic)
     images, iteration = load_images(directory.path)
-    metadata = metadata_of_run(record, iteration)
+    metadata = {**metadata_of_run(record, iteration), "ipc": images.shape[1]}
     return DistilledSet.from_class_images(images, metadata)
