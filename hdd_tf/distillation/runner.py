@@ -21,7 +21,11 @@ from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
-from hdd_tf.distillation.finished import complete_result, read_export
+from hdd_tf.distillation.finished import (
+    complete_result,
+    keep_fair_score,
+    read_export,
+)
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.distillation.profiling import ProfiledStep
@@ -253,5 +257,6 @@ def score_export(
         **seconds,
         "evaluate": round(time.perf_counter() - started, 3),
     }
+    result = keep_fair_score(directory, result)
     directory.write_result(result)
     return result
