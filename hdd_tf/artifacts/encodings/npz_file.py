@@ -1,6 +1,7 @@
 """Files of named NumPy arrays, read without trust."""
 
 import pathlib
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import IO
@@ -46,7 +47,13 @@ def read_npz(
                 with archive.open(member) as file:
                     array = np.lib.format.read_array(file, allow_pickle=False)
                 arrays[name] = array
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         raise ValueError(f"{path.name} is not whole: {error}") from error
     return arrays
 
