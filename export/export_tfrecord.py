@@ -17,25 +17,13 @@ With --measure, hdd_tf.json also says what accuracy networks reach with the floa
 and with the 8-bit ones. See examples/train_on_distilled.py for the use of a set.
 """
 
-import dataclasses
-import pathlib
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import (
-    DistilledSet,
-    is_distilled_set,
-    metadata_of_run,
-    read_distilled_set,
-    write_distilled_set,
-)
-from hdd_tf.artifacts.encodings.registry import ENCODINGS
-from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
 from hdd_tf.errors import InputError
+from hdd_tf.tensorflow_import import import_quietly
 
 _SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
@@ -61,12 +49,8 @@ def define_flags() -> flags.FlagValues:
         "a stored image holds several.",
         flag_values=values,
     )
-    flags.DEFINE_enum(
-        "encoding",
-        "float32",
-        list(ENCODINGS),
-        "What the images are kept in.",
-        flag_values=values,
+    flags.DEFINE_string(
+        "encoding", "float32", "What the images are kept in.", flag_values=values
     )
     flags.DEFINE_bool(
         "overwrite",
@@ -87,105 +71,6 @@ def define_flags() -> flags.FlagValues:
     return values
 
 
-def read_source(values: flags.FlagValues) -> DistilledSet:
-    """Returns the set that the flags name, with its images as stored.
-
-    Raises:
-        InputError: If there is none.
-    """
-    if values.set:
-        return read_distilled_set(values.set)
-    if values.run_dir:
-        run = pathlib.Path(values.run_dir)
-        record = RunDirectory(run).read_config()
-        images, iteration = load_images(run)
-    else:
-        prefix = values.checkpoint.removesuffix(".index")
-        record = _run_of_checkpoint(pathlib.Path(prefix)).read_config()
-        images, iteration = load_checkpoint_images(prefix)
-    return DistilledSet.from_class_images(images, metadata_of_run(record, iteration))
-
-
-def _run_of_checkpoint(prefix: pathlib.Path) -> RunDirectory:
-    """Returns the run that a checkpoint lies in."""
-    above = prefix.absolute().parents
-    for directory in above[:3]:
-        if RunDirectory(directory).config_file.is_file():
-            return RunDirectory(directory)
-    raise InputError(
-        f"no config.json above the checkpoint {prefix}: give one in a run's "
-        "checkpoints/, which says what the images are"
-    )
-
-
-def check_output(output_dir: pathlib.Path, overwrite: bool) -> None:
-    """Refuses a directory that may not be written.
-
-    Raises:
-        InputError: If it holds other things, or a set that is to stay.
-    """
-    if output_dir.exists() and not output_dir.is_dir():
-        raise InputError(f"--output_dir={output_dir} is a file: name a directory")
-    if output_dir.exists() and any(output_dir.iterdir()):
-        if not is_distilled_set(output_dir):
-            raise InputError(
-                f"--output_dir={output_dir} holds other things than a distilled set: "
-                "name a new or empty directory"
-            )
-        if not overwrite:
-            raise InputError(
-                f"--output_dir={output_dir} holds a distilled set: name another "
-                "directory, or add --overwrite to replace it"
-            )
-
-
-def export(values: flags.FlagValues) -> None:
-    """Writes the set that the flags ask for.
-
-    Raises:
-        InputError: If there is no such set, or `output_dir` may not be written.
-    """
-    output_dir = pathlib.Path(values.output_dir)
-    # Before anything is read, which can take long.
-    check_output(output_dir, values.overwrite)
-    distilled_set = read_source(values)
-    if values.images == "decoded":
-        distilled_set = decode_set(distilled_set)
-    elif values.images and distilled_set.metadata.get("decoded"):
-        raise InputError(
-            f"--set={values.set} holds decoded images, and the stored ones cannot be "
-            "had from them: leave out --images=stored"
-        )
-    write_distilled_set(output_dir, distilled_set, values.encoding)
-    classes = len(distilled_set.metadata["label_names"])
-    print(
-        f"{len(distilled_set.images)} images of {classes} classes after "
-        f"{distilled_set.metadata.get('iteration', 'unknown')} iterations, "
-        f"{values.encoding}: {output_dir}"
-    )
-    if values.measure:
-        measure(values, distilled_set, output_dir)
-
-
-def measure(
-    values: flags.FlagValues, distilled_set: DistilledSet, output_dir: pathlib.Path
-) -> None:
-    """Scores the set that was written, and writes it again with its accuracy."""
-    # Only now: it imports all that trains networks.
-    from hdd_tf.evaluate.rounding import measure_rounding
-
-    given = [name for name in _OVERRIDES if values[name].value is not None]
-    arguments = [f"--{name}={values[name].value}" for name in given]
-    accuracy = measure_rounding(distilled_set, arguments)
-    metadata = {**distilled_set.metadata, "accuracy": accuracy}
-    distilled_set = dataclasses.replace(distilled_set, metadata=metadata)
-    write_distilled_set(output_dir, distilled_set, values.encoding)
-    for kind in ("float32", "uint8"):
-        if kind in accuracy:
-            score = accuracy[kind]
-            print(f"{kind}: {score['mean']:.2f} +- {score['std']:.2f} %")
-
-
 def check_flags(values: flags.FlagValues) -> None:
     """Refuses flags that are missing or do not go together.
 
@@ -201,8 +86,52 @@ def check_flags(values: flags.FlagValues) -> None:
             "--checkpoint and --set"
         )
     for name in _OVERRIDES:
-        if values[name].value is not None and not values.measure:
+        if values[name].present and not values.measure:
             raise InputError(f"--{name} is of --measure: add that, or leave it out")
+
+
+def export(values: flags.FlagValues) -> None:
+    """Writes the set that the flags ask for.
+
+    Raises:
+        InputError: If there is no such set, or it cannot be written where they say.
+    """
+    # Only now, seconds of imports: a bad flag is answered at once.
+    import_quietly()
+    from hdd_tf.artifacts.distilled_set import read_distilled_set
+    from hdd_tf.distillation import exporting
+
+    exporting.check_output(values.output_dir, values.encoding, values.overwrite)
+    if values.set:
+        distilled_set = read_distilled_set(values.set)
+    elif values.run_dir:
+        distilled_set = exporting.set_of_run(values.run_dir)
+    else:
+        distilled_set = exporting.set_of_checkpoint(values.checkpoint)
+    if values.images == "stored" and distilled_set.metadata.get("decoded"):
+        raise InputError(
+            f"--set={values.set} holds decoded images, and the stored ones cannot be "
+            "had from them: leave out --images=stored"
+        )
+    overrides = [
+        f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
+    ]
+    metadata = exporting.export_set(
+        distilled_set,
+        values.output_dir,
+        values.images or "stored",
+        values.encoding,
+        overrides if values.measure else None,
+    )
+    iterations = metadata.get("iteration", "an unknown number of")
+    print(
+        f"{metadata['dataset']} after {iterations} iterations, {values.encoding}: "
+        f"{values.output_dir}"
+    )
+    for kind in ("float32", "uint8"):
+        if values.measure and kind in metadata["accuracy"]:
+            score = metadata["accuracy"][kind]
+            print(f"{kind}: {score['mean']:.2f} +- {score['std']:.2f} %")
 
 
 def main(argv: Sequence[str]) -> int:
