@@ -57,9 +57,12 @@ def percentages(text):
 @pytest.fixture(scope="module")
 def digits_set(tmp_path_factory):
     """Five real digits of each class, as a run would write them."""
+    return write_digits(tmp_path_factory.mktemp("run") / "synthetic", "float32")
+
+
+def write_digits(directory, encoding):
     training, _, label_names = read_digits()
     rows = [np.flatnonzero(training.labels == digit)[:5] for digit in range(10)]
-    directory = tmp_path_factory.mktemp("run") / "synthetic"
     metadata = {
         "dataset": "digits",
         "label_names": label_names,
@@ -70,7 +73,8 @@ def digits_set(tmp_path_factory):
         "source": {},
     }
     images = training.images[np.array(rows)]
-    write_distilled_set(directory, DistilledSet.from_class_images(images, metadata))
+    distilled_set = DistilledSet.from_class_images(images, metadata)
+    write_distilled_set(directory, distilled_set, encoding)
     return directory
 
 
@@ -99,6 +103,18 @@ def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
     assert "read with tfrecord" in out
     assert percentages(out).keys() == {"training accuracy"}
     assert percentages(out)["training accuracy"] > 90
+
+
+def test_training_on_pixels_is_training_on_the_same_digits(digits_set, tmp_path):
+    # These digits are integers, so both encodings hold the same.
+    png = write_digits(tmp_path / "png", "png")
+    arguments = ["--epochs=3", "--width=8"]
+    outputs = [
+        run_example(place, f"--reader={reader}", *arguments, cwd=tmp_path)
+        for place, reader in [(digits_set, "tfds"), (png, "tfds"), (png, "tfrecord")]
+    ]
+    first, second, third = (percentages(output) for output in outputs)
+    assert first == second == third
 
 
 def test_the_example_tests_on_digits_that_the_set_is_not_made_from():

@@ -151,6 +151,7 @@ def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
             for name in ("images", "scale", "offset")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
-    except (tf.errors.OpError, ValueError, KeyError) as error:
+    # The reader of files has not come to TensorFlow's own errors everywhere.
+    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
         raise InputError(f"checkpoint {prefix} cannot be read.") from error
     return to_pixels(images, scale, offset), iteration
