@@ -47,6 +47,13 @@ def run_example(*arguments, cwd):
     return done.stdout
 
 
+def load_example():
+    spec = importlib.util.spec_from_file_location("train_on_distilled", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    return example
+
+
 def percentages(text):
     return {
         name: float(value)
@@ -57,9 +64,12 @@ def percentages(text):
 @pytest.fixture(scope="module")
 def digits_set(tmp_path_factory):
     """Five real digits of each class, as a run would write them."""
+    return write_digits(tmp_path_factory.mktemp("run") / "synthetic", "float32")
+
+
+def write_digits(directory, encoding):
     training, _, label_names = read_digits()
     rows = [np.flatnonzero(training.labels == digit)[:5] for digit in range(10)]
-    directory = tmp_path_factory.mktemp("run") / "synthetic"
     metadata = {
         "dataset": "digits",
         "label_names": label_names,
@@ -70,7 +80,8 @@ def digits_set(tmp_path_factory):
         "source": {},
     }
     images = training.images[np.array(rows)]
-    write_distilled_set(directory, DistilledSet.from_class_images(images, metadata))
+    distilled_set = DistilledSet.from_class_images(images, metadata)
+    write_distilled_set(directory, distilled_set, encoding)
     return directory
 
 
@@ -101,10 +112,25 @@ def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
     assert percentages(out)["training accuracy"] > 90
 
 
+def test_pixels_are_read_as_floats_are(digits_set, tmp_path):
+    # These digits are integers, so both encodings hold the same.
+    png = write_digits(tmp_path / "png", "png")
+    example = load_example()
+    for read in (example.read_with_tfds, example.read_with_tfrecord):
+        of_floats, of_pixels = (
+            list(read(place).as_numpy_iterator()) for place in (digits_set, png)
+        )
+        assert len(of_floats) == len(of_pixels) == 50
+        for (image, label), (pixels, same_label) in zip(
+            of_floats, of_pixels, strict=True
+        ):
+            np.testing.assert_array_equal(pixels, image)
+            assert pixels.dtype == np.uint8
+            assert label == same_label
+
+
 def test_the_example_tests_on_digits_that_the_set_is_not_made_from():
-    spec = importlib.util.spec_from_file_location("train_on_distilled", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example()
     pairs = list(example.read_digits_test_split().as_numpy_iterator())
     _, test, _ = read_digits()
     order = np.argsort(test.labels, kind="stable")

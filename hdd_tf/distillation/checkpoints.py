@@ -126,13 +126,32 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
             f"{directory} holds no checkpoint; give the directory of a run that has "
             "saved one."
         )
+    return load_checkpoint_images(newest)
+
+
+def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
+    """Reads the images of one checkpoint, as `load_images` does.
+
+    Args:
+        prefix: Path of the checkpoint without `.index`, such as
+            `RUN/checkpoints/iteration-100`.
+
+    Raises:
+        InputError: it is not there, not of a run, or cannot be read.
+    """
+    if not pathlib.Path(f"{prefix}.index").is_file():
+        raise InputError(
+            f"there is no checkpoint {prefix}: give the path of one without .index, "
+            "such as RUN/checkpoints/iteration-100."
+        )
     try:
-        reader = tf.train.load_checkpoint(newest)
+        reader = tf.train.load_checkpoint(str(prefix))
         images, scale, offset = (
             reader.get_tensor(_VALUE.format(name))
             for name in ("images", "scale", "offset")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
-    except (tf.errors.OpError, ValueError, KeyError) as error:
-        raise InputError(f"checkpoint {newest} cannot be read.") from error
+    # The reader of files has not come to TensorFlow's own errors everywhere.
+    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
+        raise InputError(f"checkpoint {prefix} cannot be read.") from error
     return to_pixels(images, scale, offset), iteration
