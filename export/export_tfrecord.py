@@ -28,6 +28,7 @@ from hdd_tf.tensorflow_import import import_quietly
 _SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
 _OVERRIDES = ("num_eval", "eval_epochs", "data_dir")
+_KEEP = ("near_root", "far_from_root", "random")
 
 
 def define_flags() -> flags.FlagValues:
@@ -65,9 +66,24 @@ def define_flags() -> flags.FlagValues:
         "and record the accuracy of both.",
         flag_values=values,
     )
+    flags.DEFINE_float(
+        "keep_fraction",
+        1.0,
+        "Part of each class to export, of --run_dir, decoded: by --keep.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "keep",
+        "near_root",
+        _KEEP,
+        "Those of smallest or largest hyperbolic radius in the run's encoder, or any.",
+        flag_values=values,
+    )
     text("num_eval", "With --measure: networks, instead of the run's number.")
     text("eval_epochs", "With --measure: epochs, instead of the run's number.")
-    text("data_dir", "With --measure: where the data set lies, if it was moved.")
+    text("data_dir", "With --measure or --keep_fraction: where the data set lies.")
     return values
 
 
@@ -85,9 +101,18 @@ def check_flags(values: flags.FlagValues) -> None:
             f"{' and '.join(given) or 'nothing'} to export: give one of --run_dir, "
             "--checkpoint and --set"
         )
+    pruned = values.keep_fraction < 1
     for name in _OVERRIDES:
-        if values[name].present and not values.measure:
+        needed = values.measure or (pruned and name == "data_dir")
+        if values[name].present and not needed:
             raise InputError(f"--{name} is of --measure: add that, or leave it out")
+    if pruned and (not values.run_dir or values.images == "stored"):
+        raise InputError(
+            "--keep_fraction is of a run's decoded images: give --run_dir, and no "
+            "--images=stored"
+        )
+    if not values.keep_fraction:
+        raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
 
 
 def export(values: flags.FlagValues) -> None:
@@ -116,6 +141,12 @@ def export(values: flags.FlagValues) -> None:
     overrides = [
         f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
     ]
+    if values.keep_fraction < 1:
+        from hdd_tf.distillation.model_exports import prune_set_of_run
+
+        distilled_set = prune_set_of_run(
+            distilled_set, values.run_dir, values.keep_fraction, values.keep, overrides
+        )
     metadata = exporting.export_set(
         distilled_set,
         values.output_dir,

@@ -11,6 +11,7 @@ from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     is_distilled_set,
     metadata_of_run,
+    read_distilled_set,
     write_distilled_set,
 )
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
@@ -18,17 +19,22 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
+from hdd_tf.settings.parsers import CORESETS
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
-    """Returns a run's images, as stored, of its newest checkpoint.
+    """Returns a run's images, as stored: its newest checkpoint's, a coreset's export.
 
     Raises:
         InputError: there is no such run, or none with a readable checkpoint.
     """
-    record = RunDirectory(run_dir).read_config()
+    directory = RunDirectory(run_dir)
+    record = directory.read_config()
+    if record["config"].get("objective") in CORESETS:
+        return read_distilled_set(directory.synthetic)
     images, iteration = load_images(run_dir)
-    return DistilledSet.from_class_images(images, metadata_of_run(record, iteration))
+    metadata = {**metadata_of_run(record, iteration), "ipc": images.shape[1]}
+    return DistilledSet.from_class_images(images, metadata)
 
 
 def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:

@@ -60,6 +60,7 @@ def monitor_of(directory, stop):
         seconds=12.5,
         stop=stop,
         evaluate=lambda: 61.5,
+        analyse=lambda iteration, summaries: None,
         keepers=(),
     )
 
