@@ -45,7 +45,7 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> pathlib.Path:
-        """For tf.train.CheckpointManager."""
+        """For the state of the distillation, see checkpoint_files.py."""
         return self.path / "checkpoints"
 
     @property

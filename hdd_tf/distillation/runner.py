@@ -160,6 +160,7 @@ def _distil(
         synthetic_set,
         distillation.image_sgd,
         distillation.objective,
+        config.keep_checkpoints,
     )
     start, seconds = checkpoints.restore()
     if start:
