@@ -100,7 +100,7 @@ class ExpertShelf:
                 found done.
 
         Raises:
-            InputError: a file in the directory is damaged.
+            InputError: a file in the directory is damaged, or a network diverged.
             InterruptedRunError: a signal stopped the training, which is saved.
             OSError: the directory cannot be written.
         """
@@ -153,12 +153,25 @@ class ExpertShelf:
 
         try:
             trainer.train(key, on_epochs, resume, save_now_and_then)
+            self._check_finite(index, trainer, unfinished)
             self._write(file, trainer.snapshot())
         except InterruptedRunError:
             self._write(unfinished, trainer.snapshot())
             raise
         unfinished.unlink(missing_ok=True)
         return initial, self._read(file).weights
+
+    def _check_finite(
+        self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
+    ) -> None:
+        """Keeps a network that has diverged off the shelf."""
+        if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
+            return
+        unfinished.unlink(missing_ok=True)
+        raise InputError(
+            f"network {index} of {self.path} has diverged: its weights are not finite. "
+            "Match in another --network or --norm, or give a larger --pretrain_batch."
+        )
 
     def _trainer_of_all(self) -> NetworkTrainer:
         if self._trainer is None:
