@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.of_run import analyse_finished_run
-from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts import atomic, lock
+from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.coreset_run import run_coreset
@@ -33,7 +34,8 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         The contents of `run_dir/result.json`; None for a dry run.
 
     Raises:
-        InputError: settings, data and run directory do not fit together.
+        InputError: settings, data and run directory do not fit together, or another
+            process uses the directory.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
@@ -59,6 +61,14 @@ def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]
         return _run_one(config, strategy)
     parent = pathlib.Path(config.run_dir)
     _check_parent(parent)
+    with lock.locked(parent):
+        return _run_seeds(config, strategy, parent)
+
+
+def _run_seeds(
+    config: Config, strategy: tf.distribute.Strategy, parent: pathlib.Path
+) -> dict[str, Any]:
+    """Runs the experiments of following seeds, and pools them."""
     results = []
     for seed in range(config.seed, config.seed + config.num_experiments):
         child = dataclasses.replace(
@@ -74,10 +84,11 @@ def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]
 def _run_one(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]:
     """Makes a set, scores it, tells, and looks at it; returns its `result.json`."""
     run = run_coreset if config.objective in CORESETS else run_experiment
-    dataset = load_configured_dataset(config)
-    result = run(config, dataset, strategy)
-    print(result_table(result, config.run_dir), flush=True)
-    analyse_finished_run(config, dataset, result["iterations"])
+    with lock.locked(config.run_dir):
+        dataset = load_configured_dataset(config)
+        result = run(config, dataset, strategy)
+        print(result_table(result, config.run_dir), flush=True)
+        analyse_finished_run(config, dataset, result["iterations"])
     return result
 
 
@@ -87,7 +98,7 @@ def _check_parent(parent: pathlib.Path) -> None:
         return
     if not parent.is_dir():
         raise InputError(f"run_dir {parent} is a file: give a directory.")
-    names = {path.name for path in parent.iterdir()}
+    names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
     foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
     if foreign - {"result.json"} or (foreign and len(names) == 1):
         raise InputError(

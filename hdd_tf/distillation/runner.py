@@ -164,6 +164,7 @@ def _distil(
         synthetic_set,
         distillation.image_sgd,
         distillation.objective,
+        config.keep_checkpoints,
     )
     start, seconds = checkpoints.restore()
     if start:
@@ -196,10 +197,8 @@ def _distil(
             keepers=keepers,
         ) as monitor,
     ):
-        due = config.iterations, config.eval_every
-        if start and any(every and start % every == 0 for every in due):
-            # The run may have ended before the score that was due there.
-            monitor.validate(start)
+        if start:
+            monitor.look(start)
         step = distillation.step
         run_iterations(
             ProfiledStep(step, directory.tensorboard) if config.profile else step,
@@ -213,6 +212,7 @@ def _distil(
                 config.eval_every,
                 config.analysis_every,
             ),
+            dataset.label_names,
         )
         return monitor.seconds
 

@@ -1,0 +1,149 @@
+"""A run that is stopped again and again, in every phase: nothing is lost by it."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.distillation.checkpoints import load_images
+from hdd_tf.main import main
+
+ROOT = pathlib.Path(__file__).parents[1]
+# DANCE, which has all phases there are; each takes a second or more.
+RUN = [
+    "--dataset=digits", "--objective=dance", "--ipc=1", "--width=8", "--real_batch=16",
+    "--iterations=300", "--dsa=color_crop_cutout", "--init=mix", "--image_lr=0.1",
+    "--loss_weight=20", "--num_experts=2", "--pretrain_epochs=25",
+    "--expert_dir=experts", "--picture_every=0", "--num_eval=2", "--eval_epochs=300",
+    "--eval_every=200", "--validation_fraction=0.2", "--noanalysis", "--run_dir=run",
+]  # fmt: skip
+# A bar that has moved: 3/50, but not 0/50.
+PHASES = {
+    "experts": r"experts:.* [1-9]\d*/50",
+    "distil": r"distil:.* [1-9]\d*/300",
+    "validation": r"evaluate:.* [1-9]\d*/600",
+    "evaluation": r"evaluate:.* [1-9]\d*/600",
+}
+
+
+def start(place):
+    with (place / "errors").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hdd_tf.main", *RUN],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+
+
+def stop_when(process, place, reached):
+    """Sends SIGTERM as soon as a condition holds; returns code and seconds."""
+    try:
+        deadline = time.monotonic() + 200
+        while not reached():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.005)
+        began = time.monotonic()
+        process.terminate()
+        process.wait(60)
+        return process.returncode, time.monotonic() - began
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_stopped_in_every_phase_a_run_ends_as_one_that_was_not(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    undisturbed, run = start(whole), parts / "run"
+    for phase, bar in PHASES.items():
+
+        def reached(phase=phase, bar=bar):
+            # Both the score on the way and the last one show the same bar.
+            exported = (run / "synthetic").exists()
+            text = (parts / "errors").read_text()
+            return re.search(bar, text) and exported == (phase == "evaluation")
+
+        code, seconds = stop_when(start(parts), parts, reached)
+        text = (parts / "errors").read_text()
+        assert code == 143, text
+        assert text.splitlines()[-1].startswith("hdd_tf: stopped by SIGTERM")
+        print(f"{phase}: {seconds:.2f} s")
+        assert seconds < 8  # A call of 5 s at most, and what is saved.
+        if phase == "experts":
+            assert list((parts / "experts").glob("*/expert_00*_unfinished.npz"))
+            assert not run.exists()
+        elif phase == "distil":
+            assert 0 < load_images(run)[1] < 300
+        elif phase == "validation":
+            assert load_images(run)[1] == 200
+            assert not (run / "validation.json").exists()
+        else:
+            assert not (run / "result.json").exists()
+    last = start(parts)
+    assert last.wait(200) == 0, (parts / "errors").read_text()
+    assert undisturbed.wait(200) == 0, (whole / "errors").read_text()
+    np.testing.assert_array_equal(
+        load_images(run)[0], load_images(whole / "run")[0], strict=True
+    )
+    for name in ("synthetic", "synthetic_decoded"):
+        mine, other = (read_distilled_set(p / name) for p in (run, whole / "run"))
+        np.testing.assert_array_equal(mine.images, other.images)
+    results = [
+        json.loads((p / "run/result.json").read_text())["accuracy"]["convnet"]["values"]
+        for p in (parts, whole)
+    ]
+    assert results[0] == results[1]
+    scores = [
+        [(score["iteration"], score["accuracy"]) for score in json.loads(text)]
+        for text in ((p / "run/validation.json").read_text() for p in (parts, whole))
+    ]
+    assert scores[0] == scores[1] and [number for number, _ in scores[0]] == [200, 300]
+
+
+TINY = [
+    "--flagfile=flags/quickstart.cfg", "--ipc=1", "--width=8", "--real_batch=8",
+    "--checkpoint_every=2", "--picture_every=0", "--num_eval=0", "--noprogress",
+    "--noanalysis", "--run_dir=run",
+]  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_images_that_diverge_leave_the_checkpoint_from_before(place, capfd):
+    assert main(["hdd_tf", *TINY, "--iterations=2"]) == 0
+    images = load_images("run")
+    wild = [*TINY, "--image_lr=1e30", "--run_dir=wild"]
+    capfd.readouterr()
+    assert main(["hdd_tf", *wild, "--iterations=9"]) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and "--image_lr" in error
+    assert re.search(r"of class(es)? \d \(\d\)?.* iteration \d: ", error)
+    checkpoints = place / "wild/checkpoints"
+    if checkpoints.exists():
+        assert np.isfinite(load_images("wild")[0]).all()
+    # Another rate is another run: neither directory is touched by it.
+    for arguments in (
+        [*TINY, "--iterations=4", "--image_lr=1e30"],
+        [*wild, "--iterations=9", "--image_lr=1"],
+    ):
+        assert main(["hdd_tf", *arguments]) == 2
+        assert "--image_lr" in capfd.readouterr().err
+    np.testing.assert_array_equal(load_images("run")[0], images[0])
+    # What was finite goes on.
+    assert main(["hdd_tf", *TINY, "--iterations=4"]) == 0
+    assert load_images("run")[1] == 4
