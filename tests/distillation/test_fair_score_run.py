@@ -20,6 +20,7 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=1", "--iterations=2",
     "--real_batch=4", "--num_eval=1", "--eval_epochs=3", "--whole_epochs=1",
+    "--noanalysis",
     "--dsa=flip", "--picture_every=0", "--noanalysis", "--noprogress",
     "--strategy=one_device", "--baselines=random",
 ]  # fmt: skip
@@ -130,7 +131,12 @@ def test_scoring_a_run_again_keeps_it(tmp_path):
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     again = score_export(
-        RunDirectory(tmp_path / "run"), Evaluation(config, dataset, network), 0, {}
+        config,
+        dataset,
+        RunDirectory(tmp_path / "run"),
+        Evaluation(config, dataset, network),
+        0,
+        {},
     )
     assert again["fair_score"] == scored["fair_score"]
     stored = json.loads((tmp_path / "run/result.json").read_text())
