@@ -55,9 +55,15 @@ def _rule(file: pathlib.Path, root: pathlib.Path) -> str:
     deps: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            deps |= {_target(alias.name, "", root) for alias in node.names}
+            names = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            deps |= {_target(node.module or "", n.name, root) for n in node.names}
+            names = [(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        for module, name in names:
+            # A program finds what lies beside it before anything else.
+            beside = _label(root, file.parent / f"{module}.py")
+            deps.add(beside or _target(module, name, root))
     deps |= {f"@pypi//{name}" for use, name in UNDECLARED.items() if use in code}
     # hdd_tf/__init__.py imports when asked; //:hdd_tf has what it may be asked for.
     if file == root / "hdd_tf/__init__.py":
