@@ -49,10 +49,10 @@ def check_finite(
 def _classes(chosen: np.ndarray, label_names: Sequence[str]) -> str:
     """Names classes, `[C]` bool."""
     labels = np.flatnonzero(chosen)
-    names = [
-        f"{label} ({label_names[label]})" if label_names else str(label)
-        for label in labels[:_NAMED_CLASSES]
-    ]
+    names = []
+    for label in labels[:_NAMED_CLASSES]:
+        name = label_names[label] if label_names else str(label)
+        names.append(str(label) if name == str(label) else f"{label} ({name})")
     more = len(labels) - len(names)
     text = ", ".join(names) + (f" and {more} more" if more else "")
     return f"class {text}" if len(labels) == 1 else f"classes {text}"
