@@ -58,6 +58,15 @@ class StopRequest:
         if self.signal:
             raise InterruptedRunError(self.signal)
 
+    def share(self, anyone: bool) -> None:
+        """Takes over the wish of another process of the run.
+
+        Args:
+            anyone: Whether a signal has asked any of them to stop.
+        """
+        if anyone and self.signal is None:
+            self.signal = signal.Signals.SIGTERM
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """Lets a signal end a long block, as soon as TensorFlow returns to Python.
@@ -106,6 +115,7 @@ def run_iterations(
     after_block: Callable[[BlockReport], None],
     cadences: tuple[int, ...] = (),
     label_names: Sequence[str] = (),
+    agree: Callable[[int], int] = lambda steps: steps,
 ) -> None:
     """Runs the iterations from `start` to `stop`.
 
@@ -119,6 +129,8 @@ def run_iterations(
         cadences: Blocks end at every multiple of each of these (0: ignored), so that
             what happens every N iterations sees exactly N.
         label_names: Of the classes, for messages.
+        agree: From the number of iterations that this process would give a call to the
+            one that all processes of the run give it.
 
     Raises:
         InputError: a loss, a gradient or the images are not finite. `after_block` is
@@ -126,7 +138,7 @@ def run_iterations(
     """
     iteration, length = start, CallLength(steps_per_call)
     while iteration < stop:
-        ends = [iteration + length.steps, stop]
+        ends = [iteration + agree(length.steps), stop]
         ends += [(iteration // every + 1) * every for every in cadences if every]
         count = min(ends) - iteration
         began = time.perf_counter()
