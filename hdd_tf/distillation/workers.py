@@ -41,9 +41,10 @@ def several_workers() -> bool:
         cluster = content.get("cluster") or {}
         workers = cluster.get("worker") or []
         task = content.get("task") or {}
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"TF_CONFIG is no JSON object: {advice}") from error
-    if len(workers) < 2 and set(cluster) <= {"worker"}:
+        alone = len(workers) < 2 and set(cluster) <= {"worker"}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"TF_CONFIG cannot be read: {advice}") from error
+    if alone:
         return False
     in_range = task.get("type") == "worker" and task.get("index") in range(len(workers))
     if set(cluster) != {"worker"} or not in_range:
