@@ -109,9 +109,7 @@ def read_real(
     """
     name = metadata["dataset"]
     if any(metadata["source"].get(flag) for flag in ("classes", "image_size")):
-        fail(
-            f"the set was made with --classes or --image_size of {name}: not read here"
-        )
+        fail(f"sets made with --classes or --image_size of {name} are not read here")
     if name == "digits":
         return _read_digits()
     try:
@@ -120,7 +118,9 @@ def read_real(
         fail(f"the set was made of {name}, which TFDS does not know: not read here")
     if not builder.data_path.exists():
         fail(f"{name} is not in {builder.data_path}: give the run's --data_dir")
-    shape = getattr(builder.info.features.get("image"), "shape", None)
+    if builder.info.supervised_keys != ("image", "label"):
+        fail(f"{name} is not a set of images with a label: not read here")
+    shape = builder.info.features["image"].shape
     if shape != tuple(metadata["image_shape"]):
         fail(f"{name} has images of {shape}, the set {metadata['image_shape']}")
     splits = builder.info.splits
