@@ -118,7 +118,7 @@ def read_real(
         fail(f"the set was made of {name}, which TFDS does not know: not read here")
     if not builder.data_path.exists():
         fail(f"{name} is not in {builder.data_path}: give the run's --data_dir")
-    if builder.info.supervised_keys != ("image", "label"):
+    if not builder.info.features.keys() >= {"image", "label"}:
         fail(f"{name} is not a set of images with a label: not read here")
     shape = builder.info.features["image"].shape
     if shape != tuple(metadata["image_shape"]):
@@ -128,9 +128,9 @@ def read_real(
     names = ["train", "test" if "test" in splits else "validation"]
     if not splits.keys() >= set(names):
         fail(f"{name} has no train and test split")
-    pairs = builder.as_dataset(split=names, as_supervised=True, batch_size=-1)
     training, test = (
-        LabelledImages(images.numpy(), labels.numpy()) for images, labels in pairs
+        LabelledImages(part["image"].numpy(), part["label"].numpy())
+        for part in builder.as_dataset(split=names, batch_size=-1)
     )
     return training, test
 
