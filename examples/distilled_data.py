@@ -67,6 +67,8 @@ def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
         builder = tfds.builder_from_directory(found[0])
         pairs = builder.as_dataset(split="train", as_supervised=True, batch_size=-1)
         images, labels = (part.numpy() for part in pairs)
+        # Sets exported as PNG hold integers.
+        images = images.astype(np.float32)
         factor, decoded = metadata["formation_factor"], metadata["decoded"]
     except (OSError, ValueError, KeyError, tf.errors.OpError):
         fail(f"the set in {found[0]} is damaged: copy or export it anew")

@@ -5,7 +5,8 @@
 A distilled set is a folder that TensorFlow Datasets loads by its path; its records are
 ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Beside
 them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
-(some lie outside it), and networks train on (image / 255 - mean) / std.
+(some lie outside it), and networks train on (image / 255 - mean) / std. What
+export/export_tfrecord.py --encoding=png writes is read in the same two ways.
 """
 
 import argparse
@@ -26,15 +27,21 @@ def read_with_tfds(directory: pathlib.Path) -> tf.data.Dataset:
 
 def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
     """Returns (image, label) pairs, read by tf.data alone."""
-    shape = json.loads((directory / "hdd_tf.json").read_text("utf-8"))["image_shape"]
+    metadata = json.loads((directory / "hdd_tf.json").read_text("utf-8"))
+    shape, is_png = metadata["image_shape"], metadata["encoding"] == "png"
     features = {
-        "image": tf.io.FixedLenFeature(shape, tf.float32),
+        "image": tf.io.FixedLenFeature(
+            [] if is_png else shape, tf.string if is_png else tf.float32
+        ),
         "label": tf.io.FixedLenFeature([], tf.int64),
     }
 
     def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, features)
-        return example["image"], example["label"]
+        image = example["image"]
+        if is_png:
+            image = tf.ensure_shape(tf.io.decode_png(image, shape[-1]), shape)
+        return image, example["label"]
 
     files = sorted(str(path) for path in directory.glob("*.tfrecord-*"))
     return tf.data.TFRecordDataset(files).map(parse)

@@ -14,15 +14,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.analysis.disk_layout import lay_out
-from hdd_tf.analysis.measures import nothing_to_see
-from hdd_tf.analysis.projector import write_projector
-from hdd_tf.analysis.write import embed_set
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.data.loading import load_configured_dataset
-from hdd_tf.distillation.images_of_run import newest_images
 from hdd_tf.export_program import Command, run_program
-from hdd_tf.networks.registry import matched_network
+from hdd_tf.tensorflow_import import import_quietly
 
 
 def define_flags() -> flags.FlagValues:
@@ -47,20 +41,12 @@ def export(command: Command) -> None:
     """
     directory = RunDirectory(command.required("run_dir"))
     config = command.config(directory.read_config())
-    images = newest_images(directory)
-    dataset = load_configured_dataset(config)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    _, embeddings = embed_set(config, dataset, network, directory, images)
-    reason = nothing_to_see(embeddings)
-    layout = None if reason else lay_out(embeddings)
+    # Only now, seconds of imports: a bad flag is answered at once.
+    import_quietly()
+    from hdd_tf.distillation import model_exports
+
     place = pathlib.Path(command.values.output_dir or directory.tensorboard)
-    write_projector(place, embeddings, layout)
-    if reason:
-        print(f"no poincare_disk: {reason}")
-    print(
-        f"{(~embeddings.synthetic).sum()} real and {embeddings.synthetic.sum()} "
-        f"synthetic images: tensorboard --logdir={place}"
-    )
+    model_exports.export_projector(config, directory, place)
 
 
 def main(argv: Sequence[str]) -> int:

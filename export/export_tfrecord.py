@@ -1,36 +1,57 @@
-"""Writes the distilled set of a run, as its newest checkpoint has it.
+"""Writes a distilled set for other programs: of a run, a checkpoint or another set.
 
 python export/export_tfrecord.py --run_dir=RUN --output_dir=DIR
 
-The result is a TFDS folder of TFRecords like the run's own synthetic/; see
-examples/train_on_distilled.py for its use. Works on unfinished runs too.
+The result is a folder whose hdd_tf.json says how to use the images. What the images are
+kept in, --encoding chooses:
+
+float32     TFRecords of floats, lossless, as in a run's synthetic/: for TensorFlow
+            Datasets (tfds.builder_from_directory) and tf.data
+png         the same with 8-bit images, as TensorFlow Datasets keeps any other set
+png_folder  PNG files in one folder a class: keras.utils.image_dataset_from_directory,
+            torchvision's ImageFolder
+npz         one NumPy file, lossless
+dd_ranking  one NumPy file with the tensors that the DD-Ranking benchmark takes
+
+With --measure, hdd_tf.json also says what accuracy networks reach with the float images
+and with the 8-bit ones. See examples/train_on_distilled.py for the use of a set.
 """
 
-import pathlib
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.artifacts.distilled_set import (
-    DistilledSet,
-    is_distilled_set,
-    metadata_of_run,
-    write_distilled_set,
-)
-from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.errors import InputError
+from hdd_tf.tensorflow_import import import_quietly
+
+_SOURCES = ("run_dir", "checkpoint", "set")
+# Settings of the run that --measure may go without.
+_OVERRIDES = ("num_eval", "eval_epochs", "data_dir")
+_KEEP = ("near_root", "far_from_root", "random")
 
 
 def define_flags() -> flags.FlagValues:
     """Returns this program's flags; no other program's among them."""
     values = flags.FlagValues()
-    flags.DEFINE_string(
-        "run_dir", None, "Directory of the run to export.", flag_values=values
+
+    def text(name: str, about: str) -> None:
+        flags.DEFINE_string(name, None, about, flag_values=values)
+
+    text("run_dir", "Run to export, as its newest checkpoint has it.")
+    text("checkpoint", "Checkpoint of a run: RUN/checkpoints/iteration-100.")
+    text("set", "Distilled set to export again, in whatever encoding it is.")
+    text("output_dir", "Directory to write; new or empty.")
+    flags.DEFINE_enum(
+        "images",
+        None,
+        ["stored", "decoded"],
+        "Images as they are stored (the default), or as networks train on them, where "
+        "a stored image holds several.",
+        flag_values=values,
     )
     flags.DEFINE_string(
-        "output_dir", None, "Directory to write; new or empty.", flag_values=values
+        "encoding", "float32", "What the images are kept in.", flag_values=values
     )
     flags.DEFINE_bool(
         "overwrite",
@@ -38,37 +59,110 @@ def define_flags() -> flags.FlagValues:
         "Replace the distilled set that output_dir holds.",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "measure",
+        False,
+        "Train networks on the float and on the 8-bit images, by the run's protocol, "
+        "and record the accuracy of both.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "keep_fraction",
+        1.0,
+        "Part of each class to export, of --run_dir, decoded: by --keep.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "keep",
+        "near_root",
+        _KEEP,
+        "Those of smallest or largest hyperbolic radius in the run's encoder, or any.",
+        flag_values=values,
+    )
+    text("num_eval", "With --measure: networks, instead of the run's number.")
+    text("eval_epochs", "With --measure: epochs, instead of the run's number.")
+    text("data_dir", "With --measure or --keep_fraction: where the data set lies.")
     return values
 
 
-def export(run_dir: pathlib.Path, output_dir: pathlib.Path, overwrite: bool) -> None:
-    """Writes the set of a run's newest checkpoint.
+def check_flags(values: flags.FlagValues) -> None:
+    """Refuses flags that are missing or do not go together.
 
     Raises:
-        InputError: If there is no such run, or `output_dir` may not be written.
+        InputError: If so.
     """
-    # Before the checkpoint is read, which can take long.
-    if output_dir.exists() and not output_dir.is_dir():
-        raise InputError(f"--output_dir={output_dir} is a file: name a directory")
-    if output_dir.exists() and any(output_dir.iterdir()):
-        if not is_distilled_set(output_dir):
-            raise InputError(
-                f"--output_dir={output_dir} holds other things than a distilled set: "
-                "name a new or empty directory"
-            )
-        if not overwrite:
-            raise InputError(
-                f"--output_dir={output_dir} holds a distilled set: name another "
-                "directory, or add --overwrite to replace it"
-            )
-    record = RunDirectory(run_dir).read_config()
-    images, iteration = load_images(run_dir)
-    metadata = metadata_of_run(record, iteration)
-    write_distilled_set(output_dir, DistilledSet.from_class_images(images, metadata))
-    print(
-        f"{images.shape[0]} classes x {images.shape[1]} images after {iteration} "
-        f"iterations: {output_dir}"
+    if not values.output_dir:
+        raise InputError("--output_dir is missing; --help says what it is")
+    given = [f"--{name}" for name in _SOURCES if values[name].value]
+    if len(given) != 1:
+        raise InputError(
+            f"{' and '.join(given) or 'nothing'} to export: give one of --run_dir, "
+            "--checkpoint and --set"
+        )
+    pruned = values.keep_fraction < 1
+    for name in _OVERRIDES:
+        needed = values.measure or (pruned and name == "data_dir")
+        if values[name].present and not needed:
+            raise InputError(f"--{name} is of --measure: add that, or leave it out")
+    if pruned and (not values.run_dir or values.images == "stored"):
+        raise InputError(
+            "--keep_fraction is of a run's decoded images: give --run_dir, and no "
+            "--images=stored"
+        )
+    if not values.keep_fraction:
+        raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
+
+
+def export(values: flags.FlagValues) -> None:
+    """Writes the set that the flags ask for.
+
+    Raises:
+        InputError: If there is no such set, or it cannot be written where they say.
+    """
+    # Only now, seconds of imports: a bad flag is answered at once.
+    import_quietly()
+    from hdd_tf.artifacts.distilled_set import read_distilled_set
+    from hdd_tf.distillation import exporting
+
+    exporting.check_output(values.output_dir, values.encoding, values.overwrite)
+    if values.set:
+        distilled_set = read_distilled_set(values.set)
+    elif values.run_dir:
+        distilled_set = exporting.set_of_run(values.run_dir)
+    else:
+        distilled_set = exporting.set_of_checkpoint(values.checkpoint)
+    if values.images == "stored" and distilled_set.metadata.get("decoded"):
+        raise InputError(
+            f"--set={values.set} holds decoded images, and the stored ones cannot be "
+            "had from them: leave out --images=stored"
+        )
+    overrides = [
+        f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
+    ]
+    if values.keep_fraction < 1:
+        from hdd_tf.distillation.model_exports import prune_set_of_run
+
+        distilled_set = prune_set_of_run(
+            distilled_set, values.run_dir, values.keep_fraction, values.keep, overrides
+        )
+    metadata = exporting.export_set(
+        distilled_set,
+        values.output_dir,
+        values.images or "stored",
+        values.encoding,
+        overrides if values.measure else None,
     )
+    iterations = metadata.get("iteration", "an unknown number of")
+    print(
+        f"{metadata['dataset']} after {iterations} iterations, {values.encoding}: "
+        f"{values.output_dir}"
+    )
+    for kind in ("float32", "uint8"):
+        if values.measure and kind in metadata["accuracy"]:
+            score = metadata["accuracy"][kind]
+            print(f"{kind}: {score['mean']:.2f} +- {score['std']:.2f} %")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,14 +175,8 @@ def main(argv: Sequence[str]) -> int:
         leftover = values(argv)[1:]
         if leftover:
             raise InputError(f"{leftover[0]!r} is not a flag: give --name=value")
-        for name in ("run_dir", "output_dir"):
-            if not values[name].value:
-                raise InputError(f"--{name} is missing; --help says what it is")
-        export(
-            pathlib.Path(values.run_dir),
-            pathlib.Path(values.output_dir),
-            values.overwrite,
-        )
+        check_flags(values)
+        export(values)
     except (InputError, flags.Error) as error:
         print("export_tfrecord:", *str(error).split(), file=sys.stderr)
         return 2

@@ -51,13 +51,17 @@ def _signals_end_the_run() -> Iterator[None]:
     """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
 
     The distillation loop, which has something to save first, has its own way
-    (distillation/loop.py); elsewhere everything worth keeping is on disk already.
+    (distillation/loop.py); elsewhere everything worth keeping is on disk already. A
+    second signal kills the process, as if this were not here.
     """
+    watched = (signal.SIGTERM, signal.SIGINT)
 
     def end(number: int, frame: object) -> None:
+        for each in watched:
+            signal.signal(each, signal.SIG_DFL)
         raise InterruptedRunError(signal.Signals(number))
 
-    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {n: signal.signal(n, end) for n in watched}
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from hdd_tf.artifacts import lock
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.main import main
 
@@ -81,6 +82,20 @@ def test_one_line_exit_two_nothing_written(place, capfd, arguments, said):
     assert said in captured.err
     assert captured.err.startswith("hdd_tf: ") and captured.err.count("\n") == 1
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("held", ["run", "run/seed1", "run/seed0"])
+def test_directory_in_use_by_another_run(place, capfd, held):
+    arguments = [] if held == "run/seed0" else ["--num_experiments=2", "--seed=1"]
+    with lock.locked(place / held):
+        before = contents(place)
+        run_dir = "run/seed0" if held == "run/seed0" else "run"
+        code = main(["hdd_tf", *GOOD, *arguments, f"--run_dir={run_dir}"])
+        assert contents(place) == before
+    captured = capfd.readouterr()
+    assert code == 2 and captured.err.count("\n") == 1
+    assert f"{held} is in use by process {os.getpid()} on " in captured.err
+    assert not (place / "run").exists()
 
 
 @pytest.mark.parametrize(

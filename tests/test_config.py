@@ -84,6 +84,7 @@ OTHER_VALUES = {
     "steps_per_call": 3,
     "run_dir": "läufe/#1",
     "checkpoint_every": 2,
+    "keep_checkpoints": 5,
     "picture_every": 0,
     "eval_every": 6,
     "log_every": 1,
@@ -340,7 +341,13 @@ NOT_IDENTITY = {
     *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "profile"),
     "dry_run",
     *("max_images_per_forward", "steps_per_call"),
-    *("log_every", "checkpoint_every", "picture_every", "eval_every"),
+    *(
+        "log_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "picture_every",
+        "eval_every",
+    ),
     *("analysis", "encoder_epochs", "analysis_curvature"),
     *("analysis_max_tangent_norm", "analysis_images", "analysis_every"),
 }

@@ -57,6 +57,13 @@ def run_example(*arguments, cwd, program="train_on_distilled.py"):
     return done.stdout
 
 
+def load_example():
+    spec = importlib.util.spec_from_file_location("train_on_distilled", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    return example
+
+
 def percentages(text):
     return {
         name: float(value)
@@ -67,12 +74,10 @@ def percentages(text):
 @pytest.fixture(scope="module")
 def digits_set(tmp_path_factory):
     """Five real digits of each class, as a run would write them."""
-    directory = tmp_path_factory.mktemp("run") / "synthetic"
-    write_digits_set(directory, range(10))
-    return directory
+    return write_digits(tmp_path_factory.mktemp("run") / "synthetic")
 
 
-def write_digits_set(directory, shown):
+def write_digits(directory, encoding="float32", shown=range(10)):
     """Writes a set of whose class i the images show the digit `shown[i]`."""
     training, _, label_names = read_digits()
     rows = [np.flatnonzero(training.labels == digit)[:5] for digit in shown]
@@ -84,7 +89,9 @@ def write_digits_set(directory, shown):
         "std": [0.35],
     }
     images = training.images[np.array(rows)]
-    write_distilled_set(directory, DistilledSet.from_class_images(images, metadata))
+    distilled_set = DistilledSet.from_class_images(images, metadata)
+    write_distilled_set(directory, distilled_set, encoding)
+    return directory
 
 
 def test_the_block_works(tmp_path):
@@ -114,10 +121,25 @@ def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
     assert percentages(out)["training accuracy"] > 90
 
 
+def test_pixels_are_read_as_floats_are(digits_set, tmp_path):
+    # These digits are integers, so both encodings hold the same.
+    png = write_digits(tmp_path / "png", "png")
+    example = load_example()
+    for read in (example.read_with_tfds, example.read_with_tfrecord):
+        of_floats, of_pixels = (
+            list(read(place).as_numpy_iterator()) for place in (digits_set, png)
+        )
+        assert len(of_floats) == len(of_pixels) == 50
+        for (image, label), (pixels, same_label) in zip(
+            of_floats, of_pixels, strict=True
+        ):
+            np.testing.assert_array_equal(pixels, image)
+            assert pixels.dtype == np.uint8
+            assert label == same_label
+
+
 def test_the_example_tests_on_digits_that_the_set_is_not_made_from():
-    spec = importlib.util.spec_from_file_location("train_on_distilled", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example()
     pairs = list(example.read_digits_test_split().as_numpy_iterator())
     _, test, _ = read_digits()
     order = np.argsort(test.labels, kind="stable")
@@ -173,7 +195,7 @@ def test_classes_that_have_not_arrived_are_not_in_the_memory(
     shown = list(range(10))
     for late, early in zip(arrivals[1], arrivals[0], strict=True):
         shown[int(late)] = int(early)
-    write_digits_set(tmp_path / "synthetic", shown)
+    write_digits(tmp_path / "synthetic", shown=shown)
     again, other = run_continual_learning(tmp_path, tmp_path)
     assert again == arrivals
     # The seed gives the very same networks until the images differ.

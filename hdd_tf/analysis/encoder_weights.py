@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
@@ -61,11 +62,12 @@ def encoder_weights(
 
 
 def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> EncoderWeights:
-    newest = tf.train.latest_checkpoint(str(checkpoints))
+    files = CheckpointFiles(checkpoints)
+    newest = files.newest_whole()
     try:
         if newest is None:
             raise KeyError(checkpoints)
-        reader = tf.train.load_checkpoint(newest)
+        reader = tf.train.load_checkpoint(str(files.prefix(newest)))
         iterations = int(reader.get_tensor(_ITERATION))
         row = pool_schedule(config).oldest(iterations)
         weights = read_network(reader, "objective/pool", row)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,10 +30,17 @@ def verify_files(directory: pathlib.Path, files: Mapping[str, Any]) -> None:
     """Compares a directory with what `describe_files` said of it.
 
     Raises:
-        InputError: If a file is missing, cannot be read, or is not as it was.
+        InputError: If a file is missing, cannot be read, or is not as it was; or if a
+            name or a link leads out of the directory.
     """
+    root = os.path.realpath(directory)
     for name, expected in files.items():
         path = directory / name
+        if os.path.commonpath([root, os.path.realpath(path)]) != root:
+            raise InputError(
+                f"{path} leads out of {directory}: a set lies in one place; put the "
+                "file itself there"
+            )
         if not path.is_file():
             raise InputError(
                 f"{path} is missing: the set is not complete; copy it anew"
@@ -60,7 +68,10 @@ def seal(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_sealed(content: Mapping[str, Any]) -> bool:
     """Says whether an object is as `seal` left it."""
-    return content.get(OWN_SUM) == _sum_of_object(content)
+    try:
+        return content.get(OWN_SUM) == _sum_of_object(content)
+    except RecursionError:
+        return False
 
 
 def _sum_of_file(path: pathlib.Path) -> str:

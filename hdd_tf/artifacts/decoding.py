@@ -31,4 +31,6 @@ def decode_set(stored: DistilledSet) -> DistilledSet:
         labels.append(np.full(len(images[-1]), label, np.int64))
     ipc = int(np.bincount(stored.labels).max())
     metadata = {"ipc": ipc, **stored.metadata, "decoded": True}
+    # Of the stored images rounded; rounding after decoding is another thing.
+    metadata.pop("accuracy", None)
     return DistilledSet(np.concatenate(images), np.concatenate(labels), metadata)

@@ -1,12 +1,13 @@
-"""Distilled sets on disk: a TFDS folder and, beside it, how to use the images.
+"""Distilled sets on disk: files of images and, beside them, how to use the images.
 
-The images are on the 0-255 scale, exactly as the optimiser left them: values may lie
-outside [0, 255] and are not rounded, for both carry information. `hdd_tf.json` says
-how networks take them, where they come from, and the checksum of every file.
+The images are on the 0-255 scale. By default they are kept exactly as the optimiser
+left them: values may lie outside [0, 255] and are not rounded, for both carry
+information. Other encodings (encodings/registry.py) keep them for other readers.
+`hdd_tf.json` says how networks take them, where they come from, and the checksum of
+every file.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -15,17 +16,20 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic, checksums, provenance, tfds_folder
+from hdd_tf.artifacts import atomic, checksums, provenance
+from hdd_tf.artifacts.encodings.base import Encoding
+from hdd_tf.artifacts.encodings.registry import ENCODINGS, encoding_of_name
+from hdd_tf.artifacts.set_metadata import (
+    FORMAT,
+    FORMAT_VERSION,
+    read_metadata,
+    read_unchecked,
+)
 from hdd_tf.errors import InputError
 
 METADATA_FILE = "hdd_tf.json"
-_DATA_FILES = (tfds_folder.RECORDS_FILE, *tfds_folder.TFDS_FILES)
-_FORMAT = {
-    "format": "hdd_tf distilled set",
-    "format_version": 1,
-    # How a record holds its image; another encoding will have another name.
-    "encoding": "float32",
-}
+# What only the encoding that a set was read from has to say.
+_OF_ENCODING = {"layout"}
 _REQUIRED = ("dataset", "label_names", "mean", "std", "objective", "geometry", "source")
 
 
@@ -116,31 +120,36 @@ def metadata_of_run(
 
 
 def write_distilled_set(
-    directory: str | os.PathLike, distilled_set: DistilledSet
+    directory: str | os.PathLike,
+    distilled_set: DistilledSet,
+    encoding: str = "float32",
 ) -> None:
-    """Writes a set as a TFDS folder; a set that is there is replaced as a whole.
+    """Writes a set; one that is there, in whatever encoding, is replaced as a whole.
+
+    Args:
+        directory: Where to.
+        distilled_set: The set.
+        encoding: A key of `encodings.registry.ENCODINGS`.
 
     Raises:
-        InputError: If `directory` holds anything else, or cannot be written.
+        InputError: If `directory` holds anything else, or cannot be written, or the
+            encoding cannot hold the images.
     """
     target = pathlib.Path(directory)
+    chosen = encoding_of_name(encoding)
     if not _is_replaceable(target):
         raise InputError(
             f"{target} holds other things than a distilled set: name another directory"
         )
-    images, metadata = distilled_set.images, distilled_set.metadata
     try:
         with atomic.new_directory(target) as partial:
-            tfds_folder.write_records(partial, images, distilled_set.labels)
-            tfds_folder.write_tfds_metadata(
+            details = chosen.write(
                 partial,
-                image_shape=images.shape[1:],
-                num_records=len(images),
-                label_names=[str(name) for name in metadata["label_names"]],
-                description=f"{metadata['dataset']} distilled by hdd_tf, float images "
-                f"on the 0-255 scale, not clipped; see {METADATA_FILE}.",
+                distilled_set.images,
+                distilled_set.labels,
+                distilled_set.metadata,
             )
-            content = _describe(partial, distilled_set)
+            content = _describe(partial, distilled_set, chosen, details)
             atomic.write_json(partial / METADATA_FILE, content)
     except (OSError, tf.errors.OpError) as error:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
@@ -148,32 +157,34 @@ def write_distilled_set(
 
 
 def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
-    """Reads and verifies a set.
+    """Reads and verifies a set of any encoding.
 
     Args:
         path: The set's directory, or that of the run it belongs to.
+
+    Returns:
+        The set; images of `dd_ranking` come back to the 0-255 scale up to float32's
+        rounding, class after class.
 
     Raises:
         InputError: If there is no set, or it is not exactly what was written.
     """
     directory = find_distilled_set(path)
-    metadata = _read_metadata(directory / METADATA_FILE)
+    metadata, encoding = read_metadata(directory / METADATA_FILE)
     checksums.verify_files(directory, metadata["files"])
-    strangers = {file.name for file in directory.glob("*.tfrecord*")} - {*_DATA_FILES}
-    if strangers:
-        raise InputError(
-            f"{directory / min(strangers)} does not belong to the set: move it away"
-        )
     try:
-        images, labels = tfds_folder.read_records(directory, metadata["image_shape"])
-        if len(images) != metadata["num_images"]:
-            raise ValueError(f"{len(images)} images")
+        strangers = sorted(encoding.strangers(directory, metadata))
+        if strangers:
+            raise InputError(f"{strangers[0]} does not belong to the set: move it away")
+        images, labels = encoding.read(directory, metadata)
         return DistilledSet(images, labels, metadata)
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, ValueError, MemoryError) as error:
         raise InputError(
             f"{directory} does not hold the images that its {METADATA_FILE} describes: "
             "export the set anew"
         ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {directory}: {error.strerror}") from error
 
 
 def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
@@ -197,8 +208,35 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
 
 def is_distilled_set(path: str | os.PathLike) -> bool:
     """Says whether a directory holds a distilled set and nothing else."""
-    names = {entry.name for entry in pathlib.Path(path).iterdir()}
-    return METADATA_FILE in names and names <= {METADATA_FILE, *_DATA_FILES}
+    directory = pathlib.Path(path)
+    files, folders = _names_below(directory)
+    if METADATA_FILE not in files:
+        return False
+    files -= {METADATA_FILE}
+    described = read_unchecked(directory / METADATA_FILE)
+    if described is None:
+        # A damaged set is one still, if its files have names that never vary.
+        known = any(files <= encoding.files for encoding in ENCODINGS.values())
+        return known and not folders
+    metadata, encoding = described
+    return files <= encoding.owned(metadata) and folders <= encoding.folders(metadata)
+
+
+def _names_below(directory: pathlib.Path) -> tuple[set[str], set[str]]:
+    """Returns the relative names of all files, and of all folders, at any depth.
+
+    A link is a file, wherever it leads.
+    """
+    files: set[str] = set()
+    folders: set[str] = set()
+    for place, inner_folders, names in os.walk(directory):
+        for name in inner_folders + names:
+            path = pathlib.Path(place, name)
+            is_folder = path.is_dir() and not path.is_symlink()
+            (folders if is_folder else files).add(
+                path.relative_to(directory).as_posix()
+            )
+    return files, folders
 
 
 def _is_replaceable(target: pathlib.Path) -> bool:
@@ -207,46 +245,36 @@ def _is_replaceable(target: pathlib.Path) -> bool:
     return not any(target.iterdir()) or is_distilled_set(target)
 
 
-def _describe(directory: pathlib.Path, distilled_set: DistilledSet) -> dict[str, Any]:
+def _describe(
+    directory: pathlib.Path,
+    distilled_set: DistilledSet,
+    encoding: Encoding,
+    details: dict[str, Any],
+) -> dict[str, Any]:
     """Returns the contents of `hdd_tf.json` for the files already in `directory`."""
     images, labels = distilled_set.images, distilled_set.labels
+    format_of_set = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "encoding": encoding.name,
+    }
+    kept = {k: v for k, v in distilled_set.metadata.items() if k not in _OF_ENCODING}
     content = {
-        **_FORMAT,
+        **format_of_set,
         "ipc": np.bincount(labels).max(),
         "formation_factor": 1,
         "decoded": False,
-        **distilled_set.metadata,
-        **_FORMAT,
+        **kept,
+        **format_of_set,
+        "label_names": [str(name) for name in kept["label_names"]],
         "num_images": len(images),
         "image_shape": images.shape[1:],
         "value_range": [0, 255],
-        "values_may_lie_outside_range": True,
+        "values_may_lie_outside_range": encoding.outside_range,
         "preprocessing": "networks train on (image / 255 - mean) / std, by channel",
         "versions": provenance.library_versions(),
-        "files": checksums.describe_files(directory, _DATA_FILES),
+        **details,
     }
+    written, _ = _names_below(directory)
+    content["files"] = checksums.describe_files(directory, written)
     return checksums.seal(atomic.to_plain(content))
-
-
-def _read_metadata(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(
-            f"{path} is damaged (not JSON): copy or export the set anew"
-        ) from error
-    if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT["format"]:
-        raise InputError(f"{path} does not describe a distilled set of hdd_tf")
-    for key in ("format_version", "encoding"):
-        if metadata.get(key) != _FORMAT[key]:
-            raise InputError(
-                f"{path} has {key} {metadata.get(key)!r}, this version of hdd_tf reads "
-                f"{_FORMAT[key]!r}: use the version that wrote it"
-            )
-    if not checksums.is_sealed(metadata):
-        raise InputError(
-            f"{path} is damaged or was edited: copy or export the set anew"
-        )
-    return metadata

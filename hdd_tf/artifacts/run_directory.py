@@ -5,6 +5,7 @@ flags.cfg      a flag file that repeats the run
 checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
 validation.json  scores on the validation split during the run (see history.py)
 result.json    only once the run is done
+.lock          while a process works here (see lock.py)
 """
 
 import json
@@ -13,7 +14,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts import atomic, lock
 from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
 
@@ -44,7 +45,7 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> pathlib.Path:
-        """For tf.train.CheckpointManager."""
+        """For the state of the distillation, see checkpoint_files.py."""
         return self.path / "checkpoints"
 
     @property
@@ -212,7 +213,7 @@ class RunDirectory:
         if not self.path.is_dir():
             return
         names = [entry.name for entry in self.path.iterdir()]
-        foreign = [name for name in names if not atomic.is_leftover(name)]
+        foreign = [name for name in names if not is_own_trace(name)]
         if foreign:
             raise InputError(
                 f"run_dir {self.path} holds other things ({min(foreign)}) and no "
@@ -240,6 +241,11 @@ class RunDirectory:
             f"run_dir {self.path} holds a run on other data (different "
             f"{', '.join(names)}): give the same --data_dir, or another --run_dir"
         )
+
+
+def is_own_trace(name: str) -> bool:
+    """Says whether a file is one that a killed run left, or a lock: nobody's work."""
+    return name == lock.NAME or atomic.is_leftover(name)
 
 
 def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:

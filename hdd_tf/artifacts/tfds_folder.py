@@ -1,4 +1,4 @@
-"""Labelled float images as TFRecords that TFDS and plain tf.data both read.
+"""Labelled images as TFRecords that TFDS and plain tf.data both read.
 
 One file a split, so that every reader sees the records in the order they were written.
 (TFDS's own `disable_shuffling` mark would promise the same, but makes
@@ -6,25 +6,35 @@ One file a split, so that every reader sees the records in the order they were w
 """
 
 import pathlib
+import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 RECORDS_FILE = "distilled-train.tfrecord-00000-of-00001"
 TFDS_FILES = ("dataset_info.json", "features.json", "label.labels.txt")
+FILES = frozenset({RECORDS_FILE, *TFDS_FILES})
+# A record's length and a sum of that come before it, and a sum of the record after it.
+_LENGTH = struct.Struct("<Q4x")
+_BYTES_AFTER = 4
 
 
 def write_records(
     directory: pathlib.Path, images: np.ndarray, labels: np.ndarray
 ) -> None:
-    """Writes `[n, h, w, c]` float images and `[n]` labels into `RECORDS_FILE`."""
+    """Writes images and labels into `RECORDS_FILE`.
+
+    Args:
+        directory: Where to.
+        images: `[n, h, w, c]` floats, or `[n]` contents of image files.
+        labels: `[n]` integers.
+    """
     with tf.io.TFRecordWriter(str(directory / RECORDS_FILE)) as writer:
         for image, label in zip(images, labels, strict=True):
             features = {
-                "image": tf.train.Feature(
-                    float_list=tf.train.FloatList(value=image.ravel())
-                ),
+                "image": _feature(image),
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
             }
             example = tf.train.Example(features=tf.train.Features(feature=features))
@@ -32,19 +42,36 @@ def write_records(
             writer.write(example.SerializeToString(deterministic=True))
 
 
+def _feature(image: np.ndarray | bytes) -> tf.train.Feature:
+    if isinstance(image, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=image.ravel()))
+
+
 def read_records(
-    directory: pathlib.Path, image_shape: Sequence[int]
+    directory: pathlib.Path, count: int, image_shape: Sequence[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads `RECORDS_FILE` back.
 
+    Args:
+        directory: Where it lies.
+        count: How many records it must have.
+        image_shape: Of float images; None of image files.
+
     Returns:
-        `[n, h, w, c]` float32 images and `[n]` int64 labels.
+        `[n, h, w, c]` float32 images, or `[n]` contents of image files, and `[n]`
+        int64 labels.
 
     Raises:
+        ValueError: If there are more or fewer records.
         tf.errors.OpError: If a record is damaged or its image has another size.
     """
+    _check_lengths(directory / RECORDS_FILE, count)
+    of_files = image_shape is None
     features = {
-        "image": tf.io.FixedLenFeature(image_shape, tf.float32),
+        "image": tf.io.FixedLenFeature(
+            [] if of_files else image_shape, tf.string if of_files else tf.float32
+        ),
         "label": tf.io.FixedLenFeature([], tf.int64),
     }
     batches = (
@@ -53,22 +80,53 @@ def read_records(
         .map(lambda records: tf.io.parse_example(records, features))
     )
     parts = list(batches.as_numpy_iterator())
-    if not parts:
-        return np.zeros([0, *image_shape], np.float32), np.zeros([0], np.int64)
     return (
         np.concatenate([part["image"] for part in parts]),
         np.concatenate([part["label"] for part in parts]),
     )
 
 
+def other_records(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Returns files of records that a reader of all `*.tfrecord*` would read too."""
+    found = directory.glob("*.tfrecord*")
+    return [path for path in found if path.name != RECORDS_FILE]
+
+
+def _check_lengths(path: pathlib.Path, count: int) -> None:
+    """Refuses records whose lengths do not add up to the file's.
+
+    TensorFlow takes as much memory as a record's head says, and dies without an error
+    if there is not so much.
+    """
+    size, position, found = path.stat().st_size, 0, 0
+    with path.open("rb") as file:
+        while position < size and found <= count:
+            file.seek(position)
+            head = file.read(_LENGTH.size)
+            if len(head) < _LENGTH.size:
+                break
+            position += _LENGTH.size + _LENGTH.unpack(head)[0] + _BYTES_AFTER
+            found += 1
+    if (position, found) != (size, count):
+        raise ValueError(f"not {count} records of {size} bytes in all")
+
+
 def write_tfds_metadata(
     directory: pathlib.Path,
-    image_shape: Sequence[int],
+    image: Any,
     num_records: int,
     label_names: Sequence[str],
     description: str,
 ) -> None:
-    """Writes `TFDS_FILES` beside `RECORDS_FILE`; loading then needs no code."""
+    """Writes `TFDS_FILES` beside `RECORDS_FILE`; loading then needs no code.
+
+    Args:
+        directory: Where the records lie.
+        image: The TFDS feature of an image.
+        num_records: How many there are.
+        label_names: The classes.
+        description: What the set is, in words.
+    """
     # Imported here because it takes seconds, and reading a set does not need it.
     import tensorflow_datasets as tfds
 
@@ -87,7 +145,7 @@ def write_tfds_metadata(
         data_dir=directory,
         features=tfds.features.FeaturesDict(
             {
-                "image": tfds.features.Tensor(shape=image_shape, dtype=np.float32),
+                "image": image,
                 "label": tfds.features.ClassLabel(names=list(label_names)),
             }
         ),

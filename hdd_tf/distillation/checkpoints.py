@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.synthetic_set import SyntheticSet, to_pixels
 from hdd_tf.errors import InputError
@@ -25,6 +26,7 @@ class DistillationCheckpoints:
         synthetic_set: The images.
         image_sgd: Their optimiser.
         objective: Its variables are saved too.
+        keep: How many to keep, the newest; 0: all.
     """
 
     def __init__(
@@ -33,80 +35,85 @@ class DistillationCheckpoints:
         synthetic_set: SyntheticSet,
         image_sgd: ImageSGD,
         objective: Objective,
+        keep: int = 2,
     ) -> None:
-        _check_listed(pathlib.Path(directory))
+        self._files = CheckpointFiles(directory)
+        self._keep = keep
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(
-                synthetic_set=synthetic_set,
-                velocity=image_sgd.velocity,
-                objective=objective,
-                iteration=self._iteration,
-                seconds=self._seconds,
-            ),
-            str(directory),
-            max_to_keep=2,
-            checkpoint_name="iteration",
+        self._saved = 0
+        self._checkpoint = tf.train.Checkpoint(
+            synthetic_set=synthetic_set,
+            velocity=image_sgd.velocity,
+            objective=objective,
+            iteration=self._iteration,
+            seconds=self._seconds,
         )
 
     def restore(self) -> tuple[int, float]:
-        """Restores the newest checkpoint, if there is one.
+        """Restores the newest whole checkpoint, if there is any.
 
         Returns:
             Iterations done and seconds they took; zeros without a checkpoint.
 
         Raises:
-            InputError: the newest checkpoint cannot be read.
+            InputError: there are checkpoints, but none is whole, or the newest is of
+                another version.
         """
-        newest = self._manager.latest_checkpoint
-        if newest is None:
-            return 0, 0.0
-        try:
-            status = self._manager.checkpoint.restore(newest)
-            status.assert_existing_objects_matched()
-        except AssertionError as error:
-            raise InputError(
-                f"checkpoint {newest} was written by another version of hdd_tf: go on "
-                "with that version, or give another --run_dir."
-            ) from error
-        except (tf.errors.OpError, ValueError) as error:
-            raise InputError(
-                f"checkpoint {newest} cannot be read; remove its files (and its name "
-                f"from the file `checkpoint` beside it) to go on from the one before."
-            ) from error
-        return int(self._iteration.numpy()), float(self._seconds.numpy())
+        for iteration in self._files.whole():
+            prefix = self._files.prefix(iteration)
+            try:
+                status = self._checkpoint.read(str(prefix))
+                status.assert_existing_objects_matched()
+            except AssertionError as error:
+                raise InputError(
+                    f"checkpoint {prefix} was written by another version of hdd_tf: go "
+                    "on with that version, or give another --run_dir."
+                ) from error
+            except (tf.errors.OpError, ValueError):
+                print(f"{prefix} cannot be read; trying the one before it.", flush=True)
+                continue
+            if not self._files.has_sums(iteration):
+                # It has just been read whole, and may be fallen back on later.
+                self._files.seal(iteration)
+            self._saved = int(self._iteration.numpy())
+            return self._saved, float(self._seconds.numpy())
+        return 0, 0.0
 
     def save(self, iteration: int, seconds: float) -> None:
-        """Saves the state after so many iterations and seconds."""
+        """Saves the state after so many iterations and seconds.
+
+        Raises:
+            InputError: it cannot be written; those saved before are as they were.
+        """
         self._iteration.assign(iteration)
         self._seconds.assign(seconds)
-        self._manager.save(checkpoint_number=iteration)
+        prefix = self._files.prefix(iteration)
+        try:
+            self._checkpoint.write(str(prefix))
+            self._files.seal(iteration)
+            self._files.keep(iteration, self._keep)
+        except (tf.errors.OpError, OSError) as error:
+            if self._saved != iteration:
+                self._files.remove(iteration)
+            before = f"iteration {self._saved}" if self._saved else "the start"
+            raise InputError(
+                f"checkpoint {prefix} cannot be written ({_reason(error)}): mend that, "
+                f"and the same command goes on from {before}."
+            ) from error
+        self._saved = iteration
 
 
-def _check_listed(directory: pathlib.Path) -> None:
-    """Refuses checkpoints that TensorFlow's list does not name.
-
-    A power cut can empty that file; starting over would then overwrite the run.
-
-    Raises:
-        InputError: there are checkpoints, but no readable list of them.
-    """
-    files = sorted(directory.glob("iteration-*.index"))
-    try:
-        listed = tf.train.get_checkpoint_state(str(directory)) is not None
-    except ValueError:
-        listed = False
-    if files and not listed:
-        newest = max(files, key=lambda path: int(path.stem.rpartition("-")[2])).stem
-        raise InputError(
-            f"{directory / 'checkpoint'} is missing or damaged, but {newest} is there: "
-            f"""write the line model_checkpoint_path: "{newest}" into that file."""
-        )
+def _reason(error: Exception) -> str:
+    """Returns what the system said, in its words."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # "{{node}} path; No space left on device [Op:SaveV2]"
+    return str(error).splitlines()[0].rpartition("; ")[2].partition(" [Op:")[0]
 
 
 def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
-    """Reads the images of a run's newest checkpoint, without building the run.
+    """Reads the images of a run's newest whole checkpoint, without building the run.
 
     Args:
         run_dir: A run directory.
@@ -116,23 +123,41 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
         number of iterations they have seen.
 
     Raises:
-        InputError: the run has no readable checkpoint.
+        InputError: the run has no whole checkpoint.
     """
-    directory = pathlib.Path(run_dir) / "checkpoints"
-    _check_listed(directory)
-    newest = tf.train.latest_checkpoint(str(directory))
+    files = CheckpointFiles(pathlib.Path(run_dir) / "checkpoints")
+    newest = files.newest_whole()
     if newest is None:
         raise InputError(
-            f"{directory} holds no checkpoint; give the directory of a run that has "
-            "saved one."
+            f"{files.directory} holds no checkpoint; give the directory of a run that "
+            "has saved one."
+        )
+    return load_checkpoint_images(files.prefix(newest))
+
+
+def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
+    """Reads the images of one checkpoint, as `load_images` does.
+
+    Args:
+        prefix: Path of the checkpoint without `.index`, such as
+            `RUN/checkpoints/iteration-100`.
+
+    Raises:
+        InputError: it is not there, not of a run, or cannot be read.
+    """
+    if not pathlib.Path(f"{prefix}.index").is_file():
+        raise InputError(
+            f"there is no checkpoint {prefix}: give the path of one without .index, "
+            "such as RUN/checkpoints/iteration-100."
         )
     try:
-        reader = tf.train.load_checkpoint(newest)
+        reader = tf.train.load_checkpoint(str(prefix))
         images, scale, offset = (
             reader.get_tensor(_VALUE.format(name))
             for name in ("images", "scale", "offset")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
-    except (tf.errors.OpError, ValueError, KeyError) as error:
-        raise InputError(f"checkpoint {newest} cannot be read.") from error
+    # The reader of files has not come to TensorFlow's own errors everywhere.
+    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
+        raise InputError(f"checkpoint {prefix} cannot be read.") from error
     return to_pixels(images, scale, offset), iteration

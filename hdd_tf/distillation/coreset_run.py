@@ -18,13 +18,17 @@ from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.finished import complete_result
 from hdd_tf.distillation.runner import open_run, score_export
+from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.registry import matched_network
 
 
 def run_coreset(
-    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
 ) -> dict[str, Any]:
     """Chooses a coreset, exports it as distilled sets are, and scores the export.
 
@@ -35,6 +39,7 @@ def run_coreset(
         config: The run's settings; `run_dir` says where.
         dataset: The real images.
         strategy: Not used: one network on one device is all there is to train.
+        workers: Not used; see `experiments`.
 
     Returns:
         The contents of `result.json`.

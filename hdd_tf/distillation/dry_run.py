@@ -19,7 +19,6 @@ from hdd_tf.settings.parsers import CORESETS
 
 _TIMED_ITERATIONS = 2
 _TIMED_IMAGES = 512
-_KEPT_CHECKPOINTS = 2
 
 
 def estimate_run(
@@ -134,7 +133,10 @@ def _bytes_written(config: Config, distillation: Distillation) -> int:
         4 * variable.shape.num_elements()
         for variable in distillation.objective.variables
     )
-    state = (2 * pixels.nbytes + objective) * _KEPT_CHECKPOINTS + pixels.nbytes
+    kept = config.iterations // config.checkpoint_every + 1
+    if config.keep_checkpoints:
+        kept = min(kept, config.keep_checkpoints)
+    state = (2 * pixels.nbytes + objective) * kept + pixels.nbytes
     if config.formation_factor > 1:
         state += pixels.nbytes * config.formation_factor**2
     if config.select == "best_validation":

@@ -9,13 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.of_run import analyse_finished_run
-from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts import atomic, lock
+from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.coreset_run import run_coreset
 from hdd_tf.distillation.dry_run import estimate_run
 from hdd_tf.distillation.runner import run_experiment
 from hdd_tf.distillation.strategies import build_strategy
+from hdd_tf.distillation.worker_run import run_as_worker
+from hdd_tf.distillation.workers import Workers, several_workers
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.fair_score import pool_fair_scores
 from hdd_tf.evaluate.report import result_table
@@ -30,19 +33,31 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
             run directory, `run_dir/seed<N>`, and `run_dir/result.json` pools them.
 
     Returns:
-        The contents of `run_dir/result.json`; None for a dry run.
+        The contents of `run_dir/result.json`; None for a dry run, and of several
+        processes for all but the chief.
 
     Raises:
-        InputError: settings, data and run directory do not fit together.
+        InputError: settings, data and run directory do not fit together, or another
+            process uses the directory.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
+    if config.dry_run and several_workers():
+        raise InputError(
+            "--dry_run estimates a run of one process: unset TF_CONFIG for it"
+        )
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    workers = Workers(strategy)
     devices = ", ".join(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
-    print(f"computing on {devices}", flush=True)
+    of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
+    print(f"{of_several}computing on {devices}", flush=True)
     try:
-        return _run_all(config, strategy)
+        with workers.lost_ones_told():
+            if not workers.is_chief:
+                _help_chief(config, strategy, workers)
+                return None
+            return _run_all(config, strategy, workers)
     except tf.errors.ResourceExhaustedError as error:
         raise InputError(
             "memory or disk is used up: make room, or lower --max_images_per_forward "
@@ -51,33 +66,60 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         ) from error
 
 
-def _run_all(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any] | None:
+def _help_chief(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> None:
+    """Computes a share of every distillation; there is none of a coreset."""
+    if config.objective in CORESETS:
+        return
+    for experiment in _each_seed(config):
+        dataset = load_configured_dataset(experiment)
+        run_as_worker(experiment, dataset, strategy, workers)
+
+
+def _each_seed(config: Config) -> list[Config]:
+    """Returns the settings of each experiment, with its own directory."""
+    if config.num_experiments == 1:
+        return [config]
+    return [
+        dataclasses.replace(
+            config,
+            seed=seed,
+            num_experiments=1,
+            run_dir=str(pathlib.Path(config.run_dir) / f"seed{seed}"),
+        )
+        for seed in range(config.seed, config.seed + config.num_experiments)
+    ]
+
+
+def _run_all(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> dict[str, Any] | None:
     if config.dry_run:
         print(estimate_run(config, load_configured_dataset(config), strategy))
         return None
     if config.num_experiments == 1:
-        return _run_one(config, strategy)
+        return _run_one(config, strategy, workers)
     parent = pathlib.Path(config.run_dir)
     _check_parent(parent)
-    results = []
-    for seed in range(config.seed, config.seed + config.num_experiments):
-        child = dataclasses.replace(
-            config, seed=seed, num_experiments=1, run_dir=str(parent / f"seed{seed}")
-        )
-        results.append(_run_one(child, strategy))
-    pooled = pool_results(results)
-    atomic.write_json(parent / "result.json", pooled)
+    with lock.locked(parent):
+        results = [_run_one(e, strategy, workers) for e in _each_seed(config)]
+        pooled = pool_results(results)
+        atomic.write_json(parent / "result.json", pooled)
     print(result_table(pooled, config.run_dir))
     return pooled
 
 
-def _run_one(config: Config, strategy: tf.distribute.Strategy) -> dict[str, Any]:
+def _run_one(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> dict[str, Any]:
     """Makes a set, scores it, tells, and looks at it; returns its `result.json`."""
     run = run_coreset if config.objective in CORESETS else run_experiment
-    dataset = load_configured_dataset(config)
-    result = run(config, dataset, strategy)
-    print(result_table(result, config.run_dir), flush=True)
-    analyse_finished_run(config, dataset, result["iterations"])
+    with lock.locked(config.run_dir):
+        dataset = load_configured_dataset(config)
+        result = run(config, dataset, strategy, workers)
+        print(result_table(result, config.run_dir), flush=True)
+        analyse_finished_run(config, dataset, result["iterations"])
     return result
 
 
@@ -87,7 +129,7 @@ def _check_parent(parent: pathlib.Path) -> None:
         return
     if not parent.is_dir():
         raise InputError(f"run_dir {parent} is a file: give a directory.")
-    names = {path.name for path in parent.iterdir()}
+    names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
     foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
     if foreign - {"result.json"} or (foreign and len(names) == 1):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What is left to do for a run that is finished: what is asked for only now."""
+"""Runs that are finished: what is asked for only now, and what they know already."""
 
 import time
 from collections.abc import Callable
@@ -49,3 +49,27 @@ def complete_result(
     result = {**result, "fair_score": fair_score, "seconds": seconds}
     directory.write_result(result)
     return result
+
+
+def keep_fair_score(directory: RunDirectory, result: dict[str, Any]) -> dict[str, Any]:
+    """Carries over the fair score of a run whose set is scored again, the same set.
+
+    It may have taken hours, and is asked for apart from the rest.
+
+    Args:
+        directory: The run's; its `result.json` is the former one.
+        result: The new one.
+
+    Returns:
+        The new one, with the former fair score if that is of the same set.
+    """
+    former = directory.read_result() or {}
+    fair = former.get("fair_score")
+    if not fair or "fair_score" in result:
+        return result
+    # A set of as many iterations, chosen alike, is the same one; its accuracies say so.
+    same = all(former.get(key) == result[key] for key in ("iterations", "selected"))
+    score = result["accuracy"].get(fair["network"], {"values": None})
+    if not same or score["values"] != fair["accuracy"]["distilled"]["values"]:
+        return result
+    return {**result, "fair_score": fair}

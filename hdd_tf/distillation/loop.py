@@ -3,17 +3,16 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
+from hdd_tf.distillation.divergence import check_finite
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.errors import InputError
-
-# How long a signal may have to wait for the graph to return.
-SECONDS_PER_CALL = 5.0
+from hdd_tf.errors import InterruptedRunError
+from hdd_tf.training.call_length import CallLength
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,33 +37,74 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self._at_once = False
+
+    def note(self, stopped_by: signal.Signals) -> None:
+        """Asks to stop; called by the signal's handler.
+
+        Raises:
+            InterruptedRunError: within `at_once`.
+        """
+        self.signal = stopped_by
+        if self._at_once:
+            self.check()
+
+    def check(self) -> None:
+        """Ends the run if a signal has asked for it.
+
+        Raises:
+            InterruptedRunError: one has.
+        """
+        if self.signal:
+            raise InterruptedRunError(self.signal)
+
+    def share(self, anyone: bool) -> None:
+        """Takes over the wish of another process of the run.
+
+        Args:
+            anyone: Whether a signal has asked any of them to stop.
+        """
+        if anyone and self.signal is None:
+            self.signal = signal.Signals.SIGTERM
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Lets a signal end a long block, as soon as TensorFlow returns to Python.
+
+        For work that has nothing to save and can be done again.
+
+        Raises:
+            InterruptedRunError: a signal came before or meanwhile.
+        """
+        self.check()
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+        self.check()  # Python drops what is raised within a destructor.
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turns SIGTERM and SIGINT into a request to stop at the next safe point.
 
-    A second signal of either kind acts as if this were not here, as soon as the call
-    into the graph that is under way returns.
+    A second signal of either kind kills the process: nobody has to wait for the graph.
     """
     request = StopRequest()
     watched = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in watched}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
     def note(number: int, frame: object) -> None:
-        request.signal = signal.Signals(number)
-        restore()
+        for each in watched:
+            signal.signal(each, signal.SIG_DFL)
+        request.note(signal.Signals(number))
 
-    for number in watched:
-        signal.signal(number, note)
+    before = {number: signal.signal(number, note) for number in watched}
     try:
         yield request
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_iterations(
@@ -74,6 +114,8 @@ def run_iterations(
     steps_per_call: int,
     after_block: Callable[[BlockReport], None],
     cadences: tuple[int, ...] = (),
+    label_names: Sequence[str] = (),
+    agree: Callable[[int], int] = lambda steps: steps,
 ) -> None:
     """Runs the iterations from `start` to `stop`.
 
@@ -82,44 +124,29 @@ def run_iterations(
         start: Iterations already done.
         stop: Iterations in all.
         steps_per_call: Most iterations of one call into the graph; fewer where they
-            would take longer than `SECONDS_PER_CALL`.
+            would take too long, see `CallLength`.
         after_block: Called after each call; may raise to end the loop.
         cadences: Blocks end at every multiple of each of these (0: ignored), so that
             what happens every N iterations sees exactly N.
+        label_names: Of the classes, for messages.
+        agree: From the number of iterations that this process would give a call to the
+            one that all processes of the run give it.
 
     Raises:
-        InputError: a loss or a gradient is not finite. The images are then lost in
-            memory, but the last checkpoint is not.
+        InputError: a loss, a gradient or the images are not finite. `after_block` is
+            not called then, so no checkpoint ever holds such images.
     """
-    iteration, most = start, 1
+    iteration, length = start, CallLength(steps_per_call)
     while iteration < stop:
-        ends = [iteration + most, stop]
+        ends = [iteration + agree(length.steps), stop]
         ends += [(iteration // every + 1) * every for every in cadences if every]
         count = min(ends) - iteration
         began = time.perf_counter()
-        metrics = step.run(iteration, count)
-        loss = metrics["loss_per_class"].numpy()
-        norm = metrics["gradient_norm"].numpy()
-        _check_finite(loss, norm, iteration)
+        results = step.run(iteration, count)
+        metrics = {name: values.numpy() for name, values in results.items()}
         seconds = time.perf_counter() - began
+        check_finite(metrics, iteration, label_names)
         iteration += count
+        loss, norm = metrics["loss_per_class"], metrics["gradient_norm"]
         after_block(BlockReport(iteration, loss, norm, seconds))
-        # A call is not interrupted: where iterations are slow, calls are short.
-        most = max(1, min(steps_per_call, int(SECONDS_PER_CALL * count / seconds)))
-
-
-def _check_finite(loss: np.ndarray, norm: np.ndarray, iteration: int) -> None:
-    bad = ~np.isfinite(loss)
-    if bad.any():
-        row, label = np.argwhere(bad)[0]
-        raise InputError(
-            f"the loss of class {label} is {loss[row, label]} at iteration "
-            f"{iteration + row + 1}: lower --image_lr or --loss_weight; the last "
-            "checkpoint is kept."
-        )
-    if not np.isfinite(norm).all():
-        row = int(np.argmin(np.isfinite(norm)))
-        raise InputError(
-            f"the gradient's norm is {norm[row]} at iteration {iteration + row + 1}: "
-            "lower --image_lr or --loss_weight; the last checkpoint is kept."
-        )
+        length.learn(count, seconds)

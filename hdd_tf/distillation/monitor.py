@@ -17,7 +17,6 @@ from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import BlockReport, StopRequest
 from hdd_tf.distillation.selection import Keeper
 from hdd_tf.distillation.synthetic_set import SyntheticSet
-from hdd_tf.errors import InterruptedRunError
 
 # However slow iterations are, a crash costs no more than this.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
@@ -112,41 +111,43 @@ class RunMonitor:
         self._log(report, done)
         if _due(iteration, config.picture_every):
             self._picture(iteration, f"iter_{iteration:06d}.png")
-        stopped_by = self._stop.signal
+        stopped = self._stop.signal is not None
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
         looked_at = _due(iteration, config.analysis_every) and not done
-        due = overdue or looked_at or _due(iteration, config.checkpoint_every)
-        if done or stopped_by or due:
+        # Only with the state saved: these take long, and the analysis reads it.
+        due = overdue or looked_at or _due(iteration, config.eval_every)
+        if done or stopped or due or _due(iteration, config.checkpoint_every):
             self._checkpoints.save(iteration, self.seconds)
             self._saved_at = time.monotonic()
             self.summaries.flush()
-        if stopped_by:
-            raise InterruptedRunError(stopped_by)
-        # Only with the state saved: these take long, and the analysis reads it.
-        if looked_at:
-            self._analyse(iteration, self.summaries)
-        if done or _due(iteration, config.eval_every):
-            self.validate(iteration)
+        self._stop.check()
+        self.look(iteration)
 
-    def validate(self, iteration: int) -> None:
-        """Scores the images on the validation split, where `--eval_every` asks for it.
+    def look(self, iteration: int) -> None:
+        """Analyses and scores the images where that is due; their state is saved.
 
-        Args:
-            iteration: Iterations they have seen.
+        Called again where a run goes on: it may have ended meanwhile.
 
         Raises:
-            InterruptedRunError: a signal came meanwhile.
+            InterruptedRunError: a signal came; it is not waited for what is under way.
         """
-        if not self._config.eval_every:
-            return
-        accuracy = self._evaluate()
+        config = self._config
+        done = iteration == config.iterations
+        if _due(iteration, config.analysis_every) and not done:
+            with self._stop.at_once():
+                self._analyse(iteration, self.summaries)
+        if config.eval_every and (done or _due(iteration, config.eval_every)):
+            self._validate(iteration)
+
+    def _validate(self, iteration: int) -> None:
+        with self._stop.at_once():
+            accuracy = self._evaluate()
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
         score = ValidationScore(iteration, self.seconds, accuracy)
         record_validation(self._directory.path, score)
         for keeper in self._keepers:
             keeper.offer(iteration, accuracy, self._synthetic_set.pixels())
-        if self._stop.signal:  # The state was saved before.
-            raise InterruptedRunError(self._stop.signal)
+        self._stop.check()
 
     def _log(self, report: BlockReport, done: bool) -> None:
         every = self._config.log_every
@@ -179,6 +180,16 @@ class RunMonitor:
         if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
+
+
+def cadences(config: Config) -> tuple[int, ...]:
+    """Returns every how many iterations something is done; 0: never."""
+    return (
+        config.checkpoint_every,
+        config.picture_every,
+        config.eval_every,
+        config.analysis_every,
+    )
 
 
 def _due(iteration: int, every: int) -> bool:

@@ -21,26 +21,38 @@ from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
-from hdd_tf.distillation.finished import complete_result, read_export
-from hdd_tf.distillation.loop import run_iterations, stop_on_signals
-from hdd_tf.distillation.monitor import RunMonitor
+from hdd_tf.distillation.finished import (
+    complete_result,
+    keep_fair_score,
+    read_export,
+)
+from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
+from hdd_tf.distillation.monitor import RunMonitor, cadences
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
+from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import OBJECTIVES
 
 
 def run_experiment(
-    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
 ) -> dict[str, Any]:
     """Distils, exports, and scores the export; resumes whatever is already there.
+
+    Of several processes this is the chief's part; the others' is `worker_run`.
 
     Args:
         config: The run's settings; `run_dir` says where.
         dataset: The real images.
         strategy: Where to compute.
+        workers: Who shares it.
 
     Returns:
         The contents of `result.json`.
@@ -55,6 +67,7 @@ def run_experiment(
     finished = directory.read_result()
     told = not config.best_on_test or (finished and "best_on_test" in finished)
     if finished and finished["iterations"] >= config.iterations and told:
+        workers.of_chief(False)
         return complete_result(
             config,
             directory,
@@ -69,6 +82,9 @@ def run_experiment(
     # Before experts train, or the run writes anything: it refuses what cannot be.
     evaluation = Evaluation(config, dataset, network)
     matched = pruned_dataset(config, dataset, network)
+    if workers.count > 1:
+        OBJECTIVES[config.objective].train_ahead(config, matched, network)
+    workers.of_chief(True)
     distillation = build_distillation(config, matched, strategy, network)
     directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
@@ -83,6 +99,7 @@ def run_experiment(
         network,
         directory,
         distillation,
+        workers,
         evaluation,
         metadata,
         [keeper for keeper in (best, candidates) if keeper],
@@ -149,6 +166,7 @@ def _distil(
     network: FunctionalNetwork,
     directory: RunDirectory,
     distillation: Distillation,
+    workers: Workers,
     evaluation: Evaluation,
     metadata: dict[str, Any],
     keepers: list[Keeper],
@@ -160,10 +178,12 @@ def _distil(
         synthetic_set,
         distillation.image_sgd,
         distillation.objective,
+        config.keep_checkpoints,
     )
     start, seconds = checkpoints.restore()
     if start:
         print(f"{config.run_dir} goes on from iteration {start}.")
+    workers.of_chief(start)
 
     def validate() -> float:
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
@@ -192,23 +212,23 @@ def _distil(
             keepers=keepers,
         ) as monitor,
     ):
-        due = config.iterations, config.eval_every
-        if start and any(every and start % every == 0 for every in due):
-            # The run may have ended before the score that was due there.
-            monitor.validate(start)
+        if start:
+            monitor.look(start)
+
+        def after_block(report: BlockReport) -> None:
+            stop.share(workers.any(stop.signal is not None))
+            monitor.after_block(report)
+
         step = distillation.step
         run_iterations(
             ProfiledStep(step, directory.tensorboard) if config.profile else step,
             start,
             config.iterations,
             config.steps_per_call,
-            monitor.after_block,
-            (
-                config.checkpoint_every,
-                config.picture_every,
-                config.eval_every,
-                config.analysis_every,
-            ),
+            after_block,
+            cadences(config),
+            dataset.label_names,
+            workers.of_chief,
         )
         return monitor.seconds
 
@@ -253,5 +273,6 @@ def score_export(
         **seconds,
         "evaluate": round(time.perf_counter() - started, 3),
     }
+    result = keep_fair_score(directory, result)
     directory.write_result(result)
     return result

@@ -77,8 +77,9 @@ class DistillationStep:
             count: Number of iterations, >= 1.
 
         Returns:
-            `loss_per_class` `[count, C]` and `gradient_norm` `[count]`, float32; sums
-            over the passes of an iteration.
+            `loss_per_class` `[count, C]` and `gradient_norm` `[count]`, float32, sums
+            over the passes of an iteration; `finite_images` `[C]` bool, whether a
+            class's images and their velocity are finite after the last iteration.
         """
         return self._run(tf.constant(start), tf.constant(count))
 
@@ -105,7 +106,18 @@ class DistillationStep:
             self._objective.conclude(iteration)
             losses = losses.write(index, loss)
             norms = norms.write(index, tf.sqrt(squared_norm))
-        return {"loss_per_class": losses.stack(), "gradient_norm": norms.stack()}
+        return {
+            "loss_per_class": losses.stack(),
+            "gradient_norm": norms.stack(),
+            "finite_images": self._finite_images(),
+        }
+
+    def _finite_images(self) -> tf.Tensor:
+        """Says of which classes the images can go on: `[C]` bool."""
+        state = (self._synthetic_set.images, self._image_sgd.velocity)
+        # Images that are clipped stay finite; their velocity does not.
+        images, velocity = (tf.math.is_finite(tf.convert_to_tensor(x)) for x in state)
+        return tf.reduce_all(images & velocity, axis=[1, 2, 3, 4])
 
     def _update_images(
         self, iteration: tf.Tensor, which: int

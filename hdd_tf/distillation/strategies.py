@@ -2,13 +2,15 @@
 
 import tensorflow as tf
 
+from hdd_tf.distillation.workers import several_workers
 from hdd_tf.errors import InputError
 
 
 def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
     """Builds the distribution strategy of a run.
 
-    Call it once in a process, before anything else asks TensorFlow for a device.
+    Call it once in a process, before anything else asks TensorFlow for a device. Where
+    `TF_CONFIG` names several workers they share the run; it waits for all of them.
 
     Args:
         name: `auto` (mirrored over all GPUs or logical devices where there are
@@ -20,11 +22,14 @@ def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strateg
         The strategy. All of them give the same images.
 
     Raises:
-        InputError: the CPU cannot be split any more in this process.
+        InputError: the CPU cannot be split any more in this process, or `TF_CONFIG`
+            cannot be followed.
     """
     # Ampere and later GPUs round matrix products to 10 bits of mantissa otherwise: a
     # thousand times the error that the geometry promises.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    if several_workers():
+        return _across_machines(name, num_virtual_devices)
     if num_virtual_devices > 1:
         _split_cpu(num_virtual_devices)
     gpus = [] if num_virtual_devices > 1 else tf.config.list_logical_devices("GPU")
@@ -32,6 +37,23 @@ def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strateg
     if name == "mirrored" or (name == "auto" and len(devices) > 1):
         return mirror_over(devices)
     return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def _across_machines(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
+    """Returns a strategy over all GPUs, or the CPU, of every worker."""
+    if name != "auto" or num_virtual_devices > 1:
+        raise InputError(
+            "TF_CONFIG names several workers, which share all their devices: leave "
+            "--strategy and --num_virtual_devices as they are, or unset TF_CONFIG."
+        )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"the workers of TF_CONFIG cannot be brought together ({reason}): see that "
+            "each has an address of its own and all are started."
+        ) from error
 
 
 def mirror_over(devices: list[str]) -> tf.distribute.Strategy:

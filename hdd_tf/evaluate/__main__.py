@@ -1,7 +1,8 @@
 """Scores a set that already exists: `python -m hdd_tf.evaluate SET_OR_RUN [--flags]`.
 
 The settings are those the set was distilled with; flags after it override them, such
-as `--num_eval=20`, `--eval_epochs=300`, `--data_dir=DIR` or `--baselines`.
+as `--num_eval=20`, `--eval_epochs=300`, `--data_dir=DIR`, `--baselines` or
+`--fair_score`.
 """
 
 import sys

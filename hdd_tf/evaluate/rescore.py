@@ -1,10 +1,11 @@
 """Scores an exported set again, without distilling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hdd_tf.artifacts.distilled_set import find_distilled_set, read_distilled_set
 from hdd_tf.command_line import override_config
-from hdd_tf.config import from_json
+from hdd_tf.config import Config, from_json
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
@@ -23,10 +24,29 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
     """
     directory = find_distilled_set(place)
     distilled_set = read_distilled_set(directory)
-    config = override_config(from_json(distilled_set.metadata["source"]), arguments)
+    evaluation, _ = evaluation_of_source(distilled_set.metadata["source"], arguments)
+    result = evaluation.result(distilled_set)
+    return result_table({**result, "seconds": {}}, str(directory))
+
+
+def evaluation_of_source(
+    source: Mapping[str, Any], arguments: Sequence[str]
+) -> tuple[Evaluation, Config]:
+    """Returns what scores sets as the run they come from would.
+
+    Args:
+        source: The run's settings, as a set's metadata hold them.
+        arguments: Flags that override them.
+
+    Returns:
+        The evaluation and its settings.
+
+    Raises:
+        InputError: the run's data cannot be loaded, or a flag is bad.
+    """
+    config = override_config(from_json(source), arguments)
     dataset = load_configured_dataset(config)
     network = network_of_settings(
         config.network, config, dataset.image_shape, dataset.num_classes
     )
-    result = Evaluation(config, dataset, network).result(distilled_set)
-    return result_table({**result, "seconds": {}}, str(directory))
+    return Evaluation(config, dataset, network), config

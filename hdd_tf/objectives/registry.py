@@ -14,7 +14,7 @@ from hdd_tf.objectives.base import Objective
 from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
-from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.experts import Experts, ExpertShelf
 from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.protocols import expert_protocol
 
@@ -49,6 +49,8 @@ class Entry(NamedTuple):
         augmentations: From the names of `--dsa` to what a class draws.
         max_decoded: From the run's `Config` to the most synthetic images of a class in
             a pass; 0: all.
+        train_ahead: Trains and keeps, where it is missing, what `build` would train:
+            of several processes one does it for all.
     """
 
     build: Callable[[Parts], Objective]
@@ -56,6 +58,9 @@ class Entry(NamedTuple):
     unit_range: bool
     augmentations: Callable[[Sequence[str]], dsa.Choice]
     max_decoded: Callable[[Any], int] = lambda config: 0
+    train_ahead: Callable[[Any, Dataset, FunctionalNetwork], object] = (
+        lambda config, dataset, network: None
+    )
 
 
 def pool_schedule(config: Any) -> PoolSchedule:
@@ -113,10 +118,17 @@ def _build_dance(parts: Parts) -> Objective:
     shelf = expert_shelf(config, parts.dataset, parts.network)
     if parts.rehearsal:
         return DualViewAlignment(shelf.untrained(config.num_experts), config.seed)
+    experts = _trained_experts(config, parts.dataset, parts.network)
+    return DualViewAlignment(experts, config.seed)
+
+
+def _trained_experts(
+    config: Any, dataset: Dataset, network: FunctionalNetwork
+) -> Experts:
     total = config.num_experts * config.pretrain_epochs
     with epoch_bar("experts", total, config.progress) as bar:
-        experts = shelf.take(config.num_experts, bar.update)
-    return DualViewAlignment(experts, config.seed)
+        shelf = expert_shelf(config, dataset, network)
+        return shelf.take(config.num_experts, bar.update)
 
 
 OBJECTIVES = {
@@ -128,5 +140,6 @@ OBJECTIVES = {
         True,
         dsa.dance_choice,
         lambda config: config.dance_max_decoded,
+        _trained_experts,
     ),
 }

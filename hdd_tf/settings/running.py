@@ -49,6 +49,13 @@ class OutputSettings:
     checkpoint_every: int = setting(
         500, parsers.COUNT, "Iterations between checkpoints.", identity=False
     )
+    keep_checkpoints: int = setting(
+        2,
+        parsers.COUNT_OR_ZERO,
+        "Newest checkpoints to keep; 0: all. Where the newest is damaged a run goes on "
+        "from the one before, so keep two.",
+        identity=False,
+    )
     picture_every: int = setting(
         1000,
         parsers.COUNT_OR_ZERO,

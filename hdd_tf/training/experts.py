@@ -2,9 +2,11 @@
 
 Expert k is a function of what its `kind.json` says and of k, and of nothing else. It
 is kept under a name made from that, so whichever run first needs it trains it, and no
-other run does again. An interrupted training goes on where it was.
+other run does again: one that needs it meanwhile waits. An interrupted training goes
+on where it was.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -18,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts import atomic, lock
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -98,11 +100,15 @@ class ExpertShelf:
                 found done.
 
         Raises:
-            InputError: a file in the directory is damaged.
+            InputError: a file in the directory is damaged, or a network diverged.
             InterruptedRunError: a signal stopped the training, which is saved.
             OSError: the directory cannot be written.
         """
-        pairs = [self._expert(index, on_epochs) for index in range(count)]
+        with contextlib.ExitStack() as stack:
+            # Whole experts do not change, and may lie where nothing can be written.
+            if not all(self._file(index).exists() for index in range(count)):
+                stack.enter_context(lock.locked(self.path, self._tell_wait))
+            pairs = [self._expert(index, on_epochs) for index in range(count)]
         self._trainer = None  # Its copy of the images is not needed any more.
         initial, trained = zip(*pairs, strict=True)
         return Experts(*(_stack(weights) for weights in (initial, trained)))
@@ -113,6 +119,12 @@ class ExpertShelf:
         start = [NetworkTrainer.initial_weights(self._network, key) for key in keys]
         return Experts(_stack(start), _stack(start))
 
+    def _file(self, index: int) -> pathlib.Path:
+        return self.path / f"expert_{index:03d}.npz"
+
+    def _tell_wait(self, holder: str) -> None:
+        print(f"waiting for {holder}, which trains experts in {self.path}", flush=True)
+
     def _expert(
         self, index: int, on_epochs: Callable[[int], object]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -121,7 +133,7 @@ class ExpertShelf:
         # The start is drawn again rather than kept.
         start = NetworkTrainer.initial_weights(self._network, key)
         initial = [weight.numpy() for weight in start]
-        file = self.path / f"expert_{index:03d}.npz"
+        file = self._file(index)
         if file.exists():
             on_epochs(self._protocol.epochs)
             return initial, self._read(file).weights
@@ -141,12 +153,25 @@ class ExpertShelf:
 
         try:
             trainer.train(key, on_epochs, resume, save_now_and_then)
+            self._check_finite(index, trainer, unfinished)
+            self._write(file, trainer.snapshot())
         except InterruptedRunError:
             self._write(unfinished, trainer.snapshot())
             raise
-        self._write(file, trainer.snapshot())
         unfinished.unlink(missing_ok=True)
         return initial, self._read(file).weights
+
+    def _check_finite(
+        self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
+    ) -> None:
+        """Keeps a network that has diverged off the shelf."""
+        if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
+            return
+        unfinished.unlink(missing_ok=True)
+        raise InputError(
+            f"network {index} of {self.path} has diverged: its weights are not finite. "
+            "Match in another --network or --norm, or give a larger --pretrain_batch."
+        )
 
     def _trainer_of_all(self) -> NetworkTrainer:
         if self._trainer is None:

@@ -1,6 +1,7 @@
 """Training and testing a network entirely inside the graph."""
 
 import functools
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -9,12 +10,13 @@ import tensorflow as tf
 from hdd_tf.augment import cutmix, dsa
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.call_length import CallLength
 from hdd_tf.training.protocols import TrainingProtocol
 from hdd_tf.training.sgd import sgd_step
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 
-# Graph calls are at most this many updates long: few enough that progress moves and a
-# signal is heard, many enough that Python does not count.
+# Graph calls are at most this many updates, or batches of a test, long: few enough that
+# progress moves, many enough that Python does not count. Fewer where they are slow.
 UPDATES_PER_CALL = 25
 # The streams under an update's key; the augmentation has the key itself.
 _CUTMIX = 1
@@ -59,9 +61,13 @@ class NetworkTrainer:
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.float32),
+                tf.TensorSpec([], tf.float32),
+                tf.TensorSpec([], tf.int32),
             ],
         )
         self._count_correct = tf.function(functools.partial(self._correct))
+        self._updates_per_call = CallLength(UPDATES_PER_CALL)
+        self._batches_per_call = CallLength(UPDATES_PER_CALL)
 
     def replace_images(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Goes on with other images of the same shape and dtype, without retracing."""
@@ -89,31 +95,25 @@ class NetworkTrainer:
         protocol, per_epoch = self._protocol, self.updates_per_epoch
         self._begin(key, resume)
         drops = [epoch * per_epoch for epoch in protocol.drop_epochs]
-        # Whole epochs in one call where they are short, else parts of one.
-        whole = per_epoch <= UPDATES_PER_CALL
-        stride = (
-            UPDATES_PER_CALL // per_epoch * per_epoch if whole else UPDATES_PER_CALL
-        )
+        length = self._updates_per_call
         done, last = int(self._variables.updates), protocol.epochs * per_epoch
-        loss, images = 0.0, 0
+        loss, images = tf.constant(0.0), tf.constant(0)
         while done < last:
             if done in drops and protocol.reset_velocity:
                 self._variables.clear_velocities()
             rate = protocol.learning_rate
             rate *= protocol.drop_factor ** sum(drop <= done for drop in drops)
-            ends = [done + stride, last, *(drop for drop in drops if drop > done)]
-            if not whole:
-                ends.append((done // per_epoch + 1) * per_epoch)
-            stop = min(ends)
-            part = self._run_updates(key, done, stop, rate)
-            if done % per_epoch == 0:
-                loss, images = 0.0, 0
-            loss, images = loss + float(part[0]), images + int(part[1])
+            drop_ends = (drop for drop in drops if drop > done)
+            stop = min(done + length.steps, last, *drop_ends)
+            began = time.perf_counter()
+            loss, images = self._run_updates(key, done, stop, rate, loss, images)
+            int(images)  # Waits for the call to end.
+            length.learn(stop - done, time.perf_counter() - began)
             epochs, done = stop // per_epoch - done // per_epoch, stop
             on_call()
             if epochs:
                 on_epochs(epochs)
-        return loss / max(images, 1)
+        return float(loss) / max(int(images), 1)
 
     def snapshot(self) -> TrainingState | None:
         """Returns where the training is, whole; None where it has not begun."""
@@ -144,7 +144,19 @@ class NetworkTrainer:
         """
         with tf.device("CPU:0"):
             images, labels = tf.constant(images), tf.constant(labels, tf.int32)
-        return 100.0 * int(self._count_correct(images, labels)) / len(labels)
+        batch = self._test_batch(len(labels))
+        first, correct, length = 0, 0, self._batches_per_call
+        while first < len(labels):
+            stop = min(first + length.steps * batch, len(labels))
+            began = time.perf_counter()
+            ends = tf.constant(first), tf.constant(stop)
+            correct += int(self._count_correct(images, labels, *ends))
+            length.learn(-(-(stop - first) // batch), time.perf_counter() - began)
+            first = stop
+        return 100.0 * correct / len(labels)
+
+    def _test_batch(self, count: int) -> int:
+        return min(self._protocol.batch_size, count)
 
     @property
     def num_images(self) -> int:
@@ -174,24 +186,31 @@ class NetworkTrainer:
         return (tf.cast(pixels, tf.float32) / 255.0 - self._mean) / self._std
 
     def _train(
-        self, key: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, rate: tf.Tensor
+        self,
+        key: tf.Tensor,
+        first: tf.Tensor,
+        stop: tf.Tensor,
+        rate: tf.Tensor,
+        loss: tf.Tensor,
+        images: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes the updates `first`, ..., `stop - 1` of a training.
 
         Returns:
-            The sum of the losses of the last epoch's images, and their number.
+            The sum of the losses of the last epoch's images, and their number; `loss`
+            and `images` are those of the epoch that an earlier call began.
         """
         count, per_epoch = self.num_images, self.updates_per_epoch
         batch = min(self._protocol.batch_size, count)
         full, rest = divmod(count, batch)
-        loss, images = tf.constant(0.0), tf.constant(0)
         for epoch in tf.range(first // per_epoch, (stop - 1) // per_epoch + 1):
             order_key = derive_key(key, Purpose.EVALUATION_ORDER, epoch)
             order = tf.random.experimental.stateless_shuffle(tf.range(count), order_key)
             epoch_key = derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
             start = tf.maximum(first - epoch * per_epoch, 0)
             end = tf.minimum(stop - epoch * per_epoch, per_epoch)
-            loss, images = tf.constant(0.0), tf.constant(0)
+            if start == 0:
+                loss, images = tf.constant(0.0), tf.constant(0)
             for index in tf.range(start, tf.minimum(end, full)):
                 rows = order[index * batch : (index + 1) * batch]
                 rows = tf.ensure_shape(rows, [batch])
@@ -255,14 +274,15 @@ class NetworkTrainer:
         """For subclasses that watch training; in the graph, before each update."""
         del rows, labels, logits  # AutoGraph cannot do with a docstring alone.
 
-    def _correct(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        count = images.shape[0]
-        batch = min(self._protocol.batch_size, count)
+    def _correct(
+        self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+    ) -> tf.Tensor:
+        batch = self._test_batch(images.shape[0])
         weights = [tf.convert_to_tensor(w) for w in self.weights]
         state = [tf.convert_to_tensor(s) for s in self.state]
         correct = tf.constant(0)
-        for first in tf.range(0, count, batch):
-            rows = tf.range(first, tf.minimum(first + batch, count))
+        for first in tf.range(start, stop, batch):
+            rows = tf.range(first, tf.minimum(first + batch, stop))
             batch_images = self._normalised(images, rows)
             logits = self._network.logits(weights, batch_images, state)
             hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.distillation.experiments import run_experiments
@@ -24,6 +25,7 @@ def program(name):
 
 export_projector = program("export_projector")
 export_saved_model = program("export_saved_model")
+export_tfrecord = program("export_tfrecord")
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +107,20 @@ def test_help_tells_the_flags(capsys):
     for run in (export_projector, export_saved_model):
         assert run("--help") == 0
         assert "--run_dir" in capsys.readouterr().out
+
+
+def test_a_part_of_the_images_is_exported(place, capsys, tmp_path):
+    run = place / "run"
+    words = [f"--run_dir={run}", "--keep_fraction=0.5", "--keep=far_from_root"]
+    # One image a class is the least.
+    assert export_tfrecord(*words, f"--output_dir={tmp_path / 'part'}") == 0
+    kept = read_distilled_set(tmp_path / "part")
+    assert len(kept.images) == 10
+    assert kept.metadata["pruned"]["keep"] == "far_from_root"
+    capsys.readouterr()
+    for bad, said in (
+        ([f"--set={tmp_path / 'part'}", "--keep_fraction=0.5"], "give --run_dir"),
+        ([f"--run_dir={run}", "--keep_fraction=0"], "keeps nothing"),
+    ):
+        assert export_tfrecord(*bad, f"--output_dir={tmp_path / 'bad'}") == 2
+        assert said in capsys.readouterr().err

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from hdd_tf.artifacts import checksums, tfds_folder
 from hdd_tf.artifacts import distilled_set as sets
-from hdd_tf.artifacts import tfds_folder
 from hdd_tf.errors import InputError
 
 RECORDS = tfds_folder.RECORDS_FILE
@@ -210,13 +210,12 @@ def test_a_damaged_set_is_refused_with_one_line(directory, name):
     assert "\n" not in str(caught.value)
 
 
-def test_records_of_another_shape_are_refused(directory, monkeypatch):
+def test_records_of_another_shape_are_refused(directory):
     # Checksums that fit, as after a faulty writer: the records are still looked at.
-    read = sets._read_metadata
-    for key, value in [("image_shape", [7, 5, 1]), ("num_images", 7)]:
-        monkeypatch.setattr(
-            sets, "_read_metadata", lambda path, k=key, v=value: {**read(path), k: v}
-        )
+    path = directory / "hdd_tf.json"
+    metadata = json.loads(path.read_text("utf-8"))
+    for change in ({"image_shape": [7, 5, 1]}, {"num_images": 7}, {"num_images": 5}):
+        path.write_text(json.dumps(checksums.seal({**metadata, **change})), "utf-8")
         with pytest.raises(InputError, match="does not hold the images"):
             sets.read_distilled_set(directory)
 

@@ -49,7 +49,7 @@ def test_a_score_that_is_no_number_is_damage(tmp_path):
     assert read_validation(tmp_path) == ()
 
 
-def monitor_of(directory, stop):
+def monitor_of(directory, stop, evaluate=lambda: 61.5):
     return RunMonitor(
         config=Config(dataset="x", eval_every=5, validation_fraction=0.1),
         directory=RunDirectory(directory),
@@ -59,7 +59,8 @@ def monitor_of(directory, stop):
         start=0,
         seconds=12.5,
         stop=stop,
-        evaluate=lambda: 61.5,
+        evaluate=evaluate,
+        analyse=lambda iteration, summaries: None,
         keepers=(),
     )
 
@@ -67,14 +68,19 @@ def monitor_of(directory, stop):
 def test_a_run_records_each_score_with_the_seconds_spent(tmp_path):
     monitor = monitor_of(tmp_path, StopRequest())
     with monitor.summaries:
-        monitor.validate(5)
+        monitor.look(4)
+        monitor.look(5)
     assert read_validation(tmp_path) == (ValidationScore(5, 12.5, 61.5),)
 
 
-def test_a_signal_during_a_score_ends_the_run_after_it(tmp_path):
+def test_a_signal_during_a_score_ends_the_run_without_it(tmp_path):
     stop = StopRequest()
-    monitor = monitor_of(tmp_path, stop)
-    stop.signal = signal.SIGTERM
+
+    def evaluate():
+        stop.note(signal.SIGTERM)
+        raise AssertionError("the score went on")
+
+    monitor = monitor_of(tmp_path, stop, evaluate)
     with monitor.summaries, pytest.raises(InterruptedRunError):
-        monitor.validate(5)
-    assert read_validation(tmp_path) == (ValidationScore(5, 12.5, 61.5),)
+        monitor.look(5)
+    assert read_validation(tmp_path) == ()

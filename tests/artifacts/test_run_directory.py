@@ -206,3 +206,9 @@ def test_a_result_must_say_its_iterations(tmp_path):
     with pytest.raises(KeyError, match="iterations"):
         run.write_result({"accuracy": 0.5})
     assert not run.result_file.exists()
+
+
+def test_a_lock_is_nobodys_work(tmp_path):
+    (tmp_path / ".lock").write_text("123 host")
+    start(tmp_path)
+    assert (tmp_path / "config.json").exists()

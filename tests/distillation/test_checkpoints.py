@@ -1,5 +1,7 @@
 """A run that stops and goes on gives the images of one that did not."""
 
+import resource
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,3 +86,146 @@ def test_checkpoint_of_another_version_is_not_called_damaged(
         DistillationCheckpoints(
             tmp_path, parts.synthetic_set, parts.image_sgd, parts.objective
         ).restore()
+
+
+@pytest.fixture(scope="module")
+def parts(dataset, settings):
+    config = Config(objective="dm", **settings)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    return build_distillation(config, dataset, STRATEGY, network)
+
+
+def checkpoints_of(parts, directory, keep=2):
+    return DistillationCheckpoints(
+        directory / "checkpoints",
+        parts.synthetic_set,
+        parts.image_sgd,
+        parts.objective,
+        keep,
+    )
+
+
+def save_two(parts, directory, keep=2):
+    """Saves after 10 and 20 iterations; returns the images of the first."""
+    checkpoints = checkpoints_of(parts, directory, keep)
+    parts.step.run(0, 1)
+    checkpoints.save(10, 1.5)
+    images = parts.synthetic_set.pixels()
+    parts.step.run(1, 1)
+    checkpoints.save(20, 2.5)
+    assert not np.array_equal(images, parts.synthetic_set.pixels())
+    return images
+
+
+def names(directory):
+    return sorted(path.name for path in (directory / "checkpoints").iterdir())
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+DATA, INDEX, SUMS = ".data-00000-of-00001", ".index", ".sha256.json"
+DAMAGES = {
+    "flipped data": (DATA, flip, "is not as it was written"),
+    "flipped index": (INDEX, flip, "is not as it was written"),
+    "flipped sums": (SUMS, flip, "is damaged"),
+    "emptied data": (DATA, lambda file: file.write_bytes(b""), "as it was written"),
+    "emptied sums": (SUMS, lambda file: file.write_bytes(b""), "is damaged"),
+    "no data": (DATA, lambda file: file.unlink(), "is missing"),
+    "no index": (INDEX, lambda file: file.unlink(), "is missing"),
+    "no sums": (SUMS, lambda file: file.unlink(), "was not written to the end"),
+}
+
+
+@pytest.mark.parametrize("suffix, damage, said", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_checkpoint_is_not_taken_for_whole(
+    parts, tmp_path, capsys, suffix, damage, said
+):
+    images = save_two(parts, tmp_path)
+    damage(tmp_path / f"checkpoints/iteration-20{suffix}")
+    pixels, iteration = load_images(tmp_path)
+    line = capsys.readouterr().out
+    assert said in line and "iteration 10 is the newest whole" in line
+    assert line.count("\n") == 1
+    checkpoints = checkpoints_of(parts, tmp_path)
+    assert checkpoints.restore() == (10, 1.5) and iteration == 10
+    assert capsys.readouterr().out == line
+    np.testing.assert_array_equal(pixels, images)
+    np.testing.assert_array_equal(parts.synthetic_set.pixels(), images)
+    # Going on, the damaged one does not push out the whole one.
+    checkpoints.save(12, 1.7)
+    (_, twelve), (_, ten) = (
+        (stem, [name for name in names(tmp_path) if name.startswith(stem)])
+        for stem in ("iteration-12", "iteration-10")
+    )
+    assert len(twelve) == len(ten) == 3
+    assert not [name for name in names(tmp_path) if "20" in name]
+    listed = tf.train.latest_checkpoint(str(tmp_path / "checkpoints"))
+    assert listed.endswith("iteration-12")
+
+
+def test_no_whole_checkpoint_is_one_line_that_says_what_to_do(parts, tmp_path):
+    save_two(parts, tmp_path)
+    for iteration in (10, 20):
+        flip(tmp_path / f"checkpoints/iteration-{iteration}{DATA}")
+    for read in (
+        checkpoints_of(parts, tmp_path).restore,
+        lambda: load_images(tmp_path),
+    ):
+        with pytest.raises(InputError, match=r"no whole checkpoint.*remove") as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [None, flip])
+def test_checkpoints_of_earlier_versions_have_no_sums(parts, tmp_path, damage):
+    save_two(parts, tmp_path)
+    for path in (tmp_path / "checkpoints").glob(f"*{SUMS}"):
+        path.unlink()
+    if damage:
+        damage(tmp_path / f"checkpoints/iteration-20{DATA}")
+    expected = 10 if damage else 20
+    assert checkpoints_of(parts, tmp_path).restore()[0] == expected
+    # Now that it is known to be whole, it says so.
+    assert f"iteration-{expected}{SUMS}" in names(tmp_path)
+
+
+def test_lost_list_of_checkpoints_does_no_harm(parts, tmp_path):
+    save_two(parts, tmp_path)
+    (tmp_path / "checkpoints/checkpoint").unlink()
+    assert checkpoints_of(parts, tmp_path).restore() == (20, 2.5)
+
+
+@pytest.mark.parametrize("keep, kept", [(1, [20]), (2, [10, 20]), (0, [10, 20])])
+def test_as_many_are_kept_as_asked_for(parts, tmp_path, keep, kept):
+    (tmp_path / "checkpoints/iteration-7_temp").mkdir(parents=True)
+    save_two(parts, tmp_path, keep)
+    assert names(tmp_path) == ["checkpoint"] + [
+        f"iteration-{number}{suffix}"
+        for number in kept
+        for suffix in (DATA, INDEX, SUMS)
+    ]
+
+
+def test_disk_that_is_full_stops_the_run_and_spares_what_is_saved(parts, tmp_path):
+    checkpoints = checkpoints_of(parts, tmp_path)
+    checkpoints.save(10, 1.5)
+    images, before = parts.synthetic_set.pixels(), names(tmp_path)
+    parts.step.run(0, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The system refuses to let any file grow beyond this, as a full disk would.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(InputError) as caught:
+            checkpoints.save(20, 2.5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be written (File too large)" in str(caught.value)
+    assert "goes on from iteration 10" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == before
+    assert checkpoints_of(parts, tmp_path).restore() == (10, 1.5)
+    np.testing.assert_array_equal(parts.synthetic_set.pixels(), images)

@@ -5,15 +5,22 @@ import json
 import pytest
 
 from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.command_line import parse_command_line
+from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.experiments import run_experiments
+from hdd_tf.distillation.finished import keep_fair_score
+from hdd_tf.distillation.runner import score_export
+from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.networks.registry import matched_network
 from hdd_tf.report.__main__ import main as report
 from hdd_tf.training.network_trainer import NetworkTrainer
 
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=1", "--iterations=2",
     "--real_batch=4", "--num_eval=1", "--eval_epochs=3", "--whole_epochs=1",
+    "--noanalysis",
     "--dsa=flip", "--picture_every=0", "--noanalysis", "--noprogress",
     "--strategy=one_device", "--baselines=random",
 ]  # fmt: skip
@@ -69,6 +76,28 @@ def test_a_finished_run_is_asked_for_it_later(tmp_path, trainings, capsys):
     assert line in rescore(str(tmp_path / "run"), ["--fair_score"])
 
 
+def test_it_is_kept_for_the_same_set_only(tmp_path):
+    directory = RunDirectory(tmp_path)
+    new = {
+        "iterations": 5,
+        "selected": "last iteration",
+        "accuracy": {"convnet": {"values": [70.0, 71.0]}},
+    }
+    assert keep_fair_score(directory, new) == new
+    fair = {"network": "convnet", "accuracy": {"distilled": {"values": [70.0, 71.0]}}}
+    directory.write_result(new | {"fair_score": fair})
+    assert keep_fair_score(directory, new) == new | {"fair_score": fair}
+    for other in (
+        {"iterations": 6},
+        {"selected": {"iteration": 4, "validation_accuracy": 80.0}},
+        {"accuracy": {"convnet": {"values": [70.0, 71.5]}}},
+        {"accuracy": {}},
+    ):
+        assert keep_fair_score(directory, new | other) == new | other
+    measured = new | {"fair_score": {"network": "convnet", "lrs": 0.1}}
+    assert keep_fair_score(directory, measured) == measured
+
+
 def test_of_several_seeds_and_of_coresets(tmp_path, capsys):
     pooled = run(
         tmp_path / "runs", "--objective=random", "--fair_score", "--num_experiments=2"
@@ -93,3 +122,22 @@ def test_of_several_seeds_and_of_coresets(tmp_path, capsys):
         tmp_path / "runs", "--objective=random", "--fair_score", "--num_experiments=2"
     )
     assert again == pooled
+
+
+def test_scoring_a_run_again_keeps_it(tmp_path):
+    words = "--objective=random", f"--run_dir={tmp_path / 'run'}"
+    scored = run(tmp_path / "run", "--objective=random", "--fair_score")
+    config = parse_command_line([*SMALL, *words])
+    dataset = load_configured_dataset(config)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    again = score_export(
+        config,
+        dataset,
+        RunDirectory(tmp_path / "run"),
+        Evaluation(config, dataset, network),
+        0,
+        {},
+    )
+    assert again["fair_score"] == scored["fair_score"]
+    stored = json.loads((tmp_path / "run/result.json").read_text())
+    assert stored["fair_score"] == scored["fair_score"]

@@ -1,7 +1,10 @@
 """The loop's bookkeeping, with a step that only counts."""
 
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +12,11 @@ import tensorflow as tf
 
 from hdd_tf.distillation import loop
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.divergence import check_finite
 from hdd_tf.distillation.loop import run_iterations, stop_on_signals
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, InterruptedRunError
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 class CountingStep:
@@ -27,6 +33,7 @@ class CountingStep:
         return {
             "loss_per_class": tf.constant(loss),
             "gradient_norm": tf.ones([count]),
+            "finite_images": tf.fill([3], True),
         }
 
 
@@ -49,23 +56,85 @@ def test_calls_are_short_where_iterations_are_slow(monkeypatch):
 
 def test_loss_that_is_not_finite_stops_and_names_class_and_iteration():
     step, reports = CountingStep(bad_iteration=12, bad_class=2), []
-    with pytest.raises(InputError, match="class 2 is nan at iteration 13"):
-        run_iterations(step, 0, 20, 5, reports.append)
+    with pytest.raises(InputError, match=r"class 2 \(c\) is nan in iteration 13"):
+        run_iterations(step, 0, 20, 5, reports.append, label_names="abc")
     assert reports[-1].iteration == 11
 
 
-def test_first_signal_is_noted_and_the_second_acts():
-    heard = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
-    try:
-        with stop_on_signals() as stop:
-            assert stop.signal is None
+NAN, INF = np.nan, np.inf
+GOOD = {"loss": [[1, 1], [1, 1]], "norm": [1, 1], "finite": [True, True]}
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"loss": [[1, 1], [INF, NAN]]}, "the loss of classes 0 (cat), 1 (dog) is inf"),
+        # The gradient goes wrong first: the loss is only what follows from it.
+        ({"norm": [INF, NAN], "loss": [[1, 1], [1, NAN]], "finite": [True, False]},
+         "the gradient of class 1 (dog) has the norm inf in iteration 8:"),
+        ({"finite": [False, True]},
+         "the images of class 0 (cat) are not finite after iteration 9:"),
+    ],
+)  # fmt: skip
+def test_divergence_is_told_by_what_went_wrong_first(change, said):
+    values = {**GOOD, **change}
+    metrics = {
+        "loss_per_class": np.array(values["loss"], np.float32),
+        "gradient_norm": np.array(values["norm"], np.float32),
+        "finite_images": np.array(values["finite"]),
+    }
+    with pytest.raises(InputError) as caught:
+        check_finite(metrics, 7, ("cat", "dog"))
+    assert str(caught.value).startswith(said)
+    assert "--image_lr" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_many_classes_are_not_all_named():
+    metrics = {
+        "loss_per_class": np.full((1, 100), NAN),
+        "gradient_norm": np.ones(1),
+        "finite_images": np.full(100, True),
+    }
+    with pytest.raises(InputError, match="classes 0, 1, 2 and 97 more is nan"):
+        check_finite(metrics, 0)
+
+
+SIGNALLED = """
+import os, signal
+from hdd_tf.distillation.loop import stop_on_signals
+with stop_on_signals() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.signal is signal.SIGTERM
+    print("noted", flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+    print("still here", flush=True)
+"""
+
+
+def test_first_signal_is_noted_and_the_second_kills():
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "noted\n" and done.returncode == -signal.SIGINT
+
+
+def test_signal_ends_a_long_block_at_once_and_others_are_asked():
+    before = signal.getsignal(signal.SIGTERM)
+    reached = []
+    with stop_on_signals() as stop:
+        with pytest.raises(InterruptedRunError), stop.at_once():
             os.kill(os.getpid(), signal.SIGTERM)
-            assert stop.signal is signal.SIGTERM and not heard
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert heard == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, before)
+            reached.append("the rest")
+        # Nothing that is long begins after it.
+        with pytest.raises(InterruptedRunError), stop.at_once():
+            reached.append("the next")
+        with pytest.raises(InterruptedRunError):
+            stop.check()
+    assert not reached
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("classes", [1, 7, 10, 100])

@@ -1,11 +1,15 @@
 """Experts: trained once for all runs, resumed, never mistaken for others."""
 
+import concurrent.futures
 import dataclasses
+import os
 import signal
+import time
 
 import numpy as np
 import pytest
 
+from hdd_tf.artifacts import lock
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -150,3 +154,28 @@ def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
     assert names == {"kind.json", "expert_000.npz"}
     assert_equal(shelf(tmp_path / "parts", dataset).take(2), whole)
+
+
+def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, capsys):
+    place = shelf(tmp_path, dataset)
+    train, trained = NetworkTrainer.train, []
+
+    def slow(self, *arguments):
+        trained.append(1)
+        time.sleep(0.3)  # The other one has come by then.
+        return train(self, *arguments)
+
+    monkeypatch.setattr(NetworkTrainer, "train", slow)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        # Each opens the lock's file for itself, as two processes do.
+        first, second = pool.map(lambda _: shelf(tmp_path, dataset).take(1), range(2))
+    assert_equal(first, second)
+    assert len(trained) == 1
+    assert f"waiting for process {os.getpid()} on " in capsys.readouterr().out
+    assert {path.name for path in place.path.iterdir()} == {
+        "kind.json",
+        "expert_000.npz",
+    }
+    # Whole experts are there for everyone.
+    with lock.locked(place.path):
+        shelf(tmp_path, dataset).take(1)

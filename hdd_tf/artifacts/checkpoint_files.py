@@ -1,0 +1,171 @@
+"""The files of a run's checkpoints: which are whole, which to keep.
+
+    iteration-500.index, iteration-500.data-00000-of-00001    by TensorFlow
+    iteration-500.sha256.json    their sizes and SHA-256 sums, written after them
+    checkpoint                   TensorFlow's list, for its own tools
+
+A checkpoint with sums that agree is whole. One without was not written to the end,
+unless none has any: earlier versions wrote no sums, and TensorFlow's own check of what
+it reads has to do.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Iterator
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts.checksums import describe_files, is_sealed, seal
+from hdd_tf.errors import InputError
+
+_NAME = re.compile(r"iteration-(\d+)(\.index|\.data-.*|\.sha256\.json|_temp.*)")
+_SUMS = ".sha256.json"
+
+
+class CheckpointFiles:
+    """The checkpoints of one directory, which need not be there yet."""
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self.directory = pathlib.Path(directory)
+
+    def prefix(self, iteration: int) -> pathlib.Path:
+        """Returns what the names of a checkpoint's files begin with."""
+        return self.directory / f"iteration-{iteration}"
+
+    def whole(self) -> Iterator[int]:
+        """Yields the iterations of whole checkpoints, the newest first.
+
+        Those that are newer and damaged are named in a printed line before the first.
+
+        Raises:
+            InputError: there are checkpoints, and none is whole (or none is any more,
+                when asked for more of them).
+        """
+        found = self._iterations()
+        sealed = {number for number in found if self.has_sums(number)}
+        skipped = []
+        for number in found:
+            damage = self._damage(number) if sealed else None
+            if damage:
+                skipped.append(damage)
+                continue
+            if skipped:
+                print(
+                    f"{self.directory}: {'; '.join(skipped)}: iteration {number} is "
+                    "the newest whole checkpoint.",
+                    flush=True,
+                )
+                skipped = []
+            yield number
+        if found:
+            raise InputError(
+                f"no whole checkpoint in {self.directory}: copy it anew from where it "
+                "is whole, or remove that directory to start over."
+            )
+
+    def newest_whole(self) -> int | None:
+        """Returns the iteration of the newest whole checkpoint; None without any.
+
+        Raises:
+            InputError: as `whole`.
+        """
+        return next(self.whole(), None)
+
+    def has_sums(self, iteration: int) -> bool:
+        """Says whether there are sums of a checkpoint."""
+        return self._sums(iteration).exists()
+
+    def seal(self, iteration: int) -> None:
+        """Writes the sums of a checkpoint that has been written, or read, whole."""
+        names = [path.name for path in self._files(iteration)]
+        for name in names:
+            with (self.directory / name).open("rb") as file:
+                os.fsync(file.fileno())
+        record = {
+            "iteration": iteration,
+            "files": describe_files(self.directory, names),
+        }
+        atomic.write_json(self._sums(iteration), seal(record))
+
+    def keep(self, iteration: int, count: int) -> None:
+        """Removes all but the newest checkpoints, and lists these.
+
+        Args:
+            iteration: That of the newest. Later ones are of a state that the run has
+                gone back from.
+            count: How many to keep; 0: all.
+        """
+        sealed = [
+            number
+            for number in self._iterations()
+            if number <= iteration and self.has_sums(number)
+        ]
+        kept = sealed[:count] if count else sealed
+        lines = [f'model_checkpoint_path: "{self.prefix(kept[0]).name}"']
+        lines += [
+            f'all_model_checkpoint_paths: "{self.prefix(number).name}"'
+            for number in reversed(kept)
+        ]
+        atomic.write_text(self.directory / "checkpoint", "\n".join(lines) + "\n")
+        for path, number, suffix in self._entries():
+            if number not in kept or suffix.startswith("_temp"):
+                self._remove(path)
+
+    def remove(self, iteration: int) -> None:
+        """Removes what there is of a checkpoint."""
+        for path, number, _ in self._entries():
+            if number == iteration:
+                self._remove(path)
+
+    def _remove(self, path: pathlib.Path) -> None:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _entries(self) -> list[tuple[pathlib.Path, int, str]]:
+        """Returns path, iteration and rest of the name; sums first."""
+        if not self.directory.is_dir():
+            return []
+        matches = [
+            (path, _NAME.fullmatch(path.name)) for path in self.directory.iterdir()
+        ]
+        entries = [(path, int(m[1]), m[2]) for path, m in matches if m]
+        # While a checkpoint is being removed it must not look whole.
+        return sorted(entries, key=lambda entry: entry[2] != _SUMS)
+
+    def _iterations(self) -> list[int]:
+        """Returns the iterations of checkpoints that have an index or sums."""
+        numbers = {n for _, n, suffix in self._entries() if suffix in (".index", _SUMS)}
+        return sorted(numbers, reverse=True)
+
+    def _files(self, iteration: int) -> list[pathlib.Path]:
+        return [
+            path
+            for path, number, suffix in self._entries()
+            if number == iteration and suffix.startswith((".index", ".data-"))
+        ]
+
+    def _sums(self, iteration: int) -> pathlib.Path:
+        return self.prefix(iteration).with_name(f"iteration-{iteration}{_SUMS}")
+
+    def _damage(self, iteration: int) -> str | None:
+        """Says what is wrong with a checkpoint; None if it is whole."""
+        sums = self._sums(iteration)
+        try:
+            record = json.loads(sums.read_text(encoding="utf-8"))
+            if not is_sealed(record):
+                return f"{sums.name} is damaged"
+            for name, expected in record["files"].items():
+                if describe_files(self.directory, [name])[name] != expected:
+                    return f"{name} is not as it was written"
+        except FileNotFoundError as error:
+            if error.filename == str(sums):
+                return f"{self.prefix(iteration).name} was not written to the end"
+            return f"{pathlib.Path(error.filename).name} is missing"
+        except OSError as error:
+            return f"{self.prefix(iteration).name} cannot be read ({error.strerror})"
+        except (AttributeError, ValueError):
+            return f"{sums.name} is damaged"
+        return None

@@ -1,0 +1,1 @@
+"""How a directory holds the images of a distilled set: one module an encoding."""

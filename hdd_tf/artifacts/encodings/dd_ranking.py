@@ -1,0 +1,98 @@
+"""The arrays that the DD-Ranking benchmark takes as tensors.
+
+It trains on an image tensor as it is, so images have to come normalised, channels
+first, and without labels they are taken to be class-major. Its test images it
+normalises itself, with constants of its own: where it has some, training images get
+the same, for a network must see both alike. (They differ from DM's for CIFAR-100.)
+
+Source: github.com/NUS-HPC-AI-Lab/DD-Ranking, ddranking/metrics/hard_label.py and
+ddranking/utils/data.py.
+"""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.artifacts.encodings.base import Encoding, check_bytes
+from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
+from hdd_tf.errors import InputError
+
+FILE = "dd_ranking.npz"
+_CIFAR = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Mean and standard deviation, by the names that hdd_tf has for its data sets.
+_NORMALISATION = {
+    "cifar10": _CIFAR,
+    "cifar100": _CIFAR,
+    "tiny_imagenet": _IMAGENET,
+    "imagewoof": _IMAGENET,
+}
+_LAYOUT = {
+    "file": FILE,
+    "arrays": {
+        "images": "[n, c, h, w] float32, normalised: (image / 255 - mean) / std",
+        "labels": "[n] int64, ascending",
+        "mean": "[c] that the images are normalised with",
+        "std": "[c] likewise",
+        "label_names": "[classes]",
+    },
+    "usage": "arrays = numpy.load('dd_ranking.npz'); "
+    "evaluator.compute_metrics(image_tensor=torch.from_numpy(arrays['images']), "
+    "hard_labels=torch.from_numpy(arrays['labels']), syn_lr=0.01)",
+}
+
+
+class DdRanking(Encoding):
+    """Normalised `[n, c, h, w]` floats, class after class."""
+
+    name = "dd_ranking"
+    files = frozenset({FILE})
+
+    def write(
+        self,
+        directory: pathlib.Path,
+        images: np.ndarray,
+        labels: np.ndarray,
+        metadata: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Writes images as networks take them; see the base class."""
+        if metadata.get("formation_factor", 1) > 1 and not metadata.get("decoded"):
+            raise InputError(
+                "DD-Ranking trains on images as they are, and these hold several each: "
+                "export the decoded ones (--images=decoded)"
+            )
+        order = np.argsort(labels, kind="stable")
+        own = metadata["mean"], metadata["std"]
+        mean, std = _NORMALISATION.get(metadata["dataset"], own)
+        normalised = (images[order] / 255 - np.float64(mean)) / np.float64(std)
+        arrays = {
+            "images": np.moveaxis(normalised, -1, 1).astype(np.float32, order="C"),
+            "labels": labels[order],
+            "mean": np.asarray(mean, np.float32),
+            "std": np.asarray(std, np.float32),
+            "label_names": np.array([str(name) for name in metadata["label_names"]]),
+        }
+        write_npz(directory / FILE, arrays)
+        return {"layout": {**_LAYOUT, "mean": mean, "std": std}}
+
+    def read(
+        self, directory: pathlib.Path, metadata: Mapping[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads the arrays back onto the 0-255 scale; see the base class."""
+        path, count = directory / FILE, metadata["num_images"]
+        check_bytes(metadata, path.stat().st_size, per_value=4)
+        height, width, channels = metadata["image_shape"]
+        arrays = read_npz(
+            path,
+            {
+                "images": (np.float32, (count, channels, height, width)),
+                "labels": (np.int64, (count,)),
+                "mean": (np.float32, (channels,)),
+                "std": (np.float32, (channels,)),
+            },
+        )
+        images = np.moveaxis(arrays["images"], 1, -1)
+        pixels = (images * np.float64(arrays["std"]) + arrays["mean"]) * 255
+        return pixels.astype(np.float32, order="C"), arrays["labels"]

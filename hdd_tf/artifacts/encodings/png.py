@@ -1,0 +1,57 @@
+"""Eight-bit images in a TFDS folder, as the PNG of TFDS's own `Image` feature."""
+
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.artifacts import tfds_folder
+from hdd_tf.artifacts.encodings import pixels
+from hdd_tf.artifacts.encodings.base import Encoding, check_bytes
+
+
+class Png(Encoding):
+    """Clipped and rounded; any pipeline that takes images of TFDS takes these."""
+
+    name = "png"
+    files = tfds_folder.FILES
+    outside_range = False
+
+    def write(
+        self,
+        directory: pathlib.Path,
+        images: np.ndarray,
+        labels: np.ndarray,
+        metadata: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Writes records with a PNG file each; see the base class."""
+        # Imported here because it takes seconds, and reading a set does not need it.
+        import tensorflow_datasets as tfds
+
+        encoded = pixels.encode_png(pixels.to_uint8(images))
+        tfds_folder.write_records(directory, encoded, labels)
+        tfds_folder.write_tfds_metadata(
+            directory,
+            tfds.features.Image(shape=images.shape[1:], encoding_format="png"),
+            num_records=len(images),
+            label_names=[str(name) for name in metadata["label_names"]],
+            description=f"{metadata['dataset']} distilled by hdd_tf, clipped and "
+            "rounded to 8 bits; see hdd_tf.json.",
+        )
+        return pixels.quantisation(images, metadata)
+
+    def read(
+        self, directory: pathlib.Path, metadata: Mapping[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Reads the records and decodes their images; see the base class."""
+        size = (directory / tfds_folder.RECORDS_FILE).stat().st_size
+        check_bytes(metadata, size, pixels.FEWEST_BYTES)
+        files, labels = tfds_folder.read_records(directory, metadata["num_images"])
+        return pixels.decode_png(list(files), metadata["image_shape"]), labels
+
+    def strangers(
+        self, directory: pathlib.Path, metadata: Mapping[str, Any]
+    ) -> Iterable[pathlib.Path]:
+        """Returns other files of records."""
+        return tfds_folder.other_records(directory)

@@ -1,0 +1,27 @@
+"""The encodings of a distilled set, by name."""
+
+from hdd_tf.artifacts.encodings.base import Encoding
+from hdd_tf.artifacts.encodings.dd_ranking import DdRanking
+from hdd_tf.artifacts.encodings.float32 import Float32
+from hdd_tf.artifacts.encodings.npz import Npz
+from hdd_tf.artifacts.encodings.png import Png
+from hdd_tf.artifacts.encodings.png_folder import PngFolder
+from hdd_tf.errors import InputError
+
+ENCODINGS: dict[str, Encoding] = {
+    encoding.name: encoding
+    for encoding in (Float32(), Png(), PngFolder(), Npz(), DdRanking())
+}
+
+
+def encoding_of_name(name: str) -> Encoding:
+    """Returns an encoding.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in ENCODINGS:
+        raise InputError(
+            f"there is no encoding {name!r}: take one of {', '.join(ENCODINGS)}"
+        )
+    return ENCODINGS[name]

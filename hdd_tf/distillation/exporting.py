@@ -1,0 +1,120 @@
+"""Exports: the set of a run, of one of its checkpoints, or of an earlier export."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from hdd_tf.artifacts.decoding import decode_set
+from hdd_tf.artifacts.distilled_set import (
+    DistilledSet,
+    is_distilled_set,
+    metadata_of_run,
+    read_distilled_set,
+    write_distilled_set,
+)
+from hdd_tf.artifacts.encodings.registry import encoding_of_name
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.rounding import measure_rounding
+from hdd_tf.settings.parsers import CORESETS
+
+
+def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
+    """Returns a run's images, as stored: its newest checkpoint's, a coreset's export.
+
+    Raises:
+        InputError: there is no such run, or none with a readable checkpoint.
+    """
+    directory = RunDirectory(run_dir)
+    record = directory.read_config()
+    if record["config"].get("objective") in CORESETS:
+        return read_distilled_set(directory.synthetic)
+    images, iteration = load_images(run_dir)
+    metadata = {**metadata_of_run(record, iteration), "ipc": images.shape[1]}
+    return DistilledSet.from_class_images(images, metadata)
+
+
+def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:
+    """Returns a run's images, as stored, of any of its checkpoints.
+
+    Args:
+        prefix: The checkpoint's path, such as `RUN/checkpoints/iteration-100`; what
+            the images are is read from the `config.json` above it.
+
+    Raises:
+        InputError: there is no readable checkpoint, or no run above it.
+    """
+    path = os.fspath(prefix).removesuffix(".index")
+    images, iteration = load_checkpoint_images(path)
+    for directory in pathlib.Path(path).absolute().parents[:3]:
+        run = RunDirectory(directory)
+        if run.config_file.is_file():
+            metadata = metadata_of_run(run.read_config(), iteration)
+            return DistilledSet.from_class_images(images, metadata)
+    raise InputError(
+        f"there is no config.json above the checkpoint {path}: give one in a run's "
+        "checkpoints/, for the run says what the images are"
+    )
+
+
+def export_set(
+    distilled_set: DistilledSet,
+    output_dir: str | os.PathLike,
+    images: str = "stored",
+    encoding: str = "float32",
+    measure: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Writes a set, and measures what rounding it costs if that is asked for.
+
+    Args:
+        distilled_set: The set.
+        output_dir: Where to; see `check_output`.
+        images: `stored`: as they are given; `decoded`: as networks train on them.
+        encoding: A key of `encodings.registry.ENCODINGS`.
+        measure: Flags for `measure_rounding`; None does not measure. The set is
+            written before that and again after it, for it can take hours.
+
+    Returns:
+        The metadata of the set that was written.
+
+    Raises:
+        InputError: as `write_distilled_set` and `measure_rounding`.
+    """
+    if images == "decoded":
+        distilled_set = decode_set(distilled_set)
+    write_distilled_set(output_dir, distilled_set, encoding)
+    if measure is not None:
+        accuracy = measure_rounding(distilled_set, measure)
+        metadata = {**distilled_set.metadata, "accuracy": accuracy}
+        distilled_set = dataclasses.replace(distilled_set, metadata=metadata)
+        write_distilled_set(output_dir, distilled_set, encoding)
+    return distilled_set.metadata
+
+
+def check_output(
+    output_dir: str | os.PathLike, encoding: str, overwrite: bool = False
+) -> None:
+    """Refuses what cannot be written, before anything is read, which can take long.
+
+    Raises:
+        InputError: `output_dir` holds other things, or a set that is to stay; or there
+            is no such encoding.
+    """
+    encoding_of_name(encoding)
+    path = pathlib.Path(output_dir)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output_dir={path} is a file: name a directory")
+    if path.exists() and any(path.iterdir()):
+        if not is_distilled_set(path):
+            raise InputError(
+                f"--output_dir={path} holds other things than a distilled set: "
+                "name a new or empty directory"
+            )
+        if not overwrite:
+            raise InputError(
+                f"--output_dir={path} holds a distilled set: name another "
+                "directory, or add --overwrite to replace it"
+            )

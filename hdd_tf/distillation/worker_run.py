@@ -1,0 +1,75 @@
+"""The part of a process that is not the chief: it computes, and writes nothing."""
+
+import tensorflow as tf
+
+from hdd_tf.analysis.pruning import pruned_dataset
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.assembly import Distillation, build_distillation
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
+from hdd_tf.distillation.monitor import cadences
+from hdd_tf.distillation.workers import Workers
+from hdd_tf.errors import InputError
+from hdd_tf.networks.registry import matched_network
+
+
+def run_as_worker(
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+) -> None:
+    """Computes this process's share of a distillation, in step with the chief's.
+
+    Args:
+        config: The run's settings, the same as the chief's. Its `run_dir` and
+            `expert_dir` lie where all processes see them.
+        dataset: The real images.
+        strategy: The strategy all share.
+        workers: Who shares it.
+
+    Raises:
+        InputError: the chief's files are not seen here.
+        InterruptedRunError: a signal asked a process of the run to stop.
+    """
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    # By now the chief has trained whatever is trained ahead.
+    if not workers.of_chief(False):
+        return
+    matched = pruned_dataset(config, dataset, network)
+    distillation = build_distillation(config, matched, strategy, network)
+    start = workers.of_chief(0)
+    if start and _restore(config, distillation) != start:
+        raise InputError(
+            f"worker {workers.index} does not see the chief's checkpoint of iteration "
+            f"{start}: give a --run_dir on a file system that all workers share."
+        )
+    with stop_on_signals() as stop:
+
+        def after_block(report: BlockReport) -> None:
+            stop.share(workers.any(stop.signal is not None))
+            stop.check()
+
+        run_iterations(
+            distillation.step,
+            start,
+            config.iterations,
+            config.steps_per_call,
+            after_block,
+            cadences(config),
+            dataset.label_names,
+            workers.of_chief,
+        )
+
+
+def _restore(config: Config, distillation: Distillation) -> int:
+    """Restores what the chief has restored; returns its iterations."""
+    checkpoints = DistillationCheckpoints(
+        RunDirectory(config.run_dir).checkpoints,
+        distillation.synthetic_set,
+        distillation.image_sgd,
+        distillation.objective,
+    )
+    return checkpoints.restore()[0]
