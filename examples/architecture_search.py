@@ -19,7 +19,6 @@ import random
 import time
 
 import numpy as np
-import tensorflow as tf
 from convnet import Architecture, accuracy, train
 from distilled_data import (
     LabelledImages,
@@ -77,8 +76,6 @@ def main() -> None:
     parser.add_argument("--num_seeds", type=count, default=1, help="networks of each")
     arguments = parser.parse_args()
 
-    # So that a seed gives the same networks again.
-    tf.config.experimental.enable_op_determinism()
     if not 3 <= arguments.candidates <= len(SPACE):
         fail(f"--candidates={arguments.candidates} must be from 3 to {len(SPACE)}")
     distilled, ipc, metadata = read_distilled(arguments.set)

@@ -16,7 +16,6 @@ import argparse
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 from convnet import Architecture, accuracy, train
 from distilled_data import (
     LabelledImages,
@@ -26,6 +25,15 @@ from distilled_data import (
     read_distilled,
     read_real,
 )
+
+
+def share_out(num_classes: int, steps: int, seed: int) -> list[np.ndarray]:
+    """Returns the labels that arrive at each step, drawn at random.
+
+    Where the steps cannot have equally many, the first ones have one more.
+    """
+    order = np.random.default_rng(seed).permutation(num_classes)
+    return np.array_split(order, steps)
 
 
 def seen_part(data: LabelledImages, seen: np.ndarray) -> LabelledImages:
@@ -52,8 +60,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of all that is random")
     arguments = parser.parse_args()
 
-    # So that a seed gives the same networks again.
-    tf.config.experimental.enable_op_determinism()
     distilled, ipc, metadata = read_distilled(arguments.set)
     names = metadata["label_names"]
     if arguments.steps > len(names):
@@ -63,9 +69,7 @@ def main() -> None:
         "distilled": distilled,
         "random": choose_at_random(training, ipc, arguments.seed),
     }
-    order = np.random.default_rng(arguments.seed).permutation(len(names))
-    # Where the classes cannot be shared out evenly, the first steps have one more.
-    arrivals = np.array_split(order, arguments.steps)
+    arrivals = share_out(len(names), arguments.steps, arguments.seed)
     print(f"{metadata['dataset']}, {ipc} images a class in the memory; arriving:")
     for step, labels in enumerate(arrivals, 1):
         print(f"  step {step}: {', '.join(names[label] for label in labels)}")

@@ -52,6 +52,7 @@ def train(
         seed: Decides initialisation, order and augmentation.
     """
     keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
     network = _build(architecture, data.images.shape[1:], num_classes, metadata)
     pairs = tf.data.Dataset.from_tensor_slices((data.images, data.labels))
     batches = pairs.shuffle(len(data.labels)).batch(64)

@@ -67,6 +67,8 @@ def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
         builder = tfds.builder_from_directory(found[0])
         pairs = builder.as_dataset(split="train", as_supervised=True, batch_size=-1)
         images, labels = (part.numpy() for part in pairs)
+        # Sets exported as PNG hold integers.
+        images = images.astype(np.float32)
         factor, decoded = metadata["formation_factor"], metadata["decoded"]
     except (OSError, ValueError, KeyError, tf.errors.OpError):
         fail(f"the set in {found[0]} is damaged: copy or export it anew")
@@ -109,9 +111,7 @@ def read_real(
     """
     name = metadata["dataset"]
     if any(metadata["source"].get(flag) for flag in ("classes", "image_size")):
-        fail(
-            f"the set was made with --classes or --image_size of {name}: not read here"
-        )
+        fail(f"sets made with --classes or --image_size of {name} are not read here")
     if name == "digits":
         return _read_digits()
     try:
@@ -120,7 +120,9 @@ def read_real(
         fail(f"the set was made of {name}, which TFDS does not know: not read here")
     if not builder.data_path.exists():
         fail(f"{name} is not in {builder.data_path}: give the run's --data_dir")
-    shape = getattr(builder.info.features.get("image"), "shape", None)
+    if not builder.info.features.keys() >= {"image", "label"}:
+        fail(f"{name} is not a set of images with a label: not read here")
+    shape = builder.info.features["image"].shape
     if shape != tuple(metadata["image_shape"]):
         fail(f"{name} has images of {shape}, the set {metadata['image_shape']}")
     splits = builder.info.splits
@@ -128,9 +130,9 @@ def read_real(
     names = ["train", "test" if "test" in splits else "validation"]
     if not splits.keys() >= set(names):
         fail(f"{name} has no train and test split")
-    pairs = builder.as_dataset(split=names, as_supervised=True, batch_size=-1)
     training, test = (
-        LabelledImages(images.numpy(), labels.numpy()) for images, labels in pairs
+        LabelledImages(part["image"].numpy(), part["label"].numpy())
+        for part in builder.as_dataset(split=names, batch_size=-1)
     )
     return training, test
 

@@ -1,6 +1,8 @@
 """The examples run where hdd_tf cannot be imported, as their readers would run them."""
 
+import importlib
 import importlib.util
+import itertools
 import pathlib
 import re
 import subprocess
@@ -9,11 +11,13 @@ import sys
 import numpy as np
 import pytest
 
+from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.digits import read_digits
 
 ROOT = pathlib.Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "train_on_distilled.py"
+EXAMPLES = ROOT / "examples"
+EXAMPLE = EXAMPLES / "train_on_distilled.py"
 # Even an installed hdd_tf is out of reach: the first finder of modules refuses it.
 BLOCKED = """
 import runpy, sys
@@ -25,6 +29,10 @@ class Block:
 
 sys.meta_path.insert(0, Block())
 """
+METADATA = {
+    "dataset": "pictures", "label_names": ["a", "b", "c"], "mean": [0.5], "std": [0.25],
+    "objective": "dm", "geometry": "hyperbolic", "source": {},
+}  # fmt: skip
 REACHABLE = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
 
 
@@ -39,9 +47,11 @@ def python(code, *arguments, cwd):
     )
 
 
-def run_example(*arguments, cwd):
-    code = f"sys.argv[0] = {str(EXAMPLE)!r}\n"
-    code += f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
+def run_example(*arguments, cwd, program="train_on_distilled.py"):
+    file = str(EXAMPLES / program)
+    # What lies beside a program can be imported, as if it were run by its path.
+    code = f"sys.argv[0] = {file!r}\nsys.path.insert(0, {str(EXAMPLES)!r})\n"
+    code += f"runpy.run_path({file!r}, run_name='__main__')"
     done = python(BLOCKED + code, *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -64,20 +74,19 @@ def percentages(text):
 @pytest.fixture(scope="module")
 def digits_set(tmp_path_factory):
     """Five real digits of each class, as a run would write them."""
-    return write_digits(tmp_path_factory.mktemp("run") / "synthetic", "float32")
+    return write_digits(tmp_path_factory.mktemp("run") / "synthetic")
 
 
-def write_digits(directory, encoding):
+def write_digits(directory, encoding="float32", shown=range(10)):
+    """Writes a set of whose class i the images show the digit `shown[i]`."""
     training, _, label_names = read_digits()
-    rows = [np.flatnonzero(training.labels == digit)[:5] for digit in range(10)]
+    rows = [np.flatnonzero(training.labels == digit)[:5] for digit in shown]
     metadata = {
+        **METADATA,
         "dataset": "digits",
         "label_names": label_names,
         "mean": [0.3],
         "std": [0.35],
-        "objective": "dm",
-        "geometry": "hyperbolic",
-        "source": {},
     }
     images = training.images[np.array(rows)]
     distilled_set = DistilledSet.from_class_images(images, metadata)
@@ -136,3 +145,207 @@ def test_the_example_tests_on_digits_that_the_set_is_not_made_from():
     order = np.argsort(test.labels, kind="stable")
     np.testing.assert_array_equal([image for image, _ in pairs], test.images[order])
     np.testing.assert_array_equal([label for _, label in pairs], test.labels[order])
+
+
+@pytest.fixture
+def import_example(monkeypatch):
+    """Imports an example by its name, as one example imports another."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module
+
+
+CONTINUAL = ("--steps=2", "--epochs=15", "--width=8", "--seed=3")
+
+
+def run_continual_learning(directory, cwd):
+    """Returns the classes that arrive at each step, and the table's numbers."""
+    out = run_example(
+        f"--set={directory}", *CONTINUAL, cwd=cwd, program="continual_learning.py"
+    )
+    title, *lines = out.splitlines()
+    assert title == "digits, 5 images a class in the memory; arriving:"
+    arrivals = [re.fullmatch(r"  step \d: (.+)", line)[1] for line in lines[:2]]
+    assert lines[3].split() == ["step", "classes", "images", "distilled", "random"]
+    assert lines[6].startswith("mean ")
+    table = [[float(cell) for cell in line.split()] for line in lines[4:6]]
+    mean = [float(cell) for cell in lines[6].split()[1:]]
+    np.testing.assert_allclose(mean, np.mean(table, axis=0)[3:], atol=0.11)
+    return [step.split(", ") for step in arrivals], np.array(table)
+
+
+@pytest.fixture(scope="module")
+def continual_learning(digits_set, tmp_path_factory):
+    return run_continual_learning(digits_set, tmp_path_factory.mktemp("continual"))
+
+
+def test_continual_learning(continual_learning):
+    arrivals, table = continual_learning
+    assert [len(step) for step in arrivals] == [5, 5]
+    assert sorted(itertools.chain(*arrivals)) == [str(digit) for digit in range(10)]
+    np.testing.assert_array_equal(table[:, :3], [[1, 5, 25], [2, 10, 50]])
+    # Twice what guessing gets, with either memory, at each step.
+    assert (table[:, 3:] > 2 * 100 / table[:, 1:2]).all()
+
+
+def test_classes_that_have_not_arrived_are_not_in_the_memory(
+    continual_learning, tmp_path
+):
+    arrivals, table = continual_learning
+    # The same set, but what arrives in the last step shows the first step's digits.
+    shown = list(range(10))
+    for late, early in zip(arrivals[1], arrivals[0], strict=True):
+        shown[int(late)] = int(early)
+    write_digits(tmp_path / "synthetic", shown=shown)
+    again, other = run_continual_learning(tmp_path, tmp_path)
+    assert again == arrivals
+    # The seed gives the very same networks until the images differ.
+    np.testing.assert_array_equal(other[0], table[0])
+    assert other[1, 3] < table[1, 3] - 5
+    assert other[1, 4] == table[1, 4]
+
+
+def test_classes_arrive_in_steps_of_nearly_the_same_size(import_example):
+    share_out = import_example("continual_learning").share_out
+    steps = share_out(10, 3, seed=0)
+    assert [len(step) for step in steps] == [4, 3, 3]
+    assert sorted(np.concatenate(steps)) == list(range(10))
+    assert np.concatenate(share_out(10, 3, seed=1)).tolist() != [*np.concatenate(steps)]
+
+
+def test_architecture_search(digits_set, tmp_path):
+    out = run_example(
+        f"--set={digits_set.parent}", "--candidates=3", "--epochs=15",
+        "--whole_epochs=1", "--seed=2",
+        cwd=tmp_path, program="architecture_search.py",
+    )  # fmt: skip
+    title, header, *lines = out.splitlines()
+    assert title == "digits, 5 images a class; accuracy in % that ranks"
+    names = ["distilled", "random", "whole"]
+    assert header.split()[1:] == names
+    candidates = [line.split()[0] for line in lines[:3]]
+    assert len(set(candidates)) == 3
+    accuracies = [[float(cell) for cell in line.split()[1:]] for line in lines[:3]]
+    columns = dict(zip(names, np.transpose(accuracies), strict=True))
+    assert lines[3] == ""
+    results = {line.split()[0]: line.split()[1:] for line in lines[5:]}
+    assert list(results) == names
+    of_choice = {}
+    for name, (correlation, accuracy, seconds, choice) in results.items():
+        ranks = columns[name].argsort().argsort()
+        reference = columns["whole"].argsort().argsort()
+        # No two candidates tie under this seed, so this is Spearman's coefficient.
+        assert all(len(set(column)) == 3 for column in columns.values())
+        expected = np.corrcoef(ranks, reference)[0, 1]
+        assert float(correlation) == pytest.approx(expected, abs=0.006)
+        assert choice == candidates[columns[name].argmax()]
+        assert float(seconds) > 0
+        # Two proxies with the same choice get the same network for it.
+        assert of_choice.setdefault(choice, accuracy) == accuracy
+    assert columns["distilled"].max() > 20
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_examples_cut_out_what_a_stored_image_is_made_of(
+    import_example, tmp_path, factor, decoded
+):
+    images = np.random.default_rng(0).uniform(-20, 280, (3, 2, 7, 6, 1))
+    stored = DistilledSet.from_class_images(
+        images, {**METADATA, "formation_factor": factor}
+    )
+    expected = decode_set(stored)
+    write_distilled_set(tmp_path / "synthetic", expected if decoded else stored)
+    found, ipc, metadata = import_example("distilled_data").read_distilled(tmp_path)
+    assert ipc == 2 and metadata["label_names"] == ["a", "b", "c"]
+    # Decoding keeps the classes together; reading a set as stored need not.
+    order = np.argsort(found.labels, kind="stable")
+    np.testing.assert_array_equal(found.labels[order], expected.labels)
+    np.testing.assert_allclose(found.images[order], expected.images, atol=1e-4)
+
+
+def test_examples_read_the_digits_that_runs_read(import_example):
+    training, test = import_example("distilled_data").read_real(
+        {"dataset": "digits", "source": {}}, None
+    )
+    expected_training, expected_test, _ = read_digits()
+    for found, expected in ((training, expected_training), (test, expected_test)):
+        np.testing.assert_array_equal(found.images, expected.images)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+def test_examples_read_a_data_set_of_tfds(import_example, tmp_path):
+    import tensorflow_datasets as tfds
+
+    rng = np.random.default_rng(0)
+    rows = {
+        split: [
+            {"image": rng.integers(0, 256, (6, 6, 1), np.uint8), "label": index % 3}
+            for index in range(count)
+        ]
+        for split, count in (("train", 12), ("validation", 6))
+    }
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="pictures",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=(6, 6, 1)),
+                "label": tfds.features.ClassLabel(num_classes=3),
+            }
+        ),
+        split_datasets={name: list(enumerate(part)) for name, part in rows.items()},
+        data_dir=tmp_path,
+        disable_shuffling=True,
+    )
+    metadata = {**METADATA, "image_shape": [6, 6, 1]}
+    parts = import_example("distilled_data").read_real(metadata, str(tmp_path))
+    for part, expected in zip(parts, rows.values(), strict=True):
+        images = [row["image"] for row in expected]
+        np.testing.assert_array_equal(part.images, images)
+        assert part.labels.tolist() == [row["label"] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "message"),
+    [
+        ("continual_learning", ["--set=nowhere"], "no distilled set in nowhere: "),
+        (
+            "continual_learning",
+            ["--steps=11"],
+            "--steps=11 is more than the 10 ",
+        ),
+        ("continual_learning", ["--steps=0"], "'0' is not a whole number above 0"),
+        ("architecture_search", ["--set=nowhere"], "no distilled set in nowhere: "),
+        ("architecture_search", ["--candidates=2"], "--candidates=2 must be from 3 to"),
+    ],
+)
+def test_bad_input_of_an_example_is_one_line(
+    import_example, digits_set, monkeypatch, capsys, program, flags, message
+):
+    argv = [f"{program}.py", f"--set={digits_set}", *flags]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as stopped:
+        import_example(program).main()
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"{program}.py: ") and message in last
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"dataset": "folder:pets"}, "TFDS does not know"),
+        ({"dataset": "mnist"}, "mnist is not in "),
+        ({"source": {"classes": ["0"]}}, "--classes or --image_size"),
+    ],
+)
+def test_real_images_that_examples_cannot_read(
+    import_example, tmp_path, capsys, metadata, message
+):
+    with pytest.raises(SystemExit) as stopped:
+        import_example("distilled_data").read_real(
+            {**METADATA, **metadata}, str(tmp_path)
+        )
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
