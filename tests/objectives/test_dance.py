@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distillation.strategies import mirror_over
 from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.random_keys import derive_key
 from hdd_tf.training.experts import Experts
@@ -98,16 +97,6 @@ def test_images_stay_in_the_unit_range(reference):
 
 def test_experts_are_no_state_of_a_run(experts):
     assert DualViewAlignment(experts, 3).variables == ()
-
-
-@pytest.mark.parametrize("replicas", [2, 3])
-def test_any_number_of_devices_gives_the_same_images(
-    problem, experts, reference, replicas
-):
-    strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
-    images, losses = run(problem, experts, strategy)
-    assert np.abs(images - reference[0]).max() <= 1e-6
-    np.testing.assert_allclose(losses, reference[1], rtol=1e-5)
 
 
 def test_at_most_so_many_decoded_images(problem, experts, one_device, reference):

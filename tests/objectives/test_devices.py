@@ -1,0 +1,78 @@
+"""One to four devices give the images of one, for every objective and geometry.
+
+Not always bit for bit: a device that has fewer classes convolves fewer images at once,
+and the library then sums in another order. 1e-6 of the largest value is what float32
+leaves of that; what is not split (each network of IDM's queue trains whole on one
+device) is the same to the last bit where the images it learns are.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.distillation.strategies import mirror_over
+from hdd_tf.networks.pool import PoolSchedule
+from hdd_tf.objectives.dance import DualViewAlignment
+from hdd_tf.objectives.dm import DistributionMatching
+from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
+from hdd_tf.random_keys import derive_key
+from hdd_tf.training.experts import Experts
+
+ITERATIONS = 3
+# How classes are split has nothing to do with the geometry: of the second one the ends
+# will do for every day.
+REPLICAS = {"hyperbolic": (1, 2, 3, 4), "euclidean": (1, 4)}
+
+
+def build(name, problem, strategy):
+    if name == "dm":
+        return DistributionMatching(problem.network, 3)
+    if name == "idm":
+        return ImprovedDistributionMatching(
+            problem.network, problem.store, strategy, 3,
+            PoolSchedule(start=2, join_every=2, capacity=4, reset_every=5),
+            PoolTraining(networks=2, steps=2, batch_size=32), 0.5,
+        )  # fmt: skip
+    pairs = [
+        [
+            tf.stack([weight])
+            for weight in problem.network.initial_weights(derive_key(k))
+        ]
+        for k in (1, 2)
+    ]
+    return DualViewAlignment(Experts(*pairs), 3)
+
+
+def run(problem, strategy, name, geometry):
+    objective = build(name, problem, strategy)
+    step, images = problem.step(
+        objective, strategy, geometry, name == "dance", rate=0.1
+    )
+    metrics = [step.run(0, 1), step.run(1, ITERATIONS - 1)]
+    # Other numbers of iterations do not trace again.
+    assert step.trace_count == 1
+    losses = np.concatenate([m["loss_per_class"].numpy() for m in metrics])
+    state = [variable.numpy() for variable in objective.variables]
+    return images.images.numpy(), losses, state
+
+
+@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize("name", ["dm", "idm", "dance"])
+def test_any_number_of_devices_gives_the_same_images(
+    problem, one_device, name, geometry
+):
+    expected = run(problem, one_device, name, geometry)
+    # Five classes: neither 2 nor 3 nor 4 divides them.
+    for replicas in REPLICAS[geometry]:
+        strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
+        assert strategy.num_replicas_in_sync == replicas
+        images, losses, state = run(problem, strategy, name, geometry)
+        for mine, reference in (
+            (images, expected[0]),
+            (losses, expected[1]),
+            *zip(state, expected[2], strict=True),
+        ):
+            error = np.abs(mine - reference).max()
+            assert error <= 1e-6 * np.abs(reference).max(), replicas
+        if replicas == 1:
+            np.testing.assert_array_equal(images, expected[0])
