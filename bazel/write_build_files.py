@@ -28,7 +28,7 @@ UNDECLARED = {
 IGNORED = {*sys.stdlib_module_names, "tensorflow_addons"}
 # Directories of data; a file that reads one has its name as a string.
 DATA = {"flags": "//flags", "golden": "//tests/golden"}
-SLOW = {"test_end_to_end.py", "test_examples.py"}  # They take minutes.
+SLOW = {"test_end_to_end.py", "test_examples.py", "test_walkthrough.py"}  # They take minutes.
 
 
 def build_files(root: pathlib.Path = ROOT) -> dict[pathlib.Path, str]:
