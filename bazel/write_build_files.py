@@ -27,12 +27,15 @@ UNDECLARED = {
 # No dependencies; the second is for a program with an environment of its own.
 IGNORED = {*sys.stdlib_module_names, "tensorflow_addons"}
 # Directories of data; a file that reads one has its name as a string.
-DATA = {"flags": "//flags", "golden": "//tests/golden"}
+DATA = {"docs": "//docs", "flags": "//flags", "golden": "//tests/golden"}
+# They take minutes.
 SLOW = {
     "test_end_to_end.py",
     "test_examples.py",
     "test_several_machines.py",
-}  # They take minutes.
+    "test_stopping.py",
+    "test_walkthrough.py",
+}
 
 
 def build_files(root: pathlib.Path = ROOT) -> dict[pathlib.Path, str]:

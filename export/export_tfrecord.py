@@ -159,6 +159,11 @@ def export(values: flags.FlagValues) -> None:
         f"{metadata['dataset']} after {iterations} iterations, {values.encoding}: "
         f"{values.output_dir}"
     )
+    if pruned := metadata.get("pruned"):
+        print(
+            f"kept ({pruned['keep']}): {len(distilled_set.labels)} of {pruned['of']} "
+            "images"
+        )
     for kind in ("float32", "uint8"):
         if values.measure and kind in metadata["accuracy"]:
             score = metadata["accuracy"][kind]

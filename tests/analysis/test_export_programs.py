@@ -114,10 +114,10 @@ def test_a_part_of_the_images_is_exported(place, capsys, tmp_path):
     words = [f"--run_dir={run}", "--keep_fraction=0.5", "--keep=far_from_root"]
     # One image a class is the least.
     assert export_tfrecord(*words, f"--output_dir={tmp_path / 'part'}") == 0
+    assert "kept (far_from_root): 10 of 10 images" in capsys.readouterr().out
     kept = read_distilled_set(tmp_path / "part")
     assert len(kept.images) == 10
     assert kept.metadata["pruned"]["keep"] == "far_from_root"
-    capsys.readouterr()
     for bad, said in (
         ([f"--set={tmp_path / 'part'}", "--keep_fraction=0.5"], "give --run_dir"),
         ([f"--run_dir={run}", "--keep_fraction=0"], "keeps nothing"),
