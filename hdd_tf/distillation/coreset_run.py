@@ -9,15 +9,13 @@ from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     metadata_of_run,
     read_distilled_set,
-    write_distilled_set,
 )
-from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.finished import complete_result
-from hdd_tf.distillation.runner import open_run, score_export
+from hdd_tf.distillation.run_outputs import open_run, score_export, write_export
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
@@ -83,9 +81,7 @@ def _export_coreset(
     images = dataset.training.images[rows].reshape(
         dataset.num_classes, config.ipc, *dataset.image_shape
     )
-    if images.shape[-1] in (1, 3):
-        save_grid(directory.pictures / "final.png", images, dataset.label_names)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.hyper_parameters(identity(config), directory.path.name)
     coreset = DistilledSet.from_class_images(images, metadata)
-    write_distilled_set(directory.synthetic, coreset)
+    write_export(directory, coreset, dataset.num_classes)

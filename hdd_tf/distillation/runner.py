@@ -1,38 +1,36 @@
 """One run from its settings to its result: the order of things."""
 
-import time
 from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
-from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     metadata_of_run,
-    write_distilled_set,
 )
-from hdd_tf.artifacts.pictures import save_grid
-from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config, identity, to_flag_file, to_json
+from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.finished import (
     complete_result,
-    keep_fair_score,
-    read_export,
 )
 from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor, cadences
 from hdd_tf.distillation.profiling import ProfiledStep
+from hdd_tf.distillation.run_outputs import (
+    data_record,
+    open_run,
+    score_export,
+    write_export,
+)
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import OBJECTIVES
@@ -63,7 +61,7 @@ def run_experiment(
     """
     directory = RunDirectory(config.run_dir)
     # Before networks are trained that a refused or finished run does not need.
-    directory.check(identity(config), _data_record(dataset))
+    directory.check(identity(config), data_record(dataset))
     finished = directory.read_result()
     told = not config.best_on_test or (finished and "best_on_test" in finished)
     if finished and finished["iterations"] >= config.iterations and told:
@@ -104,19 +102,11 @@ def run_experiment(
         metadata,
         [keeper for keeper in (best, candidates) if keeper],
     )
-    pixels = distillation.synthetic_set.pixels()
     distilled = best.read() if best else None
     if distilled is None:
+        pixels = distillation.synthetic_set.pixels()
         distilled = DistilledSet.from_class_images(pixels, metadata)
-    if pixels.shape[-1] in (1, 3):
-        save_grid(
-            directory.pictures / "final.png",
-            distilled.images.reshape(pixels.shape),
-            dataset.label_names,
-        )
-    write_distilled_set(directory.synthetic, distilled)
-    if config.formation_factor > 1:
-        write_distilled_set(directory.synthetic_decoded, decode_set(distilled))
+    write_export(directory, distilled, dataset.num_classes)
     result = score_export(
         config,
         dataset,
@@ -129,35 +119,6 @@ def run_experiment(
         result["best_on_test"] = candidates.best_on_test(evaluation)
         directory.write_result(result)
     return result
-
-
-def open_run(config: Config, dataset: Dataset) -> RunDirectory:
-    """Makes `run_dir` the run's, or finds that it is already.
-
-    Raises:
-        InputError: the directory belongs to another run, or holds other things.
-    """
-    directory = RunDirectory(config.run_dir)
-    directory.open_or_create(
-        to_json(config),
-        identity(config),
-        to_flag_file(config),
-        describe_environment(),
-        _data_record(dataset),
-    )
-    return directory
-
-
-def _data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns what a run's `config.json` says of its data."""
-    return {
-        "name": dataset.name,
-        "label_names": dataset.label_names,
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "training_images": len(dataset.training.labels),
-        "test_images": len(dataset.test.labels),
-    }
 
 
 def _distil(
@@ -231,48 +192,3 @@ def _distil(
             workers.of_chief,
         )
         return monitor.seconds
-
-
-def score_export(
-    config: Config,
-    dataset: Dataset,
-    directory: RunDirectory,
-    evaluation: Evaluation,
-    iterations: int,
-    seconds: dict[str, float],
-) -> dict[str, Any]:
-    """Scores the exported files, and writes and returns the result.
-
-    The first network trained on them is written too, as `saved_model/classifier`.
-
-    Args:
-        config: The run's settings.
-        dataset: The real images.
-        directory: The run's, with its export.
-        evaluation: Of the run's settings.
-        iterations: How many the run was to do.
-        seconds: What the making of the set took, by name.
-    """
-    started = time.perf_counter()
-    # What is scored is what users get: the files, not the variables in memory.
-    result = evaluation.result(read_export(directory))
-    if evaluation.classifier and config.analysis:
-        save_classifier(directory.saved_models / "classifier", evaluation, dataset)
-    with SummaryWriter(directory.tensorboard) as summaries:
-        summaries.scalars(
-            iterations,
-            {
-                f"accuracy/test_{network}": score["mean"]
-                for network, score in result["accuracy"].items()
-            },
-        )
-    # What was asked for, and what a later start compares with; `selected` says which
-    # iteration's images these are.
-    result["iterations"] = iterations
-    result["seconds"] = {
-        **seconds,
-        "evaluate": round(time.perf_counter() - started, 3),
-    }
-    result = keep_fair_score(directory, result)
-    directory.write_result(result)
-    return result

@@ -10,7 +10,7 @@ from hdd_tf.command_line import parse_command_line
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.distillation.finished import keep_fair_score
-from hdd_tf.distillation.runner import score_export
+from hdd_tf.distillation.run_outputs import score_export
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.networks.registry import matched_network
