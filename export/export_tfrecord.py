@@ -167,7 +167,7 @@ def export(values: flags.FlagValues) -> None:
     for kind in ("float32", "uint8"):
         if values.measure and kind in metadata["accuracy"]:
             score = metadata["accuracy"][kind]
-            print(f"{kind}: {score['mean']:.2f} +- {score['std']:.2f} %")
+            print(f"{kind}: {score['mean']:.2f} ± {score['std']:.2f} %")
 
 
 def main(argv: Sequence[str]) -> int:

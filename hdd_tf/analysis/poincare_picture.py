@@ -50,8 +50,8 @@ def save_poincare_picture(
     axes.set_title(
         "real (dots) and synthetic (triangles), centroid of each class (circle and "
         f"diamond)\ncurvature {embeddings.curvature:.4g}, distance of the centroids "
-        f"{distance:.3f} / s\n{METHOD}:\nstress {layout.stress:.2f}, rank correlation "
-        f"{layout.rank_correlation:.2f}",
+        f"{distance:.3f} in units of 1 / sqrt(-curvature)\n{METHOD}:\n"
+        f"stress {layout.stress:.2f}, rank correlation {layout.rank_correlation:.2f}",
         fontsize=9,
     )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

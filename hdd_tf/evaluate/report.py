@@ -59,7 +59,7 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
         lines += [
             f"{title:<{width}}{score['images']:>8,}   "
             f"{score['mean']:.2f} ± {score['std']:.2f} "
-            f"({len(score['values'])} networks)"
+            f"({_counted(len(score['values']), 'network')})"
             for title, score in rows
         ]
     if fair := result.get("fair_score"):
@@ -74,6 +74,10 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
     return "\n".join(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _origin(result: dict[str, Any]) -> str:

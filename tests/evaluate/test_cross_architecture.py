@@ -114,7 +114,7 @@ def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch
 
     result |= {"seconds": {}}
     lines = result_table(result, "run").splitlines()
-    rows = [line for line in lines if " networks)" in line]
+    rows = [line for line in lines if " network" in line and line.endswith(")")]
     titles = ["random real images (convnet)", *(f"distilled ({n})" for n in names)]
     for row, title in zip(rows, titles, strict=True):
         assert row.startswith(title + " ")
