@@ -1,7 +1,6 @@
 """The analysis that ends a run, and those on the way."""
 
 import dataclasses
-import json
 from typing import Any
 
 from hdd_tf.analysis.write import analyse, summary_line
@@ -10,6 +9,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.json_files import read_json
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.settings.analysis import AnalysisSettings
 
@@ -59,7 +59,7 @@ def _settings(config: Config) -> dict[str, Any]:
 def _read(directory: RunDirectory) -> dict[str, Any]:
     """Returns the contents of `analysis.json`; nothing where there is no whole one."""
     try:
-        numbers = json.loads(directory.analysis_file.read_text(encoding="utf-8"))
+        numbers = read_json(directory.analysis_file)
     except (OSError, ValueError):
         return {}
     return numbers if isinstance(numbers, dict) else {}
