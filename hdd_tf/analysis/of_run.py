@@ -28,7 +28,7 @@ def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> N
     """
     directory = RunDirectory(config.run_dir)
     wanted = {"iterations": iterations, "settings": _settings(config)}
-    if not config.analysis or wanted.items() <= _read(directory).items():
+    if not config.analysis or wanted.items() <= read_analysis(directory).items():
         return
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     with SummaryWriter(directory.tensorboard) as summaries:
@@ -56,7 +56,7 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _read(directory: RunDirectory) -> dict[str, Any]:
+def read_analysis(directory: RunDirectory) -> dict[str, Any]:
     """Returns the contents of `analysis.json`; nothing where there is no whole one."""
     try:
         numbers = read_json(directory.analysis_file)

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from hdd_tf.artifacts import checksums
+from hdd_tf.artifacts import checksums, run_records
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
@@ -50,6 +50,9 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], Encoding]:
         )
     for key, is_right in RIGHT.items():
         if not is_right(metadata.get(key)):
+            raise _impossible(path, key)
+    for key, is_right in _RIGHT_IF_THERE.items():
+        if key in metadata and not is_right(metadata[key]):
             raise _impossible(path, key)
     encoding = ENCODINGS[metadata["encoding"]]
     if set(metadata["files"]) != encoding.owned(metadata):
@@ -155,4 +158,9 @@ RIGHT: dict[str, Callable[[Any], bool]] = {
     "geometry": _is_text,
     "ipc": _is_count,
     "files": _are_files,
+}
+_RIGHT_IF_THERE: dict[str, Callable[[Any], bool]] = {
+    "iteration": run_records.is_count,
+    "selected": run_records.is_choice,
+    "seconds": run_records.is_number,
 }
