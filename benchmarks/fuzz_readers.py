@@ -54,6 +54,7 @@ from hdd_tf.report.table import report_text
 
 _SECONDS = 20
 CASES: collections.Counter[str] = collections.Counter()
+_FEEDS: dict[Callable, tuple[st.SearchStrategy, ...]] = {}
 
 
 @contextlib.contextmanager
@@ -86,6 +87,16 @@ def sandbox(name: str) -> Iterator[pathlib.Path]:
             os.chdir(before)
         assert {path.name for path in root.iterdir()} == {"inside", "secret"}
         assert (root / "secret").read_text("utf-8") == "precious"
+
+
+def fed(*strategies: st.SearchStrategy) -> Callable[[Callable], Callable]:
+    """Notes what a property is to be fed with, an argument each."""
+
+    def note(test: Callable) -> Callable:
+        _FEEDS[test] = strategies
+        return test
+
+    return note
 
 
 # What there is to feed.
@@ -264,7 +275,7 @@ _flag_file = (
 )
 
 
-@hypothesis.given(st.tuples(_flag_file, _flag_file, _flag_file), st.lists(_lines))
+@fed(st.tuples(_flag_file, _flag_file, _flag_file), st.lists(_lines))
 def flag_files(files: tuple[bytes, ...], words: list[str]) -> None:
     """Flag files that name each other, and words of a command line."""
     with sandbox("flag_files") as place:
@@ -276,7 +287,7 @@ def flag_files(files: tuple[bytes, ...], words: list[str]) -> None:
         assert identity(again) == identity(config)
 
 
-@hypothesis.given(st.data(), _ENCODING)
+@fed(st.data(), _ENCODING)
 def set_metadata(data: st.DataObject, encoding: str) -> None:
     """`hdd_tf.json` of every encoding, under a right checksum."""
     with sandbox("set_metadata") as place:
@@ -294,7 +305,7 @@ def set_metadata(data: st.DataObject, encoding: str) -> None:
             write_distilled_set(place / name, found, name)
 
 
-@hypothesis.given(st.data(), _ENCODING)
+@fed(st.data(), _ENCODING)
 def set_files(data: st.DataObject, encoding: str) -> None:
     """The images of every encoding, damaged under right checksums."""
     with sandbox("set_files") as place:
@@ -310,7 +321,7 @@ def set_files(data: st.DataObject, encoding: str) -> None:
         decode_set(read_distilled_set(place / "set"))
 
 
-@hypothesis.given(st.data())
+@fed(st.data())
 def archives(data: st.DataObject) -> None:
     """Archives of arrays, damaged; experts are read by the same reader."""
     with sandbox("archives") as place:
@@ -326,7 +337,7 @@ def archives(data: st.DataObject) -> None:
             read_npz(place / "x.npz", expected)
 
 
-@hypothesis.given(json_file(_RECORD))
+@fed(json_file(_RECORD))
 def config_json(content: bytes) -> None:
     """`config.json` of a run."""
     with sandbox("config_json") as place:
@@ -340,7 +351,7 @@ def config_json(content: bytes) -> None:
         recorded_config(record["config"], [])
 
 
-@hypothesis.given(json_file(_RESULT))
+@fed(json_file(_RESULT))
 def result_json(content: bytes) -> None:
     """`result.json` of a run, for a run that goes on."""
     with sandbox("result_json") as place:
@@ -350,7 +361,7 @@ def result_json(content: bytes) -> None:
             result_table(result, "run").encode("utf-8")
 
 
-@hypothesis.given(
+@fed(
     st.lists(
         st.tuples(json_file(_RECORD), json_file(_RESULT), json_file(_HISTORY)),
         max_size=2,
@@ -374,7 +385,7 @@ def reports(runs: list[tuple[bytes, ...]]) -> None:
         report_text(rows).encode("utf-8")
 
 
-@hypothesis.given(json_file(_HISTORY), json_file(_ANALYSIS))
+@fed(json_file(_HISTORY), json_file(_ANALYSIS))
 def other_json(history: bytes, analysis: bytes) -> None:
     """`validation.json` and `analysis.json` of a run."""
     with sandbox("other_json") as place:
@@ -384,7 +395,7 @@ def other_json(history: bytes, analysis: bytes) -> None:
         _ANALYSIS.items() <= read_analysis(RunDirectory(place)).items()  # noqa: B015
 
 
-@hypothesis.given(st.data())
+@fed(st.data())
 def checkpoint_sums(data: st.DataObject) -> None:
     """`iteration-N.sha256.json` of a checkpoint."""
     with sandbox("checkpoint_sums") as place:
@@ -402,7 +413,7 @@ def checkpoint_sums(data: st.DataObject) -> None:
         files.newest_whole()
 
 
-@hypothesis.given(json_file(_FEATURES))
+@fed(json_file(_FEATURES))
 def features_json(content: bytes) -> None:
     """`features.json` of a prepared set."""
     with sandbox("features_json") as place:
@@ -416,7 +427,7 @@ PROPERTIES = (
 )
 
 
-def run_property(test: Callable[[], None], cases: int, seed: int | None = None) -> None:
+def run_property(test: Callable, cases: int, seed: int | None = None) -> None:
     """Runs some cases of a property.
 
     Args:
@@ -434,8 +445,9 @@ def run_property(test: Callable[[], None], cases: int, seed: int | None = None) 
         derandomize=seed is None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    test = limits(test)
-    (test if seed is None else hypothesis.seed(seed)(test))()
+    # Made anew: Hypothesis lets a test have its limits once.
+    runner = limits(hypothesis.given(*_FEEDS[test])(test))
+    (runner if seed is None else hypothesis.seed(seed)(runner))()
 
 
 def main() -> int:

@@ -61,10 +61,24 @@ class CheckpointFiles:
                 skipped = []
             yield number
         if found:
-            raise InputError(
-                f"no whole checkpoint in {self.directory}: copy it anew from where it "
-                "is whole, or remove that directory to start over."
-            )
+            raise self._none_whole()
+
+    def check(self) -> None:
+        """Refuses a directory as `whole` does, without a word of those passed over.
+
+        Raises:
+            InputError: there are checkpoints, and none is whole.
+        """
+        found = self._iterations()
+        sealed = any(map(self.has_sums, found))
+        if sealed and all(self._damage(number) for number in found):
+            raise self._none_whole()
+
+    def _none_whole(self) -> InputError:
+        return InputError(
+            f"no whole checkpoint in {self.directory}: copy it anew from where it is "
+            "whole, or remove that directory to start over."
+        )
 
     def newest_whole(self) -> int | None:
         """Returns the iteration of the newest whole checkpoint; None without any.

@@ -17,9 +17,11 @@ def is_config(record: Any) -> bool:
     if not isinstance(record, dict) or not record.keys() >= _KEYS:
         return False
     data = record["data"]
+    named = [record["config"], record["identity"]]
     return (
-        isinstance(record["config"], dict)
-        and isinstance(record["identity"], dict)
+        all(isinstance(settings, dict) for settings in named)
+        # The one that is compared by size.
+        and all(is_count(settings.get("iterations", 0)) for settings in named)
         and isinstance(record["later_environments"], list)
         and (data is None or isinstance(data, dict))
     )

@@ -156,7 +156,7 @@ RIGHT: dict[str, Callable[[Any], bool]] = {
     "dataset": _is_text,
     "objective": _is_text,
     "geometry": _is_text,
-    "ipc": _is_count,
+    "ipc": lambda value: _is_count(value) and run_records.is_count(value),
     "files": _are_files,
 }
 _RIGHT_IF_THERE: dict[str, Callable[[Any], bool]] = {
