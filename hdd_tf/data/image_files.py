@@ -75,6 +75,7 @@ def read_image(
     # Pillow documents no exceptions for damaged files: OSError, SyntaxError,
     # ValueError and its own have all been seen.
     try:
+        _check_file(path)
         with Image.open(path) as opened:
             image = _to_channels(opened, channels)
             if "exif" in opened.info:
@@ -113,8 +114,10 @@ def read_images(
     # Pillow decodes outside Python's lock.
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        for _ in pool.map(read, range(len(paths))):
-            pass
+        # Here, for the list of filters is one for all threads.
+        with _quiet():
+            for _ in pool.map(read, range(len(paths))):
+                pass
     finally:
         # A damaged file or a signal need not wait for all the other files.
         pool.shutdown(cancel_futures=True)

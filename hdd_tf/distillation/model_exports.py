@@ -13,6 +13,7 @@ from hdd_tf.analysis.pruning import pruned_set
 from hdd_tf.analysis.write import embed_set, encoder_metadata
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.links import refuse_links_out
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.saved_models import is_replaceable, save_model
 from hdd_tf.command_line import recorded_config
@@ -38,6 +39,7 @@ def export_projector(
     Raises:
         InputError: the run has no readable images, or its data cannot be loaded.
     """
+    refuse_links_out(directory.path)
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
