@@ -44,6 +44,7 @@ setup(
         "dev": [
             # tfds.testing imports it without declaring it.
             "dill>=0.3.8,<1",
+            "hypothesis>=6,<7",
             "mpmath>=1.3,<2",
             "mypy>=1.13,<3",
             "pytest>=8.3,<10",

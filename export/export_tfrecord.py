@@ -22,12 +22,12 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.tensorflow_import import import_quietly
 
 _SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
-_OVERRIDES = ("num_eval", "eval_epochs", "data_dir")
+_OVERRIDES = ("num_eval", "eval_epochs", "eval_networks", "data_dir")
 _KEEP = ("near_root", "far_from_root", "random")
 
 
@@ -83,6 +83,7 @@ def define_flags() -> flags.FlagValues:
     )
     text("num_eval", "With --measure: networks, instead of the run's number.")
     text("eval_epochs", "With --measure: epochs, instead of the run's number.")
+    text("eval_networks", "With --measure: architectures, instead of the run's.")
     text("data_dir", "With --measure or --keep_fraction: where the data set lies.")
     return values
 
@@ -103,7 +104,7 @@ def check_flags(values: flags.FlagValues) -> None:
         )
     pruned = values.keep_fraction < 1
     for name in _OVERRIDES:
-        needed = values.measure or (pruned and name == "data_dir")
+        needed = values.measure or (pruned and name in ("eval_networks", "data_dir"))
         if values[name].present and not needed:
             raise InputError(f"--{name} is of --measure: add that, or leave it out")
     if pruned and (not values.run_dir or values.images == "stored"):
@@ -182,8 +183,8 @@ def main(argv: Sequence[str]) -> int:
             raise InputError(f"{leftover[0]!r} is not a flag: give --name=value")
         check_flags(values)
         export(values)
-    except (InputError, flags.Error) as error:
-        print("export_tfrecord:", *str(error).split(), file=sys.stderr)
+    except (InputError, flags.Error, OSError) as error:
+        print(f"export_tfrecord: {one_line(error)}", file=sys.stderr)
         return 2
     return 0
 

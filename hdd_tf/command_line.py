@@ -6,12 +6,18 @@ import itertools
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from hdd_tf.config import Config, config_from_flags, define_flags, flag_text
+from hdd_tf.config import (
+    Config,
+    config_from_flags,
+    define_flags,
+    flag_text,
+    from_json,
+)
 from hdd_tf.errors import InputError
 from hdd_tf.flag_files import expand_flag_files, published_names
 from hdd_tf.settings import parsers
@@ -53,20 +59,30 @@ def parse_command_line(argv: Sequence[str]) -> Config:
     return dataclasses.replace(config, run_dir=default_run_dir(config, stem))
 
 
-def override_config(config: Config, arguments: Sequence[str]) -> Config:
-    """Returns `config` with the settings that arguments name, and only those, changed.
+def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Config:
+    """Returns settings that a set or a run holds, with those of arguments for some.
 
     Args:
-        config: The settings to start from.
-        arguments: Flags, without a program's name.
+        recorded: Settings, as `config.to_json` gives them; whoever made the set could
+            have written them.
+        arguments: Flags that override them, without a program's name.
 
     Raises:
-        InputError: As `parse_command_line`.
+        InputError: As `parse_command_line` and `from_json`; or the recorded settings
+            name a program to run, and no flag does.
     """
+    config = from_json(recorded)
     values, _ = _parse_arguments(arguments)
     given: dict[str, Any] = {
         name: values[name].value for name in values if values[name].present
     }
+    programs = [name for name in config.eval_networks if ":" in name]
+    if programs and "eval_networks" not in given:
+        raise InputError(
+            f"the recorded settings name the program {programs[0]} to run; if you "
+            f"trust it, give --eval_networks={','.join(config.eval_networks)}, else "
+            "--eval_networks=none"
+        )
     return dataclasses.replace(config, **given)
 
 

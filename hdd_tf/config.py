@@ -157,7 +157,7 @@ def _checked(field: dataclasses.Field, value: Any) -> Any:
     try:
         # NumPy's scalars are no int or float to absl.
         return parser.parse(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise InputError(parsers.refusal(field.name, value, parser)) from error
 
 
@@ -204,11 +204,15 @@ def from_json(values: Mapping[str, Any]) -> Config:
     Raises:
         InputError: A setting is unknown to this version, or its value is refused.
     """
+    if "dataset" not in values:
+        raise InputError(
+            "the settings name no data set: they are damaged, or not of hdd_tf"
+        )
     unknown = sorted(set(values) - {field.name for field in _fields()})
     if unknown:
         raise InputError(
-            f"unknown settings {', '.join(unknown)}: written by another version of "
-            "hdd_tf; use that version"
+            f"unknown settings {', '.join(unknown)[:200]}: written by another version "
+            "of hdd_tf; use that version"
         )
     return Config(**values)
 

@@ -2,6 +2,9 @@
 
 import signal
 
+# Characters of a message; paths of 4,096 would still show both their ends.
+_LONGEST = 1500
+
 
 class InputError(Exception):
     """Something the user gave cannot be used.
@@ -9,6 +12,20 @@ class InputError(Exception):
     The message is one line that says what is wrong and how to mend it; the command
     prints it on standard error and exits with code 2, without a traceback.
     """
+
+
+def one_line(error: Exception | str) -> str:
+    """Returns an error's message as one line that a terminal can show.
+
+    Names of files and classes are part of messages, and may hold ends of lines and the
+    codes that move a terminal's cursor.
+    """
+    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return text
 
 
 class InterruptedRunError(BaseException):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from absl import flags
 
-from hdd_tf.command_line import override_config
-from hdd_tf.config import Config, from_json
-from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.command_line import recorded_config
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError, InterruptedRunError, one_line
 
 
 class Command(NamedTuple):
@@ -42,7 +42,7 @@ class Command(NamedTuple):
         Raises:
             InputError: an unknown flag, or a value that is refused.
         """
-        return override_config(from_json(record["config"]), self.overrides)
+        return recorded_config(record["config"], self.overrides)
 
 
 def run_program(
@@ -70,11 +70,8 @@ def run_program(
     try:
         _, *overrides = values(argv, known_only=True)
         work(Command(values, overrides))
-    except (InputError, flags.Error) as error:
-        print(f"{name}:", *str(error).split(), file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+    except (InputError, flags.Error, OSError) as error:
+        print(f"{name}: {one_line(error)}", file=sys.stderr)
         return 2
     except InterruptedRunError as error:
         print(f"{name}: {error}", file=sys.stderr)

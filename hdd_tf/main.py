@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hdd_tf.command_line import parse_command_line
-from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.errors import InputError, InterruptedRunError, one_line
 from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.tensorflow_import import import_quietly
 
@@ -31,12 +31,12 @@ def main(argv: list[str]) -> int:
 
             run_experiments(config)
     except InputError as error:
-        print(f"hdd_tf: {error}", file=sys.stderr)
+        print(f"hdd_tf: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:  # A full disk, a vanished mount: nothing to debug here.
         print(
-            f"hdd_tf: {error}: mend that, and the same command goes on from the last "
-            "checkpoint.",
+            f"hdd_tf: {one_line(error)}: mend that, and the same command goes on from "
+            "the last checkpoint.",
             file=sys.stderr,
         )
         return 2

@@ -1,7 +1,6 @@
 """The analysis that ends a run, and those on the way."""
 
 import dataclasses
-import json
 from typing import Any
 
 from hdd_tf.analysis.write import analyse, summary_line
@@ -10,6 +9,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.json_files import read_json
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.settings.analysis import AnalysisSettings
 
@@ -28,7 +28,7 @@ def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> N
     """
     directory = RunDirectory(config.run_dir)
     wanted = {"iterations": iterations, "settings": _settings(config)}
-    if not config.analysis or wanted.items() <= _read(directory).items():
+    if not config.analysis or wanted.items() <= read_analysis(directory).items():
         return
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     with SummaryWriter(directory.tensorboard) as summaries:
@@ -56,10 +56,10 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _read(directory: RunDirectory) -> dict[str, Any]:
+def read_analysis(directory: RunDirectory) -> dict[str, Any]:
     """Returns the contents of `analysis.json`; nothing where there is no whole one."""
     try:
-        numbers = json.loads(directory.analysis_file.read_text(encoding="utf-8"))
+        numbers = read_json(directory.analysis_file)
     except (OSError, ValueError):
         return {}
     return numbers if isinstance(numbers, dict) else {}

@@ -19,6 +19,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hdd_tf.artifacts.links import entries_below
+
 _PARTIAL = ".partial-"
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
@@ -118,11 +120,13 @@ def remove_leftovers(directory: str | os.PathLike) -> None:
 
     Only for a directory in which no other process is writing.
     """
-    for path in list(pathlib.Path(directory).rglob(f".*{_PARTIAL}*")):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+    for entry in list(entries_below(directory)):
+        if not is_leftover(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            pathlib.Path(entry.path).unlink(missing_ok=True)
 
 
 def is_leftover(name: str) -> bool:

@@ -10,7 +10,6 @@ it reads has to do.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from hdd_tf.artifacts import atomic
 from hdd_tf.artifacts.checksums import describe_files, is_sealed, seal
 from hdd_tf.errors import InputError
+from hdd_tf.json_files import read_json
 
 _NAME = re.compile(r"iteration-(\d+)(\.index|\.data-.*|\.sha256\.json|_temp.*)")
 _SUMS = ".sha256.json"
@@ -61,10 +61,24 @@ class CheckpointFiles:
                 skipped = []
             yield number
         if found:
-            raise InputError(
-                f"no whole checkpoint in {self.directory}: copy it anew from where it "
-                "is whole, or remove that directory to start over."
-            )
+            raise self._none_whole()
+
+    def check(self) -> None:
+        """Refuses a directory as `whole` does, without a word of those passed over.
+
+        Raises:
+            InputError: there are checkpoints, and none is whole.
+        """
+        found = self._iterations()
+        sealed = any(map(self.has_sums, found))
+        if sealed and all(self._damage(number) for number in found):
+            raise self._none_whole()
+
+    def _none_whole(self) -> InputError:
+        return InputError(
+            f"no whole checkpoint in {self.directory}: copy it anew from where it is "
+            "whole, or remove that directory to start over."
+        )
 
     def newest_whole(self) -> int | None:
         """Returns the iteration of the newest whole checkpoint; None without any.
@@ -154,10 +168,20 @@ class CheckpointFiles:
         """Says what is wrong with a checkpoint; None if it is whole."""
         sums = self._sums(iteration)
         try:
-            record = json.loads(sums.read_text(encoding="utf-8"))
-            if not is_sealed(record):
+            record = read_json(sums)
+            files = record.get("files")
+            if not is_sealed(record) or not files:
                 return f"{sums.name} is damaged"
-            for name, expected in record["files"].items():
+            for name, expected in files.items():
+                # Anyone can compute sums, of /dev/zero too.
+                found = _NAME.fullmatch(name)
+                if not found or int(found[1]) != iteration:
+                    return f"{sums.name} is damaged"
+                path = self.directory / name
+                if path.exists() and not path.is_file():
+                    return f"{name} is no file"
+                if path.is_file() and path.stat().st_size != expected["bytes"]:
+                    return f"{name} is not as it was written"
                 if describe_files(self.directory, [name])[name] != expected:
                     return f"{name} is not as it was written"
         except FileNotFoundError as error:
@@ -166,6 +190,6 @@ class CheckpointFiles:
             return f"{pathlib.Path(error.filename).name} is missing"
         except OSError as error:
             return f"{self.prefix(iteration).name} cannot be read ({error.strerror})"
-        except (AttributeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return f"{sums.name} is damaged"
         return None

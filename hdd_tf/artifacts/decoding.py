@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.augment import formation
+from hdd_tf.data.memory import available_memory
+from hdd_tf.errors import InputError
 
 # What fills up images that the factor does not divide: grey, on the 0-255 scale.
 _PADDING = 127.5
@@ -20,10 +22,21 @@ def decode_set(stored: DistilledSet) -> DistilledSet:
         `formation_factor ** 2` images for each stored one, marked `decoded`, with the
         `ipc` of the stored set. A set without formation, or decoded already, is
         returned as it is.
+
+    Raises:
+        InputError: memory cannot hold the decoded images.
     """
     factor = int(stored.metadata.get("formation_factor", 1))
     if factor == 1 or stored.metadata.get("decoded", False):
         return stored
+    # Each of its factor^2 parts is enlarged to a whole image; a set from elsewhere may
+    # say that a part is a single pixel.
+    needed, available = stored.images.nbytes * factor**2, available_memory()
+    if available is not None and needed > available:
+        raise InputError(
+            f"the images decoded by formation_factor {factor} need {needed:,} bytes, "
+            f"and {available:,} are available: use a set that says a smaller one"
+        )
     images, labels = [], []
     for label in np.unique(stored.labels):
         own = tf.constant(stored.images[stored.labels == label])

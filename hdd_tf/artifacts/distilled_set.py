@@ -19,12 +19,15 @@ import tensorflow as tf
 from hdd_tf.artifacts import atomic, checksums, provenance
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import ENCODINGS, encoding_of_name
+from hdd_tf.artifacts.links import entries_below
 from hdd_tf.artifacts.set_metadata import (
     FORMAT,
     FORMAT_VERSION,
+    RIGHT,
     read_metadata,
     read_unchecked,
 )
+from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 
 METADATA_FILE = "hdd_tf.json"
@@ -109,6 +112,9 @@ def metadata_of_run(
         metadata |= {key: data[key] for key in ("label_names", "mean", "std")}
         metadata |= {key: config[key] for key in ("objective", "geometry")}
         metadata["formation_factor"] = config.get("formation_factor", 1)
+        for key, is_right in RIGHT.items():
+            if key in metadata and not is_right(metadata[key]):
+                raise TypeError(f"usable {key}")
     except (KeyError, TypeError) as error:
         raise InputError(
             f"the run's config.json is not complete (no {error}): export with the "
@@ -171,6 +177,7 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
     """
     directory = find_distilled_set(path)
     metadata, encoding = read_metadata(directory / METADATA_FILE)
+    _check_memory(directory, metadata)
     checksums.verify_files(directory, metadata["files"])
     try:
         strangers = sorted(encoding.strangers(directory, metadata))
@@ -185,6 +192,17 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
         ) from error
     except OSError as error:
         raise InputError(f"cannot read {directory}: {error.strerror}") from error
+
+
+def _check_memory(directory: pathlib.Path, metadata: Mapping[str, Any]) -> None:
+    """Refuses a set that memory cannot hold, before its checksums take hours."""
+    available = available_memory()
+    stored = sum(about["bytes"] for about in metadata["files"].values())
+    if available is not None and stored > available:
+        raise InputError(
+            f"{directory} does not fit into memory: its files have {stored:,} bytes, "
+            f"and {available:,} are available"
+        )
 
 
 def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
@@ -229,12 +247,11 @@ def _names_below(directory: pathlib.Path) -> tuple[set[str], set[str]]:
     """
     files: set[str] = set()
     folders: set[str] = set()
-    for place, inner_folders, names in os.walk(directory):
-        for name in inner_folders + names:
-            path = pathlib.Path(place, name)
-            is_folder = path.is_dir() and not path.is_symlink()
+    if directory.is_dir():
+        for entry in entries_below(directory):
+            is_folder = entry.is_dir(follow_symlinks=False)
             (folders if is_folder else files).add(
-                path.relative_to(directory).as_posix()
+                pathlib.Path(entry.path).relative_to(directory).as_posix()
             )
     return files, folders
 

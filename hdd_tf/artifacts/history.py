@@ -5,12 +5,12 @@ the seconds beside the iterations.
 """
 
 import dataclasses
-import json
 import math
 import os
 import pathlib
 
 from hdd_tf.artifacts import atomic
+from hdd_tf.json_files import read_json
 
 _NAME = "validation.json"
 
@@ -46,13 +46,13 @@ def record_validation(run_dir: str | os.PathLike, score: ValidationScore) -> Non
 def read_validation(run_dir: str | os.PathLike) -> tuple[ValidationScore, ...]:
     """Returns a run's scores in order; none if the file is missing or damaged."""
     try:
-        text = (pathlib.Path(run_dir) / _NAME).read_text(encoding="utf-8")
-        scores = tuple(ValidationScore(**entry) for entry in json.loads(text))
+        entries = read_json(pathlib.Path(run_dir) / _NAME)
+        scores = tuple(ValidationScore(**entry) for entry in entries)
         whole = all(
             math.isfinite(number)
             for score in scores
             for number in dataclasses.astuple(score)
         )
-    except (OSError, TypeError, ValueError):
+    except (OSError, TypeError, ValueError, OverflowError):
         return ()
     return scores if whole else ()

@@ -9,6 +9,7 @@ On NFS, Linux turns `flock` into a lock at the server. A mount with `nolock` or
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
@@ -40,7 +41,8 @@ def locked(
             do not wait.
 
     Raises:
-        InputError: another process holds it, and `on_wait` is None.
+        InputError: another process holds it, and `on_wait` is None; or the lock's
+            file is a link.
     """
     directory = pathlib.Path(directory).absolute()
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
@@ -66,10 +68,18 @@ def _acquire(
     for _ in range(_ATTEMPTS):
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(directory / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+            # Through a link some other file would be emptied.
+            descriptor = os.open(
+                directory / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666
+            )
         except FileNotFoundError:
             continue  # The last holder has just removed the directory.
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise InputError(
+                    f"{directory / NAME} is a symbolic link: remove it, the lock of "
+                    f"{directory} has to lie there itself."
+                ) from error
             return None
         try:
             _wait_for_lock(descriptor, directory, on_wait)

@@ -8,15 +8,15 @@ result.json    only once the run is done
 .lock          while a process works here (see lock.py)
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from hdd_tf.artifacts import atomic, lock
+from hdd_tf.artifacts import atomic, links, lock, run_records
 from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
+from hdd_tf.json_files import read_json
 
 # The one value of a run's identity that a later start may raise.
 _MAY_GROW = "iterations"
@@ -98,8 +98,9 @@ class RunDirectory:
                 std.
 
         Raises:
-            InputError: If the directory cannot be written, belongs to another run, or
-                holds other things. Nothing in it has changed then.
+            InputError: If the directory cannot be written, belongs to another run,
+                holds other things, or links that lead out of it. Nothing in it has
+                changed then.
         """
         record = atomic.to_plain(
             {
@@ -160,11 +161,10 @@ class RunDirectory:
     def read_result(self) -> dict[str, Any] | None:
         """Returns the result, or None if there is no whole one."""
         try:
-            result = json.loads(self.result_file.read_text(encoding="utf-8"))
+            result = read_json(self.result_file)
         except (OSError, ValueError):
             return None
-        whole = isinstance(result, dict) and isinstance(result.get(_MAY_GROW), int)
-        return result if whole else None
+        return result if run_records.is_result(result) else None
 
     def write_analysis(self, numbers: Mapping[str, Any]) -> None:
         """Writes `analysis.json`, when all else of the analysis is there."""
@@ -179,6 +179,7 @@ class RunDirectory:
         self, identity: dict[str, Any], data: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         """Returns the stored record of the same run, or None of a new one."""
+        links.refuse_links_out(self.path)
         stored = self._read_stored_config()
         if stored is None:
             self._check_empty()
@@ -196,13 +197,12 @@ class RunDirectory:
     def _read_stored_config(self) -> dict[str, Any] | None:
         """Returns the contents of `config.json`, or None if there is none."""
         try:
-            stored = json.loads(self.config_file.read_text(encoding="utf-8"))
+            stored = read_json(self.config_file)
         except FileNotFoundError:
             return None
         except ValueError:
             stored = None
-        keys = {"config", "identity", "data", "environment", "later_environments"}
-        if not isinstance(stored, dict) or not keys <= stored.keys():
+        if not run_records.is_config(stored):
             raise InputError(
                 f"{self.config_file} is damaged or not of hdd_tf: "
                 "give another directory with --run_dir"

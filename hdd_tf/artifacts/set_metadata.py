@@ -4,16 +4,16 @@ It comes with the set, from wherever that comes. Its own checksum tells that it 
 whole; anyone can compute one, so what it says is looked at before it is acted upon.
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from hdd_tf.artifacts import checksums
+from hdd_tf.artifacts import checksums, run_records
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
+from hdd_tf.json_files import read_json
 
 FORMAT = "hdd_tf distilled set"
 FORMAT_VERSION = 1
@@ -48,8 +48,11 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], Encoding]:
         raise InputError(
             f"{path} is damaged or was edited: copy or export the set anew"
         )
-    for key, is_right in _RIGHT.items():
+    for key, is_right in RIGHT.items():
         if not is_right(metadata.get(key)):
+            raise _impossible(path, key)
+    for key, is_right in _RIGHT_IF_THERE.items():
+        if key in metadata and not is_right(metadata[key]):
             raise _impossible(path, key)
     encoding = ENCODINGS[metadata["encoding"]]
     if set(metadata["files"]) != encoding.owned(metadata):
@@ -68,7 +71,7 @@ def read_unchecked(path: pathlib.Path) -> tuple[dict[str, Any], Encoding] | None
     encoding = metadata.get("encoding")
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
         return None
-    if any(not _RIGHT[key](metadata.get(key)) for key in ("files", "label_names")):
+    if any(not RIGHT[key](metadata.get(key)) for key in ("files", "label_names")):
         return None
     return metadata, ENCODINGS[encoding]
 
@@ -80,12 +83,10 @@ def _read_object(path: pathlib.Path) -> dict[str, Any]:
             f"{path} leads out of {path.parent}: put the file itself there"
         )
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path} is too large to describe a distilled set")
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = read_json(path, _LARGEST)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(
             f"{path} is damaged (not JSON): copy or export the set anew"
         ) from error
@@ -114,6 +115,10 @@ def _is_shape(value: Any) -> bool:
     )
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
@@ -132,12 +137,13 @@ def _are_files(value: Any) -> bool:
     return isinstance(value, dict) and all(
         isinstance(about, dict)
         and isinstance(about.get("bytes"), int)
+        and about["bytes"] >= 0
         and isinstance(about.get("sha256"), str)
         for about in value.values()
     )
 
 
-_RIGHT: dict[str, Callable[[Any], bool]] = {
+RIGHT: dict[str, Callable[[Any], bool]] = {
     "num_images": _is_count,
     "image_shape": _is_shape,
     "formation_factor": _is_count,
@@ -145,6 +151,16 @@ _RIGHT: dict[str, Callable[[Any], bool]] = {
     "label_names": _are_names,
     "mean": _are_numbers,
     "std": lambda value: _are_numbers(value) and all(item > 0 for item in value),
+    # What a run recorded; config.from_json looks at it.
     "source": lambda value: isinstance(value, dict),
+    "dataset": _is_text,
+    "objective": _is_text,
+    "geometry": _is_text,
+    "ipc": lambda value: _is_count(value) and run_records.is_count(value),
     "files": _are_files,
+}
+_RIGHT_IF_THERE: dict[str, Callable[[Any], bool]] = {
+    "iteration": run_records.is_count,
+    "selected": run_records.is_choice,
+    "seconds": run_records.is_number,
 }

@@ -6,19 +6,17 @@ One file a split, so that every reader sees the records in the order they were w
 """
 
 import pathlib
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.record_files import count_records
+
 RECORDS_FILE = "distilled-train.tfrecord-00000-of-00001"
 TFDS_FILES = ("dataset_info.json", "features.json", "label.labels.txt")
 FILES = frozenset({RECORDS_FILE, *TFDS_FILES})
-# A record's length and a sum of that come before it, and a sum of the record after it.
-_LENGTH = struct.Struct("<Q4x")
-_BYTES_AFTER = 4
 
 
 def write_records(
@@ -66,7 +64,8 @@ def read_records(
         ValueError: If there are more or fewer records.
         tf.errors.OpError: If a record is damaged or its image has another size.
     """
-    _check_lengths(directory / RECORDS_FILE, count)
+    if count_records(directory / RECORDS_FILE, most=count) != count:
+        raise ValueError(f"not {count} records")
     of_files = image_shape is None
     features = {
         "image": tf.io.FixedLenFeature(
@@ -90,25 +89,6 @@ def other_records(directory: pathlib.Path) -> list[pathlib.Path]:
     """Returns files of records that a reader of all `*.tfrecord*` would read too."""
     found = directory.glob("*.tfrecord*")
     return [path for path in found if path.name != RECORDS_FILE]
-
-
-def _check_lengths(path: pathlib.Path, count: int) -> None:
-    """Refuses records whose lengths do not add up to the file's.
-
-    TensorFlow takes as much memory as a record's head says, and dies without an error
-    if there is not so much.
-    """
-    size, position, found = path.stat().st_size, 0, 0
-    with path.open("rb") as file:
-        while position < size and found <= count:
-            file.seek(position)
-            head = file.read(_LENGTH.size)
-            if len(head) < _LENGTH.size:
-                break
-            position += _LENGTH.size + _LENGTH.unpack(head)[0] + _BYTES_AFTER
-            found += 1
-    if (position, found) != (size, count):
-        raise ValueError(f"not {count} records of {size} bytes in all")
 
 
 def write_tfds_metadata(

@@ -88,9 +88,25 @@ class FolderLister:
             )
 
     def _walk(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
-        for path in self._entries(folder):
-            if path.is_dir():
-                yield from self._walk(path)
+        """Yields the files below a folder, depth first."""
+        # No recursion, which Python ends with an error of its own. No folder twice:
+        # links could lead through a few of them in endlessly many ways.
+        read = {os.path.realpath(folder)}
+        waiting = [self._entries(folder)]
+        while waiting:
+            path = next(waiting[-1], None)
+            if path is None:
+                waiting.pop()
+            elif path.is_dir():
+                place = os.path.realpath(path)
+                if place in read:
+                    raise InputError(
+                        f"{path} is a symbolic link that leads to a folder of the same "
+                        "class, or there is one to it: images count once; take the "
+                        "link out."
+                    )
+                read.add(place)
+                waiting.append(self._entries(path))
             else:
                 yield path
 

@@ -1,9 +1,12 @@
 """Image files to arrays: decoding, channels, size."""
 
+import contextlib
 import os
 import pathlib
+import stat
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -39,7 +42,8 @@ def read_header(path: str | os.PathLike) -> ImageHeader:
         InputError: it is no image, or none that can be used.
     """
     try:
-        with Image.open(path) as image:
+        _check_file(path)
+        with _quiet(), Image.open(path) as image:
             width, height = image.size
             # A camera held upright may store its picture lying on its side.
             if "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= 5:
@@ -71,6 +75,7 @@ def read_image(
     # Pillow documents no exceptions for damaged files: OSError, SyntaxError,
     # ValueError and its own have all been seen.
     try:
+        _check_file(path)
         with Image.open(path) as opened:
             image = _to_channels(opened, channels)
             if "exif" in opened.info:
@@ -109,8 +114,10 @@ def read_images(
     # Pillow decodes outside Python's lock.
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        for _ in pool.map(read, range(len(paths))):
-            pass
+        # Here, for the list of filters is one for all threads.
+        with _quiet():
+            for _ in pool.map(read, range(len(paths))):
+                pass
     finally:
         # A damaged file or a signal need not wait for all the other files.
         pool.shutdown(cancel_futures=True)
@@ -152,6 +159,23 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     left = round((scaled[0] - width) / 2)
     top = round((scaled[1] - height) / 2)
     return image.crop((left, top, left + width, top + height))
+
+
+def _check_file(path: str | os.PathLike) -> None:
+    """Raises ValueError for a pipe, which reading would wait for, or a device."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("it is no ordinary file")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides Pillow's warnings of large or odd images.
+
+    Images so large that they could be meant to fill the memory are an error.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _is_gray(image: Image.Image) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from hdd_tf.data.catalogue import FOLDER, NAMED
 from hdd_tf.data.tfds_reader import calling_tfds, classification_features
+from hdd_tf.data.tfds_trust import check_features_file, check_records
 from hdd_tf.data.unpacked import ARCHIVES
 from hdd_tf.errors import InputError
 
@@ -77,10 +78,12 @@ def open_builder(
 
     root = data_root(data_dir)
     directory = find_prepared(request, root) or _download(request, root, image_size)
+    check_features_file(directory)
     with calling_tfds(
         f"{directory} cannot be read: delete that directory and prepare it again"
     ):
         builder = tfds.builder_from_directory(directory)
+        check_records(builder)
     there = Request(
         builder.info.name, builder.info.config_name or "", str(builder.info.version)
     )

@@ -18,6 +18,7 @@ from hdd_tf.errors import InputError, InterruptedRunError
 
 _LOG = logging.getLogger(__name__)
 _BATCH_BYTES = 2**22
+_MOST_CLASSES = 10**6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +128,14 @@ def classification_features(
             f"the images of {info.name} are {np.dtype(features[image].np_dtype).name}; "
             "only uint8 images can be distilled."
         )
+    if not all(side >= 1 for side in shape):
+        raise InputError(
+            f"the images of {info.name} are said to be {shape}: no image is."
+        )
+    # Names are made of numbers where there are none: of 10^12 classes too.
+    classes = features[label].num_classes
+    if classes is None or not 1 <= classes <= _MOST_CLASSES:
+        raise InputError(f"{info.name} is said to have {classes} classes: none has.")
     names = tuple(features[label].names)
     return ImageFeatures(image, label, shape, names, resized=shape != own_shape)
 
@@ -205,6 +214,9 @@ def _read_split(
         for part_images, part_labels in _batches(examples, features):
             keep = wanted[seen : seen + len(part_labels)]
             seen += len(part_labels)
+            # NumPy would repeat a smaller image until it fills a larger one.
+            if part_images.shape[1:] != features.shape:
+                raise ValueError(f"images of shape {part_images.shape[1:]}")
             count = int(np.count_nonzero(keep))
             # More images than promised do not fit, and raise.
             images[done : done + count] = part_images[keep]
@@ -221,6 +233,11 @@ def _read_labels(builder: Any, features: ImageFeatures, split: str) -> np.ndarra
         examples = _examples(builder, split, {features.label: True}).batch(1024)
         batches = [batch[features.label].numpy() for batch in examples]
     labels = np.concatenate([np.empty(0, np.int64), *batches])
+    total = builder.info.splits[split].num_examples
+    if len(labels) != total:
+        raise InputError(
+            f"{_damaged(builder, split)} ({len(labels)} labels instead of {total})"
+        )
     _check_labelled(builder.info.name, features, split, labels)
     return labels
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from hdd_tf.data.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.errors import InputError
+from hdd_tf.json_files import read_ordinary_file
 
 # fastai's ImageWoof, in the order of labels that folders in alphabetical order give.
 IMAGEWOOF_CLASSES = {
@@ -23,6 +24,8 @@ IMAGEWOOF_CLASSES = {
     "n02115641": "dingo",
 }
 _WNID = re.compile(r"n\d{8}")
+# Of the texts beside the images; all of WordNet has 3 MB.
+_MOST_BYTES = 64 * 2**20
 _ANNOTATIONS = pathlib.Path("val", "val_annotations.txt")
 
 
@@ -140,10 +143,10 @@ def _tiny_names(folder: pathlib.Path) -> dict[str, str]:
 
     `words.txt` has all of WordNet, in which two things may have one name.
     """
-    wnids = sorted(_WNID.findall((folder / "wnids.txt").read_text(encoding="utf-8")))
+    wnids = sorted(_WNID.findall(_read_text(folder / "wnids.txt")))
     words = {}
     if (folder / "words.txt").is_file():
-        for line in (folder / "words.txt").read_text(encoding="utf-8").splitlines():
+        for line in _read_text(folder / "words.txt").splitlines():
             wnid, _, synonyms = line.partition("\t")
             words[wnid] = synonyms.split(",")[0].strip()
     first = [words.get(wnid) or wnid for wnid in wnids]
@@ -153,10 +156,17 @@ def _tiny_names(folder: pathlib.Path) -> dict[str, str]:
     }
 
 
+def _read_text(path: pathlib.Path) -> str:
+    try:
+        return read_ordinary_file(path, _MOST_BYTES).decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged: unpack the archive again.") from error
+
+
 def _annotated_files(folder: pathlib.Path, wnids: list[str]) -> ImageFiles:
     """Lists `val/images` by the class that `val_annotations.txt` gives each file."""
     annotations = {}
-    for line in (folder / _ANNOTATIONS).read_text(encoding="utf-8").splitlines():
+    for line in _read_text(folder / _ANNOTATIONS).splitlines():
         file_name, wnid, *_ = [*line.split("\t"), "", ""]
         annotations[file_name] = wnid
     labels = {wnid: label for label, wnid in enumerate(wnids)}

@@ -157,7 +157,15 @@ def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
             for name in ("images", "scale", "offset")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
+        channels = images.shape[4:]
+        if len(channels) != 1 or not channels == scale.shape == offset.shape:
+            raise ValueError("no images")
+        if any(array.dtype != np.float32 for array in (images, scale, offset)):
+            raise ValueError("no floats")
     # The reader of files has not come to TensorFlow's own errors everywhere.
-    except (tf.errors.OpError, ValueError, LookupError, RuntimeError) as error:
+    except (
+        *(tf.errors.OpError, ValueError, LookupError, RuntimeError),
+        *(TypeError, MemoryError),
+    ) as error:
         raise InputError(f"checkpoint {prefix} cannot be read.") from error
     return to_pixels(images, scale, offset), iteration

@@ -60,7 +60,7 @@ def run_coreset(
     if not directory.synthetic.exists():
         _export_coreset(config, dataset, directory, evaluation)
     metadata = read_distilled_set(directory.synthetic).metadata
-    seconds = {"select": metadata["seconds"]}
+    seconds = {"select": metadata.get("seconds", 0.0)}
     return score_export(config, dataset, directory, evaluation, 0, seconds)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.of_run import analyse_finished_run
-from hdd_tf.artifacts import atomic, lock
+from hdd_tf.artifacts import atomic, links, lock
 from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
@@ -129,6 +129,7 @@ def _check_parent(parent: pathlib.Path) -> None:
         return
     if not parent.is_dir():
         raise InputError(f"run_dir {parent} is a file: give a directory.")
+    links.refuse_links_out(parent)
     names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
     foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
     if foreign - {"result.json"} or (foreign and len(names) == 1):

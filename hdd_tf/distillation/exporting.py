@@ -16,6 +16,7 @@ from hdd_tf.artifacts.distilled_set import (
 )
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.command_line import recorded_config
 from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
@@ -83,6 +84,8 @@ def export_set(
     Raises:
         InputError: as `write_distilled_set` and `measure_rounding`.
     """
+    if measure is not None:  # What cannot be measured is not written either.
+        recorded_config(distilled_set.metadata["source"], measure)
     if images == "decoded":
         distilled_set = decode_set(distilled_set)
     write_distilled_set(output_dir, distilled_set, encoding)

@@ -13,10 +13,11 @@ from hdd_tf.analysis.pruning import pruned_set
 from hdd_tf.analysis.write import embed_set, encoder_metadata
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.links import refuse_links_out
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.saved_models import is_replaceable, save_model
-from hdd_tf.command_line import override_config
-from hdd_tf.config import Config, from_json
+from hdd_tf.command_line import recorded_config
+from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.exporting import set_of_run
 from hdd_tf.errors import InputError
@@ -38,6 +39,7 @@ def export_projector(
     Raises:
         InputError: the run has no readable images, or its data cannot be loaded.
     """
+    refuse_links_out(directory.path)
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
@@ -109,7 +111,7 @@ def prune_set_of_run(
     """
     directory = RunDirectory(run_dir)
     record = directory.read_config()
-    config = override_config(from_json(record["config"]), overrides)
+    config = recorded_config(record["config"], overrides)
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     weights = encoder_weights(config, dataset, network, directory.checkpoints)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     metadata_of_run,
@@ -76,6 +77,7 @@ def run_experiment(
                 matched_network(config, dataset.image_shape, dataset.num_classes),
             ),
         )
+    CheckpointFiles(directory.checkpoints).check()
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     # Before experts train, or the run writes anything: it refuses what cannot be.
     evaluation = Evaluation(config, dataset, network)

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hdd_tf.artifacts import run_records
 from hdd_tf.artifacts.distilled_set import (
     DistilledSet,
     is_distilled_set,
@@ -11,6 +12,7 @@ from hdd_tf.artifacts.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 
 
@@ -40,7 +42,12 @@ class BestOnValidation:
         self._metadata = metadata
         self._accuracy = -1.0
         if self._place.is_dir() and is_distilled_set(self._place):
-            chosen = read_distilled_set(self._place).metadata["selected"]
+            chosen = read_distilled_set(self._place).metadata.get("selected")
+            if not isinstance(chosen, dict) or not run_records.is_choice(chosen):
+                raise InputError(
+                    f"{self._place} does not say how it did on the validation split: "
+                    "remove it."
+                )
             self._accuracy = chosen["validation_accuracy"]
 
     def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:

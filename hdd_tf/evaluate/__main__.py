@@ -7,7 +7,7 @@ as `--num_eval=20`, `--eval_epochs=300`, `--data_dir=DIR`, `--baselines` or
 
 import sys
 
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.tensorflow_import import import_quietly
 
@@ -30,8 +30,8 @@ def main(argv: list[str]) -> int:
         from hdd_tf.evaluate.rescore import rescore
 
         print(rescore(place, arguments[1:]))
-    except InputError as error:
-        print(f"hdd_tf: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"hdd_tf: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -145,7 +145,7 @@ class Evaluation:
             "ipc": metadata["ipc"],
             "objective": metadata["objective"],
             "geometry": metadata["geometry"],
-            "seed": metadata["source"]["seed"],
+            "seed": metadata["source"].get("seed", config.seed),
             "iterations": metadata.get("iteration", config.iterations),
             "evaluation_seed": config.seed,
             "accuracy": accuracy,

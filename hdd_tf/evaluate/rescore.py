@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hdd_tf.artifacts.distilled_set import find_distilled_set, read_distilled_set
-from hdd_tf.command_line import override_config
-from hdd_tf.config import Config, from_json
+from hdd_tf.command_line import recorded_config
+from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
@@ -44,7 +44,7 @@ def evaluation_of_source(
     Raises:
         InputError: the run's data cannot be loaded, or a flag is bad.
     """
-    config = override_config(from_json(source), arguments)
+    config = recorded_config(source, arguments)
     dataset = load_configured_dataset(config)
     network = network_of_settings(
         config.network, config, dataset.image_shape, dataset.num_classes

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from hdd_tf.artifacts import atomic
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.plot import save_plot
 from hdd_tf.report.rows import group_runs, table_rows
@@ -40,10 +40,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         _report(*_parse(argv[1:]))
     except InputError as error:
-        print(f"hdd_tf: {error}", file=sys.stderr)
+        print(f"hdd_tf: {one_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"hdd_tf: cannot write the report: {error}", file=sys.stderr)
+        print(f"hdd_tf: cannot write the report: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -91,7 +91,7 @@ def _report(places: list[str], output: str, plot: str) -> None:
 
 
 def _warn(line: str) -> None:
-    print(f"hdd_tf: warning: {line}", file=sys.stderr)
+    print(f"hdd_tf: warning: {one_line(line)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

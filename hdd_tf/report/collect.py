@@ -2,17 +2,18 @@
 
 import dataclasses
 import functools
-import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from hdd_tf.artifacts import run_records
 from hdd_tf.artifacts.history import ValidationScore, read_validation
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config, identity
 from hdd_tf.data.catalogue import canonical_name
 from hdd_tf.errors import InputError
+from hdd_tf.json_files import read_json
 
 Warn = Callable[[str], None]
 
@@ -145,14 +146,18 @@ def read_run(path: pathlib.Path) -> Run:
         record = directory.read_config()
     except InputError as error:
         raise InputError(f"{path}: config.json is damaged or not of hdd_tf") from error
-    result = directory.read_result()
-    if result is None:
-        damaged = directory.result_file.exists()
-        problem = "result.json is damaged" if damaged else "not finished"
-        raise InputError(f"{path}: {problem}")
+    try:
+        # Not `read_result`, which asks for all that this version writes.
+        result = read_json(directory.result_file)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not finished") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: result.json is damaged") from error
+    if not isinstance(result, dict) or not isinstance(result.get("iterations"), int):
+        raise InputError(f"{path}: result.json is damaged")
     try:
         return _run(path, record, result)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"{path}: result.json lacks what a report needs") from error
 
 
@@ -171,30 +176,42 @@ def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> 
     # A TFDS name may be `name/config:1.0.0`.
     name = str(facts["dataset"]).split(":")[0].split("/")[0]
     seconds = result.get("seconds", {}).get("distil")
+    counts = {key: int(facts[key]) for key in ("seed", "ipc", "iterations")}
+    if not all(map(run_records.is_count, counts.values())):
+        raise ValueError("no counts")
+    if seconds is not None and not (run_records.is_number(seconds) and seconds >= 0):
+        raise ValueError("no seconds")
+    if not run_records.is_fraction(settings.get("validation_fraction") or 0):
+        raise ValueError("no part that was held out")
     return Run(
         path=path,
-        seed=int(facts["seed"]),
+        seed=counts["seed"],
         dataset=canonical_name(name),
-        ipc=int(facts["ipc"]),
+        ipc=counts["ipc"],
         objective=str(facts["objective"]),
         geometry=str(facts["geometry"]),
-        iterations=int(result["iterations"]),
+        iterations=counts["iterations"],
         accuracy=accuracy,
         baselines=baselines,
         fair_score=_fair_score(result.get("fair_score")),
         seconds=None if seconds is None else float(seconds),
         settings=settings,
         protocol=dict(result.get("protocol", {})),
-        data=dict(record["data"] or {}),
+        data=_data(record["data"] or {}),
         history=read_validation(path),
     )
 
 
 def _accuracies(score: dict[str, Any]) -> tuple[float, ...]:
-    values = tuple(float(value) for value in score["values"])
-    if not values or not all(map(math.isfinite, values)):
+    if not run_records.are_percentages(score["values"]):
         raise ValueError("no accuracies")
-    return values
+    return tuple(map(float, score["values"]))
+
+
+def _data(recorded: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(recorded.get("label_names") or [], list):
+        raise ValueError("no names of classes")
+    return dict(recorded)
 
 
 def _fair_score(entry: dict[str, Any] | None) -> FairScore | None:

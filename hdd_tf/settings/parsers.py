@@ -43,8 +43,8 @@ def _number(accept: Callable[[float], bool]) -> Callable[[Any], float]:
         fraction = isinstance(value, str) and "/" in value
         try:
             number = float(Fraction(value) if fraction else value)
-        except ZeroDivisionError as error:
-            raise ValueError("division by zero") from error
+        except (ZeroDivisionError, OverflowError) as error:
+            raise ValueError("no finite number") from error
         if not (math.isfinite(number) and accept(number)):
             raise ValueError("out of range")
         return number
@@ -133,7 +133,7 @@ def _baseline_names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         words = {"true": ",".join(BASELINES), "false": "", "none": ""}
         value = [name for name in words.get(value.lower(), value).split(",") if name]
-    names = [name.strip() for name in value]
+    names = [str(name).strip() for name in value]
     if not set(names) <= set(BASELINES):
         raise ValueError("unknown baseline")
     return tuple(name for name in BASELINES if name in names)
@@ -148,7 +148,7 @@ def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
     def convert(value: Any) -> tuple[str, ...]:
         if isinstance(value, str):
             value = [] if value.lower() == "none" else value.split(",")
-        names = [name.strip() for name in value]
+        names = [str(name).strip() for name in value]
         for name in filter(None, names):
             if name not in known and not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
                 raise ValueError("unknown network")
@@ -203,5 +203,7 @@ def expected_value(parser: flags.ArgumentParser) -> str:
 
 def refusal(name: str, value: Any, parser: flags.ArgumentParser) -> str:
     """Says in one line that a setting cannot have this value, and what it can have."""
-    shown = str(value) if str(value).isprintable() else repr(value)
+    shown = str(value) if str(value).isprintable() else ascii(value)
+    # Whoever gave a megabyte knows which.
+    shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
     return f"--{name}={shown}: must be {expected_value(parser)}"

@@ -13,14 +13,14 @@ import io
 import pathlib
 import re
 import time
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic, lock
+from hdd_tf.artifacts import atomic, links, lock
+from hdd_tf.artifacts.encodings.npz_file import read_npz
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -108,6 +108,7 @@ class ExpertShelf:
             # Whole experts do not change, and may lie where nothing can be written.
             if not all(self._file(index).exists() for index in range(count)):
                 stack.enter_context(lock.locked(self.path, self._tell_wait))
+                links.refuse_links_out(self.path)
             pairs = [self._expert(index, on_epochs) for index in range(count)]
         self._trainer = None  # Its copy of the images is not needed any more.
         initial, trained = zip(*pairs, strict=True)
@@ -195,19 +196,19 @@ class ExpertShelf:
 
     def _read(self, file: pathlib.Path) -> TrainingState:
         shapes = self._network.weight_shapes
+        # No pickles: an expert is data. The archive has a checksum of each array.
+        expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
+        for number, shape in enumerate(2 * shapes, start=1):
+            expected[f"arr_{number}"] = np.float32, shape
         try:
-            # No pickles: an expert is data. The archive has a checksum of each array.
-            with (
-                file.open("rb") as source,
-                np.load(source, allow_pickle=False) as arrays,
-            ):
-                updates, *rest = (arrays[f"arr_{i}"] for i in range(len(arrays.files)))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            if not file.is_file():
+                raise ValueError("no ordinary file")
+            updates, *rest = read_npz(file, expected).values()
+        except (OSError, ValueError) as error:
             raise InputError(
-                f"{file} is damaged: remove it, and that expert is trained again."
+                f"{file} is damaged, or holds another network: remove it, and that "
+                "expert is trained again."
             ) from error
-        if [array.shape for array in rest] != 2 * shapes:
-            raise InputError(f"{file} holds another network: remove it.")
         weights, velocities = rest[: len(shapes)], rest[len(shapes) :]
         return TrainingState(int(updates), weights, velocities, [])
 

@@ -6,6 +6,7 @@ import pytest
 
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.errors import InputError
+from tests.whole_result import FAIR_SCORE, SCORE, whole_result
 
 IDENTITY = {"dataset": "digits", "curvature": -1 / 3, "iterations": 100}
 CONFIG = {**IDENTITY, "data_dir": None, "layers": (3, 4)}
@@ -160,10 +161,13 @@ def test_a_write_that_the_system_denies_is_refused(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     start(tmp_path / "earlier")
-    monkeypatch.setattr(pathlib.Path, "open", denied)
-    for name in ("new", "earlier"):
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "open", denied)
         with pytest.raises(InputError, match=r"Permission denied.*--run_dir"):
-            start(tmp_path / name)
+            start(tmp_path / "new")
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(InputError, match=r"Permission denied.*--run_dir"):
+        start(tmp_path / "earlier")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"config": {}}', "\0"])
@@ -187,10 +191,32 @@ def test_a_result_finishes_the_run_for_its_iterations(tmp_path):
     run = start(tmp_path)
     assert run.read_result() is None
     assert not run.finished(100)
-    run.write_result({"iterations": 100, "accuracy": {"convnet": 0.5}})
-    assert run.read_result() == {"iterations": 100, "accuracy": {"convnet": 0.5}}
+    run.write_result(whole_result(iterations=100))
+    assert run.read_result() == whole_result(iterations=100)
     assert run.finished(100)
     assert not run.finished(101)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iterations": True}, {"iterations": -1}, {"ipc": "many"}, {"seed": 1e400},
+        {"accuracy": 5}, {"accuracy": {"convnet": 5}}, {"baselines": None},
+        {"accuracy": {"convnet": {**SCORE, "values": [10**400]}}}, {"seconds": 5},
+        {"accuracy": {"convnet": {**SCORE, "values": []}}}, {"objective": {}},
+        {"seconds": {"distil": float("nan")}}, {"selected": {}}, {"fair_score": 5},
+        {"fair_score": {**FAIR_SCORE, "lrs": 2}}, {"best_on_test": 7},
+        {"fair_score": {**FAIR_SCORE, "accuracy": {}}}, {"dataset": "\ud800"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_result_of_another_kind_is_none(tmp_path, changes):
+    run = start(tmp_path)
+    good = whole_result(fair_score=FAIR_SCORE)
+    run.result_file.write_text(json.dumps(good))
+    assert run.read_result() == good
+    run.result_file.write_text(json.dumps({**good, **changes}))
+    assert run.read_result() is None
 
 
 @pytest.mark.parametrize("text", ["", '{"iterations": 10', "[100]", '{"seconds": 3}'])

@@ -170,7 +170,7 @@ def test_a_description_that_is_a_link_is_refused(directory):
     [
         "../secret", "/etc/passwd", "000_round/../../secret", "", ".", "..", "a\0b",
         "notes.txt", "000_round/../001_a_b/0001.png", "000_round//0007.png",
-        "003_d/0000.png", "000_round/0000.png\n", "hdd_tf.json", "\ud800", "x" * 5000,
+        "003_d/0000.png", "000_round/0000.png\n", "hdd_tf.json", "x" * 5000,
     ],
 )  # fmt: skip
 def test_names_that_are_not_of_the_encoding_are_refused(directory, name):
@@ -180,6 +180,11 @@ def test_names_that_are_not_of_the_encoding_are_refused(directory, name):
     described = {"bytes": 4, "sha256": "0" * 64}
     reseal(directory, files={**files, name: described})
     refuse(directory, "says of files what cannot be")
+
+
+def test_text_that_no_file_can_hold_is_refused(directory):
+    reseal(directory, dataset="\ud800")
+    refuse(directory, "is damaged (not JSON)")
 
 
 @pytest.mark.parametrize(

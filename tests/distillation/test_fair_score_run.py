@@ -16,6 +16,7 @@ from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.report.__main__ import main as report
 from hdd_tf.training.network_trainer import NetworkTrainer
+from tests.whole_result import FAIR_SCORE, whole_result
 
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=1", "--iterations=2",
@@ -78,15 +79,10 @@ def test_a_finished_run_is_asked_for_it_later(tmp_path, trainings, capsys):
 
 def test_it_is_kept_for_the_same_set_only(tmp_path):
     directory = RunDirectory(tmp_path)
-    new = {
-        "iterations": 5,
-        "selected": "last iteration",
-        "accuracy": {"convnet": {"values": [70.0, 71.0]}},
-    }
+    new = whole_result()
     assert keep_fair_score(directory, new) == new
-    fair = {"network": "convnet", "accuracy": {"distilled": {"values": [70.0, 71.0]}}}
-    directory.write_result(new | {"fair_score": fair})
-    assert keep_fair_score(directory, new) == new | {"fair_score": fair}
+    directory.write_result(new | {"fair_score": FAIR_SCORE})
+    assert keep_fair_score(directory, new) == new | {"fair_score": FAIR_SCORE}
     for other in (
         {"iterations": 6},
         {"selected": {"iteration": 4, "validation_accuracy": 80.0}},
