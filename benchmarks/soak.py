@@ -29,10 +29,20 @@ SPANS = 120
 
 
 class Sample(NamedTuple):
-    """One look at the process: Unix time, bytes resident, processor seconds so far."""
+    """One look at the process.
+
+    Attributes:
+        clock: Unix time.
+        resident: Bytes in memory.
+        anonymous: Those of them that are the process's own. The rest are pages of
+            files, such as TensorFlow's code, which the system drops and reads again as
+            it likes.
+        processor: Seconds of processor time so far, of all threads.
+    """
 
     clock: float
     resident: int
+    anonymous: int
     processor: float
 
 
@@ -47,13 +57,14 @@ class Iterations(NamedTuple):
 def sample(process: int) -> Sample | None:
     """Returns what /proc says of a process; None where it has ended."""
     try:
-        resident = pathlib.Path(f"/proc/{process}/statm").read_text().split()[1]
+        pages = pathlib.Path(f"/proc/{process}/statm").read_text().split()
         stat = pathlib.Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()  # The name before may hold blanks.
-    ticks = int(fields[11]) + int(fields[12])  # utime and stime, all threads.
-    return Sample(time.time(), int(resident) * PAGE, ticks / TICKS)
+    ticks = int(fields[11]) + int(fields[12])  # utime and stime.
+    resident, of_files = int(pages[1]) * PAGE, int(pages[2]) * PAGE
+    return Sample(time.time(), resident, resident - of_files, ticks / TICKS)
 
 
 def watch(arguments: list[str], minutes: float, every: float) -> list[Sample]:
@@ -102,7 +113,7 @@ def processor_per_iteration(
     Checkpoints, pictures, scores and analyses between iterations are counted in, for
     nothing outside the process can tell them apart.
     """
-    clock, _, processor = np.array(samples).T
+    clock, _, _, processor = np.array(samples).T
     edges = np.unique(np.linspace(0, len(done.number) - 1, SPANS + 1).astype(int))
     used = np.interp(done.clock[edges], clock, processor)
     return done.number[edges][1:], np.diff(used) / np.diff(done.number[edges])
@@ -117,25 +128,39 @@ def quarters_ratio(number: np.ndarray, values: np.ndarray) -> float:
     )
 
 
+def spread(minutes: np.ndarray, gibibytes: np.ndarray) -> str:
+    """Says how far a size strays from its median, and where it tends to."""
+    middle = float(np.median(gibibytes))
+    lowest, highest = gibibytes.min() / middle - 1, gibibytes.max() / middle - 1
+    slope = np.polyfit(minutes / 60, gibibytes / middle, 1)[0]
+    verdict = "flat within 2 %" if max(-lowest, highest) <= 0.02 else "NOT flat"
+    return (
+        f"{middle:.3f} GiB, {lowest:+.2%} to {highest:+.2%}, slope {slope:+.2%} an "
+        f"hour: {verdict}"
+    )
+
+
 def draw(
     path: pathlib.Path,
     minutes: np.ndarray,
-    gibibytes: np.ndarray,
+    resident: np.ndarray,
+    anonymous: np.ndarray,
     warm: np.ndarray,
     done: Iterations,
     processor: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Draws resident size over minutes above seconds over iterations."""
+    """Draws resident size (GiB) over minutes above seconds over iterations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure((7.0, 5.0), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2)
-    above.plot(minutes, gibibytes, linewidth=1)
-    middle = float(np.median(gibibytes[warm]))
+    above.plot(minutes, resident, linewidth=1, label="all")
+    above.plot(minutes, anonymous, linewidth=1, label="without pages of files")
+    middle = float(np.median(anonymous[warm]))
     above.fill_between(
-        minutes[warm], 0.98 * middle, 1.02 * middle, alpha=0.2, label="median ± 2 %"
+        minutes[warm], 0.98 * middle, 1.02 * middle, alpha=0.2, label="± 2 %"
     )
     above.set(xlabel="minutes", ylabel="resident (GiB)", ylim=(0, None))
     above.legend(loc="lower right")
@@ -161,24 +186,23 @@ def main() -> None:
     samples = watch(options.command, options.minutes, options.every)
     with options.output.with_suffix(".csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["minutes", "resident_bytes", "processor_seconds"])
+        table.writerow(
+            ["minutes", "resident_bytes", "anonymous_bytes", "processor_seconds"]
+        )
         for seen in samples:
             table.writerow([f"{(seen.clock - began) / 60:.3f}", *seen[1:]])
     done = logged_iterations(pathlib.Path(run) / "tensorboard", began)
     processor = processor_per_iteration(samples, done)
     minutes = np.array([(seen.clock - began) / 60 for seen in samples])
-    gibibytes = np.array([seen.resident / 2**30 for seen in samples])
+    resident, anonymous = np.array([seen[1:3] for seen in samples]).T / 2**30
     # Networks trained before the first iteration are no part of what recurs.
     warm = minutes > (done.clock[0] - began) / 60 + options.warm_up
-    draw(options.output.with_suffix(".png"), minutes, gibibytes, warm, done, processor)
-    resident, middle = gibibytes[warm], float(np.median(gibibytes[warm]))
-    lowest, highest = resident.min() / middle - 1, resident.max() / middle - 1
-    slope = np.polyfit(minutes[warm] / 60, resident / middle, 1)[0]
-    flat = max(-lowest, highest) <= 0.02
+    path = options.output.with_suffix(".png")
+    draw(path, minutes, resident, anonymous, warm, done, processor)
+    print(f"{done.number[-1]} iterations in {minutes[-1]:.1f} minutes")
+    print(f"resident {spread(minutes[warm], resident[warm])}")
+    print(f"without pages of files {spread(minutes[warm], anonymous[warm])}")
     print(
-        f"{done.number[-1]} iterations in {minutes[-1]:.1f} minutes; resident "
-        f"{middle:.3f} GiB, {lowest:+.2%} to {highest:+.2%}, slope {slope:+.2%} an "
-        f"hour: {'flat within 2 %' if flat else 'NOT flat within 2 %'}\n"
         "last quarter over second: "
         f"wall {quarters_ratio(done.number, done.seconds):.3f} "
         f"(median {np.median(done.seconds):.4f} s), "
