@@ -7,10 +7,12 @@ the same command is started, killed after a random time by SIGKILL, SIGTERM or S
 and started again, until so many kills are done and it ends. After every kill all that
 lies under its final name, checkpoints above all, must be what the undisturbed run has;
 in the end everything must be there too, bit for bit. A tenth of the kills fall into
-the start of the process, the rest anywhere after it.
+the start of the process; half anywhere after this start has saved a checkpoint, where
+all that is written is written; and the rest anywhere after TensorFlow is up.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import random
@@ -52,14 +54,23 @@ KEEP_ALL = ["--checkpoint_every=1", "--keep_checkpoints=0"]
 READY = "computing on"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
-STARTUP_SHARE = 0.1
+STARTUP, SAVING = "starting", "saving"
+PHASES = {STARTUP: 0.1, "running": 0.4, SAVING: 0.5}
 
 
 class Undisturbed(NamedTuple):
-    """A run that was left alone: where, seconds until TensorFlow was up, and in all."""
+    """A run that was left alone.
+
+    Attributes:
+        place: Where.
+        ready: Seconds until TensorFlow was up.
+        saving: Until the first checkpoint.
+        seconds: In all.
+    """
 
     place: pathlib.Path
     ready: float
+    saving: float
     seconds: float
 
 
@@ -68,8 +79,8 @@ class Attempt:
 
     def __init__(self, place: pathlib.Path, arguments: list[str]) -> None:
         place.mkdir(parents=True, exist_ok=True)
-        self._output = place.with_suffix(".log")
-        self._began = time.monotonic()
+        self._place, self._output = place, place.with_suffix(".log")
+        self._began, self._clock = time.monotonic(), time.time()
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "hdd_tf.main", *arguments],
@@ -94,6 +105,18 @@ class Attempt:
         while self._process.poll() is None and READY not in self.text:
             time.sleep(0.02)
 
+    def wait_until_saving(self) -> None:
+        """Waits until it has saved a checkpoint, or the process has ended."""
+        while self._process.poll() is None and not self._has_saved():
+            time.sleep(0.02)
+
+    def _has_saved(self) -> bool:
+        for path in self._place.rglob("iteration-*.sha256.json"):
+            with contextlib.suppress(FileNotFoundError):  # It makes room for newer.
+                if path.stat().st_mtime > self._clock:
+                    return True
+        return False
+
     def end(self, after: float, by: signal.Signals) -> int:
         """Sends a signal after some seconds; returns the exit code."""
         try:
@@ -112,8 +135,10 @@ def run_undisturbed(place: pathlib.Path, arguments: list[str]) -> Undisturbed:
     attempt = Attempt(place, [*arguments, *KEEP_ALL])
     attempt.wait_until_ready()
     ready = attempt.seconds
+    attempt.wait_until_saving()
+    saving = attempt.seconds
     assert attempt.wait() == 0, attempt.text
-    return Undisturbed(place, ready, attempt.seconds)
+    return Undisturbed(place, ready, saving, attempt.seconds)
 
 
 def check_restart(text: str, before: dict[str, int], after: dict[str, int]) -> None:
@@ -125,6 +150,14 @@ def check_restart(text: str, before: dict[str, int], after: dict[str, int]) -> N
             assert int(gone_on[run]) == iteration, (text, before)
         elif iteration:
             assert after[run] == iteration, f"{run} did not say that it goes on"
+
+
+def window(whole: Undisturbed, phase: str) -> float:
+    """Returns how long after the beginning of a phase a kill may come, at most."""
+    if phase == STARTUP:
+        return whole.ready
+    began = whole.saving if phase == SAVING else whole.ready
+    return 0.7 * (whole.seconds - began)
 
 
 def kill_again_and_again(
@@ -140,27 +173,28 @@ def kill_again_and_again(
     while True:
         attempt, starts = Attempt(place, arguments), starts + 1
         by = chance.choice(SIGNALS)
-        in_startup = chance.random() < STARTUP_SHARE
+        (phase,) = chance.choices([*PHASES], [*PHASES.values()])
         share = chance.random()
+        delay = share * window(whole, phase)
         if done == kills:
-            delay, code = 0.0, attempt.wait()
-        elif in_startup:
-            delay = share * whole.ready
-            code = attempt.end(delay, by)
+            code = attempt.wait()
         else:
-            attempt.wait_until_ready()
-            delay = share * 0.7 * (whole.seconds - whole.ready)
+            if phase != STARTUP:
+                attempt.wait_until_ready()
+            if phase == SAVING:
+                attempt.wait_until_saving()
             code = attempt.end(delay, by)
         text, seconds = attempt.text, attempt.seconds
         # Python itself is not up in the first moments: the system's own way to end.
-        unready = in_startup and code == -by and seconds < 0.5 * whole.ready
+        unready = phase == STARTUP and code == -by and seconds < 0.5 * whole.ready
         assert code in (0, CODES[by]) or unready, f"exit code {code}: {text}"
         after = newest_checkpoints(place)
         check_restart(text, before, after)
         found = differences(whole.place, place, finished=code == 0)
         assert not found, "\n".join([f"after {by.name}, seed's kill {done}:", *found])
         said = ", ".join(f"{run} at {n}" for run, n in after.items()) or "nothing yet"
-        print(f"{name}: {delay:5.1f} s, {by.name if code else 'ended'}: {code}; {said}")
+        how = f"{by.name} {delay:.1f} s after {phase}" if code else "ended"
+        print(f"{name}: {how}: {code}; {said}")
         before = after
         done += code != 0
         if code == 0 and done == kills:
