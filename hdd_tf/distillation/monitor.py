@@ -137,8 +137,8 @@ class RunMonitor:
         if _due(iteration, config.analysis_every) and not done:
             with self._stop.at_once():
                 self._analyse(iteration, self.summaries)
-            # Its graphs and the functions that trace them hold each other; left to
-            # Python, a hundred megabytes of them come together over an hour.
+            # Its graphs and the functions that trace them hold each other. Python would
+            # leave them for long, ten megabytes for each analysis.
             gc.collect()
         if config.eval_every and (done or _due(iteration, config.eval_every)):
             self._validate(iteration)
