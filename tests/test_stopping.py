@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import re
+import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.main import main
@@ -155,3 +158,58 @@ def test_images_that_diverge_leave_the_checkpoint_from_before(
     # At another rate it is another run.
     assert main([*WILD, "--image_lr=1"]) == 2
     assert "--image_lr: 1e+30 -> 1.0" in capfd.readouterr().err
+
+
+TINY = [
+    "--flagfile=flags/quickstart.cfg", "--ipc=1", "--width=8", "--real_batch=8",
+    "--checkpoint_every=2", "--picture_every=0", "--num_eval=0", "--noprogress",
+    "--noanalysis", "--run_dir=run",
+]  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd):
+    many = [*TINY, "--ipc=5", "--iterations=5", "--keep_checkpoints=0"]
+    assert main(["hdd_tf", *many, "--run_dir=whole"]) == 0
+    # As if it had come to iteration 2.
+    shutil.copytree("whole", "run", ignore=shutil.ignore_patterns("result.json"))
+    CheckpointFiles("run/checkpoints").keep(2, 0)
+    assert load_images("run")[1] == 2
+    largest = (place / "run/config.json").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    capfd.readouterr()
+    # No file may grow beyond this, as on a full disk; a checkpoint wants more.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * largest, limits[1]))
+    try:
+        assert main(["hdd_tf", *many]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and "goes on from iteration 2" in error
+    assert load_images("run")[1] == 2
+    assert main(["hdd_tf", *many]) == 0
+    for name in ("run", "whole"):
+        assert load_images(name)[1] == 5
+    images = [load_images(name)[0] for name in ("run", "whole")]
+    np.testing.assert_array_equal(*images, strict=True)
+
+
+@pytest.mark.slow
+def test_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_path):
+    program = ROOT / "benchmarks/random_kills.py"
+    # A seed of SIGKILL, SIGTERM and SIGINT, after more or less work.
+    arguments = ["--commands", "dm", "--kills", "3", "--place", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("3 kills, ")

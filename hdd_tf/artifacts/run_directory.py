@@ -8,6 +8,7 @@ result.json    only once the run is done
 .lock          while a process works here (see lock.py)
 """
 
+import errno
 import os
 import pathlib
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from hdd_tf.json_files import read_json
 
 # The one value of a run's identity that a later start may raise.
 _MAY_GROW = "iterations"
+# What a system says when nothing more can be written.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RunDirectory:
@@ -189,9 +192,10 @@ class RunDirectory:
         return stored
 
     def _unusable(self, error: OSError) -> InputError:
+        room = "make room there, or " if error.errno in _FULL else ""
         return InputError(
             f"cannot use run_dir {self.path} ({error.strerror}): "
-            "give another one with --run_dir"
+            f"{room}give another one with --run_dir"
         )
 
     def _read_stored_config(self) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What a run writes and shows while it distils."""
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -136,6 +137,9 @@ class RunMonitor:
         if _due(iteration, config.analysis_every) and not done:
             with self._stop.at_once():
                 self._analyse(iteration, self.summaries)
+            # Its graphs and the functions that trace them hold each other. Python would
+            # leave them for long, ten megabytes for each analysis.
+            gc.collect()
         if config.eval_every and (done or _due(iteration, config.eval_every)):
             self._validate(iteration)
 

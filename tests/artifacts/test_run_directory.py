@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import resource
 
 import pytest
 
@@ -144,6 +145,19 @@ def test_a_directory_that_cannot_be_made_is_refused():
     # Nobody, root included, can make directories there.
     with pytest.raises(InputError, match="cannot use run_dir /proc/run"):
         start("/proc/run")
+
+
+def test_a_full_disk_is_refused_with_the_advice_to_make_room(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may grow beyond this, as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"File too large.*make room there"):
+            start(tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(tmp_path / "run") == {}
+    start(tmp_path / "run")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,0 +1,62 @@
+"""What a run does between blocks of iterations."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.loop import StopRequest
+from hdd_tf.distillation.monitor import RunMonitor
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.dm import DistributionMatching
+
+
+class Graph:
+    """As TensorFlow's graphs do, it holds itself."""
+
+    def __init__(self):
+        self.itself = self
+
+
+@pytest.fixture
+def uncollected():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollected):
+    config = Config(dataset="digits", iterations=9, analysis_every=2, progress=False)
+    synthetic_set = SyntheticSet(np.zeros((2, 1, 8, 8, 1), np.float32), (0.5,), (0.5,))
+    network = build_network("convnet", (8, 8, 1), 2, 2, 4)
+    directory = RunDirectory(tmp_path)
+    seen = []
+    with RunMonitor(
+        config=config,
+        directory=directory,
+        checkpoints=DistillationCheckpoints(
+            directory.checkpoints,
+            synthetic_set,
+            ImageSGD(synthetic_set.images, 1.0, 0.5),
+            DistributionMatching(network, 0),
+        ),
+        synthetic_set=synthetic_set,
+        label_names=("zero", "one"),
+        start=1,
+        seconds=0.0,
+        stop=StopRequest(),
+        evaluate=lambda: 0.0,
+        analyse=lambda iteration, summaries: seen.append(weakref.ref(Graph())),
+        keepers=(),
+    ) as monitor:
+        monitor.look(1)
+        assert not seen
+        monitor.look(2)
+    assert len(seen) == 1 and seen[0]() is None
