@@ -149,7 +149,7 @@ def edited(draw: Callable, whole: Any) -> Any:
         if isinstance(holder, dict) and draw(st.integers(0, 4)) == 0:
             del holder[last]
         else:
-            holder[last] = draw(_json)
+            holder[last] = draw(st.one_of(_numbers, _texts, _json))
     return value
 
 

@@ -91,14 +91,14 @@ class FolderLister:
         """Yields the files below a folder, depth first."""
         # No recursion, which Python ends with an error of its own. No folder twice:
         # links could lead through a few of them in endlessly many ways.
-        read = {os.path.realpath(folder)}
+        read = {_place(folder)}
         waiting = [self._entries(folder)]
         while waiting:
             path = next(waiting[-1], None)
             if path is None:
                 waiting.pop()
             elif path.is_dir():
-                place = os.path.realpath(path)
+                place = _place(path)
                 if place in read:
                     raise InputError(
                         f"{path} is a symbolic link that leads to a folder of the same "
@@ -139,6 +139,12 @@ class FolderLister:
             f"{path} is a symbolic link that {problem}: put the images themselves "
             "there, or take it out."
         )
+
+
+def _place(folder: pathlib.Path) -> tuple[int, int]:
+    """Returns what a folder is by, whatever path leads there."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
 
 
 def list_classes(
