@@ -173,6 +173,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd):
     many = [*TINY, "--ipc=5", "--iterations=5", "--keep_checkpoints=0"]
     assert main(["hdd_tf", *many, "--run_dir=whole"]) == 0
@@ -202,7 +203,6 @@ def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd)
 @pytest.mark.slow
 def test_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_path):
     program = ROOT / "benchmarks/random_kills.py"
-    # A seed of SIGKILL, SIGTERM and SIGINT, after more or less work.
     arguments = ["--commands", "dm", "--kills", "3", "--place", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, str(program), *arguments],
