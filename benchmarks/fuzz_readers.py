@@ -110,6 +110,10 @@ _numbers = st.one_of(
     st.floats(),
     st.booleans(),
 )
+# Of every kind of number that some reader could trip over, and a few other things.
+_EXTREMES = st.sampled_from(
+    [10**400, -(10**400), 2**63, -1, 0, True, None, "x", [], {}, float("nan"), 1e400]
+)
 _json = st.recursive(
     st.none() | _numbers | _texts,
     lambda inner: (
@@ -149,7 +153,8 @@ def edited(draw: Callable, whole: Any) -> Any:
         if isinstance(holder, dict) and draw(st.integers(0, 4)) == 0:
             del holder[last]
         else:
-            holder[last] = draw(st.one_of(_numbers, _texts, _json))
+            # Not `one_of`, which would give each branch of _json as much.
+            holder[last] = draw(draw(st.sampled_from([_EXTREMES, _texts, _json])))
     return value
 
 
@@ -169,7 +174,8 @@ def edited_bytes(whole: bytes) -> st.SearchStrategy[bytes]:
 
 def json_file(whole: Any) -> st.SearchStrategy[bytes]:
     """Returns a strategy of JSON files like one, and of files that are none."""
-    return edited(whole).map(lambda v: json.dumps(v).encode()) | _raw
+    files = edited(whole).map(lambda value: json.dumps(value).encode())
+    return st.sampled_from([files] * 5 + [_raw]).flatmap(lambda strategy: strategy)
 
 
 # The originals.
