@@ -22,7 +22,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.errors import InputError, one_line
+from hdd_tf.errors import InputError
+from hdd_tf.export_program import Command, run_program
 from hdd_tf.tensorflow_import import import_quietly
 
 _SOURCES = ("run_dir", "checkpoint", "set")
@@ -116,12 +117,18 @@ def check_flags(values: flags.FlagValues) -> None:
         raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
 
 
-def export(values: flags.FlagValues) -> None:
+def export(command: Command) -> None:
     """Writes the set that the flags ask for.
 
     Raises:
         InputError: If there is no such set, or it cannot be written where they say.
     """
+    if command.overrides:
+        raise InputError(
+            f"{command.overrides[0]!r} is not a flag of this program; --help lists them"
+        )
+    values = command.values
+    check_flags(values)
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.artifacts.distilled_set import read_distilled_set
@@ -172,21 +179,8 @@ def export(values: flags.FlagValues) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the program and returns its exit code: 0, or 2 after one line of error."""
-    values = define_flags()
-    if "--help" in argv or "-h" in argv:
-        print(__doc__ + values.get_help())
-        return 0
-    try:
-        leftover = values(argv)[1:]
-        if leftover:
-            raise InputError(f"{leftover[0]!r} is not a flag: give --name=value")
-        check_flags(values)
-        export(values)
-    except (InputError, flags.Error, OSError) as error:
-        print(f"export_tfrecord: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    """Runs the program and returns its exit code."""
+    return run_program("export_tfrecord", __doc__ or "", define_flags(), export, argv)
 
 
 if __name__ == "__main__":

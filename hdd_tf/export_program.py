@@ -9,6 +9,7 @@ from absl import flags
 from hdd_tf.command_line import recorded_config
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError, InterruptedRunError, one_line
+from hdd_tf.signals import signals_end_the_run
 
 
 class Command(NamedTuple):
@@ -69,7 +70,8 @@ def run_program(
         return 0
     try:
         _, *overrides = values(argv, known_only=True)
-        work(Command(values, overrides))
+        with signals_end_the_run():
+            work(Command(values, overrides))
     except (InputError, flags.Error, OSError) as error:
         print(f"{name}: {one_line(error)}", file=sys.stderr)
         return 2

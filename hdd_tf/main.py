@@ -1,13 +1,11 @@
 """The command: `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.errors import InputError, InterruptedRunError, one_line
 from hdd_tf.memory_allocator import keep_freed_memory
+from hdd_tf.signals import signals_end_the_run
 from hdd_tf.tensorflow_import import import_quietly
 
 
@@ -23,7 +21,7 @@ def main(argv: list[str]) -> int:
     """
     try:
         config = parse_command_line(argv)
-        with _signals_end_the_run():
+        with signals_end_the_run():
             # Only now, seconds of imports: a bad flag is answered at once.
             keep_freed_memory()
             import_quietly()
@@ -44,29 +42,6 @@ def main(argv: list[str]) -> int:
         print(f"hdd_tf: {error}", file=sys.stderr)
         return error.exit_code
     return 0
-
-
-@contextmanager
-def _signals_end_the_run() -> Iterator[None]:
-    """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
-
-    The distillation loop, which has something to save first, has its own way
-    (distillation/loop.py); elsewhere everything worth keeping is on disk already. A
-    second signal kills the process, as if this were not here.
-    """
-    watched = (signal.SIGTERM, signal.SIGINT)
-
-    def end(number: int, frame: object) -> None:
-        for each in watched:
-            signal.signal(each, signal.SIG_DFL)
-        raise InterruptedRunError(signal.Signals(number))
-
-    before = {n: signal.signal(n, end) for n in watched}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run() -> None:

@@ -27,7 +27,7 @@ class DiskLayout:
         rows: `[m]` which embeddings stand at `coordinates`.
         coordinates: `[m, 2]`.
         classes: `[k]` labels of the classes shown.
-        centroids: `[k + 1, 2, 2]`: of all these classes together, then of each; the
+        centroids: `[k + 1, 2, 2]`: of all classes there are, then of each shown; the
             real images' before the synthetic ones'.
         stress: See `disk.DiskProjection`.
         rank_correlation: Likewise.
@@ -56,7 +56,7 @@ def lay_out(embeddings: Embeddings) -> DiskLayout:
     classes = np.unique(embeddings.labels)[:_MOST_CLASSES]
     rows = _first_of_each(embeddings, classes)
     klein, log_gamma = [embeddings.klein[rows]], [embeddings.log_gamma[rows]]
-    groups = [np.isin(embeddings.labels, classes)]
+    groups = [np.ones(len(embeddings.labels), bool)]
     groups += [embeddings.labels == label for label in classes]
     for group in groups:
         for kind in (False, True):

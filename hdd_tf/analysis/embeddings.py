@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
-from hdd_tf.analysis.encoder_weights import EncoderWeights
+from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
@@ -104,7 +104,7 @@ def embed(
     origin: dict[str, Any],
     decoded: DistilledSet,
 ) -> Embeddings:
-    """Embeds real images and a distilled set.
+    """Embeds real images and a distilled set, of many images a part of each class.
 
     Args:
         config: `analysis_images` and `seed` count.
@@ -115,15 +115,16 @@ def embed(
     """
     real = draw_real_images(dataset, config.analysis_images, config.seed)
     features_of = feature_function(encoder)
-    features = np.concatenate([features_of(real.images), features_of(decoded.images)])
-    points = encoder.coordinates(tf.constant(features))
-    labels = np.concatenate([real.labels, decoded.labels])
+    # Not all: 200 classes of 50 images of four cells would be gigabytes of features.
+    rows = _first_of_each(decoded.labels, config.analysis_images)
+    made = decoded.images[rows]
+    features = np.concatenate([features_of(real.images), features_of(made)])
+    labels = np.concatenate([real.labels, decoded.labels[rows]])
     synthetic = np.arange(len(labels)) >= len(real.labels)
-    # Straight from the tangent vectors: the radius may be beyond what cosh can hold.
     klein, log_gamma = lorentz.expmap0(
         tf.constant(features), encoder.curvature, encoder.max_tangent_norm
     )
-    seen = np.rint(np.clip(decoded.images, 0, 255)).astype(np.uint8)
+    seen = np.rint(np.clip(made, 0, 255)).astype(np.uint8)
     return Embeddings(
         images=np.concatenate([real.images, seen]),
         labels=labels,
@@ -131,13 +132,20 @@ def embed(
         features=features,
         klein=klein.numpy(),
         log_gamma=log_gamma.numpy(),
-        radius=points["radius"].numpy(),
+        radius=encoder.radius(tf.constant(features)).numpy(),
         weight=_weights(log_gamma.numpy(), labels, synthetic),
         label_names=dataset.label_names,
         curvature=encoder.curvature,
         max_tangent_norm=encoder.max_tangent_norm,
         origin=origin,
     )
+
+
+def _first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Returns rows, the first of each class, at most so many but one a class."""
+    classes = np.unique(labels)
+    count = max(1, most // len(classes))
+    return np.concatenate([np.flatnonzero(labels == c)[:count] for c in classes])
 
 
 def draw_real_images(dataset: Dataset, most: int, seed: int) -> LabelledImages:

@@ -57,18 +57,22 @@ class HyperbolicEncoder(tf.Module):
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         return self._network.features(weights, normalised)
 
-    def coordinates(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what `__call__` does, of features `[n, d]`."""
-        point = lorentz.expmap0(features, self.curvature, self.max_tangent_norm)
+    def radius(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns r = s |v| `[n]` of features `[n, d]`, however large."""
         radius = math.sqrt(-self.curvature) * tf.norm(features, axis=-1)
         if self.max_tangent_norm > 0:
             radius = tf.minimum(radius, self.max_tangent_norm)
+        return radius
+
+    def coordinates(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what `__call__` does, of features `[n, d]`."""
+        point = lorentz.expmap0(features, self.curvature, self.max_tangent_norm)
         return {
             "features": features,
             "klein": point[0],
             "lorentz": lorentz.to_lorentz(point, self.curvature),
             "poincare": lorentz.to_poincare(point, self.curvature),
-            "radius": radius,
+            "radius": self.radius(features),
         }
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:

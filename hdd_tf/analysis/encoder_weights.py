@@ -1,11 +1,15 @@
 """Which trained network a run is looked at with, and the words that say so."""
 
 import pathlib
-from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
+from hdd_tf.analysis.pruning import pruned_dataset
+from hdd_tf.analysis.trained_weights import (
+    EncoderWeights,
+    first_of_shelf,
+    trained_weights,
+)
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
@@ -13,23 +17,8 @@ from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import read_network
 from hdd_tf.objectives.registry import expert_shelf, pool_schedule
-from hdd_tf.training.experts import ExpertShelf
-from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.protocols import dm_protocol
 
 _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-class EncoderWeights(NamedTuple):
-    """A trained network, and where it is from.
-
-    Attributes:
-        weights: Arrays of the network's `weight_shapes`.
-        origin: For records: `network`, `source` in words, and numbers beside them.
-    """
-
-    weights: list[np.ndarray]
-    origin: dict[str, Any]
 
 
 def encoder_weights(
@@ -56,8 +45,11 @@ def encoder_weights(
     if config.objective == "idm":
         return _oldest_of_queue(config, checkpoints)
     if config.objective == "dance":
-        shelf = expert_shelf(config, dataset, network)
-        return _first_of(shelf, config, config.pretrain_epochs, "DANCE's expert 0")
+        # Experts learn what is matched; others would have to be trained for this.
+        matched = pruned_dataset(config, dataset, network)
+        shelf = expert_shelf(config, matched, network)
+        epochs = config.pretrain_epochs
+        return first_of_shelf(shelf, config, epochs, "DANCE's expert 0")
     return trained_weights(config, dataset, network, config.encoder_epochs)
 
 
@@ -83,44 +75,5 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
             "source": "the oldest network of IDM's queue",
             "iterations": iterations,
             "row": row,
-        },
-    )
-
-
-def trained_weights(
-    config: Config, dataset: Dataset, network: FunctionalNetwork, epochs: int
-) -> EncoderWeights:
-    """Returns a network that learns the real training split, where it is not kept yet.
-
-    Args:
-        config: expert_dir, expert_seed and progress count.
-        dataset: What it learns.
-        network: The network `--network`.
-        epochs: For how long.
-
-    Raises:
-        InterruptedRunError: a signal stopped the training, which is saved.
-    """
-    shelf = ExpertShelf(
-        config.expert_dir, network, config.network_title(), dataset,
-        dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
-    )  # fmt: skip
-    source = "a network trained on the real training split"
-    return _first_of(shelf, config, epochs, source)
-
-
-def _first_of(
-    shelf: ExpertShelf, config: Config, epochs: int, source: str
-) -> EncoderWeights:
-    with epoch_bar("encoder", epochs, config.progress) as bar:
-        experts = shelf.take(1, bar.update)
-    return EncoderWeights(
-        [weight[0].numpy() for weight in experts.trained],
-        {
-            "network": config.network_title(),
-            "source": source,
-            "epochs": epochs,
-            "seed": config.expert_seed,
-            "kept_in": str(shelf.path),
         },
     )

@@ -16,7 +16,7 @@ from hdd_tf.artifacts import atomic
 _MOST_THUMBNAILS = 14
 _INCHES = (14.0, 5.2)
 _DOTS_PER_INCH = 110
-# Inches that a thumbnail is wide, whatever its pixels.
+# Inches of a thumbnail's longer side, whatever its pixels.
 _THUMBNAIL = 0.72
 
 
@@ -85,7 +85,7 @@ def _draw_row(
 
     axes.plot(radii, np.zeros_like(radii), "|", color="C0", markersize=14)
     # Of 72 points an inch.
-    zoom = 72.0 * _THUMBNAIL / embeddings.images.shape[1]
+    zoom = 72.0 * _THUMBNAIL / max(embeddings.images.shape[1:3])
     for place, row in zip(_places(len(rows)), rows, strict=True):
         image = embeddings.images[row]
         # One channel is grey, three are colours; of others the first is shown.

@@ -9,6 +9,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
 from hdd_tf.json_files import read_json
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.settings.analysis import AnalysisSettings
@@ -30,6 +31,11 @@ def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> N
     wanted = {"iterations": iterations, "settings": _settings(config)}
     if not config.analysis or wanted.items() <= read_analysis(directory).items():
         return
+    classifier = directory.saved_models / "classifier"
+    if config.num_eval and not classifier.exists():
+        # The run was scored without an analysis.
+        images = read_distilled_set(directory.synthetic)
+        train_and_save_classifier(classifier, config, dataset, images)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     with SummaryWriter(directory.tensorboard) as summaries:
         numbers = analyse(

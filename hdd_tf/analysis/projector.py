@@ -17,6 +17,7 @@ from tensorboard.plugins import projector
 from hdd_tf.analysis.disk_layout import DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
 from hdd_tf.artifacts import atomic
+from hdd_tf.errors import InputError
 from hdd_tf.geometry import lorentz
 
 # TensorBoard looks for this name.
@@ -37,8 +38,12 @@ def write_projector(
         embeddings: Their features and their coordinates in the Poincare ball of
             radius 1 are shown.
         layout: Coordinates in the disk; None: there are none.
+
+    Raises:
+        InputError: a projector of something else is there.
     """
     target = pathlib.Path(directory)
+    _refuse_foreign(target / CONFIG_FILE)
     everything = np.arange(len(embeddings.labels))
     point = tf.constant(embeddings.klein), tf.constant(embeddings.log_gamma)
     tensors = [
@@ -55,6 +60,23 @@ def write_projector(
         _write_points(target, name, embeddings, rows, config)
     # Last: it names the others.
     atomic.write_text(target / CONFIG_FILE, str(config))
+
+
+def _refuse_foreign(config: pathlib.Path) -> None:
+    """Refuses to replace a projector that is not ours.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not config.exists():
+        return
+    lines = config.read_text(encoding="utf-8", errors="replace").splitlines()
+    paths = [line for line in lines if "tensor_path:" in line]
+    if not paths or not all(f'"{_FOLDER}/' in line for line in paths):
+        raise InputError(
+            f"{config} is of another projector: name another directory, or move it "
+            "away."
+        )
 
 
 def _write_tensor(

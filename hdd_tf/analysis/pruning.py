@@ -11,8 +11,8 @@ import numpy as np
 
 from hdd_tf.analysis.embeddings import feature_function
 from hdd_tf.analysis.encoder import HyperbolicEncoder
-from hdd_tf.analysis.encoder_weights import trained_weights
 from hdd_tf.analysis.measures import agree
+from hdd_tf.analysis.trained_weights import trained_weights
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset

@@ -80,6 +80,10 @@ def analyse(
     encoder, embeddings = embed_set(config, dataset, network, directory, distilled_set)
     numbers = measure(embeddings)
     layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
+    if final:
+        # Those of an earlier analysis, whatever this one has to show.
+        for name in ("poincare.png", "hierarchy.png"):
+            (directory.pictures / name).unlink(missing_ok=True)
     if layout:
         suffix = "" if final else f"_{iteration:06d}"
         numbers |= _draw(directory, embeddings, layout, numbers, suffix)
@@ -87,7 +91,9 @@ def analyse(
     _summarise(summaries, iteration, embeddings, numbers)
     if final:
         save_model(
-            directory.saved_models / "encoder", encoder, encoder_metadata(embeddings)
+            directory.saved_models / "encoder",
+            encoder,
+            {"iterations": iteration, **encoder_metadata(embeddings)},
         )
     return numbers
 

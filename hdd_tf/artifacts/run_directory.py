@@ -11,6 +11,7 @@ result.json    only once the run is done
 import errno
 import os
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -168,6 +169,13 @@ class RunDirectory:
         except (OSError, ValueError):
             return None
         return result if run_records.is_result(result) else None
+
+    def forget_analysis(self) -> None:
+        """Removes what an analysis of earlier images has left."""
+        self.analysis_file.unlink(missing_ok=True)
+        shutil.rmtree(self.saved_models, ignore_errors=True)
+        for name in ("poincare.png", "hierarchy.png"):
+            (self.pictures / name).unlink(missing_ok=True)
 
     def write_analysis(self, numbers: Mapping[str, Any]) -> None:
         """Writes `analysis.json`, when all else of the analysis is there."""

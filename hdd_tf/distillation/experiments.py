@@ -12,6 +12,7 @@ from hdd_tf.analysis.of_run import analyse_finished_run
 from hdd_tf.artifacts import atomic, links, lock
 from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.coreset_run import run_coreset
 from hdd_tf.distillation.dry_run import estimate_run
@@ -56,8 +57,12 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         with workers.lost_ones_told():
             if not workers.is_chief:
                 _help_chief(config, strategy, workers)
+                # With the chief, so that whoever restarts one restarts all.
+                workers.wait()
                 return None
-            return _run_all(config, strategy, workers)
+            result = _run_all(config, strategy, workers)
+            workers.wait()
+            return result
     except tf.errors.ResourceExhaustedError as error:
         raise InputError(
             "memory or disk is used up: make room, or lower --max_images_per_forward "
@@ -99,28 +104,54 @@ def _run_all(
         print(estimate_run(config, load_configured_dataset(config), strategy))
         return None
     if config.num_experiments == 1:
-        return _run_one(config, strategy, workers)
+        with lock.locked(config.run_dir):
+            dataset = load_configured_dataset(config)
+            result = _run_one(config, dataset, strategy, workers)
+            _analyse(config, dataset, result)
+        return result
     parent = pathlib.Path(config.run_dir)
     _check_parent(parent)
     with lock.locked(parent):
-        results = [_run_one(e, strategy, workers) for e in _each_seed(config)]
+        experiments, results = _each_seed(config), []
+        for experiment in experiments:
+            with lock.locked(experiment.run_dir):
+                dataset = load_configured_dataset(experiment)
+                results.append(_run_one(experiment, dataset, strategy, workers))
         pooled = pool_results(results)
         atomic.write_json(parent / "result.json", pooled)
-    print(result_table(pooled, config.run_dir))
+        print(result_table(pooled, config.run_dir), flush=True)
+        # Once all results are safe.
+        for experiment, result in zip(experiments, results, strict=True):
+            _analyse(experiment, load_configured_dataset(experiment), result)
     return pooled
 
 
 def _run_one(
-    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
 ) -> dict[str, Any]:
-    """Makes a set, scores it, tells, and looks at it; returns its `result.json`."""
+    """Makes a set, scores it, and tells; returns its `result.json`."""
     run = run_coreset if config.objective in CORESETS else run_experiment
-    with lock.locked(config.run_dir):
-        dataset = load_configured_dataset(config)
-        result = run(config, dataset, strategy, workers)
-        print(result_table(result, config.run_dir), flush=True)
-        analyse_finished_run(config, dataset, result["iterations"])
+    result = run(config, dataset, strategy, workers)
+    print(result_table(result, config.run_dir), flush=True)
     return result
+
+
+def _analyse(config: Config, dataset: Dataset, result: dict[str, Any]) -> None:
+    """Looks at a set whose result is there.
+
+    Raises:
+        InputError: that cannot be done; says that nothing else is missing.
+    """
+    try:
+        analyse_finished_run(config, dataset, result["iterations"])
+    except (InputError, OSError) as error:
+        raise InputError(
+            f"{error} (The result is complete, only its analysis is missing; "
+            "--noanalysis does without.)"
+        ) from error
 
 
 def _check_parent(parent: pathlib.Path) -> None:

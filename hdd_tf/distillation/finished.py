@@ -36,7 +36,7 @@ def complete_result(
         The contents of `result.json` afterwards.
     """
     if not config.fair_score or "fair_score" in result:
-        print(f"{config.run_dir} is already finished; nothing to do.")
+        print(f"{config.run_dir} is already finished; nothing to distil or to score.")
         return result
     print(f"{config.run_dir} is already finished; only its fair score is missing.")
     started = time.perf_counter()

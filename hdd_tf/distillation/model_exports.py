@@ -1,6 +1,5 @@
 """Exports that look at a run's images: SavedModels, and the projector's files."""
 
-import dataclasses
 import pathlib
 from collections.abc import Sequence
 
@@ -21,8 +20,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.exporting import set_of_run
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
 from hdd_tf.networks.registry import matched_network
 
 
@@ -79,15 +77,9 @@ def export_saved_models(
         save_model(output / "encoder", encoder, encoder_metadata(embeddings))
         print(f"encoder, {embeddings.origin['source']}: {output / 'encoder'}")
     if "classifier" in names:
-        first = (config.eval_networks or (config.network,))[0]
-        alone = dataclasses.replace(
-            config, num_eval=1, eval_networks=(first,), baselines=(), fair_score=False
-        )
-        evaluation = Evaluation(alone, dataset, network)
-        score = evaluation.result(images)["accuracy"][first]
         place = output / "classifier"
-        save_classifier(place, evaluation, dataset)
-        print(f"classifier, {score['mean']:.2f} % of the test split: {place}")
+        accuracy = train_and_save_classifier(place, config, dataset, images)
+        print(f"classifier, {accuracy:.2f} % of the test split: {place}")
 
 
 def prune_set_of_run(

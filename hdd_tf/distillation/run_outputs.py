@@ -55,6 +55,7 @@ def write_export(
         stored: The images as they are stored, as many of each class.
         num_classes: C.
     """
+    directory.forget_analysis()
     images = stored.images.reshape(num_classes, -1, *stored.images.shape[1:])
     if images.shape[-1] in (1, 3):
         names = [str(name) for name in stored.metadata["label_names"]]
@@ -87,9 +88,11 @@ def score_export(
     """
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
-    result = evaluation.result(read_export(directory))
+    export = read_export(directory)
+    result = evaluation.result(export)
     if evaluation.classifier and config.analysis:
-        save_classifier(directory.saved_models / "classifier", evaluation, dataset)
+        place = directory.saved_models / "classifier"
+        save_classifier(place, evaluation, dataset, export)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
             iterations,

@@ -31,6 +31,7 @@ from hdd_tf.distillation.run_outputs import (
 )
 from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
 from hdd_tf.distillation.workers import Workers
+from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
@@ -154,10 +155,14 @@ def _distil(
 
     def look(iteration: int, summaries: SummaryWriter) -> None:
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
-        analyse(
-            config, dataset, network, directory, images, iteration, summaries,
-            final=False,
-        )  # fmt: skip
+        try:
+            analyse(
+                config, dataset, network, directory, images, iteration, summaries,
+                final=False,
+            )  # fmt: skip
+        except (InputError, OSError) as error:
+            # It only looks; what it looks at goes on.
+            print(f"no analysis of iteration {iteration}: {error}", flush=True)
 
     with (
         stop_on_signals() as stop,

@@ -42,7 +42,8 @@ class AnalysisSettings:
     analysis_images: int = setting(
         1000,
         parsers.COUNT,
-        "Most real images that are embedded, the same number of each class.",
+        "Most real images that are embedded, the same number of each class, and most "
+        "synthetic ones.",
         identity=False,
     )
     analysis_every: int = setting(

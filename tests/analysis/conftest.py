@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.analysis.embeddings import build_encoder, embed
-from hdd_tf.analysis.encoder_weights import EncoderWeights
+from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays

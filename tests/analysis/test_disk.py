@@ -1,5 +1,7 @@
 """The projection onto the disk: exact radii always, exact distances where they fit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -66,6 +68,21 @@ def test_distances_of_coincident_and_antipodal_points():
     klein, log_gamma, _ = lifted(np.array([[1.0, 0], [1.0, 0], [-2.0, 0]]))
     found = distances_in_ball(klein, log_gamma)
     np.testing.assert_allclose(found, [[0, 0, 3], [0, 0, 3], [3, 3, 0]], atol=1e-5)
+
+
+def test_overall_centroids_are_of_all_classes(embeddings):
+    labels = np.arange(len(embeddings.labels)) % 12
+    many = dataclasses.replace(
+        embeddings, labels=labels, label_names=tuple(map(str, range(12)))
+    )
+    # Each class of both kinds.
+    many = dataclasses.replace(many, synthetic=np.arange(len(labels)) // 12 % 2 == 0)
+    layout = lay_out(many)
+    assert len(layout.classes) == 10 and layout.centroids.shape == (11, 2, 2)
+    for kind in (False, True):
+        ball = lorentz.to_poincare(many.centroid(many.synthetic == kind), -1.0)
+        length = np.linalg.norm(layout.centroids[0, int(kind)])
+        assert length == pytest.approx(float(tf.norm(ball)), rel=1e-3)
 
 
 def test_layout_places_samples_and_centroids_at_their_radii(embeddings):

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.analysis.embeddings import build_encoder, draw_real_images, embed
+from hdd_tf.analysis.embeddings import (
+    build_encoder,
+    draw_real_images,
+    embed,
+    feature_function,
+)
 from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
 from hdd_tf.geometry import lorentz
 
@@ -119,8 +124,24 @@ def test_draw_is_of_the_seed_and_of_each_class_alone(dataset):
     assert len(draw_real_images(dataset, 10_000, 0).images) == 90
 
 
-def test_embedding_traces_once(config, dataset, encoder, weights, distilled):
-    # 66 images in passes of 128 and a rest: other counts do not trace again.
-    larger = dataclasses.replace(config, analysis_images=90)
-    again = embed(larger, dataset, encoder, weights.origin, distilled)
-    assert len(again.labels) == 96
+def test_features_are_traced_once(encoder, dataset, monkeypatch):
+    traces = []
+    features = encoder.features
+    monkeypatch.setattr(
+        encoder, "features", lambda images: traces.append(1) or features(images)
+    )
+    features_of = feature_function(encoder)
+    images = np.concatenate([dataset.training.images] * 2)  # A pass and a rest.
+    found = [features_of(images[:count]) for count in (180, 3, 130)]
+    assert len(traces) == 1 and len(found[0]) == 180
+    np.testing.assert_allclose(found[1], found[0][:3], rtol=1e-4, atol=1e-5)
+
+
+def test_many_synthetic_images_are_embedded_in_part(
+    config, dataset, encoder, weights, distilled
+):
+    few = dataclasses.replace(config, analysis_images=3)
+    part = embed(few, dataset, encoder, weights.origin, distilled)
+    assert part.labels[part.synthetic].tolist() == [0, 1, 2]
+    shown = np.rint(np.clip(distilled.images[::2], 0, 255))
+    np.testing.assert_array_equal(part.images[part.synthetic], shown)

@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.analysis import of_run
+from hdd_tf.analysis.embeddings import draw_real_images
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.experiments import run_experiments
-from hdd_tf.networks.registry import matched_network
+from hdd_tf.errors import InputError
 
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=2", "--real_batch=8",
@@ -55,10 +56,10 @@ def test_run_writes_what_there_is_to_see(objective, source, tmp_path, capsys):
     # The saved encoder gives what was measured.
     dataset = load_configured_dataset(config)
     encoder = tf.saved_model.load(str(directory.saved_models / "encoder"))
-    found = encoder(dataset.training.images[:100].astype(np.float32))
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    assert [w.shape for w in encoder.read] == network.weight_shapes
-    assert found["radius"].shape == [100]
+    real = draw_real_images(dataset, config.analysis_images, config.seed).images
+    radius = encoder(real)["radius"].numpy()
+    assert np.median(radius) == pytest.approx(numbers["radius"]["real"]["q50"])
+    assert radius.max() == pytest.approx(numbers["radius"]["real"]["max"], rel=1e-5)
     # Nothing is done again ...
     before = directory.analysis_file.stat().st_mtime_ns
     run(tmp_path, f"--objective={objective}", "--analysis_every=2")
@@ -82,14 +83,42 @@ def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(tmp_path):
     np.testing.assert_array_equal(encoder.read[0], stacked[2])
 
 
-def test_analysis_can_be_left_out_and_caught_up_with(tmp_path, monkeypatch):
+def test_analysis_can_be_left_out_and_caught_up_with(tmp_path):
     words = [*SMALL, f"--run_dir={tmp_path / 'run'}", f"--expert_dir={tmp_path / 'e'}"]
+    words += ["--num_eval=1", "--eval_epochs=2"]
     run_experiments(parse_command_line([*words, "--noanalysis"]))
     directory = RunDirectory(tmp_path / "run")
     assert not directory.analysis_file.exists()
     assert not directory.saved_models.exists() and not (tmp_path / "e").exists()
     run_experiments(parse_command_line(words))
     assert json.loads(directory.analysis_file.read_text())["iterations"] == 4
+    # The classifier too: the network that the run was scored by.
+    metadata = directory.saved_models / "classifier/hdd_tf.json"
+    accuracy = directory.read_result()["accuracy"]["convnet"]["values"][0]
+    found = json.loads(metadata.read_text())
+    assert found["test_accuracy"] == pytest.approx(accuracy, abs=1e-3)
+    assert found["learnt"]["iteration"] == 4
+    # With more iterations they are other images: nothing of the old ones stays.
+    run_experiments(parse_command_line([*words, "--noanalysis", "--iterations=5"]))
+    assert not directory.analysis_file.exists() and not directory.saved_models.exists()
+    assert not (directory.pictures / "poincare.png").exists()
+
+
+def test_dance_is_seen_through_an_expert_of_what_is_matched(tmp_path):
+    run(tmp_path, "--objective=dance", "--keep_fraction=0.5", "--keep=random")
+    # No other expert is trained for the analysis.
+    assert len(list((tmp_path / "experts").iterdir())) == 1
+
+
+def test_a_failing_analysis_costs_no_result(tmp_path, capsys):
+    (tmp_path / "file").write_text("no directory")
+    words = [*SMALL, f"--run_dir={tmp_path / 'run'}", "--num_experiments=2"]
+    words += [f"--expert_dir={tmp_path / 'file' / 'experts'}", "--analysis_every=2"]
+    with pytest.raises(InputError, match="The result is complete"):
+        run_experiments(parse_command_line(words))
+    # Both seeds, pooled; and nothing was lost on the way.
+    assert json.loads((tmp_path / "run/result.json").read_text())["seeds"] == [0, 1]
+    assert capsys.readouterr().out.count("no analysis of iteration 2") == 2
 
 
 def test_a_stopped_analysis_is_made_up_for(tmp_path, monkeypatch):

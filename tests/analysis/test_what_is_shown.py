@@ -16,6 +16,7 @@ from hdd_tf.analysis.measures import measure, nothing_to_see
 from hdd_tf.analysis.poincare_picture import save_poincare_picture
 from hdd_tf.analysis.projector import CONFIG_FILE, write_projector
 from hdd_tf.artifacts import atomic
+from hdd_tf.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,14 @@ def test_grey_and_many_channels_are_drawn(embeddings, tmp_path):
             tmp_path / f"{channels}.png", dataclasses.replace(embeddings, images=images)
         )
         write_projector(tmp_path, dataclasses.replace(embeddings, images=images), None)
+
+
+def test_a_foreign_projector_is_not_replaced(embeddings, tmp_path):
+    mine = 'embeddings { tensor_name: "mine" tensor_path: "mine.tsv" }'
+    (tmp_path / CONFIG_FILE).write_text(mine)
+    with pytest.raises(InputError, match="of another projector"):
+        write_projector(tmp_path, embeddings, None)
+    assert [path.name for path in tmp_path.iterdir()] == [CONFIG_FILE]
 
 
 def test_projector_files_are_what_tensorboard_reads(embeddings, layout, tmp_path):

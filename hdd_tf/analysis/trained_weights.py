@@ -1,0 +1,71 @@
+"""A network that has learnt the real training split, to look through."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.progress import epoch_bar
+from hdd_tf.training.protocols import dm_protocol
+
+
+class EncoderWeights(NamedTuple):
+    """A trained network, and where it is from.
+
+    Attributes:
+        weights: Arrays of the network's `weight_shapes`.
+        origin: For records: `network`, `source` in words, and numbers beside them.
+    """
+
+    weights: list[np.ndarray]
+    origin: dict[str, Any]
+
+
+def trained_weights(
+    config: Config, dataset: Dataset, network: FunctionalNetwork, epochs: int
+) -> EncoderWeights:
+    """Returns a network that learns the real training split, where it is not kept yet.
+
+    Args:
+        config: expert_dir, expert_seed and progress count.
+        dataset: What it learns.
+        network: The network `--network`.
+        epochs: For how long.
+
+    Raises:
+        InterruptedRunError: a signal stopped the training, which is saved.
+    """
+    shelf = ExpertShelf(
+        config.expert_dir, network, config.network_title(), dataset,
+        dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
+    )  # fmt: skip
+    source = "a network trained on the real training split"
+    return first_of_shelf(shelf, config, epochs, source)
+
+
+def first_of_shelf(
+    shelf: ExpertShelf, config: Config, epochs: int, source: str
+) -> EncoderWeights:
+    """Returns expert 0 of a shelf, trained where it is missing.
+
+    Args:
+        shelf: Where it is kept.
+        config: progress, and what is recorded of it.
+        epochs: That it trains.
+        source: What it is, in words.
+    """
+    with epoch_bar("encoder", epochs, config.progress) as bar:
+        experts = shelf.take(1, bar.update)
+    return EncoderWeights(
+        [weight[0].numpy() for weight in experts.trained],
+        {
+            "network": config.network_title(),
+            "source": source,
+            "epochs": epochs,
+            "seed": config.expert_seed,
+            "kept_in": str(shelf.path),
+        },
+    )
