@@ -24,7 +24,9 @@ import numpy as np
 from hdd_tf.tensorflow_import import import_quietly
 
 PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
-# Iterations over which processor time is averaged; samples are seconds apart.
+COLUMNS = ("minutes", "resident_bytes", "anonymous_bytes", "processor_seconds")
+# Pieces of the run over each of which processor time is averaged: samples are seconds
+# apart.
 SPANS = 120
 
 
@@ -67,15 +69,26 @@ def sample(process: int) -> Sample | None:
     return Sample(time.time(), resident, resident - of_files, ticks / TICKS)
 
 
-def watch(arguments: list[str], minutes: float, every: float) -> list[Sample]:
-    """Runs the command for so long, and returns the samples taken every few seconds."""
+def watch(
+    arguments: list[str], minutes: float, every: float, path: pathlib.Path
+) -> list[Sample]:
+    """Runs the command for so long, and returns the samples taken every few seconds.
+
+    They are written to a CSV file as they come.
+    """
+    samples: list[Sample] = []
     process = subprocess.Popen([sys.executable, "-m", "hdd_tf.main", *arguments])
-    end, samples = time.monotonic() + 60 * minutes, []
+    end = time.monotonic() + 60 * minutes
     try:
-        while process.poll() is None and time.monotonic() < end:
-            if (seen := sample(process.pid)) and seen.resident:
-                samples.append(seen)
-            time.sleep(every)
+        with path.open("w", newline="", buffering=1) as file:
+            table = csv.writer(file)
+            table.writerow(COLUMNS)
+            while process.poll() is None and time.monotonic() < end:
+                if (seen := sample(process.pid)) and seen.resident:
+                    samples.append(seen)
+                    passed = (seen.clock - samples[0].clock) / 60
+                    table.writerow([f"{passed:.3f}", *seen[1:]])
+                time.sleep(every)
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait()
@@ -134,9 +147,10 @@ def spread(minutes: np.ndarray, gibibytes: np.ndarray) -> str:
     lowest, highest = gibibytes.min() / middle - 1, gibibytes.max() / middle - 1
     slope = np.polyfit(minutes / 60, gibibytes / middle, 1)[0]
     verdict = "flat within 2 %" if max(-lowest, highest) <= 0.02 else "NOT flat"
+    share = np.mean(np.abs(gibibytes / middle - 1) <= 0.02)
     return (
-        f"{middle:.3f} GiB, {lowest:+.2%} to {highest:+.2%}, slope {slope:+.2%} an "
-        f"hour: {verdict}"
+        f"{middle:.3f} GiB, {lowest:+.2%} to {highest:+.2%}, {share:.1%} of the time "
+        f"within 2 %, slope {slope:+.2%} an hour: {verdict}"
     )
 
 
@@ -182,15 +196,8 @@ def main() -> None:
     parser.add_argument("command", nargs="+", help="after --: arguments of the run")
     options = parser.parse_args()
     (run,) = (a[10:] for a in options.command if a.startswith("--run_dir="))
-    began = time.time()
-    samples = watch(options.command, options.minutes, options.every)
-    with options.output.with_suffix(".csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(
-            ["minutes", "resident_bytes", "anonymous_bytes", "processor_seconds"]
-        )
-        for seen in samples:
-            table.writerow([f"{(seen.clock - began) / 60:.3f}", *seen[1:]])
+    began, table = time.time(), options.output.with_suffix(".csv")
+    samples = watch(options.command, options.minutes, options.every, table)
     done = logged_iterations(pathlib.Path(run) / "tensorboard", began)
     processor = processor_per_iteration(samples, done)
     minutes = np.array([(seen.clock - began) / 60 for seen in samples])

@@ -46,7 +46,11 @@ def main(argv: list[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script `hdd-tf`."""
-    sys.exit(main(sys.argv))
+    code = main(sys.argv)
+    # TensorFlow takes a moment to go. All is written, and the exit code says what.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -173,6 +173,24 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_signal_after_the_end_changes_no_exit_code(name):
+    late = (
+        "import atexit, os, signal, sys; from hdd_tf import main;"
+        f"atexit.register(os.kill, os.getpid(), signal.{name});"
+        "sys.argv = ['hdd_tf', '--ipc=0']; main.run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", late],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "--ipc" in done.stderr
+
+
 @pytest.mark.slow
 def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd):
     many = [*TINY, "--ipc=5", "--iterations=5", "--keep_checkpoints=0"]
