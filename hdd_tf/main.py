@@ -1,5 +1,6 @@
 """The command: `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`."""
 
+import signal
 import sys
 
 from hdd_tf.command_line import parse_command_line
