@@ -12,6 +12,7 @@ import argparse
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 
 from random_kills import COMMANDS, RUN, Attempt, check_restart, run_undisturbed
@@ -64,11 +65,15 @@ def main() -> None:
             assert code == 0 or (code == 2 and said_in_one_line(text)), (code, text)
             after = newest_checkpoints(disk)
             check_restart(text, before, after)
-            found = differences(whole.place, disk, finished=False)
+            found = differences(whole.place, disk, finished=code == 0)
             assert not found, "\n".join([f"with {free} bytes free:", *found])
             last = text.splitlines()[-1]
             print(f"{free:8d} bytes free: {code}, {after}, {last}", flush=True)
             before = after
+            if code == 0:  # There was room enough: once more from the start.
+                before = {}
+                for path in disk.iterdir():
+                    shutil.rmtree(path)
         attempt = Attempt(disk, arguments)
         assert attempt.wait() == 0, attempt.text
         found = differences(whole.place, disk, finished=True)
