@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
-.PHONY: quickstart test lint types unit bazel clean
+.PHONY: quickstart test lint types unit stress bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -25,6 +25,10 @@ types: .venv/.installed-dev
 
 unit: .venv/.installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8
+
+# What is left out of `test` to keep it short: random kills and a full disk.
+stress: .venv/.installed-dev
+	$(BIN)/python -m pytest -m stress
 
 # All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
 # current Bazel with those it fetches itself (MODULE.bazel).

@@ -191,7 +191,7 @@ def test_signal_after_the_end_changes_no_exit_code(name):
     assert done.stderr.count("\n") == 1 and "--ipc" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd):
     many = [*TINY, "--ipc=5", "--iterations=5", "--keep_checkpoints=0"]
     assert main(["hdd_tf", *many, "--run_dir=whole"]) == 0
@@ -218,7 +218,7 @@ def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd)
     np.testing.assert_array_equal(*images, strict=True)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_path):
     program = ROOT / "benchmarks/random_kills.py"
     arguments = ["--commands", "dm", "--kills", "3", "--place", str(tmp_path)]
