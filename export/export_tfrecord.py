@@ -24,12 +24,12 @@ from absl import flags
 
 from hdd_tf.errors import InputError
 from hdd_tf.export_program import Command, run_program
+from hdd_tf.settings.parsers import KEEP
 from hdd_tf.tensorflow_import import import_quietly
 
 _SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
 _OVERRIDES = ("num_eval", "eval_epochs", "eval_networks", "data_dir")
-_KEEP = ("near_root", "far_from_root", "random")
 
 
 def define_flags() -> flags.FlagValues:
@@ -78,7 +78,7 @@ def define_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "keep",
         "near_root",
-        _KEEP,
+        KEEP,
         "Those of smallest or largest hyperbolic radius in the run's encoder, or any.",
         flag_values=values,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.disk import project_to_disk
-from hdd_tf.analysis.embeddings import Embeddings
+from hdd_tf.analysis.embeddings import Embeddings, first_of_each
 from hdd_tf.geometry import lorentz
 
 # More colours are not told apart, and more points hide one another.
@@ -54,7 +54,7 @@ class DiskLayout:
 def lay_out(embeddings: Embeddings) -> DiskLayout:
     """Places the first ten classes, and of many images the first of each class."""
     classes = np.unique(embeddings.labels)[:_MOST_CLASSES]
-    rows = _first_of_each(embeddings, classes)
+    rows = _some_of_each_kind(embeddings, classes)
     klein, log_gamma = [embeddings.klein[rows]], [embeddings.log_gamma[rows]]
     groups = [np.ones(len(embeddings.labels), bool)]
     groups += [embeddings.labels == label for label in classes]
@@ -75,14 +75,15 @@ def lay_out(embeddings: Embeddings) -> DiskLayout:
     )
 
 
-def _first_of_each(embeddings: Embeddings, classes: np.ndarray) -> np.ndarray:
-    each = max(1, _MOST_POINTS // (2 * len(classes)))
-    rows = [
-        np.flatnonzero((embeddings.labels == label) & (embeddings.synthetic == kind))
-        for kind in (False, True)
-        for label in classes
+def _some_of_each_kind(embeddings: Embeddings, classes: np.ndarray) -> np.ndarray:
+    shown = np.isin(embeddings.labels, classes)
+    kinds = [
+        np.flatnonzero(shown & (embeddings.synthetic == kind)) for kind in (False, True)
     ]
-    return np.concatenate([part[:each] for part in rows])
+    half = _MOST_POINTS // 2
+    return np.concatenate(
+        [rows[first_of_each(embeddings.labels[rows], half)] for rows in kinds]
+    )
 
 
 def _radii(klein: np.ndarray, log_gamma: np.ndarray) -> np.ndarray:

@@ -65,67 +65,54 @@ class Embeddings:
         )
 
 
-def build_encoder(
+def embed(
     config: Config,
     dataset: Dataset,
     network: FunctionalNetwork,
-    encoder: EncoderWeights,
-) -> HyperbolicEncoder:
-    """Returns the encoder with the curvature of the analysis.
+    weights: EncoderWeights,
+    decoded: DistilledSet,
+) -> tuple[HyperbolicEncoder, Embeddings]:
+    """Embeds real images and a distilled set, of many images a part of each class.
 
     Args:
         config: `analysis_*` and `seed` count.
-        dataset: Real images say the curvature where the settings leave it open.
+        dataset: The real images; they say the curvature where the settings do not.
         network: The network `--network`.
-        encoder: Its weights.
+        weights: Of the encoder.
+        decoded: The set as networks train on it.
+
+    Returns:
+        The encoder, with the curvature of the analysis, and what it sees.
     """
 
     def of_curvature(curvature: float) -> HyperbolicEncoder:
         return HyperbolicEncoder(
             network,
-            encoder.weights,
+            weights.weights,
             dataset.mean,
             dataset.std,
             curvature,
             config.analysis_max_tangent_norm,
         )
 
-    if config.analysis_curvature:
-        return of_curvature(config.analysis_curvature)
     real = draw_real_images(dataset, config.analysis_images, config.seed)
-    features = feature_function(of_curvature(-1.0))(real.images)
-    return of_curvature(curvature_of_median_radius(features))
-
-
-def embed(
-    config: Config,
-    dataset: Dataset,
-    encoder: HyperbolicEncoder,
-    origin: dict[str, Any],
-    decoded: DistilledSet,
-) -> Embeddings:
-    """Embeds real images and a distilled set, of many images a part of each class.
-
-    Args:
-        config: `analysis_images` and `seed` count.
-        dataset: The real images.
-        encoder: What to see them through.
-        origin: Of the encoder, in words.
-        decoded: The set as networks train on it.
-    """
-    real = draw_real_images(dataset, config.analysis_images, config.seed)
-    features_of = feature_function(encoder)
     # Not all: 200 classes of 50 images of four cells would be gigabytes of features.
-    rows = _first_of_each(decoded.labels, config.analysis_images)
+    rows = first_of_each(decoded.labels, config.analysis_images)
     made = decoded.images[rows]
-    features = np.concatenate([features_of(real.images), features_of(made)])
+    # Tangent vectors are the same at every curvature.
+    features_of = feature_function(of_curvature(-1.0))
+    real_features = features_of(real.images)
+    encoder = of_curvature(
+        config.analysis_curvature or curvature_of_median_radius(real_features)
+    )
+    features = np.concatenate([real_features, features_of(made)])
     labels = np.concatenate([real.labels, decoded.labels[rows]])
     synthetic = np.arange(len(labels)) >= len(real.labels)
     klein, log_gamma = lorentz.expmap0(
         tf.constant(features), encoder.curvature, encoder.max_tangent_norm
     )
     seen = np.rint(np.clip(made, 0, 255)).astype(np.uint8)
-    return Embeddings(
+    return encoder, Embeddings(
         images=np.concatenate([real.images, seen]),
         labels=labels,
         synthetic=synthetic,
@@ -137,12 +124,17 @@ def embed(
         label_names=dataset.label_names,
         curvature=encoder.curvature,
         max_tangent_norm=encoder.max_tangent_norm,
-        origin=origin,
+        origin=weights.origin,
     )
 
 
-def _first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
-    """Returns rows, the first of each class, at most so many but one a class."""
+def first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Returns rows `[m]`, the first of each class: at most so many, but one a class.
+
+    Args:
+        labels: `[n]` integers.
+        most: Rows in all.
+    """
     classes = np.unique(labels)
     count = max(1, most // len(classes))
     return np.concatenate([np.flatnonzero(labels == c)[:count] for c in classes])

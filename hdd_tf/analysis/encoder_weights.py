@@ -21,13 +21,8 @@ from hdd_tf.objectives.registry import expert_shelf, pool_schedule
 _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-def encoder_weights(
-    config: Config,
-    dataset: Dataset,
-    network: FunctionalNetwork,
-    checkpoints: str | pathlib.Path,
-) -> EncoderWeights:
-    """Returns the encoder that goes with the objective.
+class EncoderOfRun:
+    """The encoder that goes with a run's objective.
 
     IDM has its queue's oldest network, DANCE an expert. DM matches in random networks,
     and coresets in none: theirs trains on the real training split beforehand.
@@ -37,20 +32,43 @@ def encoder_weights(
         dataset: Its training split is what an encoder learns.
         network: The network `--network`.
         checkpoints: The run's, of which IDM's newest is read.
-
-    Raises:
-        InputError: IDM's run has no checkpoint that holds its queue.
-        InterruptedRunError: a signal stopped the training, which is saved.
     """
-    if config.objective == "idm":
-        return _oldest_of_queue(config, checkpoints)
-    if config.objective == "dance":
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: FunctionalNetwork,
+        checkpoints: str | pathlib.Path,
+    ) -> None:
+        self._config = config
+        self._dataset = dataset
+        self._network = network
+        self._checkpoints = checkpoints
+        self._trained: EncoderWeights | None = None
+
+    def weights(self) -> EncoderWeights:
+        """Returns the weights: IDM's as they are by now, others' found or trained once.
+
+        Raises:
+            InputError: IDM's run has no checkpoint that holds its queue.
+            InterruptedRunError: a signal stopped the training, which is saved.
+        """
+        if self._config.objective == "idm":
+            return _oldest_of_queue(self._config, self._checkpoints)
+        if self._trained is None:
+            self._trained = self._train()
+        return self._trained
+
+    def _train(self) -> EncoderWeights:
+        config, dataset, network = self._config, self._dataset, self._network
+        if config.objective != "dance":
+            return trained_weights(config, dataset, network, config.encoder_epochs)
         # Experts learn what is matched; others would have to be trained for this.
         matched = pruned_dataset(config, dataset, network)
         shelf = expert_shelf(config, matched, network)
         epochs = config.pretrain_epochs
         return first_of_shelf(shelf, config, epochs, "DANCE's expert 0")
-    return trained_weights(config, dataset, network, config.encoder_epochs)
 
 
 def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> EncoderWeights:

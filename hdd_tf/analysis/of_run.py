@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.write import analyse, summary_line
 from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -15,8 +16,19 @@ from hdd_tf.networks.registry import matched_network
 from hdd_tf.settings.analysis import AnalysisSettings
 
 
+def analysis_is_due(config: Config, iterations: int) -> bool:
+    """Says whether a finished run wants an analysis that is not there.
+
+    Args:
+        config: The run's settings.
+        iterations: The export's.
+    """
+    found = read_analysis(RunDirectory(config.run_dir))
+    return config.analysis and not _wanted(config, iterations).items() <= found.items()
+
+
 def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> None:
-    """Analyses what a run has exported, unless that is there already.
+    """Analyses what a run has exported, and tells.
 
     Args:
         config: The run's settings.
@@ -28,28 +40,25 @@ def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> N
         InterruptedRunError: a signal stopped the training of the encoder.
     """
     directory = RunDirectory(config.run_dir)
-    wanted = {"iterations": iterations, "settings": _settings(config)}
-    if not config.analysis or wanted.items() <= read_analysis(directory).items():
-        return
+    stored = read_distilled_set(directory.synthetic)
     classifier = directory.saved_models / "classifier"
     if config.num_eval and not classifier.exists():
         # The run was scored without an analysis.
-        images = read_distilled_set(directory.synthetic)
-        train_and_save_classifier(classifier, config, dataset, images)
+        train_and_save_classifier(classifier, config, dataset, stored)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
     with SummaryWriter(directory.tensorboard) as summaries:
         numbers = analyse(
-            config,
-            dataset,
-            network,
-            directory,
-            read_distilled_set(directory.synthetic),
-            iterations,
-            summaries,
-            final=True,
-        )
-    directory.write_analysis({**wanted, **numbers})
+            config, dataset, network, directory, encoder.weights(), stored, iterations,
+            summaries, final=True,
+        )  # fmt: skip
+    directory.write_analysis({**_wanted(config, iterations), **numbers})
     print(summary_line(numbers), flush=True)
+
+
+def _wanted(config: Config, iterations: int) -> dict[str, Any]:
+    """Returns what `analysis.json` says of the analysis that is asked for."""
+    return {"iterations": iterations, "settings": _settings(config)}
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from hdd_tf.analysis.embeddings import feature_function
 from hdd_tf.analysis.encoder import HyperbolicEncoder
 from hdd_tf.analysis.measures import agree
-from hdd_tf.analysis.trained_weights import trained_weights
+from hdd_tf.analysis.trained_weights import EncoderWeights, trained_weights
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
@@ -32,28 +32,36 @@ def pruned_dataset(
         network: The network `--network`, trained on all of them for the order.
 
     Raises:
-        InputError: the radii are all the same.
+        InputError: the radii are all the same, or too few images would be left.
         InterruptedRunError: a signal stopped the training, which is saved.
     """
-    training = dataset.training
-    if config.keep_fraction == 1.0:
+    training, fraction = dataset.training, config.keep_fraction
+    if fraction == 1.0:
         return dataset
-    norms = np.zeros(len(training.labels), np.float32)
+    _check_enough(config, int(np.bincount(training.labels).min()))
+    norms = None
     if config.keep != "random":
         weights = trained_weights(config, dataset, network, config.keep_epochs)
-        encoder = HyperbolicEncoder(
-            network, weights.weights, dataset.mean, dataset.std, -1.0
-        )
-        norms = tangent_norms(encoder, training.images)
-    rows = kept_rows(
-        norms, training.labels, config.keep_fraction, config.keep, config.seed
-    )
+        norms = tangent_norms(dataset, network, weights, training.images)
+    rows = kept_rows(norms, training.labels, fraction, config.keep, config.seed)
     return dataclasses.replace(dataset, training=training.take(rows))
+
+
+def _check_enough(config: Config, smallest: int) -> None:
+    """Refuses, before anything trains, what the start of the images would refuse."""
+    kept = _count(config.keep_fraction, smallest)
+    needed = config.ipc * config.formation_factor**2
+    if config.init in ("real", "mix") and needed > kept:
+        raise InputError(
+            f"--keep_fraction={config.keep_fraction} leaves {kept} images of the "
+            f"smallest class, and --init={config.init} needs {needed}: raise it, or "
+            "use --init=noise."
+        )
 
 
 def pruned_set(
     decoded: DistilledSet,
-    encoder: HyperbolicEncoder,
+    norms: np.ndarray | None,
     fraction: float,
     keep: str,
     seed: int,
@@ -62,15 +70,14 @@ def pruned_set(
 
     Args:
         decoded: The set as networks train on it.
-        encoder: What its images are seen through.
+        norms: As `kept_rows`; likewise the others.
         fraction: Part of each class, in (0, 1].
-        keep: As `kept_rows`.
+        keep: Which ones.
         seed: Of a random choice.
 
     Raises:
         InputError: the radii are all the same.
     """
-    norms = tangent_norms(encoder, decoded.images)
     rows = kept_rows(norms, decoded.labels, fraction, keep, seed)
     ipc = int(np.bincount(decoded.labels[rows]).max())
     kept = {"fraction": fraction, "keep": keep, "of": len(decoded.labels)}
@@ -81,9 +88,23 @@ def pruned_set(
     )
 
 
-def tangent_norms(encoder: HyperbolicEncoder, images: np.ndarray) -> np.ndarray:
-    """Returns |v| `[n]` of images `[n, h, w, c]`, pass by pass."""
-    features_of = feature_function(encoder)
+def tangent_norms(
+    dataset: Dataset,
+    network: FunctionalNetwork,
+    weights: EncoderWeights,
+    images: np.ndarray,
+) -> np.ndarray:
+    """Returns |v| `[n]` of images, pass by pass.
+
+    Args:
+        dataset: Says how images are normalised.
+        network: The network `--network`.
+        weights: Of the encoder.
+        images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
+    """
+    features_of = feature_function(
+        HyperbolicEncoder(network, weights.weights, dataset.mean, dataset.std, -1.0)
+    )
     # A training split's features would not fit the memory together.
     chunks = np.array_split(images, max(1, len(images) // 1000))
     return np.concatenate(
@@ -92,15 +113,19 @@ def tangent_norms(encoder: HyperbolicEncoder, images: np.ndarray) -> np.ndarray:
 
 
 def kept_rows(
-    norms: np.ndarray, labels: np.ndarray, fraction: float, keep: str, seed: int
+    norms: np.ndarray | None,
+    labels: np.ndarray,
+    fraction: float,
+    keep: str,
+    seed: int,
 ) -> np.ndarray:
     """Chooses a part of each class.
 
     Args:
-        norms: `[n]` |v|; not read where `keep` is `random`.
+        norms: `[n]` |v|; None for a random choice.
         labels: `[n]` integers.
         fraction: Part of each class, in (0, 1], but at least one image.
-        keep: `near_root`, `far_from_root` or `random`.
+        keep: One of `parsers.KEEP`; `random` where there are no norms.
         seed: Of a random choice.
 
     Returns:
@@ -109,7 +134,7 @@ def kept_rows(
     Raises:
         InputError: there is no order, as the radii are all the same.
     """
-    if keep != "random" and agree(norms):
+    if norms is not None and agree(norms):
         raise InputError(
             "the hyperbolic radii of the images are all the same, so there is no "
             "order to keep them by: give --keep=random."
@@ -117,12 +142,17 @@ def kept_rows(
     kept = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        if keep == "random":
+        if norms is None:
             # A stream of its own: a class's choice depends on that class alone.
             generator = np.random.default_rng([seed, Purpose.PRUNING, label])
             ordered = generator.permutation(rows)
         else:
             signed = norms[rows] if keep == "near_root" else -norms[rows]
             ordered = rows[np.argsort(signed, kind="stable")]
-        kept.append(ordered[: max(1, round(fraction * len(rows)))])
+        kept.append(ordered[: _count(fraction, len(rows))])
     return np.sort(np.concatenate(kept))
+
+
+def _count(fraction: float, size: int) -> int:
+    """Returns how many images of a class of so many are kept."""
+    return max(1, round(fraction * size))

@@ -3,13 +3,12 @@
 from typing import Any
 
 from hdd_tf.analysis.disk_layout import DiskLayout, lay_out
-from hdd_tf.analysis.embeddings import Embeddings, build_encoder, embed
-from hdd_tf.analysis.encoder import HyperbolicEncoder
-from hdd_tf.analysis.encoder_weights import encoder_weights
+from hdd_tf.analysis.embeddings import Embeddings, embed
 from hdd_tf.analysis.hierarchy_picture import save_hierarchy_picture
 from hdd_tf.analysis.measures import measure
 from hdd_tf.analysis.poincare_picture import save_poincare_picture
 from hdd_tf.analysis.projector import write_projector
+from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -20,37 +19,12 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.networks.functional import FunctionalNetwork
 
 
-def embed_set(
-    config: Config,
-    dataset: Dataset,
-    network: FunctionalNetwork,
-    directory: RunDirectory,
-    distilled_set: DistilledSet,
-) -> tuple[HyperbolicEncoder, Embeddings]:
-    """Returns the encoder of a run, and its real and synthetic images seen through it.
-
-    Args:
-        config: The run's settings.
-        dataset: The real images.
-        network: The network `--network`.
-        directory: The run's; IDM's queue is read from its newest checkpoint.
-        distilled_set: The images, as they are stored.
-
-    Raises:
-        InputError: IDM's run has no checkpoint that holds its queue.
-        InterruptedRunError: a signal stopped the training of the encoder.
-    """
-    weights = encoder_weights(config, dataset, network, directory.checkpoints)
-    encoder = build_encoder(config, dataset, network, weights)
-    decoded = decode_set(distilled_set)
-    return encoder, embed(config, dataset, encoder, weights.origin, decoded)
-
-
 def analyse(
     config: Config,
     dataset: Dataset,
     network: FunctionalNetwork,
     directory: RunDirectory,
+    weights: EncoderWeights,
     distilled_set: DistilledSet,
     iteration: int,
     summaries: SummaryWriter,
@@ -60,10 +34,11 @@ def analyse(
     """Embeds real and synthetic images, and writes what there is to see.
 
     Args:
-        config: As `embed_set`; likewise those up to `distilled_set`.
+        config: The run's settings.
         dataset: The real images.
         network: The network `--network`.
         directory: The run's.
+        weights: Of the encoder.
         distilled_set: The images, as they are stored.
         iteration: How many iterations they have seen.
         summaries: Of the run.
@@ -74,33 +49,35 @@ def analyse(
         The numbers, see `measures.measure`, and how the pictures are drawn.
 
     Raises:
-        InputError: as `embed_set`.
-        InterruptedRunError: likewise.
+        InputError: something else is where the projector or the encoder is to be.
     """
-    encoder, embeddings = embed_set(config, dataset, network, directory, distilled_set)
+    decoded = decode_set(distilled_set)
+    encoder, embeddings = embed(config, dataset, network, weights, decoded)
     numbers = measure(embeddings)
     layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
     if final:
-        # Those of an earlier analysis, whatever this one has to show.
-        for name in ("poincare.png", "hierarchy.png"):
-            (directory.pictures / name).unlink(missing_ok=True)
+        # This one may have nothing to show.
+        directory.forget_analysis_pictures()
     if layout:
         suffix = "" if final else f"_{iteration:06d}"
         numbers |= _draw(directory, embeddings, layout, numbers, suffix)
     write_projector(directory.tensorboard, embeddings, layout)
     _summarise(summaries, iteration, embeddings, numbers)
     if final:
-        save_model(
-            directory.saved_models / "encoder",
-            encoder,
-            {"iterations": iteration, **encoder_metadata(embeddings)},
-        )
+        metadata = encoder_metadata(embeddings, iteration)
+        save_model(directory.saved_models / "encoder", encoder, metadata)
     return numbers
 
 
-def encoder_metadata(embeddings: Embeddings) -> dict[str, Any]:
-    """Returns what a saved encoder has to say of itself."""
+def encoder_metadata(embeddings: Embeddings, iteration: int | None) -> dict[str, Any]:
+    """Returns what a saved encoder has to say of itself.
+
+    Args:
+        embeddings: What it sees.
+        iteration: How many iterations the images among them have seen, if known.
+    """
     return {
+        "iteration": iteration,
         "outputs": {
             "features": "[n, d], the tangent vectors v at the origin",
             "klein": "[n, d], tanh(r) v / |v|",

@@ -174,6 +174,10 @@ class RunDirectory:
         """Removes what an analysis of earlier images has left."""
         self.analysis_file.unlink(missing_ok=True)
         shutil.rmtree(self.saved_models, ignore_errors=True)
+        self.forget_analysis_pictures()
+
+    def forget_analysis_pictures(self) -> None:
+        """Removes the pictures of the final analysis."""
         for name in ("poincare.png", "hierarchy.png"):
             (self.pictures / name).unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
@@ -36,12 +37,12 @@ def estimate_run(
     """
     if config.objective in CORESETS:
         return _estimate_coreset(config, dataset)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    # Whichever images are kept, they are as many; to choose them may take training.
+    as_many = dataclasses.replace(config, keep="random")
+    dataset = pruned_dataset(as_many, dataset, network)
     distillation = build_distillation(
-        config,
-        dataset,
-        strategy,
-        matched_network(config, dataset.image_shape, dataset.num_classes),
-        rehearsal=True,
+        config, dataset, strategy, network, rehearsal=True
     )
     distillation.step.run(0, 1)  # Traces the graph.
     began = time.perf_counter()
@@ -95,6 +96,7 @@ def _estimate_coreset(config: Config, dataset: Dataset) -> str:
             f"{dataset.name}: {count:,} training images of {dataset.num_classes} "
             f"classes, of which {size:,} are chosen by {config.objective}",
             f"time per epoch      {work}",
+            *_before(config),
             _memory(),
             f"to be written       {bytes_written / 2**20:.1f} MiB to "
             f"{config.run_dir}{times}",
@@ -116,13 +118,19 @@ def _memory() -> str:
 
 
 def _before(config: Config) -> list[str]:
-    """Returns the line of what has to be done first, where there is anything."""
-    if config.objective != "dance":
-        return []
-    return [
-        f"experts             {config.num_experts} x {config.pretrain_epochs} epochs "
-        f"on the real images first, where {config.expert_dir} lacks them"
-    ]
+    """Returns lines of networks that train on real images besides, if there are any."""
+    lines = []
+    missing = f"on the real images, where {config.expert_dir} lacks"
+    if config.keep_fraction < 1 and config.keep != "random":
+        lines.append(f"pruning             {config.keep_epochs} epochs {missing} it")
+    if config.objective == "dance":
+        times = f"{config.num_experts} x {config.pretrain_epochs}"
+        lines.append(f"experts             {times} epochs {missing} them")
+    elif config.analysis and config.objective != "idm":
+        lines.append(
+            f"analysis            {config.encoder_epochs} epochs {missing} its encoder"
+        )
+    return lines
 
 
 def _bytes_written(config: Config, distillation: Distillation) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.analysis.of_run import analyse_finished_run
+from hdd_tf.analysis.of_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts import atomic, links, lock
 from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config
@@ -107,7 +107,8 @@ def _run_all(
         with lock.locked(config.run_dir):
             dataset = load_configured_dataset(config)
             result = _run_one(config, dataset, strategy, workers)
-            _analyse(config, dataset, result)
+            if analysis_is_due(config, result["iterations"]):
+                _analyse(config, dataset, result)
         return result
     parent = pathlib.Path(config.run_dir)
     _check_parent(parent)
@@ -122,7 +123,10 @@ def _run_all(
         print(result_table(pooled, config.run_dir), flush=True)
         # Once all results are safe.
         for experiment, result in zip(experiments, results, strict=True):
-            _analyse(experiment, load_configured_dataset(experiment), result)
+            if analysis_is_due(experiment, result["iterations"]):
+                with lock.locked(experiment.run_dir):
+                    dataset = load_configured_dataset(experiment)
+                    _analyse(experiment, dataset, result)
     return pooled
 
 

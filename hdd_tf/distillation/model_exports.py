@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Sequence
 
 from hdd_tf.analysis.disk_layout import lay_out
-from hdd_tf.analysis.encoder import HyperbolicEncoder
-from hdd_tf.analysis.encoder_weights import encoder_weights
+from hdd_tf.analysis.embeddings import embed
+from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.measures import nothing_to_see
 from hdd_tf.analysis.projector import write_projector
-from hdd_tf.analysis.pruning import pruned_set
-from hdd_tf.analysis.write import embed_set, encoder_metadata
+from hdd_tf.analysis.pruning import pruned_set, tangent_norms
+from hdd_tf.analysis.write import encoder_metadata
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.links import refuse_links_out
@@ -41,7 +41,8 @@ def export_projector(
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    _, embeddings = embed_set(config, dataset, network, directory, images)
+    weights = EncoderOfRun(config, dataset, network, directory.checkpoints).weights()
+    _, embeddings = embed(config, dataset, network, weights, decode_set(images))
     reason = nothing_to_see(embeddings)
     write_projector(place, embeddings, None if reason else lay_out(embeddings))
     if reason:
@@ -73,8 +74,12 @@ def export_saved_models(
     dataset = load_configured_dataset(config)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     if "encoder" in names:
-        encoder, embeddings = embed_set(config, dataset, network, directory, images)
-        save_model(output / "encoder", encoder, encoder_metadata(embeddings))
+        source = EncoderOfRun(config, dataset, network, directory.checkpoints)
+        encoder, embeddings = embed(
+            config, dataset, network, source.weights(), decode_set(images)
+        )
+        metadata = encoder_metadata(embeddings, images.metadata.get("iteration"))
+        save_model(output / "encoder", encoder, metadata)
         print(f"encoder, {embeddings.origin['source']}: {output / 'encoder'}")
     if "classifier" in names:
         place = output / "classifier"
@@ -102,17 +107,14 @@ def prune_set_of_run(
         InputError: the run's data cannot be loaded, or all radii are the same.
     """
     directory = RunDirectory(run_dir)
-    record = directory.read_config()
-    config = recorded_config(record["config"], overrides)
-    dataset = load_configured_dataset(config)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    weights = encoder_weights(config, dataset, network, directory.checkpoints)
-    # At any curvature the order is the same.
-    encoder = HyperbolicEncoder(
-        network, weights.weights, dataset.mean, dataset.std, -1.0
-    )
-    decoded = decode_set(distilled_set)
-    return pruned_set(decoded, encoder, fraction, keep, config.seed)
+    config = recorded_config(directory.read_config()["config"], overrides)
+    decoded, norms = decode_set(distilled_set), None
+    if keep != "random":
+        dataset = load_configured_dataset(config)
+        network = matched_network(config, dataset.image_shape, dataset.num_classes)
+        encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
+        norms = tangent_norms(dataset, network, encoder.weights(), decoded.images)
+    return pruned_set(decoded, norms, fraction, keep, config.seed)
 
 
 def check_targets(output: pathlib.Path, names: Sequence[str], overwrite: bool) -> None:

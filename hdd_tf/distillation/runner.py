@@ -4,22 +4,18 @@ from typing import Any
 
 import tensorflow as tf
 
+from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import (
-    DistilledSet,
-    metadata_of_run,
-)
+from hdd_tf.artifacts.distilled_set import DistilledSet, metadata_of_run
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
-from hdd_tf.distillation.finished import (
-    complete_result,
-)
+from hdd_tf.distillation.finished import complete_result
 from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import RunMonitor, cadences
 from hdd_tf.distillation.profiling import ProfiledStep
@@ -153,12 +149,14 @@ def _distil(
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
         return evaluation.score_set(images, split="validation").mean
 
+    encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
+
     def look(iteration: int, summaries: SummaryWriter) -> None:
         images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
         try:
             analyse(
-                config, dataset, network, directory, images, iteration, summaries,
-                final=False,
+                config, dataset, network, directory, encoder.weights(), images,
+                iteration, summaries, final=False,
             )  # fmt: skip
         except (InputError, OSError) as error:
             # It only looks; what it looks at goes on.

@@ -53,7 +53,7 @@ class DataSettings:
     )
     keep: str = choice(
         "near_root",
-        ("near_root", "far_from_root", "random"),
+        parsers.KEEP,
         "Which ones: those of smallest or largest hyperbolic radius, which is also the "
         "order of their Lorentz weights, or any.",
     )

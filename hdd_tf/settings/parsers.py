@@ -15,6 +15,8 @@ from absl import flags
 
 CORESETS = ("random", "herding", "k_center", "forgetting")
 BASELINES = (*CORESETS, "whole")
+# Which part of a class's images pruning keeps.
+KEEP = ("near_root", "far_from_root", "random")
 
 
 class _Parser(flags.ArgumentParser):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hdd_tf.analysis.embeddings import build_encoder, embed
+from hdd_tf.analysis.embeddings import embed
 from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
@@ -61,10 +61,15 @@ def distilled(dataset, config):
 
 
 @pytest.fixture(scope="session")
-def encoder(config, dataset, network, weights):
-    return build_encoder(config, dataset, network, weights)
+def seen(config, dataset, network, weights, distilled):
+    return embed(config, dataset, network, weights, distilled)
 
 
 @pytest.fixture(scope="session")
-def embeddings(config, dataset, encoder, weights, distilled):
-    return embed(config, dataset, encoder, weights.origin, distilled)
+def encoder(seen):
+    return seen[0]
+
+
+@pytest.fixture(scope="session")
+def embeddings(seen):
+    return seen[1]

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.analysis.embeddings import (
-    build_encoder,
     draw_real_images,
     embed,
     feature_function,
@@ -62,12 +61,15 @@ def test_curvature_of_features_that_vanish():
     assert curvature_of_median_radius(np.full([4, 1], 4.0)) == pytest.approx(-0.25)
 
 
-def test_given_curvature_and_clamp_are_kept(config, dataset, network, weights):
+def test_given_curvature_and_clamp_are_kept(
+    config, dataset, network, weights, distilled
+):
     config = dataclasses.replace(
         config, analysis_curvature=-0.7, analysis_max_tangent_norm=1.0
     )
-    encoder = build_encoder(config, dataset, network, weights)
+    encoder, found = embed(config, dataset, network, weights, distilled)
     assert (encoder.curvature, encoder.max_tangent_norm) == (-0.7, 1.0)
+    assert (found.curvature, found.max_tangent_norm) == (-0.7, 1.0)
 
 
 def test_rows_are_what_they_say(embeddings, dataset, distilled, network, weights):
@@ -138,10 +140,10 @@ def test_features_are_traced_once(encoder, dataset, monkeypatch):
 
 
 def test_many_synthetic_images_are_embedded_in_part(
-    config, dataset, encoder, weights, distilled
+    config, dataset, network, weights, distilled
 ):
     few = dataclasses.replace(config, analysis_images=3)
-    part = embed(few, dataset, encoder, weights.origin, distilled)
+    _, part = embed(few, dataset, network, weights, distilled)
     assert part.labels[part.synthetic].tolist() == [0, 1, 2]
     shown = np.rint(np.clip(distilled.images[::2], 0, 255))
     np.testing.assert_array_equal(part.images[part.synthetic], shown)

@@ -32,24 +32,25 @@ def test_kept_rows(fraction, keep, rows):
 
 
 def test_random_rows_are_of_the_seed_and_as_many():
-    first = kept_rows(NORMS, LABELS, 0.5, "random", 0)
+    first = kept_rows(None, LABELS, 0.5, "random", 0)
     assert np.bincount(LABELS[first]).tolist() == [2, 2, 1]
-    np.testing.assert_array_equal(first, kept_rows(NORMS, LABELS, 0.5, "random", 0))
-    draws = {tuple(kept_rows(NORMS, LABELS, 0.5, "random", s)) for s in range(9)}
+    np.testing.assert_array_equal(first, kept_rows(None, LABELS, 0.5, "random", 0))
+    draws = {tuple(kept_rows(None, LABELS, 0.5, "random", s)) for s in range(9)}
     assert len(draws) > 3
 
 
 def test_equal_radii_have_no_order():
     with pytest.raises(InputError, match="give --keep=random"):
         kept_rows(np.full(10, 3.0), LABELS, 0.5, "near_root", 0)
-    assert len(kept_rows(np.full(10, 3.0), LABELS, 0.5, "random", 0)) == 5
+    assert len(kept_rows(None, LABELS, 0.5, "random", 0)) == 5
 
 
-def test_norms_are_those_of_the_features(encoder, network, weights, dataset):
+def test_norms_are_those_of_the_features(network, weights, dataset):
     images = dataset.training.images
     features = network.features(weights.weights, dataset.normalise(images))
     expected = np.linalg.norm(features, axis=-1)
-    np.testing.assert_allclose(tangent_norms(encoder, images), expected, rtol=1e-5)
+    found = tangent_norms(dataset, network, weights, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_training_split_is_pruned_and_nothing_else(config, dataset, network, tmp_path):
@@ -71,9 +72,9 @@ def test_training_split_is_pruned_and_nothing_else(config, dataset, network, tmp
     assert pruned_dataset(whole, dataset, network) is dataset
 
 
-def test_distilled_set_is_pruned_and_says_so(encoder, distilled):
-    norms = tangent_norms(encoder, distilled.images)
-    kept = pruned_set(distilled, encoder, 0.5, "far_from_root", 0)
+def test_distilled_set_is_pruned_and_says_so(dataset, network, weights, distilled):
+    norms = tangent_norms(dataset, network, weights, distilled.images)
+    kept = pruned_set(distilled, norms, 0.5, "far_from_root", 0)
     rows = 2 * np.arange(3) + norms.reshape(3, 2).argmax(axis=1)
     np.testing.assert_array_equal(kept.images, distilled.images[rows])
     assert kept.labels.tolist() == [0, 1, 2]
@@ -81,6 +82,18 @@ def test_distilled_set_is_pruned_and_says_so(encoder, distilled):
     assert kept.metadata["pruned"] == {
         "fraction": 0.5, "keep": "far_from_root", "of": 6,
     }  # fmt: skip
+
+
+def test_too_few_images_are_refused_before_anything_trains(
+    config, dataset, network, tmp_path
+):
+    # 0.03 x 30 images: one of each class, and two are needed.
+    config = dataclasses.replace(
+        config, keep_fraction=0.03, expert_dir=str(tmp_path / "experts")
+    )
+    with pytest.raises(InputError, match="leaves 1 images of the smallest class"):
+        pruned_dataset(config, dataset, network)
+    assert not (tmp_path / "experts").exists()
 
 
 def test_order_does_not_depend_on_the_curvature(network, weights, dataset):

@@ -10,7 +10,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from hdd_tf.analysis.disk_layout import lay_out
-from hdd_tf.analysis.embeddings import build_encoder, embed
+from hdd_tf.analysis.embeddings import embed
 from hdd_tf.analysis.hierarchy_picture import save_hierarchy_picture
 from hdd_tf.analysis.measures import measure, nothing_to_see
 from hdd_tf.analysis.poincare_picture import save_poincare_picture
@@ -55,8 +55,7 @@ def test_equal_radii_are_told_rather_than_drawn(
     clamped = dataclasses.replace(
         config, analysis_curvature=-1e6, analysis_max_tangent_norm=10.0
     )
-    encoder = build_encoder(clamped, dataset, network, weights)
-    flat = embed(clamped, dataset, encoder, weights.origin, distilled)
+    _, flat = embed(clamped, dataset, network, weights, distilled)
     assert "radii agree within 0.001" in nothing_to_see(flat)
     assert "--analysis_max_tangent_norm=0" in measure(flat)["nothing_to_see"]
     # Radii so small that cosh does not tell them apart.
@@ -84,10 +83,15 @@ def test_pictures_are_images_and_name_no_class_as_mathematics(
 def test_grey_and_many_channels_are_drawn(embeddings, tmp_path):
     for channels in (1, 5):
         images = np.repeat(embeddings.images[..., :1], channels, axis=-1)
-        save_hierarchy_picture(
-            tmp_path / f"{channels}.png", dataclasses.replace(embeddings, images=images)
-        )
-        write_projector(tmp_path, dataclasses.replace(embeddings, images=images), None)
+        grey = dataclasses.replace(embeddings, images=images)
+        save_hierarchy_picture(tmp_path / f"{channels}.png", grey)
+        write_projector(tmp_path, grey, None)
+        with Image.open(tmp_path / "projector/features.png") as sheet:
+            first = np.asarray(sheet)[:8, :10]
+        # The first channel, in all three colours.
+        np.testing.assert_array_equal(first, np.repeat(images[0, ..., :1], 3, -1))
+    pictures = [np.asarray(Image.open(tmp_path / f"{c}.png")) for c in (1, 5)]
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_a_foreign_projector_is_not_replaced(embeddings, tmp_path):

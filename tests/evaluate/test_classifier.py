@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_dataset
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.training.network_trainer import NetworkTrainer
+from tests.evaluate.digits_set import digits_set
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +19,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def distilled_set(dataset):
-    rows = [np.flatnonzero(dataset.training.labels == c)[:3] for c in range(10)]
-    images = dataset.training.images[np.stack(rows)].astype(np.float32)
-    metadata = {
-        "dataset": "digits",
-        "ipc": 3,
-        "objective": "dm",
-        "geometry": "euclidean",
-        "label_names": list(dataset.label_names),
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "source": {"seed": 0},
-    }
-    return DistilledSet.from_class_images(images, metadata)
+    return digits_set(dataset, 3)
 
 
 def evaluation_of(dataset, **settings):

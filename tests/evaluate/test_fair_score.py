@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_dataset
 from hdd_tf.evaluate import evaluation as evaluation_lib
@@ -14,6 +13,7 @@ from hdd_tf.evaluate import fair_score
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.networks.registry import network_of_settings
+from tests.evaluate.digits_set import digits_set
 
 FRACTIONS = np.linspace(0, 1, 5).tolist()
 
@@ -99,19 +99,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def distilled_set(dataset):
-    rows = [np.flatnonzero(dataset.training.labels == c)[:2] for c in range(10)]
-    images = dataset.training.images[np.stack(rows)].astype(np.float32)
-    metadata = {
-        "dataset": "digits",
-        "ipc": 2,
-        "objective": "dm",
-        "geometry": "euclidean",
-        "label_names": list(dataset.label_names),
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "source": {"seed": 0},
-    }
-    return DistilledSet.from_class_images(images, metadata)
+    return digits_set(dataset, 2)
 
 
 @pytest.fixture
