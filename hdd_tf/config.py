@@ -72,6 +72,11 @@ class Config(
             object.__setattr__(self, "formation_factor", factor)
         self._check_expert_dir()
         self._check_pool()
+        if self.objective == "idm" and self.real_bank_size:
+            raise InputError(
+                f"--real_bank_size={self.real_bank_size} revisits networks, and those "
+                "of --objective=idm change: leave it at 0, or give dm or dance"
+            )
         self._check_coresets()
         choosing = self.select == "best_validation"
         if self.validation_fraction is None:

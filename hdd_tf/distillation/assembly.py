@@ -10,6 +10,7 @@ from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
 from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import build_geometry
@@ -26,6 +27,7 @@ class Distillation:
     image_sgd: ImageSGD
     objective: Objective
     step: DistillationStep
+    bank: RealBank | None = None
 
 
 def build_distillation(
@@ -60,6 +62,14 @@ def build_distillation(
     # All that may be refused comes before networks train.
     augmentations = entry.augmentations(dsa.parse_strategy(config.dsa))
     geometry = build_geometry(config)
+    bank = None
+    if config.real_bank_size:
+        bank = RealBank(
+            config.real_bank_size,
+            geometry,
+            dataset.num_classes,
+            network.feature_dim,
+        )
     start = initial_images(
         config.init,
         store,
@@ -106,5 +116,6 @@ def build_distillation(
         augmentations=augmentations,
         max_decoded=max_decoded,
         seed=config.seed,
+        bank=bank,
     )
-    return Distillation(synthetic_set, image_sgd, objective, step)
+    return Distillation(synthetic_set, image_sgd, objective, step, bank)

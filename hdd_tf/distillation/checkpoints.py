@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.synthetic_set import SyntheticSet, to_pixels
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.base import Objective
@@ -19,7 +20,7 @@ class DistillationCheckpoints:
     """The checkpoints of one run.
 
     All random numbers are functions of (seed, iteration), so images, momentum, the
-    iteration and what the objective keeps (IDM's queue) are the whole state.
+    iteration, what the objective keeps (IDM's queue) and the bank are the whole state.
 
     Args:
         directory: Where they lie; made when the first is saved.
@@ -27,6 +28,7 @@ class DistillationCheckpoints:
         image_sgd: Their optimiser.
         objective: Its variables are saved too.
         keep: How many to keep, the newest; 0: all.
+        bank: The run's, if it has one: it would take long to compute anew.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class DistillationCheckpoints:
         image_sgd: ImageSGD,
         objective: Objective,
         keep: int = 2,
+        bank: RealBank | None = None,
     ) -> None:
         self._files = CheckpointFiles(directory)
         self._keep = keep
@@ -46,6 +49,7 @@ class DistillationCheckpoints:
             synthetic_set=synthetic_set,
             velocity=image_sgd.velocity,
             objective=objective,
+            **({"real_bank": bank} if bank else {}),
             iteration=self._iteration,
             seconds=self._seconds,
         )

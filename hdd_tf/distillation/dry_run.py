@@ -13,6 +13,7 @@ from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
+from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.random_keys import derive_key
@@ -44,18 +45,21 @@ def estimate_run(
     distillation = build_distillation(
         config, dataset, strategy, network, rehearsal=True
     )
-    distillation.step.run(0, 1)  # Traces the graph.
-    began = time.perf_counter()
-    distillation.step.run(1, _TIMED_ITERATIONS)["gradient_norm"].numpy()
-    seconds = (time.perf_counter() - began) / _TIMED_ITERATIONS
+    step, bank = distillation.step, config.real_bank_size
+    seconds = _seconds_per_iteration(step, 0)
+    timing = [f"time per iteration  {seconds:.3f} s"]
+    total = seconds * config.iterations
+    if 0 < bank < config.iterations:
+        revisiting = _seconds_per_iteration(step, bank)
+        timing += [f"for the first {bank:,}, then {revisiting:.3f} s"]
+        total = seconds * bank + revisiting * (config.iterations - bank)
     times = _times(config)
     return "\n".join(
         [
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
             f"{dataset.num_classes} classes, distilled to "
             f"{config.ipc * dataset.num_classes:,}",
-            f"time per iteration  {seconds:.3f} s "
-            f"({_duration(seconds * config.iterations)} for {config.iterations:,}, "
+            f"{' '.join(timing)} ({_duration(total)} for {config.iterations:,}, "
             f"without evaluation{times})",
             *_before(config),
             _memory(),
@@ -64,6 +68,15 @@ def estimate_run(
             "nothing was written",
         ]
     )
+
+
+def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
+    """Returns seconds of an iteration of the kind that begins at `start`."""
+    step.run(start, 1)  # Traces the graph.
+    began = time.perf_counter()
+    for _ in range(_TIMED_ITERATIONS):
+        step.run(start, 1)["gradient_norm"].numpy()
+    return (time.perf_counter() - began) / _TIMED_ITERATIONS
 
 
 def _estimate_coreset(config: Config, dataset: Dataset) -> str:
@@ -135,16 +148,17 @@ def _before(config: Config) -> list[str]:
 
 def _bytes_written(config: Config, distillation: Distillation) -> int:
     pixels = distillation.synthetic_set.pixels()
-    # Images, velocities and the objective's state in each checkpoint kept; images once
-    # more as the export, and decoded, where that is another.
+    # Images, velocities, the objective's state and the bank in each checkpoint kept;
+    # images once more as the export, and decoded, where that is another.
     objective = sum(
         4 * variable.shape.num_elements()
         for variable in distillation.objective.variables
     )
+    bank = distillation.bank.num_bytes if distillation.bank else 0
     kept = config.iterations // config.checkpoint_every + 1
     if config.keep_checkpoints:
         kept = min(kept, config.keep_checkpoints)
-    state = (2 * pixels.nbytes + objective) * kept + pixels.nbytes
+    state = (2 * pixels.nbytes + objective + bank) * kept + pixels.nbytes
     if config.formation_factor > 1:
         state += pixels.nbytes * config.formation_factor**2
     if config.select == "best_validation":

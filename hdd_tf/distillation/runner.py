@@ -139,6 +139,7 @@ def _distil(
         distillation.image_sgd,
         distillation.objective,
         config.keep_checkpoints,
+        distillation.bank,
     )
     start, seconds = checkpoints.restore()
     if start:

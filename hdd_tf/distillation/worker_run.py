@@ -71,5 +71,6 @@ def _restore(config: Config, distillation: Distillation) -> int:
         distillation.synthetic_set,
         distillation.image_sgd,
         distillation.objective,
+        bank=distillation.bank,
     )
     return checkpoints.restore()[0]

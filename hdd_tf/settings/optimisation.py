@@ -27,6 +27,14 @@ class OptimisationSettings:
         parsers.COUNT,
         "Real images per class and iteration, at most the class's size.",
     )
+    real_bank_size: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Look at the real images in so many iterations only; all later ones revisit "
+        "what these saw (network, augmentation, centroids of the real features), and "
+        "cost the synthetic side alone. Not with idm, whose networks change. 0: new "
+        "draws in every iteration, as published.",
+    )
     init: str = setting(
         "real",
         parsers.INIT,

@@ -35,9 +35,14 @@ def settings(tmp_path_factory):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("objective", ["dm", "idm", "dance"])
-def test_resumed_run_gives_the_same_images(dataset, settings, objective, tmp_path):
-    config = Config(objective=objective, **settings)
+@pytest.mark.parametrize(
+    ("objective", "bank"), [("dm", 0), ("dm", 2), ("dm", 5), ("idm", 0), ("dance", 2)]
+)
+def test_resumed_run_gives_the_same_images(
+    dataset, settings, objective, bank, tmp_path
+):
+    # The run stops after 3 iterations: a bank of 2 is full by then, one of 5 is not.
+    config = Config(objective=objective, real_bank_size=bank, **settings)
 
     def build():
         network = matched_network(config, dataset.image_shape, dataset.num_classes)
@@ -47,6 +52,7 @@ def test_resumed_run_gives_the_same_images(dataset, settings, objective, tmp_pat
             parts.synthetic_set,
             parts.image_sgd,
             parts.objective,
+            bank=parts.bank,
         )
 
     whole, checkpoints = build()

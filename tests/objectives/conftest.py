@@ -8,6 +8,7 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
@@ -42,13 +43,18 @@ class SmallProblem:
         max_images=10_000,
         max_decoded=0,
         rate=0.5,
+        names=("color", "crop", "cutout"),
+        bank_size=0,
     ):
         """Returns a step and its synthetic set."""
         start = initial_images("real", self.store, 2, 3, CLASSES, 2)
         with strategy.scope():
             images = SyntheticSet(start, MEAN, STD, 2, unit_range)
             sgd = ImageSGD(images.images, rate, 0.5, per_class=True)
-        names = ("color", "crop", "cutout")
+        geometry = GEOMETRIES[geometry]()
+        bank = None
+        if bank_size:
+            bank = RealBank(bank_size, geometry, CLASSES, self.network.feature_dim)
         step = DistillationStep(
             strategy=strategy,
             synthetic_set=images,
@@ -56,7 +62,7 @@ class SmallProblem:
             store=self.store,
             network=self.network,
             objective=objective,
-            geometry=GEOMETRIES[geometry](),
+            geometry=geometry,
             blocks=plan_class_blocks(
                 CLASSES, strategy.num_replicas_in_sync, 20, 8, max_images
             ),
@@ -66,6 +72,7 @@ class SmallProblem:
             else dsa.Choice(one_of=names),
             max_decoded=max_decoded,
             seed=3,
+            bank=bank,
         )
         return step, images
 

@@ -1,0 +1,206 @@
+"""What one replica computes of an iteration: its classes' losses and gradients."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from hdd_tf.augment import dsa
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distillation.real_bank import RealBank
+from hdd_tf.distillation.real_features import real_features
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.geometry.registry import Geometry
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.objectives.base import Objective, Pass
+from hdd_tf.random_keys import Purpose, derive_key
+
+
+class Matched(NamedTuple):
+    """A pass over a replica's classes; all is zero for the classes of other replicas.
+
+    Attributes:
+        loss: `[C]` loss of each class.
+        gradient: `[C, ipc, h, w, c]` gradient of their sum.
+        real: The parts `[C, ...]` of the real features' summary, if there is a bank to
+            write them to; else empty.
+    """
+
+    loss: tf.Tensor
+    gradient: tf.Tensor
+    real: list[tf.Tensor]
+
+
+class ClassMatching:
+    """Matches the classes of the replica that asks, and changes nothing.
+
+    Args:
+        synthetic_set: The images.
+        store: The real training images.
+        network: What features are of.
+        objective: Which weights it has in an iteration, and what is minimised.
+        geometry: Centroids and their distance.
+        blocks: Split of the classes over replicas and forward passes.
+        real_batch: Real images of each class in an iteration, at most.
+        augmentations: Which transformations a class draws.
+        max_decoded: Most synthetic images of each class in a pass; beyond, a random
+            part of them. 0: all.
+        seed: Seed of the run.
+        bank: Of summaries to revisit; None: every iteration draws its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        synthetic_set: SyntheticSet,
+        store: ClassStore,
+        network: FunctionalNetwork,
+        objective: Objective,
+        geometry: Geometry[Any],
+        blocks: ClassBlocks,
+        real_batch: int,
+        augmentations: dsa.Choice,
+        max_decoded: int,
+        seed: int,
+        bank: RealBank | None,
+    ) -> None:
+        self._synthetic_set = synthetic_set
+        self._store = store
+        self._network = network
+        self._objective = objective
+        self._geometry = geometry
+        self._blocks = blocks
+        self._real_batch = real_batch
+        self._augmentations = augmentations
+        self._max_decoded = max_decoded
+        self._seed = seed
+        self._bank = bank
+
+    def match(
+        self, iteration: tf.Tensor, which: int = 0, revisit: bool = False
+    ) -> Matched:
+        """Computes one pass for this replica's classes.
+
+        Args:
+            iteration: Scalar int32 tensor.
+            which: Number of the pass.
+            revisit: Whether the bank has the iteration's real side already.
+        """
+        images = tf.convert_to_tensor(self._synthetic_set.images)
+        num_classes = images.shape[0]
+        # The iteration whose network, batch and augmentation this one has.
+        drawn = self._bank.entry(iteration) if self._bank else iteration
+        work = self._objective.pass_of(drawn, which)
+        with_real = work.match_features and not revisit
+        kept = [tf.float32] * (self._bank.num_parts if self._bank and with_real else 0)
+        if with_real:
+            rows, row_weights = self._store.draw_indices(
+                derive_key(self._seed, Purpose.REAL_BATCH, drawn), self._real_batch
+            )
+        # For all classes at once, so that a class's draw does not depend on the blocks.
+        augmentation = dsa.draw(
+            # What nothing real is compared with may look different every time.
+            self._key(
+                Purpose.AUGMENTATION, drawn if work.match_features else iteration, which
+            ),
+            num_classes,
+            images.shape[2],
+            images.shape[3],
+            always=self._augmentations.always,
+            one_of=self._augmentations.one_of,
+        )
+        subset = self._decoded_subset(iteration, which)
+
+        def match_block(classes: tf.Tensor) -> Matched:
+            parameters = dsa.gather(augmentation, classes)
+            real: tuple = ()
+            if with_real:
+                features = real_features(
+                    self._store,
+                    self._network,
+                    work.weights,
+                    tf.gather(rows, classes),
+                    parameters,
+                    self._blocks.real_chunk,
+                )
+                real = self._geometry.summarize(
+                    features, tf.gather(row_weights, classes)
+                )
+            elif self._bank and work.match_features:
+                real = self._bank.read(drawn, classes)
+            loss, gradient = self._synthetic_side(
+                work, classes, tf.gather(images, classes), subset, parameters, real
+            )
+            return Matched(loss, gradient, list(real) if kept else [])
+
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        classes = tf.gather(self._blocks.classes, replica)
+        valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])
+        if classes.shape[0] == 1:
+            matched = match_block(classes[0])
+        else:
+            matched = tf.map_fn(
+                match_block,
+                classes,
+                fn_output_signature=Matched(tf.float32, tf.float32, kept),
+                parallel_iterations=1,  # one block's memory at a time
+            )
+            # The blocks' classes in one row.
+            matched = tf.nest.map_structure(
+                lambda part: tf.reshape(part, [-1, *part.shape[2:]]), matched
+            )
+        index = tf.reshape(classes, [-1, 1])
+
+        def in_place(part: tf.Tensor) -> tf.Tensor:
+            rest = part.shape[1:]
+            part *= tf.reshape(valid, [-1] + [1] * len(rest))
+            return tf.scatter_nd(index, part, [num_classes, *rest])
+
+        return tf.nest.map_structure(in_place, matched)
+
+    def _key(self, purpose: Purpose, iteration: tf.Tensor, which: int) -> tf.Tensor:
+        """Returns a pass's own key."""
+        key = derive_key(self._seed, purpose, iteration)
+        return derive_key(key, which) if which else key
+
+    def _decoded_subset(self, iteration: tf.Tensor, which: int) -> tf.Tensor | None:
+        """Draws which decoded images of every class take part, `[max_decoded]`."""
+        count = self._synthetic_set.decoded_ipc
+        if not 0 < self._max_decoded < count:
+            return None
+        key = self._key(Purpose.DECODED_SUBSET, iteration, which)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
+        return order[: self._max_decoded]
+
+    def _synthetic_side(
+        self,
+        work: Pass,
+        classes: tf.Tensor,
+        images: tf.Tensor,
+        subset: tf.Tensor | None,
+        parameters: dsa.DSAParameters,
+        real: tuple,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            decoded = self._synthetic_set.decode(images)
+            if subset is not None:
+                decoded = tf.gather(decoded, subset, axis=1)
+            augmented = dsa.apply(decoded, parameters, differentiable=True)
+            leading = augmented.shape[:2]
+            outputs = self._network.outputs(
+                work.weights, tf.reshape(augmented, [-1, *augmented.shape[2:]])
+            )
+            loss = tf.zeros([leading[0]])
+            if work.match_features:
+                features = tf.reshape(outputs["features"], [*leading, -1])
+                loss += self._geometry.loss(real, features)
+            if work.cross_entropy_weight is not None:
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.repeat(classes, leading[1]), outputs["logits"]
+                )
+                losses = tf.reshape(losses, leading)
+                loss += work.cross_entropy_weight * tf.reduce_mean(losses, axis=1)
+            total = tf.reduce_sum(loss)
+        return loss, tape.gradient(total, images)

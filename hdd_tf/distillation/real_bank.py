@@ -1,0 +1,81 @@
+"""Real features' summaries that are computed once and revisited ever after.
+
+What an iteration sees of the real images is a function of its number alone: the network
+that is drawn for it, the batch, and the augmentation. And all that its loss needs of
+them is one summary of each class, a centroid. So a run may look at N such draws only,
+keep their summaries, and from iteration N on pay for the synthetic side alone. This is
+no published method: N = 0 is.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.data.memory import available_memory
+from hdd_tf.errors import InputError
+from hdd_tf.geometry.registry import Geometry
+
+
+class RealBank(tf.Module):
+    """The summaries of the first `size` iterations, by iteration modulo `size`.
+
+    Iteration i < size computes its own and writes it, so that these are the iterations
+    of a run without a bank, there is nothing to wait for before them, and what a run
+    that is stopped has computed lies in its checkpoint.
+
+    Its variables are plain, not mirrored, and lie in the host's memory: every process
+    keeps one copy. Write to it outside `strategy.run` only.
+
+    Args:
+        size: Number of entries, >= 1.
+        geometry: Whose summaries they are.
+        num_classes: C.
+        feature_dim: Length of a feature.
+
+    Raises:
+        InputError: memory cannot hold the entries.
+    """
+
+    def __init__(
+        self, size: int, geometry: Geometry[Any], num_classes: int, feature_dim: int
+    ) -> None:
+        super().__init__(name="real_bank")
+        self.size = size
+        example = geometry.summarize(tf.zeros([num_classes, 1, feature_dim]))
+        self._kind = type(example)
+        self.num_bytes = size * sum(4 * part.shape.num_elements() for part in example)
+        available = available_memory()
+        if available is not None and self.num_bytes > available:
+            raise InputError(
+                f"--real_bank_size={size} needs {self.num_bytes / 2**30:.2f} GiB, and "
+                f"{available / 2**30:.2f} GiB are available: give a smaller one."
+            )
+        with tf.device("CPU:0"):
+            self._entries = [
+                tf.Variable(tf.zeros([size, *part.shape]), trainable=False)
+                for part in example
+            ]
+
+    @property
+    def num_parts(self) -> int:
+        """Of how many tensors a summary consists."""
+        return len(self._entries)
+
+    def entry(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns the number of the entry of an iteration."""
+        return iteration % self.size
+
+    def read(self, entry: tf.Tensor, classes: tf.Tensor) -> tuple:
+        """Returns the geometry's summary of some classes `[b]`, as it was written."""
+        with tf.device("CPU:0"):
+            parts = [
+                tf.gather(tf.gather(variable, entry), classes)
+                for variable in self._entries
+            ]
+        return self._kind(*parts)
+
+    def write(self, entry: tf.Tensor, summary: list[tf.Tensor]) -> None:
+        """Writes the parts `[C, ...]` of the summary of all classes."""
+        with tf.device("CPU:0"):
+            for variable, part in zip(self._entries, summary, strict=True):
+                variable.scatter_update(tf.IndexedSlices(part[None], entry[None]))
