@@ -221,7 +221,7 @@ def test_full_disk_ends_the_command_in_one_line_and_costs_no_image(place, capfd)
 @pytest.mark.stress
 def test_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_path):
     program = ROOT / "benchmarks/random_kills.py"
-    arguments = ["--commands", "dm", "--kills", "3", "--place", str(tmp_path)]
+    arguments = ["--commands", "bank", "--kills", "3", "--place", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, str(program), *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
