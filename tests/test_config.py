@@ -23,7 +23,7 @@ OTHER_VALUES = {
     "keep_fraction": 0.5,
     "keep": "random",
     "keep_epochs": 3,
-    "objective": "idm",
+    "objective": "dance",
     "geometry": "euclidean",
     "curvature": -1 / 3,
     "loss_weight": 40.0,
