@@ -20,6 +20,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
@@ -70,10 +71,8 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
     network = build_network("convnet", shape[1:], arguments.classes, 3, arguments.width)
     start = initial_images("real", store, arguments.ipc, 0, arguments.classes)
     synthetic_set = SyntheticSet(start, mean, std)
-    step = DistillationStep(
-        strategy=tf.distribute.OneDeviceStrategy("CPU:0"),
+    matching = ClassMatching(
         synthetic_set=synthetic_set,
-        image_sgd=ImageSGD(synthetic_set.images, 1.0, 0.5),
         store=store,
         network=network,
         objective=DistributionMatching(network, 0),
@@ -90,6 +89,11 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
         real_batch=arguments.real_batch,
         augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
         seed=0,
+    )
+    step = DistillationStep(
+        tf.distribute.OneDeviceStrategy("CPU:0"),
+        matching,
+        ImageSGD(synthetic_set.images, 1.0, 0.5),
     )
     done = iter(range(10**9))
     return lambda: step.run(next(done), 1)["gradient_norm"].numpy()

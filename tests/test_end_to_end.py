@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -250,6 +251,14 @@ def test_dry_run_measures_and_writes_nothing(tmp_path):
     for word in ("time per iteration", "memory", "to be written", "nothing was"):
         assert word in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_dry_run_times_a_bank_while_it_fills_and_after(tmp_path):
+    done = run(
+        [*TINY, "--run_dir=run", "--dry_run", "--real_bank_size=2"], cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\d s for the first 2, then \d+\.\d+ s \(", done.stdout)
 
 
 def test_init_from_an_earlier_set_continues_from_its_images(finished, tmp_path):

@@ -122,7 +122,7 @@ def kept_rows(
     """Chooses a part of each class.
 
     Args:
-        norms: `[n]` |v|; None for a random choice.
+        norms: `[n]` |v|; None, or left unread, for a random choice.
         labels: `[n]` integers.
         fraction: Part of each class, in (0, 1], but at least one image.
         keep: One of `parsers.KEEP`; `random` where there are no norms.
@@ -134,6 +134,8 @@ def kept_rows(
     Raises:
         InputError: there is no order, as the radii are all the same.
     """
+    if keep == "random":
+        norms = None
     if norms is not None and agree(norms):
         raise InputError(
             "the hyperbolic radii of the images are all the same, so there is no "

@@ -9,6 +9,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.step import DistillationStep
@@ -103,10 +104,8 @@ def build_distillation(
         max_images=config.max_images_per_forward
         or default_max_images(dataset.image_shape, config.width),
     )
-    step = DistillationStep(
-        strategy=strategy,
+    matching = ClassMatching(
         synthetic_set=synthetic_set,
-        image_sgd=image_sgd,
         store=store,
         network=network,
         objective=objective,
@@ -118,4 +117,5 @@ def build_distillation(
         seed=config.seed,
         bank=bank,
     )
+    step = DistillationStep(strategy, matching, image_sgd)
     return Distillation(synthetic_set, image_sgd, objective, step, bank)

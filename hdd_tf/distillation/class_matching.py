@@ -1,5 +1,6 @@
 """What one replica computes of an iteration: its classes' losses and gradients."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -47,6 +48,11 @@ class ClassMatching:
             part of them. 0: all.
         seed: Seed of the run.
         bank: Of summaries to revisit; None: every iteration draws its own.
+
+    Attributes:
+        synthetic_set: As given.
+        objective: As given.
+        bank: As given.
     """
 
     def __init__(
@@ -60,21 +66,21 @@ class ClassMatching:
         blocks: ClassBlocks,
         real_batch: int,
         augmentations: dsa.Choice,
-        max_decoded: int,
+        max_decoded: int = 0,
         seed: int,
-        bank: RealBank | None,
+        bank: RealBank | None = None,
     ) -> None:
-        self._synthetic_set = synthetic_set
+        self.synthetic_set = synthetic_set
         self._store = store
         self._network = network
-        self._objective = objective
+        self.objective = objective
         self._geometry = geometry
         self._blocks = blocks
         self._real_batch = real_batch
         self._augmentations = augmentations
         self._max_decoded = max_decoded
         self._seed = seed
-        self._bank = bank
+        self.bank = bank
 
     def match(
         self, iteration: tf.Tensor, which: int = 0, revisit: bool = False
@@ -86,30 +92,21 @@ class ClassMatching:
             which: Number of the pass.
             revisit: Whether the bank has the iteration's real side already.
         """
-        images = tf.convert_to_tensor(self._synthetic_set.images)
-        num_classes = images.shape[0]
         # The iteration whose network, batch and augmentation this one has.
-        drawn = self._bank.entry(iteration) if self._bank else iteration
-        work = self._objective.pass_of(drawn, which)
+        drawn = self.bank.entry(iteration) if self.bank else iteration
+        work = self.objective.pass_of(drawn, which)
         with_real = work.match_features and not revisit
-        kept = [tf.float32] * (self._bank.num_parts if self._bank and with_real else 0)
         if with_real:
             rows, row_weights = self._store.draw_indices(
                 derive_key(self._seed, Purpose.REAL_BATCH, drawn), self._real_batch
             )
-        # For all classes at once, so that a class's draw does not depend on the blocks.
-        augmentation = dsa.draw(
-            # What nothing real is compared with may look different every time.
-            self._key(
-                Purpose.AUGMENTATION, drawn if work.match_features else iteration, which
-            ),
-            num_classes,
-            images.shape[2],
-            images.shape[3],
-            always=self._augmentations.always,
-            one_of=self._augmentations.one_of,
+        images = tf.convert_to_tensor(self.synthetic_set.images)
+        # What nothing real is compared with may look different every time.
+        augmentation = self._draw_augmentation(
+            drawn if work.match_features else iteration, which
         )
         subset = self._decoded_subset(iteration, which)
+        num_kept = self.bank.num_parts if self.bank and with_real else 0
 
         def match_block(classes: tf.Tensor) -> Matched:
             parameters = dsa.gather(augmentation, classes)
@@ -126,13 +123,24 @@ class ClassMatching:
                 real = self._geometry.summarize(
                     features, tf.gather(row_weights, classes)
                 )
-            elif self._bank and work.match_features:
-                real = self._bank.read(drawn, classes)
+            elif self.bank and work.match_features:
+                real = self.bank.read(drawn, classes)
             loss, gradient = self._synthetic_side(
                 work, classes, tf.gather(images, classes), subset, parameters, real
             )
-            return Matched(loss, gradient, list(real) if kept else [])
+            return Matched(loss, gradient, list(real[:num_kept]))
 
+        return self._over_blocks(match_block, num_kept)
+
+    def _over_blocks(
+        self, match_block: Callable[[tf.Tensor], Matched], num_kept: int
+    ) -> Matched:
+        """Matches this replica's blocks one by one, and puts each class in its place.
+
+        Args:
+            match_block: Of class numbers `[b]`, all of whose parts have b rows.
+            num_kept: How many real parts it returns.
+        """
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         classes = tf.gather(self._blocks.classes, replica)
         valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])
@@ -142,7 +150,9 @@ class ClassMatching:
             matched = tf.map_fn(
                 match_block,
                 classes,
-                fn_output_signature=Matched(tf.float32, tf.float32, kept),
+                fn_output_signature=Matched(
+                    tf.float32, tf.float32, [tf.float32] * num_kept
+                ),
                 parallel_iterations=1,  # one block's memory at a time
             )
             # The blocks' classes in one row.
@@ -150,6 +160,7 @@ class ClassMatching:
                 lambda part: tf.reshape(part, [-1, *part.shape[2:]]), matched
             )
         index = tf.reshape(classes, [-1, 1])
+        num_classes = self.synthetic_set.images.shape[0]
 
         def in_place(part: tf.Tensor) -> tf.Tensor:
             rest = part.shape[1:]
@@ -158,6 +169,23 @@ class ClassMatching:
 
         return tf.nest.map_structure(in_place, matched)
 
+    def _draw_augmentation(self, iteration: tf.Tensor, which: int) -> dsa.DSAParameters:
+        """Draws for all classes at once: a class's draw must not depend on the blocks.
+
+        Args:
+            iteration: Scalar int32 tensor, whose draw it is.
+            which: Number of the pass.
+        """
+        num_classes, _, height, width, _ = self.synthetic_set.images.shape
+        return dsa.draw(
+            self._key(Purpose.AUGMENTATION, iteration, which),
+            num_classes,
+            height,
+            width,
+            always=self._augmentations.always,
+            one_of=self._augmentations.one_of,
+        )
+
     def _key(self, purpose: Purpose, iteration: tf.Tensor, which: int) -> tf.Tensor:
         """Returns a pass's own key."""
         key = derive_key(self._seed, purpose, iteration)
@@ -165,7 +193,7 @@ class ClassMatching:
 
     def _decoded_subset(self, iteration: tf.Tensor, which: int) -> tf.Tensor | None:
         """Draws which decoded images of every class take part, `[max_decoded]`."""
-        count = self._synthetic_set.decoded_ipc
+        count = self.synthetic_set.decoded_ipc
         if not 0 < self._max_decoded < count:
             return None
         key = self._key(Purpose.DECODED_SUBSET, iteration, which)
@@ -184,7 +212,7 @@ class ClassMatching:
         """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""
         with tf.GradientTape() as tape:
             tape.watch(images)
-            decoded = self._synthetic_set.decode(images)
+            decoded = self.synthetic_set.decode(images)
             if subset is not None:
                 decoded = tf.gather(decoded, subset, axis=1)
             augmented = dsa.apply(decoded, parameters, differentiable=True)

@@ -62,11 +62,19 @@ class RealBank(tf.Module):
         return len(self._entries)
 
     def entry(self, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns the number of the entry of an iteration."""
+        """Returns the number of the entry of an iteration; both are scalar int32."""
         return iteration % self.size
 
     def read(self, entry: tf.Tensor, classes: tf.Tensor) -> tuple:
-        """Returns the geometry's summary of some classes `[b]`, as it was written."""
+        """Returns the real summary of some classes, as it was written.
+
+        Args:
+            entry: Its number, scalar int32.
+            classes: `[b]` int32.
+
+        Returns:
+            What `geometry.summarize` gave: float32 parts `[b, ...]`.
+        """
         with tf.device("CPU:0"):
             parts = [
                 tf.gather(tf.gather(variable, entry), classes)
@@ -75,7 +83,12 @@ class RealBank(tf.Module):
         return self._kind(*parts)
 
     def write(self, entry: tf.Tensor, summary: list[tf.Tensor]) -> None:
-        """Writes the parts `[C, ...]` of the summary of all classes."""
+        """Writes the real summary of all classes.
+
+        Args:
+            entry: Its number, scalar int32.
+            summary: Its float32 parts `[C, ...]`, in the order of the geometry.
+        """
         with tf.device("CPU:0"):
             for variable, part in zip(self._entries, summary, strict=True):
                 variable.scatter_update(tf.IndexedSlices(part[None], entry[None]))

@@ -35,6 +35,7 @@ def test_random_rows_are_of_the_seed_and_as_many():
     first = kept_rows(None, LABELS, 0.5, "random", 0)
     assert np.bincount(LABELS[first]).tolist() == [2, 2, 1]
     np.testing.assert_array_equal(first, kept_rows(None, LABELS, 0.5, "random", 0))
+    np.testing.assert_array_equal(first, kept_rows(NORMS, LABELS, 0.5, "random", 0))
     draws = {tuple(kept_rows(None, LABELS, 0.5, "random", s)) for s in range(9)}
     assert len(draws) > 3
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import plan_class_blocks
+from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.strategies import mirror_over
@@ -36,7 +37,7 @@ class GoldenStore:
         return tf.gather(self._flat, rows)
 
 
-def golden_step(name, geometry):
+def golden_matching(name, geometry):
     golden = np.load(GOLDEN / f"{name}.npz", allow_pickle=False)
     real, synthetic = golden["real"], golden["synthetic"]
     width = int(golden["width"])
@@ -58,10 +59,8 @@ def golden_step(name, geometry):
     else:
         part = EuclideanGeometry()
     images = SyntheticSet(tf.constant(synthetic), (0.0,) * 3, (1.0,) * 3)
-    step = DistillationStep(
-        strategy=tf.distribute.get_strategy(),
+    matching = ClassMatching(
         synthetic_set=images,
-        image_sgd=None,
         store=GoldenStore(real),
         network=network,
         objective=objective,
@@ -71,15 +70,15 @@ def golden_step(name, geometry):
         augmentations=dsa.Choice(),
         seed=0,
     )
-    return step, golden
+    return matching, golden
 
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
 @pytest.mark.parametrize("name", ["dm_step", "dm_step_project"])
 def test_loss_and_gradient_equal_the_authors_program(name, geometry):
     # HDD repository 6ef9c12, torch 2.13.0; the losses are float64, hence the scale.
-    step, golden = golden_step(name, geometry)
-    loss, gradient = step.loss_and_gradient(tf.constant(0))
+    matching, golden = golden_matching(name, geometry)
+    loss, gradient, _ = matching.match(tf.constant(0))
     np.testing.assert_allclose(loss, golden[f"{geometry}_loss_per_class"], rtol=2e-5)
     expected = golden[f"{geometry}_grad"]
     scale = np.abs(expected).max()
@@ -104,10 +103,8 @@ def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, call
     with strategy.scope():
         images = SyntheticSet(start, (0.4,), (0.3,))
         image_sgd = ImageSGD(images.images, 1.0, 0.5)
-    step = DistillationStep(
-        strategy=strategy,
+    matching = ClassMatching(
         synthetic_set=images,
-        image_sgd=image_sgd,
         store=store,
         network=network,
         objective=DistributionMatching(network, seed=3),
@@ -121,6 +118,7 @@ def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, call
         augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
         seed=3,
     )
+    step = DistillationStep(strategy, matching, image_sgd)
     metrics = []
     for call in range(calls):
         metrics.append(step.run(call * 4 // calls, 4 // calls))

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import plan_class_blocks
+from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.step import DistillationStep
@@ -55,10 +56,8 @@ class SmallProblem:
         bank = None
         if bank_size:
             bank = RealBank(bank_size, geometry, CLASSES, self.network.feature_dim)
-        step = DistillationStep(
-            strategy=strategy,
+        matching = ClassMatching(
             synthetic_set=images,
-            image_sgd=sgd,
             store=self.store,
             network=self.network,
             objective=objective,
@@ -74,7 +73,7 @@ class SmallProblem:
             seed=3,
             bank=bank,
         )
-        return step, images
+        return DistillationStep(strategy, matching, sgd), images
 
 
 @pytest.fixture(scope="session")
