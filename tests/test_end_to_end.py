@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.distillation.checkpoints import load_images
@@ -273,6 +274,34 @@ def test_init_from_an_earlier_set_continues_from_its_images(finished, tmp_path):
     np.testing.assert_allclose(
         load_images(tmp_path / "run")[0], load_images(directory)[0], atol=1e-3
     )
+
+
+def test_a_folder_whose_images_changed_meanwhile_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(8):
+            pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"pets/{label}/{number}.png")
+    words = [
+        "--dataset=folder:pets", "--ipc=1", "--width=4", "--depth=2", "--real_batch=4",
+        "--num_eval=0", "--noanalysis", "--noprogress", "--run_dir=run",
+    ]  # fmt: skip
+    first = run([*words, "--iterations=2"], cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    record = (tmp_path / "run/config.json").read_bytes()
+    changed = tmp_path / "pets/dog/3.png"
+    was = changed.read_bytes()
+    # As bright as before: mean and standard deviation say nothing of it.
+    Image.open(changed).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(changed)
+    words.append("--iterations=4")
+    again = run(words, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "(different images_sha256): give the same data" in again.stderr
+    assert (tmp_path / "run/config.json").read_bytes() == record
+    changed.write_bytes(was)
+    goes_on = run(words, cwd=tmp_path)
+    assert goes_on.returncode == 0 and "from iteration 2" in goes_on.stdout
 
 
 DANCE = [

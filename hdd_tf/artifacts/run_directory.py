@@ -99,7 +99,7 @@ class RunDirectory:
             environment: Library versions, devices and the like. Those of later starts
                 are kept beside the first where they differ.
             data: What exports need to know of the data set: name, label_names, mean,
-                std.
+                std; and all else in which the data of a later start may not differ.
 
         Raises:
             InputError: If the directory cannot be written, belongs to another run,
@@ -250,13 +250,15 @@ class RunDirectory:
     def _check_same_data(
         self, old: dict[str, Any] | None, new: dict[str, Any] | None
     ) -> None:
-        if old is None or new is None or old == new:
+        if old is None or new is None:
             return
-        names = [name for name in new if old.get(name) != new[name]]
-        raise InputError(
-            f"run_dir {self.path} holds a run on other data (different "
-            f"{', '.join(names)}): give the same --data_dir, or another --run_dir"
-        )
+        # What an earlier version did not record may be anything.
+        names = [name for name in new if old.get(name, new[name]) != new[name]]
+        if names:
+            raise InputError(
+                f"run_dir {self.path} holds a run on other data (different "
+                f"{', '.join(names)}): give the same data, or another --run_dir"
+            )
 
 
 def is_own_trace(name: str) -> bool:

@@ -1,6 +1,8 @@
 """What the rest of the program knows of a data set: splits, names, normalisation."""
 
 import dataclasses
+import functools
+import hashlib
 
 import numpy as np
 
@@ -16,6 +18,13 @@ class LabelledImages:
 
     images: np.ndarray
     labels: np.ndarray
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 sum of all images and labels in their order, as hexadecimal."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
 
     def take(self, rows: np.ndarray) -> "LabelledImages":
         """Returns the images at `rows`, in that order, as a copy."""

@@ -34,7 +34,14 @@ def open_run(config: Config, dataset: Dataset) -> RunDirectory:
 
 
 def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns what a run's `config.json` says of its data."""
+    """Returns what a run's `config.json` says of its data.
+
+    With their checksums: a folder may hold other images under the same names by the
+    time its run goes on.
+    """
+    splits = {"training": dataset.training, "test": dataset.test}
+    if dataset.validation is not None:
+        splits["validation"] = dataset.validation
     return {
         "name": dataset.name,
         "label_names": dataset.label_names,
@@ -42,6 +49,7 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
         "std": dataset.std,
         "training_images": len(dataset.training.labels),
         "test_images": len(dataset.test.labels),
+        "images_sha256": {name: split.checksum for name, split in splits.items()},
     }
 
 

@@ -77,6 +77,30 @@ def test_the_data_stays_known_when_a_later_start_does_not_say_it(tmp_path):
     assert run.read_config()["data"]["label_names"] == ["0", "1"]
 
 
+@pytest.mark.parametrize(
+    "change", [{"mean": (0.3,)}, {"images_sha256": {"training": "b"}, "test_images": 4}]
+)
+def test_other_data_are_refused_and_named(tmp_path, change):
+    data = {**DATA, "images_sha256": {"training": "a"}, "test_images": 3}
+    run = RunDirectory(tmp_path)
+    run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT, data)
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="other data") as caught:
+        run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT, {**data, **change})
+    named = str(caught.value).split("different ")[1].split(")")[0].split(", ")
+    assert set(named) == set(change)
+    assert contents(tmp_path) == before
+
+
+def test_what_an_earlier_version_did_not_record_of_the_data_is_added(tmp_path):
+    run = start(tmp_path)
+    data = {**DATA, "images_sha256": {"training": "a"}}
+    run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT, data)
+    assert run.read_config()["data"]["images_sha256"] == {"training": "a"}
+    with pytest.raises(InputError, match="different images_sha256"):
+        run.check(IDENTITY, {**data, "images_sha256": {"training": "b"}})
+
+
 def test_iterations_may_grow(tmp_path):
     start(tmp_path)
     run = start(tmp_path, {"iterations": 250}, flags="--iterations=250\n")

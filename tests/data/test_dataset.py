@@ -32,3 +32,21 @@ def test_take_copies_images_with_their_labels():
     assert part.images.ravel().tolist() == part.labels.tolist() == [3, 1]
     part.images[:] = 9
     assert images.ravel().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_checksum_is_of_every_pixel_and_label():
+    images = np.arange(24, dtype=np.uint8).reshape(4, 3, 2, 1)
+    labels = np.array([0, 1, 0, 1])
+    part = LabelledImages(images, labels)
+    assert part.checksum == LabelledImages(images.copy(), labels.copy()).checksum
+    # A view in another order of memory is the same images.
+    fortran = LabelledImages(np.asfortranarray(images), labels)
+    assert part.checksum == fortran.checksum
+    brighter = images.copy()
+    brighter[3, 2, 1, 0] += 1
+    for other in (
+        LabelledImages(brighter, labels),
+        LabelledImages(images, np.array([0, 1, 1, 1])),
+        part.take(np.array([1, 0, 2, 3])),
+    ):
+        assert part.checksum != other.checksum
