@@ -43,4 +43,19 @@ class InterruptedRunError(BaseException):
             f"stopped by {stopped_by.name}; the same command goes on from the last "
             "checkpoint."
         )
+        self.stopped_by = stopped_by
         self.exit_code = 128 + stopped_by
+
+
+# What ends a command in one line; anything else is a bug, and shows its traceback.
+EXPECTED = (InputError, OSError, InterruptedRunError)
+
+
+def ending(error: BaseException) -> tuple[str, int]:
+    """Returns what a command says of one of `EXPECTED`, and its exit code."""
+    if isinstance(error, InterruptedRunError):
+        return str(error), error.exit_code
+    line = one_line(str(error))
+    if isinstance(error, OSError):  # A full disk, a vanished mount: nothing to debug.
+        line += ": mend that, and the same command goes on from the last checkpoint."
+    return line, 2

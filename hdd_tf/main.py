@@ -4,7 +4,7 @@ import signal
 import sys
 
 from hdd_tf.command_line import parse_command_line
-from hdd_tf.errors import InputError, InterruptedRunError, one_line
+from hdd_tf.errors import EXPECTED, ending
 from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.signals import signals_end_the_run
 from hdd_tf.tensorflow_import import import_quietly
@@ -29,19 +29,10 @@ def main(argv: list[str]) -> int:
             from hdd_tf.distillation.experiments import run_experiments
 
             run_experiments(config)
-    except InputError as error:
-        print(f"hdd_tf: {one_line(error)}", file=sys.stderr)
-        return 2
-    except OSError as error:  # A full disk, a vanished mount: nothing to debug here.
-        print(
-            f"hdd_tf: {one_line(error)}: mend that, and the same command goes on from "
-            "the last checkpoint.",
-            file=sys.stderr,
-        )
-        return 2
-    except InterruptedRunError as error:
-        print(f"hdd_tf: {error}", file=sys.stderr)
-        return error.exit_code
+    except EXPECTED as error:
+        line, code = ending(error)
+        print(f"hdd_tf: {line}", file=sys.stderr)
+        return code
     return 0
 
 

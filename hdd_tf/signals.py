@@ -3,8 +3,11 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from hdd_tf.errors import InterruptedRunError
+
+_WATCHED = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
@@ -15,16 +18,32 @@ def signals_end_the_run() -> Iterator[None]:
     (distillation/loop.py); elsewhere everything worth keeping is on disk already. A
     second signal kills the process, as if this were not here.
     """
-    watched = (signal.SIGTERM, signal.SIGINT)
 
     def end(number: int, frame: object) -> None:
-        for each in watched:
+        for each in _WATCHED:
             signal.signal(each, signal.SIG_DFL)
         raise InterruptedRunError(signal.Signals(number))
 
-    before = {n: signal.signal(n, end) for n in watched}
+    with _handled_by(end):
+        yield
+
+
+@contextmanager
+def signals_kill() -> Iterator[None]:
+    """Lets SIGTERM and SIGINT kill the process, silently and at once.
+
+    For where TensorFlow keeps all of Python waiting, with nothing to be saved. To a
+    shell the exit code is the same.
+    """
+    with _handled_by(signal.SIG_DFL):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Any) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _WATCHED}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -11,10 +11,11 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hdd_tf.distillation.checkpoints import load_images
-from hdd_tf.distillation.workers import several_workers
-from hdd_tf.errors import InputError
+from hdd_tf.distillation.cluster import Cluster, read_cluster, wait_until_all_listen
+from hdd_tf.errors import InputError, InterruptedRunError
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Five classes: the workers' shares differ.
@@ -41,7 +42,7 @@ def free_ports():
 class Pair:
     """Both workers of one command; worker 0 is the chief."""
 
-    def __init__(self, cwd, *arguments):
+    def __init__(self, cwd, *arguments, of_second=(), cwds=None):
         cluster = {"worker": [f"localhost:{port}" for port in free_ports()]}
         self.logs = [cwd / "log0", cwd / "log1"]
         self.processes = []
@@ -51,8 +52,10 @@ class Pair:
             environment["TF_CONFIG"] = json.dumps(task)
             with log.open("w") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "hdd_tf.main", *SMALL, *arguments],
-                    cwd=cwd, env=environment, stdout=output, stderr=output,
+                    [sys.executable, "-m", "hdd_tf.main", *SMALL, *arguments,
+                     *(of_second if index else ())],
+                    cwd=(cwds or (cwd, cwd))[index], env=environment,
+                    stdout=output, stderr=output,
                 )  # fmt: skip
                 self.processes.append(process)
 
@@ -84,6 +87,11 @@ def alone(cwd, *arguments):
     return load_images(cwd / "alone")
 
 
+def told(log):
+    """Returns the lines of a log, but for those of a slow start."""
+    return [line for line in log.splitlines() if not line.startswith("waiting for")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["idm", "dance"])
 def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
@@ -98,7 +106,7 @@ def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
     np.testing.assert_allclose(images, expected, atol=ROUNDING)
     # The chief alone writes and tells: of the other there is one line.
     assert (tmp_path / "run/synthetic").is_dir()
-    assert said[1] == "worker 1 of 2, computing on CPU:0\n"
+    assert told(said[1]) == ["worker 1 of 2, computing on CPU:0"]
 
 
 @pytest.mark.slow
@@ -127,6 +135,125 @@ def test_a_killed_worker_ends_the_chief_and_the_same_command_goes_on(tmp_path):
     np.testing.assert_allclose(images, expected, atol=ROUNDING)
 
 
+def busy_chief(tmp_path, begun, *arguments):
+    """Returns a pair whose chief is long busy, once a path is there, and one waits."""
+    words = ["--num_eval=1", "--eval_epochs=1000000", "--validation_fraction=0.2"]
+    pair = Pair(tmp_path, *words, *arguments)
+    pair.wait_for(tmp_path / begun)
+    time.sleep(3)
+    return pair
+
+
+VALIDATING = [
+    "run/checkpoints/iteration-4.sha256.json",
+    "--objective=dm",
+    "--iterations=10000",
+    "--eval_every=4",
+]
+TRAINING_EXPERTS = ["experts", "--objective=dance", "--pretrain_epochs=1000000"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [VALIDATING, TRAINING_EXPERTS])
+def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
+    pair = busy_chief(tmp_path, *words)
+    pair.processes[0].send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    codes, said = pair.wait()
+    # At once, not when the loss of a process would be noticed.
+    assert time.monotonic() - began < 9
+    assert codes == [143, 143], said
+    line = "hdd_tf: stopped by SIGTERM; the same command goes on from the last"
+    assert all(told(log)[-1].startswith(line) for log in said)
+
+
+@pytest.mark.slow
+def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
+    pair = busy_chief(tmp_path, *VALIDATING)
+    pair.processes[1].send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert pair.processes[1].wait(60) == 143
+    assert time.monotonic() - began < 20
+    # The chief goes on with what it does; it too can still be stopped.
+    time.sleep(1)
+    assert pair.processes[0].poll() is None
+    pair.processes[0].send_signal(signal.SIGTERM)
+    codes, said = pair.wait(60)
+    assert codes == [143, 143], said
+    assert told(said[1]) == [
+        "worker 1 of 2, computing on CPU:0",
+        f"hdd_tf: {InterruptedRunError(signal.SIGTERM)}",
+    ]
+
+
+@pytest.mark.slow
+def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.txt").write_text("not of a run")
+    began = time.monotonic()
+    codes, said = Pair(tmp_path, "--iterations=4").wait()
+    assert codes == [2, 2], said
+    assert "holds other things" in told(said[0])[-1]
+    assert "the chief (worker 0 of TF_CONFIG) has ended" in told(said[1])[-1]
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_command_is_refused(tmp_path):
+    words = ["--checkpoint_every=5"]  # Of no other use to it than to end calls there.
+    codes, said = Pair(tmp_path, "--iterations=4", of_second=words).wait()
+    assert codes == [2, 2], said
+    assert "worker 1 has other settings than the chief" in told(said[1])[-1]
+    assert "another worker of TF_CONFIG has ended" in told(said[0])[-1]
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_images_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    for machine in ("a", "b"):
+        for label in ("cat", "dog"):
+            folder = tmp_path / machine / "pets" / label
+            folder.mkdir(parents=True)
+            for name in range(8):
+                pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{name}.png")
+    pair = Pair(
+        tmp_path, "--dataset=folder:pets", "--classes=", "--iterations=4",
+        f"--run_dir={tmp_path}/run", cwds=(tmp_path / "a", tmp_path / "b"),
+    )  # fmt: skip
+    codes, said = pair.wait()
+    assert codes == [2, 2], said
+    assert "worker 1 reads other training images" in told(said[1])[-1]
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_a_worker_alone_names_whom_it_waits_for_and_can_be_stopped(tmp_path):
+    ports = free_ports()
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment["TF_CONFIG"] = tf_config(cluster, type="worker", index=1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hdd_tf.main", *SMALL], cwd=tmp_path, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    line = process.stdout.readline()
+    assert line == f"waiting for worker 0 of TF_CONFIG at localhost:{ports[0]}\n"
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert said.startswith("hdd_tf: stopped by SIGTERM")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_port_that_is_taken_is_said():
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        cluster = Cluster((("localhost", port), ("localhost", 1)), 0)
+        with pytest.raises(InputError, match=f"cannot listen on port {port}"):
+            wait_until_all_listen(cluster)
+
+
 def tf_config(cluster, **task):
     return json.dumps({"cluster": cluster, "task": task})
 
@@ -137,15 +264,19 @@ TWO = {"worker": ["a:1", "b:1"]}
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", False),
-        ("{}", False),
-        (tf_config({"worker": ["a:1"]}, type="worker", index=0), False),
-        (tf_config(TWO, type="worker", index=1), True),
+        ("", None),
+        ("{}", None),
+        (tf_config({"worker": ["a:1"]}, type="worker", index=0), None),
+        (tf_config(TWO, type="worker", index=1), Cluster((("a", 1), ("b", 1)), 1)),
+        (
+            tf_config({"worker": ["[::1]:7", "a-b.c:65535"]}, type="worker", index=0),
+            Cluster((("::1", 7), ("a-b.c", 65535)), 0),
+        ),
     ],
 )
 def test_tf_config_is_read(text, found, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
-    assert several_workers() is found
+    assert read_cluster() == found
 
 
 @pytest.mark.parametrize(
@@ -157,12 +288,16 @@ def test_tf_config_is_read(text, found, monkeypatch):
         tf_config(TWO, type="worker", index=2),
         tf_config({**TWO, "ps": ["c:1"]}, type="worker", index=0),
         tf_config({"worker": 7}, type="worker", index=0),
+        tf_config({"worker": ["a:1", 7]}, type="worker", index=0),
+        tf_config({"worker": ["a:1", "b"]}, type="worker", index=0),
+        tf_config({"worker": ["a:1", "a:1"]}, type="worker", index=0),
+        tf_config({"worker": ["a:1", "b:65536"]}, type="worker", index=0),
     ],
 )
 def test_other_tf_configs_are_refused(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match="or unset it"):
-        several_workers()
+        read_cluster()
 
 
 def test_flags_that_do_not_go_with_several_machines(monkeypatch, tmp_path):

@@ -1,27 +1,30 @@
 """The command's work: one experiment, or several with following seeds."""
 
 import dataclasses
+import json
 import pathlib
 import re
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.of_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts import atomic, links, lock
 from hdd_tf.artifacts.run_directory import is_own_trace
-from hdd_tf.config import Config
+from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.loading import load_configured_dataset
+from hdd_tf.distillation.cluster import read_cluster
 from hdd_tf.distillation.coreset_run import run_coreset
 from hdd_tf.distillation.dry_run import estimate_run
+from hdd_tf.distillation.monitor import cadences
 from hdd_tf.distillation.runner import run_experiment
+from hdd_tf.distillation.signal_watch import SignalWatch
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.distillation.worker_run import run_as_worker
-from hdd_tf.distillation.workers import Workers, several_workers
+from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.fair_score import pool_fair_scores
+from hdd_tf.evaluate.pooling import pool_results
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.settings.parsers import CORESETS
 
@@ -42,25 +45,36 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
             process uses the directory.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
-    if config.dry_run and several_workers():
+    several_workers = read_cluster() is not None
+    if config.dry_run and several_workers:
         raise InputError(
             "--dry_run estimates a run of one process: unset TF_CONFIG for it"
         )
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
-    workers = Workers(strategy)
+    if not several_workers:
+        return _run(config, strategy, Workers(strategy, SignalWatch()))
+    with SignalWatch() as watch:
+        return _run(config, strategy, Workers(strategy, watch))
+
+
+def _run(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> dict[str, Any] | None:
+    """Does this process's part of a command."""
     devices = ", ".join(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)
     try:
-        with workers.lost_ones_told():
-            if not workers.is_chief:
+        with workers.lost_ones_told(), workers.chief_dismisses():
+            _check_settings(config, workers)
+            if workers.is_chief:
+                result = _run_all(config, strategy, workers)
+            else:
+                result = None
                 _help_chief(config, strategy, workers)
-                # With the chief, so that whoever restarts one restarts all.
-                workers.wait()
-                return None
-            result = _run_all(config, strategy, workers)
+            # All together, so that whoever restarts one restarts all.
             workers.wait()
             return result
     except tf.errors.ResourceExhaustedError as error:
@@ -69,6 +83,17 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
             "(to 256, 64, ...) where images are distilled, --eval_batch where they are "
             "scored; the same command goes on from the last checkpoint."
         ) from error
+
+
+def _check_settings(config: Config, workers: Workers) -> None:
+    """Refuses a worker whose command is another than the chief's."""
+    # Blocks of iterations end where something is due, so that counts too.
+    settings = [identity(config), cadences(config), config.num_experiments]
+    if not workers.same_as_chief(json.dumps(settings)):
+        raise InputError(
+            f"worker {workers.index} has other settings than the chief: give all of "
+            "them the same command."
+        )
 
 
 def _help_chief(
@@ -172,56 +197,3 @@ def _check_parent(parent: pathlib.Path) -> None:
             f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
             "--num_experiments: give a new or empty directory with --run_dir."
         )
-
-
-def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Pools experiments as the published tables do: all networks of all sets.
-
-    Args:
-        results: Contents of the experiments' `result.json`, which differ in the seed.
-
-    Returns:
-        The first with pooled accuracies, summed seconds and `seeds` for `seed`.
-    """
-    first = results[0]
-    selected = {str(result["selected"]): result["selected"] for result in results}
-    # What one seed chose, the others did not.
-    common = {
-        name: first[name]
-        for name in first
-        if name not in ("best_on_test", "fair_score")
-    }
-    fair = [result["fair_score"] for result in results if "fair_score" in result]
-    # Of some seeds only, it would be of other sets than the rest of the result.
-    if len(fair) == len(results):
-        common["fair_score"] = pool_fair_scores(fair)
-    return {
-        **common,
-        "selected": first["selected"]
-        if len(selected) == 1
-        else "by each seed, see its result.json",
-        "seed": first["seed"],
-        "seeds": [result["seed"] for result in results],
-        "seconds": {
-            name: round(sum(result["seconds"][name] for result in results), 3)
-            for name in first["seconds"]
-        },
-        **{
-            group: {
-                name: _pool([result[group][name] for result in results])
-                for name in first[group]
-            }
-            for group in ("accuracy", "baselines")
-        },
-    }
-
-
-def _pool(scores: list[dict[str, Any]]) -> dict[str, Any]:
-    values = [value for score in scores for value in score["values"]]
-    return {
-        "mean": round(float(np.mean(values)), 4),
-        "std": round(float(np.std(values)), 4),
-        "values": values,
-        "images": scores[0]["images"],
-        "seconds": round(sum(score["seconds"] for score in scores), 3),
-    }

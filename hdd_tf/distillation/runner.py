@@ -1,5 +1,6 @@
 """One run from its settings to its result: the order of things."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -82,7 +83,9 @@ def run_experiment(
     if workers.count > 1:
         OBJECTIVES[config.objective].train_ahead(config, matched, network)
     workers.of_chief(True)
-    distillation = build_distillation(config, matched, strategy, network)
+    workers.same_as_chief(dataset.training.checksum)
+    with workers.all_take_part():
+        distillation = build_distillation(config, matched, strategy, network)
     directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
     best = candidates = None
@@ -183,18 +186,22 @@ def _distil(
             monitor.look(start)
 
         def after_block(report: BlockReport) -> None:
-            stop.share(workers.any(stop.signal is not None))
-            monitor.after_block(report)
+            stopping = workers.any(stop.signal is not None)
+            stop.share(stopping)
+            # Where all stop, none waits for the chief.
+            with nullcontext() if stopping else workers.chief_alone():
+                monitor.after_block(report)
 
         step = distillation.step
-        run_iterations(
-            ProfiledStep(step, directory.tensorboard) if config.profile else step,
-            start,
-            config.iterations,
-            config.steps_per_call,
-            after_block,
-            cadences(config),
-            dataset.label_names,
-            workers.of_chief,
-        )
+        with workers.all_take_part():
+            run_iterations(
+                ProfiledStep(step, directory.tensorboard) if config.profile else step,
+                start,
+                config.iterations,
+                config.steps_per_call,
+                after_block,
+                cadences(config),
+                dataset.label_names,
+                workers.of_chief,
+            )
         return monitor.seconds

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from hdd_tf.distillation.workers import several_workers
+from hdd_tf.distillation.cluster import Cluster, read_cluster, wait_until_all_listen
 from hdd_tf.errors import InputError
+from hdd_tf.signals import signals_kill
 
 
 def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
@@ -28,8 +29,8 @@ def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strateg
     # Ampere and later GPUs round matrix products to 10 bits of mantissa otherwise: a
     # thousand times the error that the geometry promises.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    if several_workers():
-        return _across_machines(name, num_virtual_devices)
+    if cluster := read_cluster():
+        return _across_machines(cluster, name, num_virtual_devices)
     if num_virtual_devices > 1:
         _split_cpu(num_virtual_devices)
     gpus = [] if num_virtual_devices > 1 else tf.config.list_logical_devices("GPU")
@@ -39,15 +40,21 @@ def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strateg
     return tf.distribute.OneDeviceStrategy(devices[0])
 
 
-def _across_machines(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
+def _across_machines(
+    cluster: Cluster, name: str, num_virtual_devices: int
+) -> tf.distribute.Strategy:
     """Returns a strategy over all GPUs, or the CPU, of every worker."""
     if name != "auto" or num_virtual_devices > 1:
         raise InputError(
             "TF_CONFIG names several workers, which share all their devices: leave "
             "--strategy and --num_virtual_devices as they are, or unset TF_CONFIG."
         )
+    wait_until_all_listen(cluster)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        # TensorFlow holds Python's lock meanwhile, and takes SIGTERM for itself: the
+        # handler from before comes back after it.
+        with signals_kill():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

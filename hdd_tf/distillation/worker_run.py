@@ -31,13 +31,18 @@ def run_as_worker(
         workers: Who shares it.
 
     Raises:
-        InputError: the chief's files are not seen here.
+        InputError: the chief's files are not seen here, or the images differ.
         InterruptedRunError: a signal asked a process of the run to stop.
     """
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     # By now the chief has trained whatever is trained ahead.
     if not workers.of_chief(False):
         return
+    if not workers.same_as_chief(dataset.training.checksum):
+        raise InputError(
+            f"worker {workers.index} reads other training images than the chief: give "
+            "all of them the same data (--data_dir)."
+        )
     matched = pruned_dataset(config, dataset, network)
     distillation = build_distillation(config, matched, strategy, network)
     start = workers.of_chief(0)

@@ -7,13 +7,14 @@ one of them would wait for a sum that the others never take part in.
 """
 
 import contextlib
-import json
-import os
+import hashlib
+import signal
 from collections.abc import Iterator
 
 import tensorflow as tf
 
-from hdd_tf.errors import InputError
+from hdd_tf.distillation.signal_watch import SignalWatch
+from hdd_tf.errors import EXPECTED, InputError, InterruptedRunError
 
 # What collective operations end with when a process is gone.
 _LOST = (
@@ -23,33 +24,9 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-
-
-def several_workers() -> bool:
-    """Says whether `TF_CONFIG` names more than one worker.
-
-    Raises:
-        InputError: it cannot be read, or names what this program has no use for.
-    """
-    text = os.environ.get("TF_CONFIG", "").strip()
-    if not text:
-        return False
-    advice = 'give {"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
-    advice += '"worker", "index": N}}, or unset it.'
-    try:
-        content = json.loads(text)
-        cluster = content.get("cluster") or {}
-        workers = cluster.get("worker") or []
-        task = content.get("task") or {}
-        alone = len(workers) < 2 and set(cluster) <= {"worker"}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"TF_CONFIG cannot be read: {advice}") from error
-    if alone:
-        return False
-    in_range = task.get("type") == "worker" and task.get("index") in range(len(workers))
-    if set(cluster) != {"worker"} or not in_range:
-        raise InputError(f"TF_CONFIG must name workers, and this task as one: {advice}")
-    return True
+# What the chief answers instead of what it was asked, where it has to end: this, or
+# less by the number of the signal.
+_CHIEF_FAILED = -1
 
 
 class Workers:
@@ -57,9 +34,12 @@ class Workers:
 
     Args:
         strategy: Of the run.
+        watch: Hears signals while this process waits for another.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+    def __init__(self, strategy: tf.distribute.Strategy, watch: SignalWatch) -> None:
+        self._watch = watch
+        self._all_take_part = False
         resolver = strategy.cluster_resolver
         spec = resolver.cluster_spec() if resolver else None
         self.count = spec.num_tasks("worker") if spec else 1
@@ -75,18 +55,64 @@ class Workers:
         return self.index == 0
 
     def any(self, flag: bool) -> bool:
-        """Says whether a flag is set in any process; all have to ask."""
+        """Says whether a flag is set in any process; all have to ask.
+
+        Raises:
+            InputError: the chief has ended, because it had to.
+            InterruptedRunError: likewise, by a signal.
+        """
         return bool(self._over_processes(int(flag))) if self.count > 1 else flag
 
     def of_chief(self, value: int) -> int:
-        """Returns the chief's value in every process; all have to ask."""
+        """Returns the chief's value, >= 0, in every process; all have to ask.
+
+        Raises:
+            InputError: the chief has ended, because it had to.
+            InterruptedRunError: likewise, by a signal.
+        """
         if self.count == 1:
             return value
         return self._over_processes(value if self.is_chief else 0)
 
+    def same_as_chief(self, text: str) -> bool:
+        """Says whether a text is the chief's too; all have to ask. Raises likewise."""
+        digest = hashlib.sha256(text.encode()).digest()
+        # 48 bits, so that no sum overflows.
+        mine = int.from_bytes(digest[:6])
+        return self.of_chief(mine) == mine
+
     def wait(self) -> None:
         """Waits until every process is here."""
         self.any(False)
+
+    @contextlib.contextmanager
+    def all_take_part(self) -> Iterator[None]:
+        """Marks work of the chief's which the others do as well, at the same time.
+
+        Outside it they come to wait for the chief, and `chief_dismisses` can tell them.
+        """
+        self._all_take_part = True
+        yield
+        # Not where an error ends it: it is looked at further out.
+        self._all_take_part = False
+
+    @contextlib.contextmanager
+    def chief_alone(self) -> Iterator[None]:
+        """Marks work within `all_take_part` for whose end the others wait."""
+        self._all_take_part = False
+        yield
+        self._all_take_part = True
+
+    @contextlib.contextmanager
+    def chief_dismisses(self) -> Iterator[None]:
+        """Tells the processes that wait for the chief, if an error ends it."""
+        try:
+            yield
+        except EXPECTED as error:
+            chief_of_others = self.is_chief and self.count > 1
+            if chief_of_others and not self._all_take_part:
+                self._dismiss(error)
+            raise
 
     @contextlib.contextmanager
     def lost_ones_told(self) -> Iterator[None]:
@@ -106,7 +132,29 @@ class Workers:
                 "goes on from the last checkpoint."
             ) from error
 
+    def _dismiss(self, error: BaseException) -> None:
+        answer = _CHIEF_FAILED
+        if isinstance(error, InterruptedRunError):
+            answer -= error.stopped_by
+        # They may be far from asking, or gone.
+        with self._watch.last_words(error), contextlib.suppress(*_LOST):
+            self._sum_of_processes(answer)
+
     def _over_processes(self, value: int) -> int:
+        # What a chief has computed it has yet to save, and the others are not far.
+        computing = self.is_chief and self._all_take_part
+        with contextlib.nullcontext() if computing else self._watch.long_wait():
+            total = self._sum_of_processes(value)
+        if total == _CHIEF_FAILED:
+            raise InputError(
+                "the chief (worker 0 of TF_CONFIG) has ended: see what it said, and "
+                "start all workers again with the same command."
+            )
+        if total < 0:
+            raise InterruptedRunError(signal.Signals(_CHIEF_FAILED - total))
+        return total
+
+    def _sum_of_processes(self, value: int) -> int:
         total = int(self._total(tf.constant(value, tf.int64)))
         # Each of a process's replicas has given its value.
         replicas = self._strategy.num_replicas_in_sync // self.count

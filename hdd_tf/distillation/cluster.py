@@ -1,0 +1,109 @@
+"""The workers that `TF_CONFIG` names: their addresses, and whether all are there."""
+
+import dataclasses
+import json
+import os
+import re
+import socket
+import time
+
+from hdd_tf.errors import InputError, one_line
+
+_ADDRESS = re.compile(r"\[?([^\s\[\]]+?)\]?:(\d{1,5})")
+_SECONDS_BETWEEN_TRIES = 0.2
+_SECONDS_BEFORE_A_WORD = 5.0
+_SECONDS_BETWEEN_WORDS = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """Several processes, each of which is one of them.
+
+    Attributes:
+        workers: Host and port of each.
+        index: Which of them this process is.
+    """
+
+    workers: tuple[tuple[str, int], ...]
+    index: int
+
+
+def read_cluster() -> Cluster | None:
+    """Returns what `TF_CONFIG` says; None where it names no second worker.
+
+    Raises:
+        InputError: it cannot be read, or names what this program has no use for.
+    """
+    text = os.environ.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    advice = 'give {"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
+    advice += '"worker", "index": N}}, or unset it.'
+    try:
+        content = json.loads(text)
+        cluster = content.get("cluster") or {}
+        workers = cluster.get("worker") or []
+        task = content.get("task") or {}
+        alone = len(workers) < 2 and set(cluster) <= {"worker"}
+        matches = [_ADDRESS.fullmatch(address) for address in workers]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"TF_CONFIG cannot be read: {advice}") from error
+    if alone:
+        return None
+    in_range = task.get("type") == "worker" and task.get("index") in range(len(workers))
+    if set(cluster) != {"worker"} or not in_range:
+        raise InputError(f"TF_CONFIG must name workers, and this task as one: {advice}")
+    addresses = tuple((match[1], int(match[2])) for match in matches if match)
+    if len(set(addresses)) < len(workers) or any(p > 65535 for _, p in addresses):
+        raise InputError(f"TF_CONFIG must give each worker an address: {advice}")
+    return Cluster(addresses, task["index"])
+
+
+def wait_until_all_listen(cluster: Cluster) -> None:
+    """Waits until every worker is at its address, and names those that are not.
+
+    TensorFlow would wait for them too, but keeps Python from hearing a signal.
+
+    Raises:
+        InputError: this process cannot have its own address.
+    """
+    port = cluster.workers[cluster.index][1]
+    dual = socket.has_dualstack_ipv6()
+    try:
+        # Whoever connects finds somebody there: nothing need be accepted.
+        listener = socket.create_server(
+            ("", port),
+            family=socket.AF_INET6 if dual else socket.AF_INET,
+            backlog=max(128, len(cluster.workers)),
+            dualstack_ipv6=dual,
+        )
+    except OSError as error:
+        raise InputError(
+            f"worker {cluster.index} of TF_CONFIG cannot listen on port {port} "
+            f"({one_line(error)}): end what uses it, or give it another one."
+        ) from error
+    missing = [i for i in range(len(cluster.workers)) if i != cluster.index]
+    next_word = time.monotonic() + _SECONDS_BEFORE_A_WORD
+    with listener:
+        while True:
+            missing = [i for i in missing if not _listens(cluster.workers[i])]
+            if not missing:
+                return
+            if time.monotonic() > next_word:
+                next_word += _SECONDS_BETWEEN_WORDS
+                host, first = cluster.workers[missing[0]]
+                more = f" and {len(missing) - 1} more" * (len(missing) > 1)
+                print(
+                    f"waiting for worker {missing[0]} of TF_CONFIG at {host}:{first}"
+                    f"{more}",
+                    flush=True,
+                )
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=2).close()
+    except OSError:  # Also a name that is not known yet.
+        return False
+    return True
