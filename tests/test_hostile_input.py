@@ -345,6 +345,12 @@ def of_splits(**values):
     return damage
 
 
+def of_another_format(place):
+    edit_json(
+        place / "dataset_info.json", lambda info: info.update(fileFormat="array_record")
+    )
+
+
 def of_feature(key, kind, **values):
     def damage(place):
         def change(features):
@@ -393,6 +399,7 @@ def not_info(place):
         (of_feature("image", "image", shape={"dimensions": ["-7", "8", "3"]}), ""),
         (program_as_feature, "planted"), (not_json, "cannot be read"),
         (not_info, "cannot be read"),
+        (of_another_format, "--file_format=tfrecord"),
     ],
 )  # fmt: skip
 def test_data_set_of_tfds(

@@ -64,14 +64,19 @@ def check_records(builder: Any) -> None:
 
     Raises:
         InputError: a split has a number of images that none can have, or records that
-            its files have no room for.
+            its files have no room for; or the files are of another kind.
     """
+    stored_as = builder.info.file_format.value
+    if stored_as != "tfrecord":
+        raise InputError(
+            f"{builder.info.name} in {builder.data_dir} is stored as {stored_as}, and "
+            "only TFRecord files are read: prepare it anew as such (tfds build "
+            f"{builder.info.name} --file_format=tfrecord)"
+        )
     for name, split in builder.info.splits.items():
         lengths = getattr(split, "shard_lengths", [])
         if any(length < 0 for length in lengths):
             raise _damaged(builder, name)
-        if builder.info.file_format.value != "tfrecord":
-            continue
         for path in map(os.fspath, split.filepaths):
             # What is missing TFDS says itself; what is elsewhere it reads itself.
             if not os.path.isfile(path):
