@@ -64,7 +64,7 @@ def save_classifier(
     if trained is None:
         raise ValueError("`evaluation` has no classifier: call its `result` first.")
     classifier = Classifier(
-        evaluation.build_network(trained.network_name),
+        evaluation.scorer.build_network(trained.network_name),
         trained.weights,
         trained.state,
         dataset.mean,

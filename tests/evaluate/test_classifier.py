@@ -61,7 +61,7 @@ def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name
     values = result["accuracy"][name]["values"]
     assert classifier.network_name == name
     assert round(classifier.accuracy, 4) == values[0] != values[1]
-    network = evaluation.build_network(name)
+    network = evaluation.scorer.build_network(name)
     shapes = [weight.shape for weight in classifier.weights]
     assert shapes == network.weight_shapes
     assert len(classifier.state) == len(network.state_specs)
@@ -84,7 +84,7 @@ def test_moving_statistics_are_those_after_training(dataset, distilled_set):
     evaluation = evaluation_of(dataset, num_eval=1, eval_networks=("convnet_batch",))
     evaluation.result(distilled_set)
     state = evaluation.classifier.state
-    fresh = evaluation.build_network("convnet_batch").initial_variables(
+    fresh = evaluation.scorer.build_network("convnet_batch").initial_variables(
         tf.constant([0, 0])
     )[1]
     assert state and all(isinstance(tensor, np.ndarray) for tensor in state)
@@ -115,6 +115,6 @@ def test_without_networks_there_is_none(dataset, distilled_set):
 
 def test_the_matched_network_is_built_once(dataset):
     evaluation = evaluation_of(dataset, num_eval=0)
-    matched = evaluation.build_network("convnet")
-    assert evaluation.build_network("convnet") is matched
-    assert evaluation.build_network("mlp") is not matched
+    matched = evaluation.scorer.build_network("convnet")
+    assert evaluation.scorer.build_network("convnet") is matched
+    assert evaluation.scorer.build_network("mlp") is not matched

@@ -12,7 +12,7 @@ from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate import evaluation as evaluation_lib
+from hdd_tf.evaluate import network_scorer
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.networks.registry import network_of_settings
@@ -99,7 +99,7 @@ def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch
         trainers.append(weakref.ref(made))
         return made
 
-    monkeypatch.setattr(evaluation_lib, "NetworkTrainer", trainer)
+    monkeypatch.setattr(network_scorer, "NetworkTrainer", trainer)
     names = ("convnet", "convnet_batch", "lenet", OWN)
     evaluation = evaluation_of(dataset, eval_networks=names, baselines=("random",))
     result = evaluation.result(distilled_set)

@@ -8,8 +8,7 @@ import pytest
 
 from hdd_tf.config import Config
 from hdd_tf.data.loading import load_dataset
-from hdd_tf.evaluate import evaluation as evaluation_lib
-from hdd_tf.evaluate import fair_score
+from hdd_tf.evaluate import fair_score, network_scorer
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.report import result_table
 from hdd_tf.networks.registry import network_of_settings
@@ -106,13 +105,13 @@ def distilled_set(dataset):
 def evaluations(monkeypatch):
     """Grows with each set that networks are trained on: (images, protocol)."""
     done = []
-    score_networks = evaluation_lib.score_networks
+    score_networks = network_scorer.score_networks
 
     def counted(trainer, *arguments):
         done.append((trainer.num_images, trainer._protocol))
         return score_networks(trainer, *arguments)
 
-    monkeypatch.setattr(evaluation_lib, "score_networks", counted)
+    monkeypatch.setattr(network_scorer, "score_networks", counted)
     return done
 
 
