@@ -4,6 +4,8 @@ import signal
 
 # Characters of a message; paths of 4,096 would still show both their ends.
 _LONGEST = 1500
+# EX_TEMPFAIL of sysexits.h: schedulers may start the same command again.
+_TRY_AGAIN = 75
 
 
 class InputError(Exception):
@@ -12,6 +14,10 @@ class InputError(Exception):
     The message is one line that says what is wrong and how to mend it; the command
     prints it on standard error and exits with code 2, without a traceback.
     """
+
+
+class LostWorkerError(Exception):
+    """Another process of the run is gone; the same command goes on without a change."""
 
 
 def one_line(error: Exception | str) -> str:
@@ -48,7 +54,7 @@ class InterruptedRunError(BaseException):
 
 
 # What ends a command in one line; anything else is a bug, and shows its traceback.
-EXPECTED = (InputError, OSError, InterruptedRunError)
+EXPECTED = (InputError, LostWorkerError, OSError, InterruptedRunError)
 
 
 def ending(error: BaseException) -> tuple[str, int]:
@@ -58,4 +64,4 @@ def ending(error: BaseException) -> tuple[str, int]:
     line = one_line(str(error))
     if isinstance(error, OSError):  # A full disk, a vanished mount: nothing to debug.
         line += ": mend that, and the same command goes on from the last checkpoint."
-    return line, 2
+    return line, _TRY_AGAIN if isinstance(error, LostWorkerError) else 2

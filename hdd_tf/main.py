@@ -6,7 +6,7 @@ import sys
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.errors import EXPECTED, ending
 from hdd_tf.memory_allocator import keep_freed_memory
-from hdd_tf.signals import signals_end_the_run
+from hdd_tf.signals import STOPPING, signals_end_the_run
 from hdd_tf.tensorflow_import import import_quietly
 
 
@@ -18,7 +18,8 @@ def main(argv: list[str]) -> int:
 
     Returns:
         The exit code: 0 done; 2 unusable flags or input, said in one line on standard
-        error; 130 or 143 stopped by SIGINT or SIGTERM, with the state saved.
+        error; 75 another machine of the run was lost; 130 or 143 stopped by SIGINT or
+        SIGTERM, with the state saved.
     """
     try:
         config = parse_command_line(argv)
@@ -40,7 +41,7 @@ def run() -> None:
     """Entry point of the console script `hdd-tf`."""
     code = main(sys.argv)
     # TensorFlow takes a moment to go. All is written, and the exit code says what.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 

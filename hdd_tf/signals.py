@@ -1,4 +1,4 @@
-"""Signals outside the distillation loop: they end the program in one line."""
+"""Which signals ask a run to stop, and who hears them."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,18 @@ from typing import Any
 
 from hdd_tf.errors import InterruptedRunError
 
-_WATCHED = (signal.SIGTERM, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def handled_by(handler: Any) -> Iterator[None]:
+    """Gives these signals to a handler, as `signal.signal` takes it, for a while."""
+    before = {number: signal.signal(number, handler) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @contextmanager
@@ -20,11 +31,11 @@ def signals_end_the_run() -> Iterator[None]:
     """
 
     def end(number: int, frame: object) -> None:
-        for each in _WATCHED:
+        for each in STOPPING:
             signal.signal(each, signal.SIG_DFL)
         raise InterruptedRunError(signal.Signals(number))
 
-    with _handled_by(end):
+    with handled_by(end):
         yield
 
 
@@ -33,17 +44,8 @@ def signals_kill() -> Iterator[None]:
     """Lets SIGTERM and SIGINT kill the process, silently and at once.
 
     For where TensorFlow keeps all of Python waiting, with nothing to be saved. To a
-    shell the exit code is the same.
+    shell the exit code is the same. Handlers that others put in meanwhile are gone
+    after it.
     """
-    with _handled_by(signal.SIG_DFL):
+    with handled_by(signal.SIG_DFL):
         yield
-
-
-@contextmanager
-def _handled_by(handler: Any) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _WATCHED}
-    try:
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)

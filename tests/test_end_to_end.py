@@ -297,7 +297,7 @@ def test_a_folder_whose_images_changed_meanwhile_is_refused(tmp_path):
     words.append("--iterations=4")
     again = run(words, cwd=tmp_path)
     assert again.returncode == 2
-    assert "(different images_sha256): give the same data" in again.stderr
+    assert "(different training_sha256): give the same data" in again.stderr
     assert (tmp_path / "run/config.json").read_bytes() == record
     changed.write_bytes(was)
     goes_on = run(words, cwd=tmp_path)

@@ -118,7 +118,7 @@ def test_a_killed_worker_ends_the_chief_and_the_same_command_goes_on(tmp_path):
     began = time.monotonic()
     codes, said = pair.wait()
     assert time.monotonic() - began < 60
-    assert codes == [2, -9]
+    assert codes == [75, -9]
     assert "another worker of TF_CONFIG has ended" in said[0].splitlines()[-1]
     _, killed_at = load_images(tmp_path / "run")
     # A signal to either of them stops both, with the state saved.
@@ -158,10 +158,8 @@ TRAINING_EXPERTS = ["experts", "--objective=dance", "--pretrain_epochs=1000000"]
 def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
     pair = busy_chief(tmp_path, *words)
     pair.processes[0].send_signal(signal.SIGTERM)
-    began = time.monotonic()
     codes, said = pair.wait()
-    # At once, not when the loss of a process would be noticed.
-    assert time.monotonic() - began < 9
+    # A process that only finds the other one lost ends with another code.
     assert codes == [143, 143], said
     line = "hdd_tf: stopped by SIGTERM; the same command goes on from the last"
     assert all(told(log)[-1].startswith(line) for log in said)
@@ -171,11 +169,10 @@ def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
 def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
     pair = busy_chief(tmp_path, *VALIDATING)
     pair.processes[1].send_signal(signal.SIGTERM)
-    began = time.monotonic()
     assert pair.processes[1].wait(60) == 143
-    assert time.monotonic() - began < 20
-    # The chief goes on with what it does; it too can still be stopped.
-    time.sleep(1)
+    # The chief goes on with what it does, also when TensorFlow has noticed the loss;
+    # it too can still be stopped.
+    time.sleep(16)
     assert pair.processes[0].poll() is None
     pair.processes[0].send_signal(signal.SIGTERM)
     codes, said = pair.wait(60)
@@ -190,12 +187,10 @@ def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
 def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/thesis.txt").write_text("not of a run")
-    began = time.monotonic()
     codes, said = Pair(tmp_path, "--iterations=4").wait()
     assert codes == [2, 2], said
     assert "holds other things" in told(said[0])[-1]
     assert "the chief (worker 0 of TF_CONFIG) has ended" in told(said[1])[-1]
-    assert time.monotonic() - began < 60
 
 
 @pytest.mark.slow
@@ -203,8 +198,8 @@ def test_a_worker_with_another_command_is_refused(tmp_path):
     words = ["--checkpoint_every=5"]  # Of no other use to it than to end calls there.
     codes, said = Pair(tmp_path, "--iterations=4", of_second=words).wait()
     assert codes == [2, 2], said
-    assert "worker 1 has other settings than the chief" in told(said[1])[-1]
-    assert "another worker of TF_CONFIG has ended" in told(said[0])[-1]
+    assert "worker 1 of TF_CONFIG has other settings" in told(said[1])[-1]
+    assert "a worker of TF_CONFIG has other settings" in told(said[0])[-1]
     assert not (tmp_path / "run/checkpoints").exists()
 
 
@@ -224,7 +219,8 @@ def test_a_worker_with_other_images_is_refused(tmp_path):
     )  # fmt: skip
     codes, said = pair.wait()
     assert codes == [2, 2], said
-    assert "worker 1 reads other training images" in told(said[1])[-1]
+    assert "worker 1 of TF_CONFIG has other training images" in told(said[1])[-1]
+    assert "a worker of TF_CONFIG has other training images" in told(said[0])[-1]
     assert not (tmp_path / "run/checkpoints").exists()
 
 
@@ -233,17 +229,21 @@ def test_a_worker_alone_names_whom_it_waits_for_and_can_be_stopped(tmp_path):
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment["TF_CONFIG"] = tf_config(cluster, type="worker", index=1)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hdd_tf.main", *SMALL], cwd=tmp_path, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    line = process.stdout.readline()
-    assert line == f"waiting for worker 0 of TF_CONFIG at localhost:{ports[0]}\n"
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hdd_tf.main", *SMALL], cwd=tmp_path,
+            env=environment, stdout=output, stderr=output,
+        )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=10)
-    assert process.returncode == 143
-    assert said.startswith("hdd_tf: stopped by SIGTERM")
-    assert not list(tmp_path.iterdir())
+    assert process.wait(60) == 143
+    waits, stopped = log.read_text().splitlines()
+    assert waits == f"waiting for worker 0 of TF_CONFIG at localhost:{ports[0]}"
+    assert stopped == f"hdd_tf: {InterruptedRunError(signal.SIGTERM)}"
+    assert list(tmp_path.iterdir()) == [log]
 
 
 def test_a_port_that_is_taken_is_said():
@@ -292,6 +292,10 @@ def test_tf_config_is_read(text, found, monkeypatch):
         tf_config({"worker": ["a:1", "b"]}, type="worker", index=0),
         tf_config({"worker": ["a:1", "a:1"]}, type="worker", index=0),
         tf_config({"worker": ["a:1", "b:65536"]}, type="worker", index=0),
+        tf_config({"worker": ["a:1", "b:0"]}, type="worker", index=0),
+        tf_config({"worker": ["a:1", "http://b:1"]}, type="worker", index=0),
+        tf_config(TWO, type="worker", index=1.0),
+        tf_config(TWO, type="worker", index=-1),
     ],
 )
 def test_other_tf_configs_are_refused(text, monkeypatch):

@@ -257,7 +257,8 @@ class RunDirectory:
         if names:
             raise InputError(
                 f"run_dir {self.path} holds a run on other data (different "
-                f"{', '.join(names)}): give the same data, or another --run_dir"
+                f"{', '.join(names)}): give the same data (other versions of image "
+                "decoders may read other pixels), or another --run_dir"
             )
 
 

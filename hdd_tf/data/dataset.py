@@ -22,8 +22,12 @@ class LabelledImages:
     @functools.cached_property
     def checksum(self) -> str:
         """SHA-256 sum of all images and labels in their order, as hexadecimal."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(np.ascontiguousarray(self.labels).data)
+        digest = hashlib.sha256()
+        for values in (self.images, self.labels):
+            # A few MB at a time: in between, signals are heard.
+            rows = max(1, 2**24 // max(1, values[:1].nbytes))
+            for start in range(0, len(values), rows):
+                digest.update(np.ascontiguousarray(values[start : start + rows]).data)
         return digest.hexdigest()
 
     def take(self, rows: np.ndarray) -> "LabelledImages":

@@ -70,8 +70,9 @@ def check_records(builder: Any) -> None:
     if stored_as != "tfrecord":
         raise InputError(
             f"{builder.info.name} in {builder.data_dir} is stored as {stored_as}, and "
-            "only TFRecord files are read: prepare it anew as such (tfds build "
-            f"{builder.info.name} --file_format=tfrecord)"
+            "only TFRecord files are read: prepare it as such elsewhere (tfds build "
+            f"{builder.info.full_name.rsplit(':')[0]} --data_dir=DIR "
+            "--file_format=tfrecord) and give that --data_dir"
         )
     for name, split in builder.info.splits.items():
         lengths = getattr(split, "shard_lengths", [])

@@ -6,10 +6,11 @@ import os
 import re
 import socket
 import time
+from typing import Any
 
 from hdd_tf.errors import InputError, one_line
 
-_ADDRESS = re.compile(r"\[?([^\s\[\]]+?)\]?:(\d{1,5})")
+_ADDRESS = re.compile(r"\[?([^\s\[\]/]+?)\]?:([1-9]\d{0,4})")
 _SECONDS_BETWEEN_TRIES = 0.2
 _SECONDS_BEFORE_A_WORD = 5.0
 _SECONDS_BETWEEN_WORDS = 30.0
@@ -50,13 +51,16 @@ def read_cluster() -> Cluster | None:
         raise InputError(f"TF_CONFIG cannot be read: {advice}") from error
     if alone:
         return None
-    in_range = task.get("type") == "worker" and task.get("index") in range(len(workers))
-    if set(cluster) != {"worker"} or not in_range:
+    index: Any = task.get("index")
+    in_range = type(index) is int and 0 <= index < len(workers)
+    if set(cluster) != {"worker"} or task.get("type") != "worker" or not in_range:
         raise InputError(f"TF_CONFIG must name workers, and this task as one: {advice}")
     addresses = tuple((match[1], int(match[2])) for match in matches if match)
     if len(set(addresses)) < len(workers) or any(p > 65535 for _, p in addresses):
-        raise InputError(f"TF_CONFIG must give each worker an address: {advice}")
-    return Cluster(addresses, task["index"])
+        raise InputError(
+            f"TF_CONFIG must give each worker an address of its own: {advice}"
+        )
+    return Cluster(addresses, index)
 
 
 def wait_until_all_listen(cluster: Cluster) -> None:

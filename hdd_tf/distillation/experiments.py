@@ -1,9 +1,10 @@
 """The command's work: one experiment, or several with following seeds."""
 
+import contextlib
 import dataclasses
-import json
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -44,6 +45,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         InputError: settings, data and run directory do not fit together, or another
             process uses the directory.
         InterruptedRunError: a signal stopped the run, with its state saved.
+        LostWorkerError: another process of the run has ended.
     """
     several_workers = read_cluster() is not None
     if config.dry_run and several_workers:
@@ -66,34 +68,31 @@ def _run(
     )
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)
+    with workers.lost_ones_told(), workers.chief_dismisses(), _exhaustion_told():
+        # Blocks of iterations end where something is due, so that counts too.
+        settings = [identity(config), cadences(config), config.num_experiments]
+        workers.compare("settings", settings)
+        if workers.is_chief:
+            result = _run_all(config, strategy, workers)
+        else:
+            result = None
+            _help_chief(config, strategy, workers)
+        # All together, so that whoever restarts one restarts all.
+        workers.wait()
+        return result
+
+
+@contextlib.contextmanager
+def _exhaustion_told() -> Iterator[None]:
+    """Turns what TensorFlow says when memory is used up into one line."""
     try:
-        with workers.lost_ones_told(), workers.chief_dismisses():
-            _check_settings(config, workers)
-            if workers.is_chief:
-                result = _run_all(config, strategy, workers)
-            else:
-                result = None
-                _help_chief(config, strategy, workers)
-            # All together, so that whoever restarts one restarts all.
-            workers.wait()
-            return result
+        yield
     except tf.errors.ResourceExhaustedError as error:
         raise InputError(
             "memory or disk is used up: make room, or lower --max_images_per_forward "
             "(to 256, 64, ...) where images are distilled, --eval_batch where they are "
             "scored; the same command goes on from the last checkpoint."
         ) from error
-
-
-def _check_settings(config: Config, workers: Workers) -> None:
-    """Refuses a worker whose command is another than the chief's."""
-    # Blocks of iterations end where something is due, so that counts too.
-    settings = [identity(config), cadences(config), config.num_experiments]
-    if not workers.same_as_chief(json.dumps(settings)):
-        raise InputError(
-            f"worker {workers.index} has other settings than the chief: give all of "
-            "them the same command."
-        )
 
 
 def _help_chief(

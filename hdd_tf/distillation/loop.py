@@ -12,6 +12,7 @@ from hdd_tf.distillation.divergence import check_finite
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InterruptedRunError
+from hdd_tf.signals import STOPPING, handled_by
 from hdd_tf.training.call_length import CallLength
 
 
@@ -92,19 +93,14 @@ def stop_on_signals() -> Iterator[StopRequest]:
     A second signal of either kind kills the process: nobody has to wait for the graph.
     """
     request = StopRequest()
-    watched = (signal.SIGTERM, signal.SIGINT)
 
     def note(number: int, frame: object) -> None:
-        for each in watched:
+        for each in STOPPING:
             signal.signal(each, signal.SIG_DFL)
         request.note(signal.Signals(number))
 
-    before = {number: signal.signal(number, note) for number in watched}
-    try:
+    with handled_by(note):
         yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run_iterations(

@@ -12,6 +12,7 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.finished import keep_fair_score, read_export
+from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.saved_classifier import save_classifier
 
@@ -49,8 +50,19 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
         "std": dataset.std,
         "training_images": len(dataset.training.labels),
         "test_images": len(dataset.test.labels),
-        "images_sha256": {name: split.checksum for name, split in splits.items()},
+        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
     }
+
+
+def compare_data(workers: Workers, dataset: Dataset) -> None:
+    """Makes sure that all processes of a run read the same; all have to ask.
+
+    Raises:
+        InputError: as `Workers.compare`.
+        InterruptedRunError: likewise.
+    """
+    values = [dataset.training.checksum, dataset.mean, dataset.std]
+    workers.compare("training images", values)
 
 
 def write_export(

@@ -21,6 +21,7 @@ from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signal
 from hdd_tf.distillation.monitor import RunMonitor, cadences
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.run_outputs import (
+    compare_data,
     data_record,
     open_run,
     score_export,
@@ -83,7 +84,7 @@ def run_experiment(
     if workers.count > 1:
         OBJECTIVES[config.objective].train_ahead(config, matched, network)
     workers.of_chief(True)
-    workers.same_as_chief(dataset.training.checksum)
+    compare_data(workers, dataset)
     with workers.all_take_part():
         distillation = build_distillation(config, matched, strategy, network)
     directory = open_run(config, dataset)

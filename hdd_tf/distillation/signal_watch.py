@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from hdd_tf.errors import InterruptedRunError, ending
+from hdd_tf.signals import STOPPING
 
 # Seconds in which a wait may still end by itself, as it does where the process that is
 # waited for was asked to stop too.
 PATIENCE = 10.0
-_WATCHED = (signal.SIGTERM, signal.SIGINT)
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class SignalWatch:
@@ -36,7 +37,7 @@ class SignalWatch:
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
-        self._wait_is_over: threading.Event | None = None
+        self._wait_began: float | None = None
 
     def __enter__(self) -> Self:
         # Into a socket Python writes a signal's number at once, from whatever thread.
@@ -64,39 +65,46 @@ class SignalWatch:
     def long_wait(self) -> Iterator[None]:
         """Marks a wait of the main thread in which there is nothing to save.
 
-        A signal that is unheard for `patience` seconds, or followed by another, ends
-        the process with one line, as if it had been heard.
+        After a signal, also one from before it, the wait may go on for `patience`
+        seconds, or until there is another signal. Then the process ends with one line.
         """
-        self._wait_is_over = over = threading.Event()
+        self._wait_began = time.monotonic()
         try:
             yield
         finally:
-            self._wait_is_over = None
-            over.set()
-
-    @contextmanager
-    def last_words(self, error: BaseException) -> Iterator[None]:
-        """Ends the process because of `error` where what is within takes too long."""
-        timer = threading.Timer(self._patience, end_process, [error])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+            self._wait_began = None
 
     def _watch(self) -> None:
-        while number := self._numbers.recv(1):
-            over = self._wait_is_over
-            if over is None or number[0] not in _WATCHED:
-                continue  # It is heard.
-            deadline = time.monotonic() + self._patience
-            while not over.wait(0.1):
-                if time.monotonic() > deadline or self._has_more():
-                    end_process(InterruptedRunError(signal.Signals(number[0])))
+        came, at = None, 0.0
+        while True:
+            # Nothing to look at before there is a signal.
+            pause = None if came is None else _SECONDS_BETWEEN_LOOKS
+            again = False
+            if select.select([self._numbers], [], [], pause)[0]:
+                number = self._numbers.recv(1)
+                if not number:
+                    return
+                if number[0] not in STOPPING:
+                    continue
+                again = came is not None
+                came, at = came or signal.Signals(number[0]), at or time.monotonic()
+            began = self._wait_began
+            if came is None or began is None:
+                continue  # It has been heard, or will be at once.
+            if again or time.monotonic() - max(began, at) > self._patience:
+                end_process(InterruptedRunError(came))
 
-    def _has_more(self) -> bool:
-        return bool(select.select([self._numbers], [], [], 0)[0])
+
+@contextmanager
+def ends_in_time(error: BaseException, seconds: float = PATIENCE) -> Iterator[None]:
+    """Ends the process because of `error` where what is within takes longer."""
+    timer = threading.Timer(seconds, end_process, [error])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def end_process(error: BaseException) -> NoReturn:
@@ -105,6 +113,8 @@ def end_process(error: BaseException) -> NoReturn:
     For a thread beside a main thread that cannot be interrupted.
     """
     line, code = ending(error)
-    sys.stdout.flush()
-    print(f"hdd_tf: {line}", file=sys.stderr, flush=True)
-    os._exit(code)
+    try:
+        sys.stdout.flush()
+        print(f"hdd_tf: {line}", file=sys.stderr, flush=True)
+    finally:  # Even if nobody can be told.
+        os._exit(code)

@@ -10,6 +10,7 @@ from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
 from hdd_tf.distillation.monitor import cadences
+from hdd_tf.distillation.run_outputs import compare_data
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
@@ -38,11 +39,7 @@ def run_as_worker(
     # By now the chief has trained whatever is trained ahead.
     if not workers.of_chief(False):
         return
-    if not workers.same_as_chief(dataset.training.checksum):
-        raise InputError(
-            f"worker {workers.index} reads other training images than the chief: give "
-            "all of them the same data (--data_dir)."
-        )
+    compare_data(workers, dataset)
     matched = pruned_dataset(config, dataset, network)
     distillation = build_distillation(config, matched, strategy, network)
     start = workers.of_chief(0)
@@ -54,8 +51,11 @@ def run_as_worker(
     with stop_on_signals() as stop:
 
         def after_block(report: BlockReport) -> None:
-            stop.share(workers.any(stop.signal is not None))
-            stop.check()
+            stopping = workers.any(stop.signal is not None)
+            stop.share(stopping)
+            # A signal that came meanwhile the others do not know of yet.
+            if stopping:
+                stop.check()
 
         run_iterations(
             distillation.step,

@@ -8,13 +8,20 @@ one of them would wait for a sum that the others never take part in.
 
 import contextlib
 import hashlib
+import json
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.distillation.signal_watch import SignalWatch
-from hdd_tf.errors import EXPECTED, InputError, InterruptedRunError
+from hdd_tf.distillation.signal_watch import SignalWatch, ends_in_time
+from hdd_tf.errors import (
+    EXPECTED,
+    InputError,
+    InterruptedRunError,
+    LostWorkerError,
+)
 
 # What collective operations end with when a process is gone.
 _LOST = (
@@ -74,22 +81,42 @@ class Workers:
             return value
         return self._over_processes(value if self.is_chief else 0)
 
-    def same_as_chief(self, text: str) -> bool:
-        """Says whether a text is the chief's too; all have to ask. Raises likewise."""
-        digest = hashlib.sha256(text.encode()).digest()
-        # 48 bits, so that no sum overflows.
-        mine = int.from_bytes(digest[:6])
-        return self.of_chief(mine) == mine
+    def compare(self, what: str, value: Any) -> None:
+        """Makes sure that all processes have the same; all have to ask.
+
+        Args:
+            what: Name of the value, in the plural.
+            value: What JSON can hold.
+
+        Raises:
+            InputError: a process has another value; all of them raise it. Or as `any`.
+            InterruptedRunError: as `any`.
+        """
+        digest = hashlib.sha256(json.dumps(value).encode()).digest()
+        mine = int.from_bytes(digest[:6])  # 48 bits, so that no sum overflows.
+        with self.all_take_part():
+            differs = self.of_chief(mine) != mine
+            if self.any(differs):
+                who = f"worker {self.index}" if differs else "a worker"
+                raise InputError(
+                    f"{who} of TF_CONFIG has other {what} than the chief: give all of "
+                    "them the same command and the same data."
+                )
 
     def wait(self) -> None:
-        """Waits until every process is here."""
-        self.any(False)
+        """Waits until every process is here; the chief, of what is left of them."""
+        try:
+            self.any(False)
+        except _LOST:  # All is written.
+            if not self.is_chief:
+                raise
 
     @contextlib.contextmanager
     def all_take_part(self) -> Iterator[None]:
-        """Marks work of the chief's which the others do as well, at the same time.
+        """Marks work that the others do as well, at the same time.
 
-        Outside it they come to wait for the chief, and `chief_dismisses` can tell them.
+        Outside it, the next thing they do is to ask the chief, and `chief_dismisses`
+        can answer.
         """
         self._all_take_part = True
         yield
@@ -119,14 +146,14 @@ class Workers:
         """Turns what TensorFlow says when a process is gone into one line.
 
         Raises:
-            InputError: another process has ended.
+            LostWorkerError: another process has ended.
         """
         try:
             yield
         except _LOST as error:
             if self.count == 1:
                 raise
-            raise InputError(
+            raise LostWorkerError(
                 "another worker of TF_CONFIG has ended or cannot be reached: see what "
                 "it said, and start all of them again with the same command, which "
                 "goes on from the last checkpoint."
@@ -137,7 +164,7 @@ class Workers:
         if isinstance(error, InterruptedRunError):
             answer -= error.stopped_by
         # They may be far from asking, or gone.
-        with self._watch.last_words(error), contextlib.suppress(*_LOST):
+        with ends_in_time(error), contextlib.suppress(*_LOST):
             self._sum_of_processes(answer)
 
     def _over_processes(self, value: int) -> int:

@@ -78,10 +78,10 @@ def test_the_data_stays_known_when_a_later_start_does_not_say_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"mean": (0.3,)}, {"images_sha256": {"training": "b"}, "test_images": 4}]
+    "change", [{"mean": (0.3,)}, {"training_sha256": "b", "test_images": 4}]
 )
 def test_other_data_are_refused_and_named(tmp_path, change):
-    data = {**DATA, "images_sha256": {"training": "a"}, "test_images": 3}
+    data = {**DATA, "training_sha256": "a", "test_images": 3}
     run = RunDirectory(tmp_path)
     run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT, data)
     before = contents(tmp_path)
@@ -94,11 +94,11 @@ def test_other_data_are_refused_and_named(tmp_path, change):
 
 def test_what_an_earlier_version_did_not_record_of_the_data_is_added(tmp_path):
     run = start(tmp_path)
-    data = {**DATA, "images_sha256": {"training": "a"}}
+    data = {**DATA, "training_sha256": "a"}
     run.open_or_create(CONFIG, IDENTITY, "", ENVIRONMENT, data)
-    assert run.read_config()["data"]["images_sha256"] == {"training": "a"}
-    with pytest.raises(InputError, match="different images_sha256"):
-        run.check(IDENTITY, {**data, "images_sha256": {"training": "b"}})
+    assert run.read_config()["data"]["training_sha256"] == "a"
+    with pytest.raises(InputError, match="different training_sha256"):
+        run.check(IDENTITY, {**data, "training_sha256": "b"})
 
 
 def test_iterations_may_grow(tmp_path):
