@@ -23,8 +23,9 @@ lint: .venv/.installed-dev
 types: .venv/.installed-dev
 	$(BIN)/mypy
 
+# A file a process, in the order of tests/conftest.py: what its tests share is made once.
 unit: .venv/.installed-dev
-	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 # What is left out of `test` to keep it short: random kills and a full disk.
 stress: .venv/.installed-dev
