@@ -6,17 +6,52 @@ A distilled set is a folder that TensorFlow Datasets loads by its path; its reco
 ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Beside
 them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
 (some lie outside it), and networks train on (image / 255 - mean) / std. What
-export/export_tfrecord.py --encoding=png writes is read in the same two ways.
+export/export_tfrecord.py --encoding=png writes is read in the same two ways. Given a
+run's directory, the example takes what its networks train on.
 """
 
 import argparse
 import json
 import pathlib
+import sys
+from typing import NoReturn
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
+
+def fail(message: str) -> NoReturn:
+    """Says in one line what is wrong with the input, and ends with exit code 2."""
+    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def find_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
+    """Returns the directory of a set that networks train on, and its hdd_tf.json.
+
+    Args:
+        path: The set's directory, or that of the run it belongs to.
+    """
+    places = [path, path / "synthetic_decoded", path / "synthetic"]
+    found = [place for place in places if (place / "hdd_tf.json").is_file()]
+    if not found:
+        fail(f"no distilled set in {path}: give a run's directory or its synthetic/")
+    try:
+        metadata = json.loads((found[0] / "hdd_tf.json").read_text("utf-8"))
+        encoding, decoded = metadata["encoding"], metadata["decoded"]
+        is_grid = metadata["formation_factor"] > 1 and not decoded
+    except (OSError, ValueError, KeyError, TypeError):
+        fail(f"{found[0] / 'hdd_tf.json'} is damaged: copy or export the set anew")
+    if encoding not in ("float32", "png"):
+        fail(f"the set in {found[0]} holds no TFRecords, but {encoding}")
+    if is_grid:
+        fail(
+            f"each image in {found[0]} is a grid of training images: take the run's "
+            "synthetic_decoded/, or export with --images=decoded"
+        )
+    return found[0], metadata
 
 
 def read_with_tfds(directory: pathlib.Path) -> tf.data.Dataset:
@@ -103,7 +138,7 @@ def read_digits_test_split() -> tf.data.Dataset:
 def main() -> None:
     """Reads the set, trains on it, prints accuracies."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("directory", type=pathlib.Path, help="a run's synthetic/")
+    parser.add_argument("directory", type=pathlib.Path, help="a run or a set")
     parser.add_argument("--reader", choices=["tfds", "tfrecord"], default="tfds")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--batch", type=int, default=64)
@@ -114,9 +149,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(arguments.seed)
-    metadata = json.loads((arguments.directory / "hdd_tf.json").read_text("utf-8"))
+    directory, metadata = find_set(arguments.directory)
     readers = {"tfds": read_with_tfds, "tfrecord": read_with_tfrecord}
-    pairs = readers[arguments.reader](arguments.directory)
+    pairs = readers[arguments.reader](directory)
     # TFRecords do not know how many they are; Keras asks.
     pairs = pairs.apply(tf.data.experimental.assert_cardinality(metadata["num_images"]))
     print(

@@ -331,6 +331,38 @@ def test_bad_input_of_an_example_is_one_line(
     assert last.startswith(f"{program}.py: ") and message in last
 
 
+def test_a_run_is_given_as_what_its_networks_train_on(digits_set, tmp_path):
+    example = load_example()
+    assert example.find_set(digits_set.parent)[0] == digits_set
+    stored = DistilledSet.from_class_images(
+        np.zeros((3, 2, 8, 8, 1), np.float32), {**METADATA, "formation_factor": 2}
+    )
+    write_distilled_set(tmp_path / "synthetic", stored)
+    write_distilled_set(tmp_path / "synthetic_decoded", decode_set(stored))
+    place, metadata = example.find_set(tmp_path)
+    assert place == tmp_path / "synthetic_decoded"
+    assert metadata["num_images"] == 24
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "no TFRecords", "a grid"])
+def test_sets_that_the_example_cannot_train_on(tmp_path, capsys, damage):
+    metadata = {**METADATA, "formation_factor": 2 if damage == "a grid" else 1}
+    stored = DistilledSet.from_class_images(
+        np.zeros((3, 2, 8, 8, 1), np.float32), metadata
+    )
+    encoding = "npz" if damage == "no TFRecords" else "float32"
+    if damage != "missing":
+        write_distilled_set(tmp_path / "synthetic", stored, encoding)
+    if damage == "damaged":
+        (tmp_path / "synthetic/hdd_tf.json").write_text("[]")
+    with pytest.raises(SystemExit) as stopped:
+        load_example().find_set(tmp_path)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert damage.replace("missing", "no distilled set") in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
