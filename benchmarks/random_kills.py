@@ -214,11 +214,15 @@ def main() -> None:
     parser.add_argument("--place", type=pathlib.Path, required=True)
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=[*COMMANDS])
     options = parser.parse_args()
+    place = options.place.resolve()
+    # What an earlier version left there would be gone on with, and differ.
+    if place.exists() and any(place.iterdir()):
+        parser.error(f"--place={options.place} is not empty: name a new directory")
     kills = starts = 0
     for name in options.commands:
         arguments = [*RUN, *COMMANDS[name]]
         chance = random.Random(f"{options.seed} {name}")
-        whole = run_undisturbed(options.place.resolve() / name, arguments)
+        whole = run_undisturbed(place / name, arguments)
         print(
             f"{name}: undisturbed {whole.seconds:.1f} s, {whole.ready:.1f} s to start"
         )
