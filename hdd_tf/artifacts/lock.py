@@ -15,6 +15,7 @@ import os
 import pathlib
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 from hdd_tf.errors import InputError
@@ -23,6 +24,8 @@ NAME = ".lock"
 # Of making the file: each fails only if a holder removes the directory meanwhile, or if
 # there cannot be one.
 _ATTEMPTS = 100
+# Of reading who holds it, and seconds between them.
+_READS, _READ_EVERY = 20, 0.01
 
 
 @contextlib.contextmanager
@@ -124,10 +127,14 @@ def _wait_for_lock(
 
 def _holder(descriptor: int) -> str:
     """Returns words for the process that holds a lock, as its file says."""
-    number, _, host = (
-        os.pread(descriptor, 1000, 0).decode(errors="replace").partition(" ")
-    )
-    return f"process {number} on {host.strip()}" if host else "another process"
+    for _ in range(_READS):
+        text = os.pread(descriptor, 1000, 0).decode(errors="replace")
+        number, _, host = text.partition(" ")
+        if host:
+            return f"process {number} on {host.strip()}"
+        # It has the lock, and has not written yet who it is; on a full disk never.
+        time.sleep(_READ_EVERY)
+    return "another process"
 
 
 def _is_file(descriptor: int, path: pathlib.Path) -> bool:

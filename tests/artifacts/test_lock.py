@@ -1,10 +1,12 @@
 """One process at a time, and nothing left behind, seen with real processes."""
 
+import fcntl
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -66,6 +68,25 @@ def test_one_process_does_not_hold_twice(tmp_path):
         lock.locked(tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("late", "named"), [(0.05, "process 7 on vm"), (None, "another process")]
+)
+def test_who_holds_it_may_say_so_late_or_never(tmp_path, late, named):
+    """Between taking the lock and naming itself a holder can be interrupted."""
+    with (tmp_path / lock.NAME).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        writer = threading.Timer(late or 0, os.pwrite, [file.fileno(), b"7 vm\n", 0])
+        if late:
+            writer.start()
+        with (
+            pytest.raises(InputError, match=f"in use by {named}:"),
+            lock.locked(tmp_path),
+        ):
+            pass
+        if late:
+            writer.join()
 
 
 def test_waiting_ends_with_the_holder(tmp_path):
