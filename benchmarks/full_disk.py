@@ -15,7 +15,14 @@ import random
 import shutil
 import subprocess
 
-from random_kills import COMMANDS, RUN, Attempt, check_restart, run_undisturbed
+from random_kills import (
+    COMMANDS,
+    RUN,
+    Attempt,
+    check_restart,
+    new_directory,
+    run_undisturbed,
+)
 from same_run import differences, newest_checkpoints
 
 BALLAST = "ballast"
@@ -40,11 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fills", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0, help="of the bytes left free")
-    parser.add_argument("--place", type=pathlib.Path, required=True)
+    parser.add_argument("--place", type=new_directory, required=True)
     parser.add_argument("--command", choices=COMMANDS, default="idm")
     options = parser.parse_args()
     arguments = [*RUN, *COMMANDS[options.command]]
-    place, chance = options.place.resolve(), random.Random(options.seed)
+    place, chance = options.place, random.Random(options.seed)
     whole = run_undisturbed(place / "whole", arguments)
     disk = place / "disk"
     disk.mkdir()

@@ -132,6 +132,20 @@ class Attempt:
         return self._process.wait(600)
 
 
+def new_directory(text: str) -> pathlib.Path:
+    """Returns the absolute path of a directory that is empty, or not there.
+
+    A run that an earlier version left would be gone on with, and differ.
+
+    Raises:
+        argparse.ArgumentTypeError: something is there.
+    """
+    place = pathlib.Path(text).resolve()
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise argparse.ArgumentTypeError(f"{text} is not empty: name a new directory")
+    return place
+
+
 def run_undisturbed(place: pathlib.Path, arguments: list[str]) -> Undisturbed:
     """Runs a command to its end, and keeps the checkpoint of every iteration."""
     attempt = Attempt(place, [*arguments, *KEEP_ALL])
@@ -211,18 +225,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=8, help="of each command")
     parser.add_argument("--seed", type=int, default=0, help="of moments and signals")
-    parser.add_argument("--place", type=pathlib.Path, required=True)
+    parser.add_argument("--place", type=new_directory, required=True)
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=[*COMMANDS])
     options = parser.parse_args()
-    place = options.place.resolve()
-    # What an earlier version left there would be gone on with, and differ.
-    if place.exists() and any(place.iterdir()):
-        parser.error(f"--place={options.place} is not empty: name a new directory")
     kills = starts = 0
     for name in options.commands:
         arguments = [*RUN, *COMMANDS[name]]
         chance = random.Random(f"{options.seed} {name}")
-        whole = run_undisturbed(place / name, arguments)
+        whole = run_undisturbed(options.place / name, arguments)
         print(
             f"{name}: undisturbed {whole.seconds:.1f} s, {whole.ready:.1f} s to start"
         )

@@ -10,11 +10,15 @@ import dataclasses
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
+# What reading a damaged set raises.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, tf.errors.OpError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +52,36 @@ def count(text: str) -> int:
     return int(text)
 
 
+def find_set(
+    path: pathlib.Path, parts: Sequence[str] = ("synthetic",)
+) -> tuple[pathlib.Path, dict]:
+    """Returns the directory of a distilled set, and the contents of its hdd_tf.json.
+
+    Args:
+        path: The set's directory, or that of the run it belongs to.
+        parts: Where in a run to look, the best place first.
+
+    Raises:
+        SystemExit: there is none, or its description is damaged.
+    """
+    places = [path, *(path / part for part in parts)]
+    found = [place for place in places if (place / "hdd_tf.json").is_file()]
+    if not found:
+        fail(f"no distilled set in {path}: give a run or its synthetic/")
+    try:
+        metadata = json.loads((found[0] / "hdd_tf.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        fail_damaged(found[0])
+    return found[0], metadata
+
+
+def fail_damaged(directory: pathlib.Path) -> NoReturn:
+    """Ends with exit code 2, for the files of a set cannot be read."""
+    fail(f"the set in {directory} is damaged: copy or export it anew")
+
+
 def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
     """Reads a distilled set.
 
@@ -58,20 +92,16 @@ def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
         What networks train on; how many images are stored for each class; the contents
         of hdd_tf.json.
     """
-    places = [path, path / "synthetic"]
-    found = [place for place in places if (place / "hdd_tf.json").is_file()]
-    if not found:
-        fail(f"no distilled set in {path}: --set takes a run or its synthetic/")
+    directory, metadata = find_set(path)
     try:
-        metadata = json.loads((found[0] / "hdd_tf.json").read_text("utf-8"))
-        builder = tfds.builder_from_directory(found[0])
+        builder = tfds.builder_from_directory(directory)
         pairs = builder.as_dataset(split="train", as_supervised=True, batch_size=-1)
         images, labels = (part.numpy() for part in pairs)
         # Sets exported as PNG hold integers.
         images = images.astype(np.float32)
         factor, decoded = metadata["formation_factor"], metadata["decoded"]
-    except (OSError, ValueError, KeyError, tf.errors.OpError):
-        fail(f"the set in {found[0]} is damaged: copy or export it anew")
+    except DAMAGE:
+        fail_damaged(directory)
     if factor > 1 and not decoded:
         images, labels = cut_out(images, factor), np.tile(labels, factor**2)
     ipc = int(np.bincount(labels).max()) // factor**2

@@ -7,51 +7,45 @@ ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Bes
 them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
 (some lie outside it), and networks train on (image / 255 - mean) / std. What
 export/export_tfrecord.py --encoding=png writes is read in the same two ways. Given a
-run's directory, the example takes what its networks train on.
+run's directory, the example takes what its networks train on. It needs no hdd_tf;
+distilled_data.py beside it finds the set.
 """
 
 import argparse
 import json
 import pathlib
-import sys
-from typing import NoReturn
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from distilled_data import DAMAGE, fail, fail_damaged, find_set
 
 
-def fail(message: str) -> NoReturn:
-    """Says in one line what is wrong with the input, and ends with exit code 2."""
-    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
-def find_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
+def find_training_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
     """Returns the directory of a set that networks train on, and its hdd_tf.json.
 
     Args:
         path: The set's directory, or that of the run it belongs to.
+
+    Raises:
+        SystemExit: there is none; or the set is damaged, holds no TFRecords, or stores
+            several training images in one.
     """
-    places = [path, path / "synthetic_decoded", path / "synthetic"]
-    found = [place for place in places if (place / "hdd_tf.json").is_file()]
-    if not found:
-        fail(f"no distilled set in {path}: give a run's directory or its synthetic/")
+    directory, metadata = find_set(path, ("synthetic_decoded", "synthetic"))
     try:
-        metadata = json.loads((found[0] / "hdd_tf.json").read_text("utf-8"))
-        encoding, decoded = metadata["encoding"], metadata["decoded"]
-        is_grid = metadata["formation_factor"] > 1 and not decoded
-    except (OSError, ValueError, KeyError, TypeError):
-        fail(f"{found[0] / 'hdd_tf.json'} is damaged: copy or export the set anew")
+        encoding = metadata["encoding"]
+        is_grid = metadata["formation_factor"] > 1 and not metadata["decoded"]
+    except DAMAGE:
+        fail_damaged(directory)
     if encoding not in ("float32", "png"):
-        fail(f"the set in {found[0]} holds no TFRecords, but {encoding}")
+        fail(f"the set in {directory} holds no TFRecords, but {encoding}")
     if is_grid:
         fail(
-            f"each image in {found[0]} is a grid of training images: take the run's "
+            f"each image in {directory} is a grid of training images: take the run's "
             "synthetic_decoded/, or export with --images=decoded"
         )
-    return found[0], metadata
+    return directory, metadata
 
 
 def read_with_tfds(directory: pathlib.Path) -> tf.data.Dataset:
@@ -80,6 +74,30 @@ def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
 
     files = sorted(str(path) for path in directory.glob("*.tfrecord-*"))
     return tf.data.TFRecordDataset(files).map(parse)
+
+
+def read_pairs(directory: pathlib.Path, metadata: dict, reader: str) -> tf.data.Dataset:
+    """Returns (image, label) pairs, all of which have been read into memory.
+
+    Args:
+        directory: The set's directory.
+        metadata: Contents of its hdd_tf.json.
+        reader: "tfds" or "tfrecord".
+
+    Raises:
+        SystemExit: the set is damaged.
+    """
+    readers = {"tfds": read_with_tfds, "tfrecord": read_with_tfrecord}
+    try:
+        pairs = readers[reader](directory)
+        # TFRecords do not know how many they are; Keras asks.
+        count = tf.data.experimental.assert_cardinality(metadata["num_images"])
+        pairs = pairs.apply(count).cache()
+        for _ in pairs:  # Fills the cache, and finds what is damaged.
+            pass
+    except DAMAGE:
+        fail_damaged(directory)
+    return pairs
 
 
 def build_network(metadata: dict, width: int) -> keras.Model:
@@ -149,18 +167,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(arguments.seed)
-    directory, metadata = find_set(arguments.directory)
-    readers = {"tfds": read_with_tfds, "tfrecord": read_with_tfrecord}
-    pairs = readers[arguments.reader](directory)
-    # TFRecords do not know how many they are; Keras asks.
-    pairs = pairs.apply(tf.data.experimental.assert_cardinality(metadata["num_images"]))
+    directory, metadata = find_training_set(arguments.directory)
+    pairs = read_pairs(directory, metadata, arguments.reader)
     print(
         f"{metadata['num_images']} images of {metadata['dataset']}, "
         f"{len(metadata['label_names'])} classes, read with {arguments.reader}"
     )
 
     network = build_network(metadata, arguments.width)
-    batches = pairs.cache().shuffle(metadata["num_images"]).batch(arguments.batch)
+    batches = pairs.shuffle(metadata["num_images"]).batch(arguments.batch)
     # Keras cannot shuffle a tf.data pipeline, and would say so.
     network.fit(batches, epochs=arguments.epochs, shuffle=False, verbose=0)
     _, accuracy = network.evaluate(pairs.batch(256), verbose=0)

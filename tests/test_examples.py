@@ -1,8 +1,8 @@
 """The examples run where hdd_tf cannot be imported, as their readers would run them."""
 
 import importlib
-import importlib.util
 import itertools
+import json
 import pathlib
 import re
 import subprocess
@@ -17,7 +17,6 @@ from hdd_tf.data.digits import read_digits
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-EXAMPLE = EXAMPLES / "train_on_distilled.py"
 # Even an installed hdd_tf is out of reach: the first finder of modules refuses it.
 BLOCKED = """
 import runpy, sys
@@ -55,13 +54,6 @@ def run_example(*arguments, cwd, program="train_on_distilled.py"):
     done = python(BLOCKED + code, *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("train_on_distilled", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    return example
 
 
 def percentages(text):
@@ -121,10 +113,10 @@ def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
     assert percentages(out)["training accuracy"] > 90
 
 
-def test_pixels_are_read_as_floats_are(digits_set, tmp_path):
+def test_pixels_are_read_as_floats_are(import_example, digits_set, tmp_path):
     # These digits are integers, so both encodings hold the same.
     png = write_digits(tmp_path / "png", "png")
-    example = load_example()
+    example = import_example("train_on_distilled")
     for read in (example.read_with_tfds, example.read_with_tfrecord):
         of_floats, of_pixels = (
             list(read(place).as_numpy_iterator()) for place in (digits_set, png)
@@ -138,8 +130,8 @@ def test_pixels_are_read_as_floats_are(digits_set, tmp_path):
             assert label == same_label
 
 
-def test_the_example_tests_on_digits_that_the_set_is_not_made_from():
-    example = load_example()
+def test_the_example_tests_on_digits_that_the_set_is_not_made_from(import_example):
+    example = import_example("train_on_distilled")
     pairs = list(example.read_digits_test_split().as_numpy_iterator())
     _, test, _ = read_digits()
     order = np.argsort(test.labels, kind="stable")
@@ -331,36 +323,66 @@ def test_bad_input_of_an_example_is_one_line(
     assert last.startswith(f"{program}.py: ") and message in last
 
 
-def test_a_run_is_given_as_what_its_networks_train_on(digits_set, tmp_path):
-    example = load_example()
-    assert example.find_set(digits_set.parent)[0] == digits_set
+def test_a_run_is_given_as_what_its_networks_train_on(
+    import_example, digits_set, tmp_path
+):
+    example = import_example("train_on_distilled")
+    assert example.find_training_set(digits_set.parent)[0] == digits_set
     stored = DistilledSet.from_class_images(
         np.zeros((3, 2, 8, 8, 1), np.float32), {**METADATA, "formation_factor": 2}
     )
     write_distilled_set(tmp_path / "synthetic", stored)
     write_distilled_set(tmp_path / "synthetic_decoded", decode_set(stored))
-    place, metadata = example.find_set(tmp_path)
+    place, metadata = example.find_training_set(tmp_path)
     assert place == tmp_path / "synthetic_decoded"
     assert metadata["num_images"] == 24
 
 
-@pytest.mark.parametrize("damage", ["missing", "damaged", "no TFRecords", "a grid"])
-def test_sets_that_the_example_cannot_train_on(tmp_path, capsys, damage):
-    metadata = {**METADATA, "formation_factor": 2 if damage == "a grid" else 1}
+@pytest.mark.parametrize("reader", ["tfds", "tfrecord"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no set", "no distilled set in "),
+        ("no text", " is damaged: "),
+        ("no object", " is damaged: "),
+        ("no keys", " is damaged: "),
+        ("cut records", " is damaged: "),
+        ("fewer images", " is damaged: "),
+        ("no records", " is damaged: "),
+        ("npz", "holds no TFRecords, but npz"),
+        ("grids", "each image in "),
+    ],
+)
+def test_sets_that_the_example_cannot_train_on(
+    import_example, monkeypatch, tmp_path, capsys, damage, message, reader
+):
+    metadata = {**METADATA, "formation_factor": 2 if damage == "grids" else 1}
     stored = DistilledSet.from_class_images(
         np.zeros((3, 2, 8, 8, 1), np.float32), metadata
     )
-    encoding = "npz" if damage == "no TFRecords" else "float32"
-    if damage != "missing":
-        write_distilled_set(tmp_path / "synthetic", stored, encoding)
-    if damage == "damaged":
-        (tmp_path / "synthetic/hdd_tf.json").write_text("[]")
+    place = tmp_path / "synthetic"
+    if damage != "no set":
+        encoding = "npz" if damage == "npz" else "float32"
+        write_distilled_set(place, stored, encoding)
+    description = place / "hdd_tf.json"
+    if damage in (texts := {"no text": "{", "no object": "[]", "no keys": "{}"}):
+        description.write_text(texts[damage])
+    if damage == "fewer images":
+        said = json.loads(description.read_text())
+        description.write_text(json.dumps({**said, "num_images": 7}))
+    for records in place.glob("*.tfrecord-*"):
+        if damage == "cut records":
+            records.write_bytes(records.read_bytes()[:-3])
+        if damage == "no records":
+            records.unlink()
+    monkeypatch.setattr(
+        sys, "argv", ["train_on_distilled.py", str(tmp_path), f"--reader={reader}"]
+    )
     with pytest.raises(SystemExit) as stopped:
-        load_example().find_set(tmp_path)
+        import_example("train_on_distilled").main()
     assert stopped.value.code == 2
     error = capsys.readouterr().err
-    assert damage.replace("missing", "no distilled set") in error
-    assert error.count("\n") == 1
+    assert message in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -71,22 +70,19 @@ def test_one_process_does_not_hold_twice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("late", "named"), [(0.05, "process 7 on vm"), (None, "another process")]
+    ("text", "named"), [(b"7 vm\n", "process 7 on vm"), (b"", "another process")]
 )
-def test_who_holds_it_may_say_so_late_or_never(tmp_path, late, named):
+def test_who_holds_it_may_say_so_late_or_never(tmp_path, monkeypatch, text, named):
     """Between taking the lock and naming itself a holder can be interrupted."""
-    with (tmp_path / lock.NAME).open("w") as file:
+    with (tmp_path / lock.NAME).open("wb", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        writer = threading.Timer(late or 0, os.pwrite, [file.fileno(), b"7 vm\n", 0])
-        if late:
-            writer.start()
+        # The holder writes while the other one waits to read again.
+        monkeypatch.setattr(lock.time, "sleep", lambda seconds: file.write(text))
         with (
             pytest.raises(InputError, match=f"in use by {named}:"),
             lock.locked(tmp_path),
         ):
             pass
-        if late:
-            writer.join()
 
 
 def test_waiting_ends_with_the_holder(tmp_path):
