@@ -1,0 +1,232 @@
+"""Says whether seeded runs still give the images and scores that they once gave.
+
+    python benchmarks/seeded_runs.py --place /tmp/now
+    python benchmarks/seeded_runs.py --place /tmp/then --record   (at another commit)
+
+Small runs of the command on the embedded digits: every objective and geometry, a bank,
+two devices, blocks, a coreset, two experiments, and one that is stopped and goes on.
+What they wrote is compared with `seeded_runs.json`: the images and velocities of the
+last checkpoint, the bytes of the exported files in all encodings, accuracies and
+analysis. On the processor and with the TensorFlow of the record all is equal to the
+bit; elsewhere libraries sum in another order, and the images of these few iterations
+are compared with `seeded_runs.npz` up to `TOLERANCE`.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+RECORD, IMAGES = HERE / "seeded_runs.json", HERE / "seeded_runs.npz"
+# Of the largest value: other processors, a few iterations later.
+TOLERANCE = 1e-3
+SMALL = [
+    "--dataset=digits", "--width=8", "--depth=2", "--real_batch=12", "--iterations=6",
+    "--image_lr=0.3", "--loss_weight=20", "--curvature=-0.5", "--steps_per_call=2",
+    "--checkpoint_every=3", "--num_eval=1", "--eval_epochs=6", "--whole_epochs=1",
+    "--coreset_epochs=2", "--encoder_epochs=1", "--analysis_images=30", "--ipc=2",
+    "--expert_dir=experts", "--noprogress", "--classes=0,1,2,3", "--noanalysis",
+]  # fmt: skip
+_IDM = [
+    "--objective=idm", "--ipc=1", "--idm_pool_start=1", "--idm_pool_size=3",
+    "--idm_join_every=2", "--idm_reset_every=4", "--idm_train_steps=2",
+    "--idm_train_batch=16",
+]  # fmt: skip
+_DANCE = ["--objective=dance", "--ipc=1", "--num_experts=2", "--pretrain_epochs=2"]
+_CHOOSING = ["--select=best_validation", "--eval_every=3"]
+# The starts of each run; of several, the later ones go on.
+RUNS = {
+    "dm_hyperbolic": [["--analysis"]],
+    "dm_euclidean": [["--geometry=euclidean", "--baselines=random,whole"]],
+    "dm_project": [["--lift=project", "--max_tangent_norm=0", "--init=noise"]],
+    "dm_bank": [["--real_bank_size=4"]],
+    "dm_two_devices": [["--num_virtual_devices=2"]],
+    "dm_blocks": [["--max_images_per_forward=7"]],
+    "dm_resumed": [["--iterations=4"], []],
+    "dm_two_experiments": [["--num_experiments=2"]],
+    "dm_plain_network": [["--norm=group", "--pooling=max", "--keep_fraction=0.5"]],
+    "idm": [[*_IDM, *_CHOOSING]],
+    "idm_euclidean": [[*_IDM, "--geometry=euclidean", "--num_virtual_devices=2"]],
+    "dance": [[*_DANCE, "--analysis"]],
+    "dance_euclidean": [[*_DANCE, "--geometry=euclidean", "--formation_factor=3"]],
+    "herding": [["--objective=herding", "--baselines=k_center,forgetting"]],
+    "random": [["--objective=random", "--analysis"]],
+}
+ENCODINGS = ("float32", "png", "png_folder", "npz", "dd_ranking")
+# What differs between two runs of one program, or names its settings.
+_UNLIKE = {
+    "seconds", "source", "files", "versions", "sha256_of_this_object", "environment",
+}  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """Returns what bits depend on, besides the program."""
+    import keras
+    import tensorflow as tf
+
+    processor = ""
+    if pathlib.Path("/proc/cpuinfo").exists():
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        kept = ("cpu family", "model\t", "flags")
+        known = sorted({line for line in lines if line.startswith(kept)})
+        processor = hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]
+    return {
+        "processor": processor,
+        "cores": str(os.cpu_count()),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def commit() -> str:
+    """Returns the commit of this clone."""
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True
+    )
+    return found.stdout.strip()
+
+
+def make(place: pathlib.Path, name: str) -> pathlib.Path:
+    """Makes a run, unless it is there, and returns its directory."""
+    for arguments in RUNS[name]:
+        _call("-m", "hdd_tf.main", *SMALL, *arguments, f"--run_dir={name}", at=place)
+    return place / name
+
+
+def _call(*arguments: str, at: pathlib.Path) -> None:
+    at.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=at, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+
+
+def describe(place: pathlib.Path, name: str) -> tuple[dict[str, Any], np.ndarray]:
+    """Returns what a run has written, in checksums, and its synthetic images."""
+    from hdd_tf.artifacts.distilled_set import read_distilled_set
+    from hdd_tf.distillation.checkpoints import load_images
+
+    directory = place / name
+    found: dict[str, Any] = {}
+    runs = sorted(directory.glob("seed*")) or [directory]
+    for run in runs:
+        prefix = f"{run.name}/" if run != directory else ""
+        if (run / "checkpoints").exists():
+            pixels, iteration = load_images(run)
+            found[f"{prefix}checkpoint"] = [iteration, _sum(pixels.tobytes())]
+        for folder in ("synthetic", "synthetic_decoded"):
+            if (run / folder).exists():
+                found[f"{prefix}{folder}"] = _describe_set(run / folder)
+        for file in ("result.json", "analysis.json"):
+            if (run / file).exists():
+                found[f"{prefix}{file}"] = _plain(json.loads((run / file).read_text()))
+    if len(runs) > 1:
+        found["result.json"] = _plain(
+            json.loads((directory / "result.json").read_text())
+        )
+    if name in ("dm_hyperbolic", "dance"):
+        decoded = runs[0] / "synthetic_decoded"
+        stored = decoded if decoded.exists() else runs[0] / "synthetic"
+        for encoding in ENCODINGS:
+            copy = place / "exported" / name / encoding
+            _call(
+                str(HERE.parent / "export/export_tfrecord.py"), f"--set={stored}",
+                f"--output_dir={copy}", f"--encoding={encoding}", "--overwrite",
+                at=place,
+            )  # fmt: skip
+            found[f"exported {encoding}"] = _describe_set(copy)
+    return found, read_distilled_set(runs[0]).images
+
+
+def _describe_set(directory: pathlib.Path) -> dict[str, Any]:
+    files = {
+        path.relative_to(directory).as_posix(): _sum(path.read_bytes())
+        for path in sorted(directory.rglob("*"))
+        # That of TFDS has the version of TFDS.
+        if path.is_file() and path.name not in ("hdd_tf.json", "dataset_info.json")
+    }
+    return {
+        "files": files,
+        "hdd_tf.json": _plain(json.loads((directory / "hdd_tf.json").read_text())),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items() if k not in _UNLIKE}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def differences(name: str, found: Any, recorded: Any) -> list[str]:
+    """Names every value that is not as it was recorded."""
+    if isinstance(found, dict) and isinstance(recorded, dict):
+        return [
+            line
+            for key in sorted(found.keys() | recorded.keys())
+            for line in differences(f"{name} {key}", found.get(key), recorded.get(key))
+        ]
+    return [] if found == recorded else [f"{name}: {found!r}, recorded {recorded!r}"]
+
+
+def check(place: pathlib.Path, names: list[str]) -> list[str]:
+    """Makes runs, and says what of them is not as recorded."""
+    recorded = json.loads(RECORD.read_text())
+    same_machine = recorded["environment"] == environment()
+    lines = []
+    with np.load(IMAGES) as images:
+        for name in names:
+            make(place, name)
+            found, synthetic = describe(place, name)
+            error = np.abs(synthetic - images[name]).max() / np.abs(images[name]).max()
+            print(f"{name}: images differ by {error:.1e} of the largest", flush=True)
+            if error > TOLERANCE:
+                lines.append(f"{name}: images differ by {error:.1e}")
+            if same_machine:
+                lines += differences(name, found, recorded["runs"][name])
+    where = "to the bit" if same_machine else f"to {TOLERANCE}, on another machine"
+    print(f"compared {where} with commit {recorded['commit'][:10]}")
+    return lines
+
+
+def record(place: pathlib.Path) -> None:
+    """Makes all runs and writes down what they gave."""
+    runs, images = {}, {}
+    for name in RUNS:
+        make(place, name)
+        runs[name], images[name] = describe(place, name)
+        print(name, flush=True)
+    content = {"commit": commit(), "environment": environment(), "runs": runs}
+    RECORD.write_text(json.dumps(content, indent=1) + "\n")
+    np.savez_compressed(IMAGES, **images)
+
+
+def main() -> int:
+    """Runs the program and returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--place", type=pathlib.Path, required=True)
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.record:
+        record(arguments.place)
+        return 0
+    lines = check(arguments.place, arguments.runs)
+    print("\n".join(lines) or "no difference")
+    return bool(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
