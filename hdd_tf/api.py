@@ -17,7 +17,6 @@ from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.settings.parsers import CORESETS
 
 # Settings of files, evaluation and reporting have no meaning here.
 _SETTINGS = (
@@ -94,7 +93,7 @@ def distill(
             f"{', '.join(_SETTINGS)}."
         )
     config = Config(dataset="arrays", ipc=ipc, **settings)
-    if config.objective in CORESETS:
+    if config.traits.is_selection:
         raise InputError(
             f"distill() makes no coreset: --objective={config.objective} is for the "
             "command, python -m hdd_tf.main."

@@ -111,9 +111,10 @@ def default_run_dir(config: Config, stem: str) -> str:
     seeds = f"seed{config.seed}"
     if config.num_experiments > 1:
         seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
-    if config.objective in parsers.CORESETS:  # Nothing is matched anywhere.
-        return f"runs/{stem}_{config.objective}_{seeds}"
-    return f"runs/{stem}_{config.objective}_{config.geometry}_{seeds}"
+    method = config.objective
+    if config.traits.has_geometry:
+        method = f"{method}_{config.geometry}"
+    return f"runs/{stem}_{method}_{seeds}"
 
 
 def _parse(words: list[str], values: flags.FlagValues) -> None:

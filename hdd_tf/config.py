@@ -18,6 +18,8 @@ from typing import Any
 from absl import flags
 
 from hdd_tf.errors import InputError
+from hdd_tf.methods.registry import METHODS, traits_of
+from hdd_tf.methods.traits import Traits
 from hdd_tf.settings import parsers
 from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.data import DataSettings
@@ -64,20 +66,14 @@ class Config(
                 "--dataset is not set: name a data set (digits, fashion_mnist, ...) "
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
-        if self.objective in parsers.CORESETS:
-            # Real images are whole, whatever a distillation's flag file says.
-            object.__setattr__(self, "formation_factor", 1)
-        elif self.formation_factor is None:
-            factor = 1 if self.objective == "dm" else 2
-            object.__setattr__(self, "formation_factor", factor)
+        traits = self.traits
+        # Real images are whole, whatever a distillation's flag file says.
+        if traits.is_selection or self.formation_factor is None:
+            object.__setattr__(self, "formation_factor", traits.formation_factor)
         self._check_expert_dir()
         self._check_pool()
-        if self.objective == "idm" and self.real_bank_size:
-            raise InputError(
-                f"--real_bank_size={self.real_bank_size} revisits networks, and those "
-                "of --objective=idm change: leave it at 0, or give dm or dance"
-            )
-        self._check_coresets()
+        self._check_bank()
+        self._check_selection()
         choosing = self.select == "best_validation"
         if self.validation_fraction is None:
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
@@ -111,6 +107,11 @@ class Config(
                 "on the test split: give --validation_fraction, such as 0.1"
             )
 
+    @property
+    def traits(self) -> Traits:
+        """What is known of the method that `objective` names."""
+        return METHODS[self.objective]
+
     def network_title(self) -> str:
         """Returns what `--network` is, in words; widths and depths show in shapes."""
         return " ".join([self.network, self.norm, self.activation, self.pooling])
@@ -136,24 +137,36 @@ class Config(
                 "queue holds at first: at most --idm_pool_start + 1"
             )
 
-    def _check_coresets(self) -> None:
-        if self.objective in parsers.CORESETS and self.select != "last":
+    def _check_bank(self) -> None:
+        traits = self.traits
+        if not self.real_bank_size or traits.may_revisit or traits.is_selection:
+            return
+        others = [name for name, other in METHODS.items() if other.may_revisit]
+        raise InputError(
+            f"--real_bank_size={self.real_bank_size} revisits networks, and those "
+            f"of --objective={self.objective} change: leave it at 0, or give "
+            f"{' or '.join(others)}"
+        )
+
+    def _check_selection(self) -> None:
+        if self.traits.is_selection and self.select != "last":
             raise InputError(
                 f"--select={self.select} has one set only to choose from with "
                 f"--objective={self.objective}: leave it at last"
             )
-        if self.objective in parsers.CORESETS and self.keep_fraction < 1:
+        if self.traits.is_selection and self.keep_fraction < 1:
             raise InputError(
                 f"--keep_fraction={self.keep_fraction} is of what is matched, and "
                 f"--objective={self.objective} matches nothing: leave it at 1"
             )
-        if "forgetting" in (self.objective, *self.baselines) and (
-            self.coreset_epochs == 1
-        ):
-            raise InputError(
-                "--coreset_epochs=1 shows each image once, so forgetting has nothing "
-                "to count: give 2 or more"
-            )
+        for name in (self.objective, *self.baselines):
+            traits = traits_of(name)
+            if traits and self.coreset_epochs < traits.least_epochs:
+                raise InputError(
+                    f"--coreset_epochs={self.coreset_epochs} shows each image too "
+                    f"seldom, so {name} has nothing to count: give "
+                    f"{traits.least_epochs} or more"
+                )
 
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:

@@ -14,6 +14,7 @@ from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
+from hdd_tf.methods.traits import Encoder
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import read_network
 from hdd_tf.objectives.registry import expert_shelf, pool_schedule
@@ -54,7 +55,7 @@ class EncoderOfRun:
             InputError: IDM's run has no checkpoint that holds its queue.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
-        if self._config.objective == "idm":
+        if self._config.traits.encoder is Encoder.POOL:
             return _oldest_of_queue(self._config, self._checkpoints)
         if self._trained is None:
             self._trained = self._train()
@@ -62,13 +63,15 @@ class EncoderOfRun:
 
     def _train(self) -> EncoderWeights:
         config, dataset, network = self._config, self._dataset, self._network
-        if config.objective != "dance":
+        if config.traits.encoder is Encoder.TRAINED:
             return trained_weights(config, dataset, network, config.encoder_epochs)
         # Experts learn what is matched; others would have to be trained for this.
         matched = pruned_dataset(config, dataset, network)
         shelf = expert_shelf(config, matched, network)
         epochs = config.pretrain_epochs
-        return first_of_shelf(shelf, config, epochs, "DANCE's expert 0")
+        return first_of_shelf(
+            shelf, config, epochs, f"{config.traits.title}'s expert 0"
+        )
 
 
 def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> EncoderWeights:
@@ -90,7 +93,7 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
         weights,
         {
             "network": config.network_title(),
-            "source": "the oldest network of IDM's queue",
+            "source": f"the oldest network of {config.traits.title}'s queue",
             "iterations": iterations,
             "row": row,
         },

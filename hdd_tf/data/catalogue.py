@@ -6,6 +6,7 @@ constants. Any other data set takes its own from its training split.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 DIGITS = "digits"
 # Before the directory of the user's own images.
@@ -33,15 +34,15 @@ class PublishedDataset:
 # Of ImageNet, for sets made of its images.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
-_CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
-_CIFAR10_STD = (0.2023, 0.1994, 0.2010)
 
 PUBLISHED = {
     "fashion_mnist": PublishedDataset((0.2861,), (0.3530,), 60_000, 10_000),
     "svhn_cropped": PublishedDataset(
         (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032
     ),
-    "cifar10": PublishedDataset(_CIFAR10_MEAN, _CIFAR10_STD, 50_000, 10_000),
+    "cifar10": PublishedDataset(
+        (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010), 50_000, 10_000
+    ),
     "cifar100": PublishedDataset(
         (0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000
     ),
@@ -72,18 +73,16 @@ def canonical_name(name: str) -> str:
 
 
 def published_normalisation(
-    name: str, objective: str
+    name: str, normalised_as: Mapping[str, str]
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Returns the published mean and standard deviation, or None.
 
     Args:
         name: TFDS name without configuration and version.
-        objective: `dm`, `idm` or `dance`. The programs of IDM and DANCE normalise
-            CIFAR-100 with CIFAR-10's constants, DM's with its own.
+        normalised_as: Data sets to which the method's program applies the constants of
+            another, by name.
     """
-    published = PUBLISHED.get(name)
+    published = PUBLISHED.get(normalised_as.get(name, name))
     if published is None:
         return None
-    if name == "cifar100" and objective in ("idm", "dance"):
-        return _CIFAR10_MEAN, _CIFAR10_STD
     return published.mean, published.std

@@ -1,7 +1,7 @@
 """From a name, or from arrays, to a data set ready to distil."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def load_configured_dataset(config: Config) -> Dataset:
         config.data_dir or None,
         config.validation_fraction,
         config.seed,
-        config.objective,
+        config.traits.normalised_as,
         height_and_width(config.image_size),
         config.classes,
     )
@@ -39,7 +39,7 @@ def load_dataset(
     data_dir: str | None,
     validation_fraction: float,
     seed: int,
-    objective: str = "dm",
+    normalised_as: Mapping[str, str] | None = None,
     image_size: tuple[int, int] | None = None,
     classes: Sequence[str] = (),
 ) -> Dataset:
@@ -54,7 +54,7 @@ def load_dataset(
         validation_fraction: Part of the training split to hold out, in [0, 1); nothing
             is held out of a set that has train, validation and test splits.
         seed: Seed of the run; decides which images are held out.
-        objective: `dm`, `idm` or `dance`, for the published normalisation.
+        normalised_as: See `published_normalisation`.
         image_size: Height and width to fit the images to; None for their own.
         classes: Indices or names of the classes to keep, numbered anew; empty for all.
 
@@ -77,7 +77,7 @@ def load_dataset(
         source.training,
         source.test,
         source.label_names,
-        published_normalisation(source.name, objective),
+        published_normalisation(source.name, normalised_as or {}),
         validation_fraction,
         seed,
         source.validation,

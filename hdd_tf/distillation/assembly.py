@@ -85,13 +85,13 @@ def build_distillation(
             dataset.mean,
             dataset.std,
             config.formation_factor,
-            entry.unit_range,
+            config.traits.unit_range,
         )
         image_sgd = ImageSGD(
             synthetic_set.images,
             config.image_lr,
             config.image_momentum,
-            entry.update_per_class,
+            config.traits.update_per_class,
         )
     objective = entry.build(Parts(config, dataset, network, store, strategy, rehearsal))
     max_decoded = entry.max_decoded(config)

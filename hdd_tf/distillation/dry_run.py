@@ -15,9 +15,10 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
+from hdd_tf.methods.registry import RANDOM
+from hdd_tf.methods.traits import Encoder
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.random_keys import derive_key
-from hdd_tf.settings.parsers import CORESETS
 
 _TIMED_ITERATIONS = 2
 _TIMED_IMAGES = 512
@@ -36,7 +37,7 @@ def estimate_run(
     Returns:
         Lines for people: time, memory, bytes.
     """
-    if config.objective in CORESETS:
+    if config.traits.is_selection:
         return _estimate_coreset(config, dataset)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     # Whichever images are kept, they are as many; to choose them may take training.
@@ -84,12 +85,12 @@ def _estimate_coreset(config: Config, dataset: Dataset) -> str:
     training = dataset.training
     count, times = len(training.labels), _times(config)
     work = "no network to train"
-    if config.objective != "random":
+    if config.traits.trains_network:
         few = dataclasses.replace(
             dataset, training=training.take(np.arange(min(_TIMED_IMAGES, count)))
         )
         short = dataclasses.replace(
-            config, objective="random", baselines=(), coreset_epochs=1, progress=False
+            config, objective=RANDOM, baselines=(), coreset_epochs=1, progress=False
         )
         network = matched_network(config, dataset.image_shape, dataset.num_classes)
         # The first training traces the graph.
@@ -136,10 +137,9 @@ def _before(config: Config) -> list[str]:
     missing = f"on the real images, where {config.expert_dir} lacks"
     if config.keep_fraction < 1 and config.keep != "random":
         lines.append(f"pruning             {config.keep_epochs} epochs {missing} it")
-    if config.objective == "dance":
-        times = f"{config.num_experts} x {config.pretrain_epochs}"
-        lines.append(f"experts             {times} epochs {missing} them")
-    elif config.analysis and config.objective != "idm":
+    for what, times in config.traits.training_ahead(config):
+        lines.append(f"{what:<20}{times} epochs {missing} them")
+    if config.analysis and config.traits.encoder is Encoder.TRAINED:
         lines.append(
             f"analysis            {config.encoder_epochs} epochs {missing} its encoder"
         )

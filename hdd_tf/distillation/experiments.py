@@ -27,7 +27,6 @@ from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.pooling import pool_results
 from hdd_tf.evaluate.report import result_table
-from hdd_tf.settings.parsers import CORESETS
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:
@@ -99,7 +98,7 @@ def _help_chief(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> None:
     """Computes a share of every distillation; there is none of a coreset."""
-    if config.objective in CORESETS:
+    if config.traits.is_selection:
         return
     for experiment in _each_seed(config):
         dataset = load_configured_dataset(experiment)
@@ -161,7 +160,7 @@ def _run_one(
     workers: Workers,
 ) -> dict[str, Any]:
     """Makes a set, scores it, and tells; returns its `result.json`."""
-    run = run_coreset if config.objective in CORESETS else run_experiment
+    run = run_coreset if config.traits.is_selection else run_experiment
     result = run(config, dataset, strategy, workers)
     print(result_table(result, config.run_dir), flush=True)
     return result

@@ -20,7 +20,7 @@ from hdd_tf.command_line import recorded_config
 from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
-from hdd_tf.settings.parsers import CORESETS
+from hdd_tf.methods.registry import is_distilled
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
@@ -31,7 +31,7 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     """
     directory = RunDirectory(run_dir)
     record = directory.read_config()
-    if record["config"].get("objective") in CORESETS:
+    if not is_distilled(record["config"].get("objective", "")):
         return read_distilled_set(directory.synthetic)
     images, iteration = load_images(run_dir)
     metadata = {**metadata_of_run(record, iteration), "ipc": images.shape[1]}

@@ -12,9 +12,10 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.coresets.selection import CoresetSelector
-from hdd_tf.evaluate.fair_score import DISTILLED, WHOLE, measure_fair_score
+from hdd_tf.evaluate.fair_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluate.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluate.scoring import Score, TrainedClassifier
+from hdd_tf.methods.registry import WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import protocol_name

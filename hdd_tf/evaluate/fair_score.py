@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.methods.registry import RANDOM, WHOLE
+
 # DD-Ranking's w and gamma: both halves of a score count alike.
 WEIGHT = 0.5
-DISTILLED, RANDOM, WHOLE = "distilled", "random", "whole"
+DISTILLED = "distilled"
 _PLAIN = "_without_augmentation"
 # What `pool_fair_scores` gives a deviation of.
 _SCORES = ("lrs", "ars")

@@ -3,14 +3,9 @@
 from typing import Any
 
 from hdd_tf.evaluate.fair_score import fair_score_lines
+from hdd_tf.methods.registry import WHOLE, is_distilled, traits_of
 
-_TITLES = {
-    "random": "random real images",
-    "herding": "herding coreset",
-    "k_center": "k-center coreset",
-    "forgetting": "forgetting coreset",
-    "whole": "whole training set",
-}
+_WHOLE_TITLE = "whole training set"
 
 
 def result_table(result: dict[str, Any], run_dir: str) -> str:
@@ -40,18 +35,18 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
     several = len(result["accuracy"]) > 1
     suffix = f" ({next(iter(result['accuracy']))})" if several else ""
     rows = [
-        (_TITLES[name] + suffix, score)
+        (_title(name) + suffix, score)
         for name, score in result["baselines"].items()
-        if name != "whole"
+        if name != WHOLE
     ]
-    made = result["objective"] if result["objective"] in _TITLES else "distilled"
+    made = "distilled" if is_distilled(result["objective"]) else result["objective"]
     rows += [
         (f"{made} ({network})", score) for network, score in result["accuracy"].items()
     ]
     rows += [
-        (_TITLES[name] + suffix, score)
+        (_WHOLE_TITLE + suffix, score)
         for name, score in result["baselines"].items()
-        if name == "whole"
+        if name == WHOLE
     ]
     if rows:
         width = max(24, *(len(title) + 1 for title, _ in rows))
@@ -76,13 +71,18 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
     return "\n".join(lines)
 
 
+def _title(baseline: str) -> str:
+    traits = traits_of(baseline)
+    return traits.baseline_title if traits else baseline
+
+
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _origin(result: dict[str, Any]) -> str:
     """Says how the set came about."""
-    if result["objective"] in _TITLES:
+    if not is_distilled(result["objective"]):
         return f"real images chosen by {result['objective']}"
     return (
         f"{result['objective']} in {result['geometry']} geometry, "

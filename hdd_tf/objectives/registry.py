@@ -44,8 +44,6 @@ class Entry(NamedTuple):
 
     Attributes:
         build: Builds it.
-        update_per_class: Whether images move as by one optimiser call a class.
-        unit_range: Whether images live in [0, 1] rather than in normalised space.
         augmentations: From the names of `--dsa` to what a class draws.
         max_decoded: From the run's `Config` to the most synthetic images of a class in
             a pass; 0: all.
@@ -54,8 +52,6 @@ class Entry(NamedTuple):
     """
 
     build: Callable[[Parts], Objective]
-    update_per_class: bool
-    unit_range: bool
     augmentations: Callable[[Sequence[str]], dsa.Choice]
     max_decoded: Callable[[Any], int] = lambda config: 0
     train_ahead: Callable[[Any, Dataset, FunctionalNetwork], object] = (
@@ -132,12 +128,10 @@ def _trained_experts(
 
 
 OBJECTIVES = {
-    "dm": Entry(_build_dm, False, False, _one_of),
-    "idm": Entry(_build_idm, True, False, _one_of),
+    "dm": Entry(_build_dm, _one_of),
+    "idm": Entry(_build_idm, _one_of),
     "dance": Entry(
         _build_dance,
-        True,
-        True,
         dsa.dance_choice,
         lambda config: config.dance_max_decoded,
         _trained_experts,

@@ -13,6 +13,8 @@ from hdd_tf.config import identity
 from hdd_tf.data import catalogue
 from hdd_tf.errors import InputError
 from hdd_tf.flag_files import published_names
+from hdd_tf.methods.registry import METHODS
+from hdd_tf.methods.traits import Budget
 from hdd_tf.report import published
 from hdd_tf.report.collect import Run
 from hdd_tf.report.rows import Row
@@ -39,7 +41,7 @@ def published_number(row: Row) -> tuple[float, float] | None:
     )
 
 
-def published_budget(row: Row) -> published.Budget | None:
+def published_budget(row: Row) -> Budget | None:
     """Returns the budget of the published number; None if it is not known."""
     if not row.is_distilled or row.network != _NETWORK:
         return None
@@ -143,18 +145,20 @@ def _for_geometry(settings: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def plain_image_lr(dataset: str, ipc: int, objective: str) -> float:
-    """Returns the published image learning rate of a plain, Euclidean objective.
+    """Returns the published image learning rate of a plain, Euclidean method.
 
     Args:
         dataset: TFDS name.
         ipc: Images per class.
-        objective: `dm`, `idm` or `dance`.
+        objective: A method with published budgets.
 
-    Sources: Zhao and Bilen 2023; Zhao et al. 2023; Zhang et al. 2024.
+    Raises:
+        ValueError: none is known.
     """
-    if objective == "dance":
-        return ipc / 10 if dataset == "imagewoof" else ipc / 100
-    return {"dm": 1.0, "idm": 0.2}[objective]
+    rate = METHODS[objective].plain_image_lr
+    if rate is None:
+        raise ValueError(f"no image learning rate of plain {objective} is known.")
+    return rate(dataset, ipc)
 
 
 @functools.cache

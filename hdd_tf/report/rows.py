@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
 from hdd_tf.report.collect import FairScore, Run, Warn
-from hdd_tf.settings.matching import OBJECTIVES
+from hdd_tf.settings.objectives import METHOD_SETTINGS
 from hdd_tf.settings.parsers import BASELINES
 
 # Settings that do not make another row: the seeds are what is pooled, the result says
@@ -82,7 +83,7 @@ class Row:
     @property
     def is_distilled(self) -> bool:
         """Whether distillation made the set; coresets are chosen."""
-        return self.title == "distilled" and self.objective not in BASELINES
+        return self.title == "distilled" and is_distilled(self.objective)
 
     @property
     def pooled(self) -> list[float]:
@@ -111,7 +112,7 @@ class Row:
     def epochs(self) -> int | None:
         """Epochs that each network was trained; None if not recorded."""
         protocol, settings = self.run.protocol, self.run.settings
-        if self.title == "whole":
+        if self.title == WHOLE:
             return protocol.get("whole_epochs", settings.get("whole_epochs"))
         return protocol.get("epochs", settings.get("eval_epochs"))
 
@@ -181,10 +182,10 @@ def _baseline_key(run: Run, name: str) -> str:
     matching = {
         setting
         for setting in run.settings
-        if setting in _OF_MATCHING or setting.startswith(("idm_", "dance_"))
+        if setting in _OF_MATCHING or setting in METHOD_SETTINGS
     }
     stripped = dataclasses.replace(run, objective="", geometry="", iterations=0)
-    if name == "whole":  # One set and schedule, whatever the images per class.
+    if name == WHOLE:  # One set and schedule, whatever the images per class.
         epochs = Row(name, "", [run], []).epochs
         protocol = {**run.protocol, "epochs": epochs, "drop_epochs": None}
         stripped = dataclasses.replace(stripped, ipc=0, protocol=protocol)
@@ -193,8 +194,9 @@ def _baseline_key(run: Run, name: str) -> str:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    known = run.objective in OBJECTIVES
-    place = OBJECTIVES.index(run.objective) if known else len(OBJECTIVES)
+    methods = list(METHODS)
+    known = run.objective in methods
+    place = methods.index(run.objective) if known else len(methods)
     return run.dataset, run.ipc, place, run.objective, run.geometry, run.iterations
 
 
@@ -203,7 +205,7 @@ def _row_order(row: Row) -> tuple[Any, ...]:
     if not row.is_distilled:
         known = row.objective in BASELINES
         place = BASELINES.index(row.objective) if known else len(BASELINES)
-        last = row.objective == "whole"
+        last = row.objective == WHOLE
         return row.run.dataset, last, 0 if last else row.run.ipc, -1, place
     dataset, ipc, *rest = _order(row.run)
     return dataset, False, ipc, *rest

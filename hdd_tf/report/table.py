@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
+from hdd_tf.methods.registry import WHOLE, traits_of
 from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import (
     differences,
@@ -11,16 +12,10 @@ from hdd_tf.report.comparison import (
     published_budget,
     published_number,
 )
-from hdd_tf.report.published import OBJECTIVES, accuracy_text
+from hdd_tf.report.published import accuracy_text
 from hdd_tf.report.rows import Row
 
-_TITLES = {
-    "random": "random real images",
-    "herding": "herding",
-    "k_center": "K-Center",
-    "forgetting": "forgetting",
-    "whole": "whole training set",
-}
+_WHOLE_TITLE = "whole training set"
 _COLUMNS = {  # Title and alignment.
     "row": "--:",
     "data set": ":--",
@@ -89,9 +84,10 @@ def report_text(rows: Sequence[Row]) -> str:
 
 def method_title(run: Run) -> str:
     """Returns what a run did, as the papers call it."""
-    if run.objective not in OBJECTIVES:
-        return _TITLES.get(run.objective, run.objective)
-    return run.objective.upper() + "+HDD" * (run.geometry == "hyperbolic")
+    traits = traits_of(run.objective)
+    if traits is None:
+        return run.objective
+    return traits.title + "+HDD" * (run.geometry == "hyperbolic")
 
 
 def _cells(index: int, row: Row) -> list[str]:
@@ -105,7 +101,7 @@ def _cells(index: int, row: Row) -> list[str]:
     return [
         str(index),
         run.dataset,
-        "-" if row.objective == "whole" else str(run.ipc),
+        "-" if row.objective == WHOLE else str(run.ipc),
         _trained_on(row),
         row.network,
         f"{row.mean:.2f} ± {row.std:.2f}",
@@ -139,7 +135,10 @@ def _mean_and_std(values: Sequence[float], row: Row) -> str:
 def _trained_on(row: Row) -> str:
     if row.title == "distilled":
         return method_title(row.run)
-    return _TITLES.get(row.title, row.title)
+    if row.title == WHOLE:
+        return _WHOLE_TITLE
+    traits = traits_of(row.title)
+    return traits.title if traits else row.title
 
 
 def _published_text(row: Row) -> str:

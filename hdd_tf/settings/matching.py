@@ -2,28 +2,51 @@
 
 import dataclasses
 
+from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting
 
-OBJECTIVES = ("dm", "idm", "dance")
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
+
+
+def _matched() -> str:
+    return "; ".join(
+        f"{name} = {traits.title}, {traits.summary}"
+        for name, traits in METHODS.items()
+        if not traits.is_selection
+    )
+
+
+def _chosen() -> str:
+    return "; ".join(
+        f"{name} = {traits.summary}"
+        for name, traits in METHODS.items()
+        if traits.is_selection
+    )
+
+
+def _formation_factors() -> str:
+    """Says each factor with the methods that have it by default."""
+    names: dict[int, list[str]] = {}
+    for name, traits in METHODS.items():
+        if not traits.is_selection:
+            names.setdefault(traits.formation_factor, []).append(name)
+    return ", ".join(
+        f"{factor} with {' and '.join(own)}" for factor, own in names.items()
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MatchingSettings:
     """What is matched, and in which geometry."""
 
-    objective: str = choice(
+    objective: str = setting(
         "dm",
-        (*OBJECTIVES, *parsers.CORESETS),
-        "What is matched: dm = DM, features of random networks; idm = IDM, of a queue "
-        "of semi-trained ones, with cross-entropy; dance = DANCE, of encoders between "
-        "an expert's start and end, with calibration by the expert. Or a coreset, real "
-        "images chosen without any distillation: random; herding = features whose mean "
-        "follows the class's; k_center = features that leave none far from a chosen "
-        "one; forgetting = those most often forgotten in training. Settings of "
-        "matching and optimisation are unused then.",
+        parsers.METHOD,
+        f"What is matched: {_matched()}. Or a coreset, real images chosen without any "
+        f"distillation: {_chosen()}. Settings of matching and optimisation are unused "
+        "then.",
     )
     geometry: str = choice(
         "hyperbolic",
@@ -65,5 +88,5 @@ class MatchingSettings:
         None,
         parsers.COUNT,
         "A stored image is a grid of factor x factor training images (IDM's partition, "
-        "DANCE's multi-formation). Unset: 1 with dm, 2 with idm and dance.",
+        f"DANCE's multi-formation). Unset: {_formation_factors()}.",
     )

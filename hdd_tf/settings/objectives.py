@@ -73,3 +73,11 @@ class DanceSettings:
         "Most synthetic images of a class, after --formation_factor, in one DANCE "
         "iteration; beyond, a random part of them. 0: all.",
     )
+
+
+# A run by another method, and every baseline, goes without them.
+METHOD_SETTINGS = frozenset(
+    field.name
+    for settings in (IdmSettings, DanceSettings)
+    for field in dataclasses.fields(settings)
+)

@@ -13,8 +13,9 @@ from typing import Any
 
 from absl import flags
 
-CORESETS = ("random", "herding", "k_center", "forgetting")
-BASELINES = (*CORESETS, "whole")
+from hdd_tf.methods.registry import METHODS, baseline_names
+
+BASELINES = baseline_names()
 # Which part of a class's images pruning keeps.
 KEEP = ("near_root", "far_from_root", "random")
 
@@ -141,6 +142,15 @@ def _baseline_names(value: Any) -> tuple[str, ...]:
     return tuple(name for name in BASELINES if name in names)
 
 
+class _MethodParser(flags.ArgumentParser):
+    """Takes the name of a method that is in the registry by now."""
+
+    def parse(self, argument: Any) -> str:
+        if argument not in METHODS:
+            raise ValueError("unknown method")
+        return argument
+
+
 def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
     """Returns the parser of a list of networks: known names or `module:function`.
 
@@ -162,6 +172,7 @@ def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
 
 
 COUNT = flags.IntegerParser(lower_bound=1)
+METHOD = _MethodParser()
 COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
@@ -198,6 +209,8 @@ BASELINE_NAMES = _Parser(
 
 def expected_value(parser: flags.ArgumentParser) -> str:
     """Says what a parser accepts, to complete "must be ..."."""
+    if parser is METHOD:
+        return "one of " + ", ".join(METHODS)
     if isinstance(parser, flags.EnumParser):
         return "one of " + ", ".join(parser.enum_values)
     return parser.syntactic_help or "true or false"

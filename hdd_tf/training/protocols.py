@@ -43,10 +43,10 @@ class TrainingProtocol:
 
 
 def protocol_name(config: Any) -> str:
-    """Returns `dm` or `dance`: what `--eval_protocol` names, or the objective's own."""
+    """Returns what `--eval_protocol` names, or the method's own."""
     if config.eval_protocol != "auto":
         return config.eval_protocol
-    return "dance" if config.objective == "dance" else "dm"
+    return config.traits.evaluation
 
 
 def evaluation_protocol(

@@ -12,6 +12,7 @@ from hdd_tf.data.loading import (
     load_dataset,
 )
 from hdd_tf.errors import InputError
+from hdd_tf.methods.registry import METHODS
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 4, 5, 3)).astype(np.uint8)
@@ -109,11 +110,11 @@ def test_empty_class(write_set, tmp_path):
         load_dataset("pictures", str(tmp_path), 0.0, seed=0)
 
 
-def test_objective_decides_cifar100s_normalisation(write_set, tmp_path):
+def test_method_decides_cifar100s_normalisation(write_set, tmp_path):
     write_set(name="cifar100", shape=(32, 32, 3))
     stds = [
-        load_dataset("cifar100", str(tmp_path), 0.0, 0, objective).std[0]
-        for objective in ("dm", "idm", "dance")
+        load_dataset("cifar100", str(tmp_path), 0.0, 0, traits.normalised_as).std[0]
+        for traits in map(METHODS.get, ("dm", "idm", "dance"))
     ]
     assert stds == [0.2673, 0.2023, 0.2023]
 

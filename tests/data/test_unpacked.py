@@ -95,7 +95,7 @@ def test_imagewoof(woof, tmp_path, caplog):
     )
     assert dataset.std == (0.229, 0.224, 0.225)
     assert "6 training and 4 test images, the published set 9025" in caplog.text
-    small = load_dataset("imagewoof", str(tmp_path), 0.0, 0, "dm", (40, 30))
+    small = load_dataset("imagewoof", str(tmp_path), 0.0, 0, {}, (40, 30))
     np.testing.assert_array_equal(
         small.training.images[5], fit_image(dataset.training.images[5], (40, 30))
     )
@@ -114,7 +114,7 @@ def test_memory_is_checked_before_anything_is_read(woof, monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     monkeypatch.setattr(sources, "read_images", None)
     with pytest.raises(InputError, match=f"need {needed:,} bytes"):
-        load_dataset("imagewoof", str(woof), 0.0, 0, "dm", (16, 16))
+        load_dataset("imagewoof", str(woof), 0.0, 0, {}, (16, 16))
 
 
 def test_prepared_copies_come_first(write_set, tiny, tmp_path):

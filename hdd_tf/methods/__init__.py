@@ -1,0 +1,1 @@
+"""What each method is, as data: nothing here computes, or imports TensorFlow."""
