@@ -90,7 +90,7 @@ def test_settings_reach_the_loader(write_set, tmp_path):
     assert dataset.label_names == ("0", "2")
     assert dataset.mean == (0.5071, 0.4866, 0.4409)
     again = load_dataset(
-        "cifar100", str(tmp_path), 0.25, 5, "dm", (4, 4), classes=("0", "2")
+        "cifar100", str(tmp_path), 0.25, 5, {}, (4, 4), classes=("0", "2")
     )
     np.testing.assert_array_equal(dataset.validation.images, again.validation.images)
 
