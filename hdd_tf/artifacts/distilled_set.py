@@ -11,7 +11,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +29,11 @@ from hdd_tf.artifacts.set_metadata import (
 )
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from hdd_tf.data.epoch_labels import EpochLabels
+    from hdd_tf.data.normalisation import Whitening
+    from hdd_tf.networks.teacher import Teacher
 
 METADATA_FILE = "hdd_tf.json"
 # What only the encoding that a set was read from has to say.
@@ -48,6 +53,11 @@ class DistilledSet:
             ipc, formation_factor (a stored image is a grid of factor x factor training
             images) and decoded (whether they are cut out already). After reading,
             everything in `hdd_tf.json`.
+        label_logits: `[n, C]` float32 logits, whose softmax are soft labels.
+        student_rate: The learning rate that was learnt with the images.
+        teacher: Networks whose mean logits are labels of what a student sees.
+        epoch_labels: The labels of every view of the images in a number of epochs.
+        whitening: How images are whitened; mean and std are not applied then.
 
     Raises:
         ValueError: If the parts do not fit together.
@@ -56,6 +66,11 @@ class DistilledSet:
     images: np.ndarray
     labels: np.ndarray
     metadata: dict[str, Any]
+    label_logits: np.ndarray | None = None
+    student_rate: float | None = None
+    teacher: "Teacher | None" = None
+    epoch_labels: "EpochLabels | None" = None
+    whitening: "Whitening | None" = None
 
     def __post_init__(self) -> None:
         images = self.images
