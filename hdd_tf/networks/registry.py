@@ -78,6 +78,34 @@ def build_network(
         InputError: the network does not take images of this size, or such options.
     """
     options = NetworkOptions(depth, width, norm, activation, pooling)
+    return build_with_options(name, image_shape, num_classes, options)
+
+
+def build_with_options(
+    name: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    options: NetworkOptions,
+) -> FunctionalNetwork:
+    """Builds a network of `NETWORKS` as a function of its weights.
+
+    Args:
+        name: Key of `NETWORKS`.
+        image_shape: `(height, width, channels)`.
+        num_classes: Number of logits.
+        options: Choices within the architecture.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: there is no network of this name.
+        InputError: the network does not take images of this size, or such options.
+    """
+    if name not in NETWORKS:
+        raise ValueError(
+            f"there is no network {name!r}: name one of {', '.join(NETWORKS)}."
+        )
     return FunctionalNetwork(NETWORKS[name](image_shape, num_classes, options))
 
 
