@@ -18,9 +18,10 @@ import numpy as np
 
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
-from hdd_tf.distillation.assembly import build_distillation
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
 
 
 def cpu_seconds(strategy, classes: int, ipc: int, real: int, side: int, width: int):
@@ -33,7 +34,7 @@ def cpu_seconds(strategy, classes: int, ipc: int, real: int, side: int, width: i
         dataset="arrays", ipc=ipc, real_batch=real, width=width, max_tangent_norm=10.0
     )
     network = matched_network(config, dataset.image_shape, classes)
-    step = build_distillation(config, dataset, strategy, network).step
+    step = build_step(MethodContext(config, dataset, network, strategy))
     step.run(0, 1)
     began = time.process_time()
     metrics = step.run(1, 3)

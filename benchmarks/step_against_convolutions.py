@@ -17,17 +17,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
-from hdd_tf.data.class_store import ClassStore
-from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
-from hdd_tf.distillation.class_matching import ClassMatching
-from hdd_tf.distillation.image_sgd import ImageSGD
-from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
-from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
+from hdd_tf.config import Config
+from hdd_tf.data.loading import dataset_from_arrays
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.memory_allocator import keep_freed_memory
-from hdd_tf.networks.registry import build_network
-from hdd_tf.objectives.dm import DistributionMatching
+from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
 
 
 def bare_convolutions(
@@ -66,35 +61,15 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
     labels = np.repeat(np.arange(arguments.classes), count)
     shape = (len(labels), size, size, arguments.channels)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    mean = std = (0.5,) * arguments.channels
-    store = ClassStore(images, labels, arguments.classes, mean, std)
-    network = build_network("convnet", shape[1:], arguments.classes, 3, arguments.width)
-    start = initial_images("real", store, arguments.ipc, 0, arguments.classes)
-    synthetic_set = SyntheticSet(start, mean, std)
-    matching = ClassMatching(
-        synthetic_set=synthetic_set,
-        store=store,
-        network=network,
-        objective=DistributionMatching(network, 0),
-        geometry=EuclideanGeometry()
-        if arguments.geometry == "euclidean"
-        else HyperbolicGeometry(-1.0, "expmap0", 10.0, 20.0),
-        blocks=plan_class_blocks(
-            arguments.classes,
-            1,
-            arguments.real_batch,
-            arguments.ipc,
-            arguments.max_images or default_max_images(shape[1:], arguments.width),
-        ),
-        real_batch=arguments.real_batch,
-        augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
-        seed=0,
-    )
-    step = DistillationStep(
-        tf.distribute.OneDeviceStrategy("CPU:0"),
-        matching,
-        ImageSGD(synthetic_set.images, 1.0, 0.5),
-    )
+    config = Config(
+        dataset="arrays", ipc=arguments.ipc, width=arguments.width, loss_weight=20.0,
+        geometry=arguments.geometry, real_batch=arguments.real_batch,
+        max_images_per_forward=arguments.max_images,
+    )  # fmt: skip
+    dataset = dataset_from_arrays(images, labels)
+    network = matched_network(config, dataset.image_shape, arguments.classes)
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    step = build_step(MethodContext(config, dataset, network, strategy))
     done = iter(range(10**9))
     return lambda: step.run(next(done), 1)["gradient_norm"].numpy()
 

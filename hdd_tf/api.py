@@ -9,14 +9,14 @@ import numpy as np
 from tqdm import tqdm
 
 from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
-from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.loop import BlockReport, run_iterations
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
 
 # Settings of files, evaluation and reporting have no meaning here.
 _SETTINGS = (
@@ -100,12 +100,8 @@ def distill(
         )
     dataset = dataset_from_arrays(images, labels)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
-    distillation = build_distillation(
-        config,
-        dataset,
-        strategy,
-        matched_network(config, dataset.image_shape, dataset.num_classes),
-    )
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    step = build_step(MethodContext(config, dataset, network, strategy))
     with tqdm(
         desc="distil", total=config.iterations, unit="it", disable=not config.progress
     ) as bar:
@@ -113,9 +109,7 @@ def distill(
         def after_block(report: BlockReport) -> None:
             bar.update(len(report.gradient_norm))
 
-        run_iterations(
-            distillation.step, 0, config.iterations, config.steps_per_call, after_block
-        )
+        run_iterations(step, 0, config.iterations, config.steps_per_call, after_block)
     metadata = {
         "dataset": dataset.name,
         "label_names": dataset.label_names,
@@ -126,6 +120,5 @@ def distill(
         "formation_factor": config.formation_factor,
         "source": {},
     }
-    pixels = distillation.synthetic_set.pixels()
-    distilled = decode_set(DistilledSet.from_class_images(pixels, metadata))
+    distilled = decode_set(step.method.result(metadata))
     return distilled.images, distilled.labels

@@ -1,11 +1,11 @@
 """The names that flags accept are those of the registries, which import TensorFlow."""
 
-from hdd_tf.evaluate.coresets.selection import SELECTIONS
 from hdd_tf.geometry.lorentz import LIFTS
 from hdd_tf.geometry.registry import GEOMETRIES
 from hdd_tf.methods.registry import METHODS, baseline_names
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
+from hdd_tf.selection.coresets import SELECTIONS
 from hdd_tf.settings import matching, networks
 
 

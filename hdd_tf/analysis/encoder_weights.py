@@ -17,7 +17,8 @@ from hdd_tf.errors import InputError
 from hdd_tf.methods.traits import Encoder
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import read_network
-from hdd_tf.objectives.registry import expert_shelf, pool_schedule
+from hdd_tf.objectives.dance import expert_shelf
+from hdd_tf.objectives.idm import pool_schedule
 
 _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
 

@@ -29,6 +29,7 @@ from hdd_tf.artifacts.set_metadata import (
 from hdd_tf.artifacts.set_ownership import is_distilled_set, names_below
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
+from hdd_tf.methods.registry import geometry_of
 
 # What only the encoding that a set was read from has to say.
 _OF_ENCODING = {"layout"}
@@ -51,7 +52,8 @@ def metadata_of_run(
         config, data = record["config"], record["data"]
         metadata = {"dataset": data["name"]}
         metadata |= {key: data[key] for key in ("label_names", "mean", "std")}
-        metadata |= {key: config[key] for key in ("objective", "geometry")}
+        metadata["objective"] = config["objective"]
+        metadata["geometry"] = geometry_of(config["objective"], config["geometry"])
         metadata["formation_factor"] = config.get("formation_factor", 1)
         for key, is_right in RIGHT.items():
             if key in metadata and not is_right(metadata[key]):

@@ -2,16 +2,15 @@
 
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.distillation.image_sgd import ImageSGD
-from hdd_tf.distillation.real_bank import RealBank
-from hdd_tf.distillation.synthetic_set import SyntheticSet, to_pixels
+from hdd_tf.distillation.synthetic_set import to_pixels
 from hdd_tf.errors import InputError
-from hdd_tf.objectives.base import Objective
 
 _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -19,26 +18,17 @@ _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 class DistillationCheckpoints:
     """The checkpoints of one run.
 
-    All random numbers are functions of (seed, iteration), so images, momentum, the
-    iteration, what the objective keeps (IDM's queue) and the bank are the whole state.
+    All random numbers are functions of (seed, iteration), so the iteration and what a
+    method keeps (images, momentum, IDM's queue, a bank) are the whole state.
 
     Args:
         directory: Where they lie; made when the first is saved.
-        synthetic_set: The images.
-        image_sgd: Their optimiser.
-        objective: Its variables are saved too.
+        state: What the method keeps, trackables by name: `IterativeMethod.state()`.
         keep: How many to keep, the newest; 0: all.
-        bank: The run's, if it has one: it would take long to compute anew.
     """
 
     def __init__(
-        self,
-        directory: str | os.PathLike,
-        synthetic_set: SyntheticSet,
-        image_sgd: ImageSGD,
-        objective: Objective,
-        keep: int = 2,
-        bank: RealBank | None = None,
+        self, directory: str | os.PathLike, state: Mapping[str, Any], keep: int = 2
     ) -> None:
         self._files = CheckpointFiles(directory)
         self._keep = keep
@@ -46,12 +36,7 @@ class DistillationCheckpoints:
         self._seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._saved = 0
         self._checkpoint = tf.train.Checkpoint(
-            synthetic_set=synthetic_set,
-            velocity=image_sgd.velocity,
-            objective=objective,
-            **({"real_bank": bank} if bank else {}),
-            iteration=self._iteration,
-            seconds=self._seconds,
+            **state, iteration=self._iteration, seconds=self._seconds
         )
 
     def restore(self) -> tuple[int, float]:

@@ -8,12 +8,11 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distillation.comparison import Comparison, SyntheticBatch
+from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_bank import RealBank
-from hdd_tf.distillation.real_features import real_features
+from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
-from hdd_tf.geometry.registry import Geometry
-from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.base import Objective, Pass
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -23,7 +22,7 @@ class Matched(NamedTuple):
     Attributes:
         loss: `[C]` loss of each class.
         gradient: `[C, ipc, h, w, c]` gradient of their sum.
-        real: The parts `[C, ...]` of the real features' summary, if there is a bank to
+        real: The tensors `[C, ...]` of the real images' summary, if there is a bank to
             write them to; else empty.
     """
 
@@ -38,9 +37,8 @@ class ClassMatching:
     Args:
         synthetic_set: The images.
         store: The real training images.
-        network: What features are of.
-        objective: Which weights it has in an iteration, and what is minimised.
-        geometry: Centroids and their distance.
+        objective: Which weights the network has in an iteration.
+        comparison: What of real and synthetic images is compared, and the loss.
         blocks: Split of the classes over replicas and forward passes.
         real_batch: Real images of each class in an iteration, at most.
         augmentations: Which transformations a class draws.
@@ -60,9 +58,8 @@ class ClassMatching:
         *,
         synthetic_set: SyntheticSet,
         store: ClassStore,
-        network: FunctionalNetwork,
         objective: Objective,
-        geometry: Geometry[Any],
+        comparison: Comparison,
         blocks: ClassBlocks,
         real_batch: int,
         augmentations: dsa.Choice,
@@ -72,9 +69,8 @@ class ClassMatching:
     ) -> None:
         self.synthetic_set = synthetic_set
         self._store = store
-        self._network = network
         self.objective = objective
-        self._geometry = geometry
+        self._comparison = comparison
         self._blocks = blocks
         self._real_batch = real_batch
         self._augmentations = augmentations
@@ -95,7 +91,7 @@ class ClassMatching:
         # The iteration whose network, batch and augmentation this one has.
         drawn = self.bank.entry(iteration) if self.bank else iteration
         work = self.objective.pass_of(drawn, which)
-        with_real = work.match_features and not revisit
+        with_real = work.compare and not revisit
         if with_real:
             rows, row_weights = self._store.draw_indices(
                 derive_key(self._seed, Purpose.REAL_BATCH, drawn), self._real_batch
@@ -103,32 +99,32 @@ class ClassMatching:
         images = tf.convert_to_tensor(self.synthetic_set.images)
         # What nothing real is compared with may look different every time.
         augmentation = self._draw_augmentation(
-            drawn if work.match_features else iteration, which
+            drawn if work.compare else iteration, which
         )
         subset = self._decoded_subset(iteration, which)
         num_kept = self.bank.num_parts if self.bank and with_real else 0
 
         def match_block(classes: tf.Tensor) -> Matched:
             parameters = dsa.gather(augmentation, classes)
-            real: tuple = ()
+            real: Any = ()
             if with_real:
-                features = real_features(
-                    self._store,
-                    self._network,
-                    work.weights,
-                    tf.gather(rows, classes),
-                    parameters,
-                    self._blocks.real_chunk,
+                real = self._comparison.summarize(
+                    work,
+                    RealImages(
+                        self._store,
+                        classes,
+                        tf.gather(rows, classes),
+                        tf.gather(row_weights, classes),
+                        parameters,
+                        self._blocks.real_chunk,
+                    ),
                 )
-                real = self._geometry.summarize(
-                    features, tf.gather(row_weights, classes)
-                )
-            elif self.bank and work.match_features:
+            elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
             loss, gradient = self._synthetic_side(
                 work, classes, tf.gather(images, classes), subset, parameters, real
             )
-            return Matched(loss, gradient, list(real[:num_kept]))
+            return Matched(loss, gradient, tf.nest.flatten(real) if num_kept else [])
 
         return self._over_blocks(match_block, num_kept)
 
@@ -207,7 +203,7 @@ class ClassMatching:
         images: tf.Tensor,
         subset: tf.Tensor | None,
         parameters: dsa.DSAParameters,
-        real: tuple,
+        real: Any,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""
         with tf.GradientTape() as tape:
@@ -216,19 +212,6 @@ class ClassMatching:
             if subset is not None:
                 decoded = tf.gather(decoded, subset, axis=1)
             augmented = dsa.apply(decoded, parameters, differentiable=True)
-            leading = augmented.shape[:2]
-            outputs = self._network.outputs(
-                work.weights, tf.reshape(augmented, [-1, *augmented.shape[2:]])
-            )
-            loss = tf.zeros([leading[0]])
-            if work.match_features:
-                features = tf.reshape(outputs["features"], [*leading, -1])
-                loss += self._geometry.loss(real, features)
-            if work.cross_entropy_weight is not None:
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.repeat(classes, leading[1]), outputs["logits"]
-                )
-                losses = tf.reshape(losses, leading)
-                loss += work.cross_entropy_weight * tf.reduce_mean(losses, axis=1)
+            loss = self._comparison.loss(work, real, SyntheticBatch(augmented, classes))
             total = tf.reduce_sum(loss)
         return loss, tape.gradient(total, images)

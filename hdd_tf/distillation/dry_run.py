@@ -12,13 +12,15 @@ from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distillation.assembly import Distillation, build_distillation
+from hdd_tf.distillation.method import IterativeMethod
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.evaluate.coresets.selection import CoresetSelector
 from hdd_tf.methods.registry import RANDOM
 from hdd_tf.methods.traits import Encoder
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
 from hdd_tf.random_keys import derive_key
+from hdd_tf.selection.coresets import CoresetSelector
 
 _TIMED_ITERATIONS = 2
 _TIMED_IMAGES = 512
@@ -43,10 +45,8 @@ def estimate_run(
     # Whichever images are kept, they are as many; to choose them may take training.
     as_many = dataclasses.replace(config, keep="random")
     dataset = pruned_dataset(as_many, dataset, network)
-    distillation = build_distillation(
-        config, dataset, strategy, network, rehearsal=True
-    )
-    step, bank = distillation.step, config.real_bank_size
+    step = build_step(MethodContext(config, dataset, network, strategy, rehearsal=True))
+    bank = config.real_bank_size
     seconds = _seconds_per_iteration(step, 0)
     timing = [f"time per iteration  {seconds:.3f} s"]
     total = seconds * config.iterations
@@ -64,7 +64,7 @@ def estimate_run(
             f"without evaluation{times})",
             *_before(config),
             _memory(),
-            f"to be written       {_bytes_written(config, distillation) / 2**20:.1f} "
+            f"to be written       {_bytes_written(config, step.method) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
             "nothing was written",
         ]
@@ -146,19 +146,14 @@ def _before(config: Config) -> list[str]:
     return lines
 
 
-def _bytes_written(config: Config, distillation: Distillation) -> int:
-    pixels = distillation.synthetic_set.pixels()
-    # Images, velocities, the objective's state and the bank in each checkpoint kept;
-    # images once more as the export, and decoded, where that is another.
-    objective = sum(
-        4 * variable.shape.num_elements()
-        for variable in distillation.objective.variables
-    )
-    bank = distillation.bank.num_bytes if distillation.bank else 0
+def _bytes_written(config: Config, method: IterativeMethod) -> int:
+    pixels = method.synthetic_set.pixels()
+    # All that iterations change in each checkpoint kept; images once more as the
+    # export, and decoded, where that is another.
     kept = config.iterations // config.checkpoint_every + 1
     if config.keep_checkpoints:
         kept = min(kept, config.keep_checkpoints)
-    state = (2 * pixels.nbytes + objective + bank) * kept + pixels.nbytes
+    state = method.state_bytes * kept + pixels.nbytes
     if config.formation_factor > 1:
         state += pixels.nbytes * config.formation_factor**2
     if config.select == "best_validation":

@@ -16,10 +16,10 @@ from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.loading import load_configured_dataset
 from hdd_tf.distillation.cluster import read_cluster
-from hdd_tf.distillation.coreset_run import run_coreset
 from hdd_tf.distillation.dry_run import estimate_run
 from hdd_tf.distillation.monitor import cadences
 from hdd_tf.distillation.runner import run_experiment
+from hdd_tf.distillation.selection_run import run_selection
 from hdd_tf.distillation.signal_watch import SignalWatch
 from hdd_tf.distillation.strategies import build_strategy
 from hdd_tf.distillation.worker_run import run_as_worker
@@ -97,7 +97,7 @@ def _exhaustion_told() -> Iterator[None]:
 def _help_chief(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> None:
-    """Computes a share of every distillation; there is none of a coreset."""
+    """Computes a share of every distillation; there is none of a selection."""
     if config.traits.is_selection:
         return
     for experiment in _each_seed(config):
@@ -160,7 +160,7 @@ def _run_one(
     workers: Workers,
 ) -> dict[str, Any]:
     """Makes a set, scores it, and tells; returns its `result.json`."""
-    run = run_coreset if config.traits.is_selection else run_experiment
+    run = run_selection if config.traits.is_selection else run_experiment
     result = run(config, dataset, strategy, workers)
     print(result_table(result, config.run_dir), flush=True)
     return result

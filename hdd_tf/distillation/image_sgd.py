@@ -1,4 +1,4 @@
-"""The optimiser of the images: SGD with momentum, for all classes in one update.
+"""The optimiser of a synthetic set: SGD with momentum, for all classes in one update.
 
 DM's program updates all images once an iteration. The programs of IDM and DANCE call
 their optimiser once a class, each time over *all* images: the class that has just been
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 class ImageSGD:
-    """SGD with momentum on one variable of images.
+    """SGD with momentum on one variable: images, or labels and rates that are learnt.
 
         v <- momentum v + gradient,   x <- x - learning_rate v
 
@@ -20,7 +20,7 @@ class ImageSGD:
     belong outside `strategy.run`: they write every replica's copy.
 
     Args:
-        images: `[C, ...]` float variable.
+        images: `[C, ...]` float variable; without `per_class` of any shape.
         learning_rate: Positive.
         momentum: In [0, 1).
         per_class: Whether to give the images that one optimiser call a class gives.
@@ -57,14 +57,20 @@ class ImageSGD:
         if self._coasts is not None:
             self._coast(self._images, self.velocity, self._coasts[0])
 
-    def apply(self, gradient: tf.Tensor) -> None:
+    def apply(self, gradient: tf.Tensor, where: tf.Tensor | None = None) -> None:
         """Updates the images.
 
         Args:
             gradient: `[C, ...]` tensor, at the images as `before_gradient` left them.
+            where: Scalar bool; false leaves images and velocity as they are, whatever
+                the gradient. None: always. Not with `per_class`, whose classes have
+                coasted by then.
         """
         velocity = self._momentum * self.velocity + gradient
         images = self._images - self._learning_rate * velocity
+        if where is not None:
+            images = tf.where(where, images, self._images)
+            velocity = tf.where(where, velocity, self.velocity)
         if self._coasts is None:
             self._images.assign(images)
             self.velocity.assign(velocity)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-import tensorflow as tf
 from tqdm import tqdm
 
+from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.keepers import Keeper
 from hdd_tf.distillation.loop import BlockReport, StopRequest
-from hdd_tf.distillation.selection import Keeper
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 
 # However slow iterations are, a crash costs no more than this.
@@ -33,6 +33,7 @@ class RunMonitor:
         directory: Where to write.
         checkpoints: The run's checkpoints.
         synthetic_set: The images.
+        make_set: Returns the set as it is by now.
         label_names: Of the classes.
         start: Iterations already done.
         seconds: Seconds of distillation already spent.
@@ -51,6 +52,7 @@ class RunMonitor:
         directory: RunDirectory,
         checkpoints: DistillationCheckpoints,
         synthetic_set: SyntheticSet,
+        make_set: Callable[[], DistilledSet],
         label_names: tuple[str, ...],
         start: int,
         seconds: float,
@@ -63,6 +65,7 @@ class RunMonitor:
         self._directory = directory
         self._checkpoints = checkpoints
         self._synthetic_set = synthetic_set
+        self._make_set = make_set
         self._label_names = label_names
         self._stop = stop
         self._evaluate = evaluate
@@ -150,7 +153,7 @@ class RunMonitor:
         score = ValidationScore(iteration, self.seconds, accuracy)
         record_validation(self._directory.path, score)
         for keeper in self._keepers:
-            keeper.offer(iteration, accuracy, self._synthetic_set.pixels())
+            keeper.offer(iteration, accuracy, self._make_set())
         self._stop.check()
 
     def _log(self, report: BlockReport, done: bool) -> None:
@@ -170,12 +173,10 @@ class RunMonitor:
             )
             self.summaries.loss_per_class(iteration, losses, self._label_names)
         # On the 0-255 scale, where a value beyond it is easy to see.
-        synthetic = self._synthetic_set
-        pixels = 255.0 * (synthetic.images * synthetic.scale + synthetic.offset)
-        limits = {
-            "image/min": float(tf.reduce_min(pixels)),
-            "image/max": float(tf.reduce_max(pixels)),
-        }
+        least, largest = self._synthetic_set.limits()
+        limits = {"image/min": least, "image/max": largest}
+        if self._synthetic_set.student_rate is not None:
+            limits["student_rate"] = float(self._synthetic_set.student_rate.numpy())
         self.summaries.scalars(report.iteration, limits)
 
     def _picture(self, iteration: int, name: str) -> None:

@@ -7,13 +7,13 @@ keep their summaries, and from iteration N on pay for the synthetic side alone. 
 no published method: N = 0 is.
 """
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
-from hdd_tf.geometry.registry import Geometry
 
 
 class RealBank(tf.Module):
@@ -28,22 +28,21 @@ class RealBank(tf.Module):
 
     Args:
         size: Number of entries, >= 1.
-        geometry: Whose summaries they are.
-        num_classes: C.
-        feature_dim: Length of a feature.
+        example: A summary of all classes, structured and shaped as all will be; see
+            `Comparison.empty_summary`.
 
     Raises:
         InputError: memory cannot hold the entries.
     """
 
-    def __init__(
-        self, size: int, geometry: Geometry[Any], num_classes: int, feature_dim: int
-    ) -> None:
+    def __init__(self, size: int, example: Any) -> None:
         super().__init__(name="real_bank")
         self.size = size
-        example = geometry.summarize(tf.zeros([num_classes, 1, feature_dim]))
-        self._kind = type(example)
-        self.num_bytes = size * sum(4 * part.shape.num_elements() for part in example)
+        # A function, which tf.Module does not track: it is no part of a run's state.
+        structure = tf.nest.map_structure(lambda part: None, example)
+        self._pack = functools.partial(tf.nest.pack_sequence_as, structure)
+        parts = tf.nest.flatten(example)
+        self.num_bytes = size * sum(4 * part.shape.num_elements() for part in parts)
         available = available_memory()
         if available is not None and self.num_bytes > available:
             raise InputError(
@@ -53,7 +52,7 @@ class RealBank(tf.Module):
         with tf.device("CPU:0"):
             self._entries = [
                 tf.Variable(tf.zeros([size, *part.shape]), trainable=False)
-                for part in example
+                for part in parts
             ]
 
     @property
@@ -65,7 +64,7 @@ class RealBank(tf.Module):
         """Returns the number of the entry of an iteration; both are scalar int32."""
         return iteration % self.size
 
-    def read(self, entry: tf.Tensor, classes: tf.Tensor) -> tuple:
+    def read(self, entry: tf.Tensor, classes: tf.Tensor) -> Any:
         """Returns the real summary of some classes, as it was written.
 
         Args:
@@ -73,21 +72,21 @@ class RealBank(tf.Module):
             classes: `[b]` int32.
 
         Returns:
-            What `geometry.summarize` gave: float32 parts `[b, ...]`.
+            What `Comparison.summarize` gave: float32 tensors `[b, ...]`.
         """
         with tf.device("CPU:0"):
             parts = [
                 tf.gather(tf.gather(variable, entry), classes)
                 for variable in self._entries
             ]
-        return self._kind(*parts)
+        return self._pack(parts)
 
     def write(self, entry: tf.Tensor, summary: list[tf.Tensor]) -> None:
         """Writes the real summary of all classes.
 
         Args:
             entry: Its number, scalar int32.
-            summary: Its float32 parts `[C, ...]`, in the order of the geometry.
+            summary: Its float32 parts `[C, ...]`, in their order there.
         """
         with tf.device("CPU:0"):
             for variable, part in zip(self._entries, summary, strict=True):

@@ -9,15 +9,17 @@ from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import DistilledSet, metadata_of_run
+from hdd_tf.artifacts.distilled_set import metadata_of_run
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.finished import complete_result
+from hdd_tf.distillation.keepers import BestOnValidation, Candidates, Keeper
 from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
+from hdd_tf.distillation.method import IterativeMethod
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.monitor import RunMonitor, cadences
 from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.run_outputs import (
@@ -27,13 +29,13 @@ from hdd_tf.distillation.run_outputs import (
     score_export,
     write_export,
 )
-from hdd_tf.distillation.selection import BestOnValidation, Candidates, Keeper
+from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import OBJECTIVES
+from hdd_tf.objectives.registry import build_iterative
 
 
 def run_experiment(
@@ -81,12 +83,12 @@ def run_experiment(
     # Before experts train, or the run writes anything: it refuses what cannot be.
     evaluation = Evaluation(config, dataset, network)
     matched = pruned_dataset(config, dataset, network)
-    if workers.count > 1:
-        OBJECTIVES[config.objective].train_ahead(config, matched, network)
+    method = build_iterative(MethodContext(config, matched, network, strategy))
+    method.train_ahead()
     workers.of_chief(True)
     compare_data(workers, dataset)
     with workers.all_take_part():
-        distillation = build_distillation(config, matched, strategy, network)
+        method.assemble()
     directory = open_run(config, dataset)
     metadata = metadata_of_run(directory.read_config(), config.iterations)
     best = candidates = None
@@ -99,7 +101,7 @@ def run_experiment(
         dataset,
         network,
         directory,
-        distillation,
+        method,
         workers,
         evaluation,
         metadata,
@@ -107,8 +109,7 @@ def run_experiment(
     )
     distilled = best.read() if best else None
     if distilled is None:
-        pixels = distillation.synthetic_set.pixels()
-        distilled = DistilledSet.from_class_images(pixels, metadata)
+        distilled = method.result(metadata)
     write_export(directory, distilled, dataset.num_classes)
     result = score_export(
         config,
@@ -129,21 +130,15 @@ def _distil(
     dataset: Dataset,
     network: FunctionalNetwork,
     directory: RunDirectory,
-    distillation: Distillation,
+    method: IterativeMethod,
     workers: Workers,
     evaluation: Evaluation,
     metadata: dict[str, Any],
     keepers: list[Keeper],
 ) -> float:
     """Runs what is left of the iterations; returns seconds of distillation in all."""
-    synthetic_set = distillation.synthetic_set
     checkpoints = DistillationCheckpoints(
-        directory.checkpoints,
-        synthetic_set,
-        distillation.image_sgd,
-        distillation.objective,
-        config.keep_checkpoints,
-        distillation.bank,
+        directory.checkpoints, method.state(), config.keep_checkpoints
     )
     start, seconds = checkpoints.restore()
     if start:
@@ -151,13 +146,12 @@ def _distil(
     workers.of_chief(start)
 
     def validate() -> float:
-        images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
-        return evaluation.score_set(images, split="validation").mean
+        return evaluation.score_set(method.result(metadata), split="validation").mean
 
     encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
 
     def look(iteration: int, summaries: SummaryWriter) -> None:
-        images = DistilledSet.from_class_images(synthetic_set.pixels(), metadata)
+        images = method.result(metadata)
         try:
             analyse(
                 config, dataset, network, directory, encoder.weights(), images,
@@ -173,7 +167,8 @@ def _distil(
             config=config,
             directory=directory,
             checkpoints=checkpoints,
-            synthetic_set=synthetic_set,
+            synthetic_set=method.synthetic_set,
+            make_set=lambda: method.result(metadata),
             label_names=dataset.label_names,
             start=start,
             seconds=seconds,
@@ -193,7 +188,7 @@ def _distil(
             with nullcontext() if stopping else workers.chief_alone():
                 monitor.after_block(report)
 
-        step = distillation.step
+        step = DistillationStep(method)
         with workers.all_take_part():
             run_iterations(
                 ProfiledStep(step, directory.tensorboard) if config.profile else step,

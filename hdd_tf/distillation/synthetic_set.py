@@ -1,11 +1,23 @@
-"""The synthetic set: a module whose parameters are the images."""
+"""The synthetic set: a module whose parameters are the images, and what goes with them.
+
+Some methods learn labels too, or the rate at which students learn: these are further
+variables of the set, and the sets without them have none.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import find_distilled_set, read_distilled_set
+from hdd_tf.artifacts.distilled_set import (
+    DistilledSet,
+    find_distilled_set,
+    read_distilled_set,
+)
 from hdd_tf.augment import formation
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.random_keys import Purpose, derive_key
 
@@ -15,26 +27,42 @@ class SyntheticSet(tf.Module):
 
     The variable lives in normalised space (DM, IDM), or in [0, 1], where it is clipped
     after each iteration (DANCE). Its scale is saved with it, so a checkpoint alone can
-    be exported.
+    be exported; where images are whitened, the run keeps the matrices.
 
     Args:
         images: `[C, ipc, h, w, c]` float32, normalised as the networks see them.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise.
+        normalisation: How they are.
         formation_factor: Each stored image holds its square of training images.
         unit_range: Whether the variable lives in [0, 1].
+        label_logits: `[C, ipc, C]`, where soft labels are learnt: their logits.
+        student_rate: Where the students' learning rate is learnt: its start.
+
+    Attributes:
+        images: The variable of the images.
+        label_logits: The variable of the labels' logits, or None.
+        student_rate: The variable of the rate, `[]`, or None.
+
+    Raises:
+        ValueError: whitened images are to live in [0, 1] or to hold several each.
     """
 
     def __init__(
         self,
         images: tf.Tensor,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
+        normalisation: Normalisation,
         formation_factor: int = 1,
         unit_range: bool = False,
+        label_logits: tf.Tensor | None = None,
+        student_rate: float | None = None,
     ) -> None:
         super().__init__(name="synthetic_set")
+        if normalisation.whitening is not None and (unit_range or formation_factor > 1):
+            raise ValueError(
+                "whitened images live in whitened space and hold one image each."
+            )
         self.formation_factor = formation_factor
+        self._normalisation = normalisation
+        mean, std = normalisation.mean, normalisation.std
         self._mean = tf.constant(mean, tf.float32)
         self._std = tf.constant(std, tf.float32)
         self._unit_range = unit_range
@@ -49,6 +77,16 @@ class SyntheticSet(tf.Module):
         self.offset = tf.Variable(
             tf.broadcast_to(offset, [len(std)]), trainable=False, name="offset"
         )
+        # What is not learnt is no variable, so it is in no checkpoint.
+        self.label_logits = self.student_rate = None
+        if label_logits is not None:
+            self.label_logits = tf.Variable(
+                label_logits, name="label_logits", dtype=tf.float32
+            )
+        if student_rate is not None:
+            self.student_rate = tf.Variable(
+                student_rate, name="student_rate", dtype=tf.float32
+            )
 
     @property
     def decoded_ipc(self) -> int:
@@ -75,7 +113,33 @@ class SyntheticSet(tf.Module):
 
     def pixels(self) -> np.ndarray:
         """Returns the images `[C, ipc, h, w, c]` on the 0-255 scale, not clipped."""
-        return to_pixels(self.images.numpy(), self.scale.numpy(), self.offset.numpy())
+        images = self.images.numpy()
+        if self._normalisation.whitening is not None:
+            return self._normalisation.to_pixels(images)
+        return to_pixels(images, self.scale.numpy(), self.offset.numpy())
+
+    def limits(self) -> tuple[float, float]:
+        """Returns the least and the largest value on the 0-255 scale."""
+        if self._normalisation.whitening is not None:
+            pixels = self.pixels()
+        else:
+            pixels = 255.0 * (self.images * self.scale + self.offset)
+        return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
+
+    def distilled(self, metadata: Mapping[str, Any]) -> DistilledSet:
+        """Returns the set as it is by now, for files and evaluation.
+
+        Args:
+            metadata: What is known of it.
+        """
+        logits, rate = self.label_logits, self.student_rate
+        return DistilledSet.from_class_images(
+            self.pixels(),
+            dict(metadata),
+            label_logits=None if logits is None else logits.numpy(),
+            student_rate=None if rate is None else float(rate.numpy()),
+            whitening=self._normalisation.whitening,
+        )
 
 
 def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:

@@ -6,14 +6,17 @@ from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distillation.assembly import Distillation, build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.loop import BlockReport, run_iterations, stop_on_signals
+from hdd_tf.distillation.method import IterativeMethod
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.monitor import cadences
 from hdd_tf.distillation.run_outputs import compare_data
+from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_iterative
 
 
 def run_as_worker(
@@ -41,9 +44,12 @@ def run_as_worker(
         return
     compare_data(workers, dataset)
     matched = pruned_dataset(config, dataset, network)
-    distillation = build_distillation(config, matched, strategy, network)
+    method = build_iterative(MethodContext(config, matched, network, strategy))
+    # Which reads what the chief has kept.
+    method.train_ahead()
+    method.assemble()
     start = workers.of_chief(0)
-    if start and _restore(config, distillation) != start:
+    if start and _restore(config, method) != start:
         raise InputError(
             f"worker {workers.index} does not see the chief's checkpoint of iteration "
             f"{start}: give a --run_dir on a file system that all workers share."
@@ -58,7 +64,7 @@ def run_as_worker(
                 stop.check()
 
         run_iterations(
-            distillation.step,
+            DistillationStep(method),
             start,
             config.iterations,
             config.steps_per_call,
@@ -69,13 +75,7 @@ def run_as_worker(
         )
 
 
-def _restore(config: Config, distillation: Distillation) -> int:
+def _restore(config: Config, method: IterativeMethod) -> int:
     """Restores what the chief has restored; returns its iterations."""
-    checkpoints = DistillationCheckpoints(
-        RunDirectory(config.run_dir).checkpoints,
-        distillation.synthetic_set,
-        distillation.image_sgd,
-        distillation.objective,
-        bank=distillation.bank,
-    )
-    return checkpoints.restore()[0]
+    directory = RunDirectory(config.run_dir).checkpoints
+    return DistillationCheckpoints(directory, method.state()).restore()[0]

@@ -11,12 +11,12 @@ from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.coresets.selection import CoresetSelector
 from hdd_tf.evaluate.fair_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluate.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluate.scoring import Score, TrainedClassifier
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import protocol_name
 
@@ -28,6 +28,7 @@ class Evaluation:
         config: What `NetworkScorer` takes; for coresets, what `CoresetSelector` takes.
         dataset: Held-out images, normalisation, and the baselines' real images.
         network: The network of `config.network`, a function of its weights.
+        coresets: Chooses the coresets among the baselines; None: one of its own.
 
     Attributes:
         scorer: Trains and tests the networks.
@@ -40,12 +41,16 @@ class Evaluation:
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, network: FunctionalNetwork
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: FunctionalNetwork,
+        coresets: CoresetSelector | None = None,
     ) -> None:
         self._config = config
         self._dataset = dataset
         self.scorer = NetworkScorer(config, dataset, network)
-        self.coresets = CoresetSelector(config, dataset, network)
+        self.coresets = coresets or CoresetSelector(config, dataset, network)
         self.classifier: TrainedClassifier | None = None
 
     def score_set(
@@ -175,7 +180,7 @@ class Evaluation:
         """Scores a coreset of `ipc` real images of each class.
 
         Args:
-            name: Key of `coresets.selection.SELECTIONS`.
+            name: Key of `selection.coresets.SELECTIONS`.
             ipc: Images of each class; all of them where a class has fewer.
             augmented: Whether networks see the protocol's augmentation and CutMix.
         """

@@ -247,6 +247,12 @@ def is_distilled(name: str) -> bool:
     return name != WHOLE and (traits is None or not traits.is_selection)
 
 
+def geometry_of(name: str, asked: str) -> str:
+    """Returns the geometry that a method matches in, where `asked` was asked for."""
+    traits = traits_of(name)
+    return traits.geometry(asked) if traits else asked
+
+
 def published_row(name: str, dataset: str, geometry: str) -> AccuracyRow:
     """Returns the published accuracies of a method at `traits.PUBLISHED_IPC`, or fewer.
 

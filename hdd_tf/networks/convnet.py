@@ -5,6 +5,8 @@ dense layer. The features that are matched are the flattened maps before the den
 layer (2,048 for 32x32 images at depth 3 and width 128).
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -41,10 +43,17 @@ class ConvBlock(keras.layers.Layer):
         width: Output channels, > 0.
         padding: Rows and columns of zeros around the input, >= 0. The published
             networks use 1, and 3 in the first layer on 28x28 images.
+        with_activation: Whether to return the map before pooling too.
         **kwargs: Of `keras.layers.Layer`.
     """
 
-    def __init__(self, width: int, padding: int = 1, **kwargs: object) -> None:
+    def __init__(
+        self,
+        width: int,
+        padding: int = 1,
+        with_activation: bool = False,
+        **kwargs: object,
+    ) -> None:
         super().__init__(**kwargs)
         if width < 1 or padding < 0:
             raise ValueError(
@@ -53,6 +62,7 @@ class ConvBlock(keras.layers.Layer):
             )
         self.width = width
         self.padding = padding
+        self.with_activation = with_activation
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
@@ -65,10 +75,14 @@ class ConvBlock(keras.layers.Layer):
             name="beta", shape=(self.width,), initializer="zeros"
         )
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """Maps `[n, h, w, c]` images to `[n, h // 2, w // 2, width]` maps.
 
         (With padding 1; each further row of padding adds two rows before pooling.)
+
+        Returns:
+            The map after pooling; `with_activation` also the `[n, h, w, width]` map
+            before it.
         """
         kernel = tf.convert_to_tensor(self.kernel)
         gamma = tf.convert_to_tensor(self.gamma)
@@ -76,22 +90,25 @@ class ConvBlock(keras.layers.Layer):
         # Patches repeat each pixel nine times: worth it only while they stay well
         # below the size of the map.
         if 9 * inputs.shape[-1] * 2 <= self.width:
-            return self._from_patches(inputs, kernel, gamma, beta)
-        return self._from_map(inputs, kernel, gamma, beta)
+            pooled, activation = self._from_patches(inputs, kernel, gamma, beta)
+        else:
+            pooled, activation = self._from_map(inputs, kernel, gamma, beta)
+        return (pooled, activation()) if self.with_activation else pooled
 
     def _from_map(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
         rows = [self.padding, self.padding]
         maps = tf.nn.conv2d(inputs, kernel, 1, [[0, 0], rows, rows, [0, 0]])
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
-        return _average_pool(tf.maximum(maps * scale, -shift)) + shift
+        clipped = tf.maximum(maps * scale, -shift)
+        return _average_pool(clipped) + shift, lambda: clipped + shift
 
     def _from_patches(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
         patches, height, width = _centred_patches(inputs, self.padding)
         taps = patches.shape[-1] - 1
         kernel = tf.reshape(kernel, [1, taps, self.width])
@@ -106,21 +123,25 @@ class ConvBlock(keras.layers.Layer):
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
         maps = tf.matmul(patches, tf.concat([folded, shift], axis=1))
         maps = tf.reshape(maps, [-1, height, width, self.width])
-        return _average_pool(tf.nn.relu(maps))
+        activation = tf.nn.relu(maps)
+        return _average_pool(activation), lambda: activation
 
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Returns `(n, rows, columns, width)` for an input's shape."""
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
+        """Returns `(n, rows, columns, width)` for an input's shape, or two of them."""
         n, height, width, _ = input_shape
         grow = 2 * self.padding - 2
-        halves = [None if s is None else (s + grow) // 2 for s in (height, width)]
-        return (n, *halves, self.width)
+        sides = [None if s is None else s + grow for s in (height, width)]
+        halves = [None if s is None else s // 2 for s in sides]
+        pooled = (n, *halves, self.width)
+        return (pooled, (n, *sides, self.width)) if self.with_activation else pooled
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments."""
         config = super().get_config()
-        return {**config, "width": self.width, "padding": self.padding}
+        own = {"width": self.width, "padding": self.padding}
+        if self.with_activation:
+            own["with_activation"] = True
+        return {**config, **own}
 
 
 def _average_pool(maps: tf.Tensor) -> tf.Tensor:
@@ -159,6 +180,7 @@ def build_convnet(
     norm: str = "instance",
     activation: str = "relu",
     pooling: str = "average",
+    taps: bool = False,
 ) -> keras.Model:
     """Builds the ConvNet as a Keras model.
 
@@ -170,10 +192,12 @@ def build_convnet(
         norm: Key of `plain_layers.NORMS`; instance in the published ConvNet.
         activation: Key of `plain_layers.ACTIVATIONS`; there relu.
         pooling: Key of `plain_layers.POOLINGS`; there average.
+        taps: Whether the maps of all blocks are among the outputs.
 
     Returns:
         A model of `[n, h, w, c]` float32 normalised images with the outputs
-        `{"features": [n, d], "logits": [n, num_classes]}`.
+        `{"features": [n, d], "logits": [n, num_classes]}`; with `taps` also
+        `activations` and `blocks`, lists of the maps before and after pooling.
 
     Raises:
         InputError: the images are too small for this depth, or the norm cannot be.
@@ -188,23 +212,30 @@ def build_convnet(
     inputs = keras.Input(image_shape, name="images")
     published = (norm, activation, pooling) == ("instance", "relu", "average")
     maps = inputs
+    activations, blocks = [], []
     for block in range(depth):
         padding = first_padding if block == 0 else 1
         if published:
-            maps = ConvBlock(width, padding, name=f"block{block}")(maps)
+            layer = ConvBlock(width, padding, taps, name=f"block{block}")
+            maps, activated = layer(maps) if taps else (layer(maps), None)
         else:
-            maps = _plain_block(maps, width, padding, norm, activation, pooling)
+            maps, activated = _plain_block(
+                maps, width, padding, norm, activation, pooling
+            )
+        activations.append(activated)
+        blocks.append(maps)
     features = keras.layers.Flatten(name="features")(maps)
-    return finish(inputs, features, num_classes, "convnet")
+    tapped = {"activations": activations, "blocks": blocks} if taps else {}
+    return finish(inputs, features, num_classes, "convnet", tapped)
 
 
 def _plain_block(
     maps: tf.Tensor, width: int, padding: int, norm: str, activation: str, pooling: str
-) -> tf.Tensor:
-    """Returns the block of other norms, activations or poolings, layer by layer."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the maps of a block of other layers, after pooling and before it."""
     # These two norms would remove a bias again.
     bias = norm not in ("instance", "batch")
     maps = convolve(maps, width, 3, padding=padding, bias=bias)
     maps = ACTIVATIONS[activation]()(normalise(maps, norm))
     pool = POOLINGS[pooling]
-    return maps if pool is None else pool()(maps)
+    return (maps if pool is None else pool()(maps)), maps

@@ -5,11 +5,14 @@ tensors, drawn inside the graph, so a fresh network an iteration costs no variab
 retracing and no memory, and is the same on every replica.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from hdd_tf.errors import InputError
 from hdd_tf.networks.initialisation import FanInInitialisation
 
 # Key -> weights and state of a fresh network.
@@ -26,13 +29,21 @@ class FunctionalNetwork:
         model: Built Keras model whose output is the logits, or a dictionary with
             `logits` and, of networks that are matched, `features`.
         draw: How fresh weights and state are drawn; None: as `FanInInitialisation`.
+        tapped: Builds the same model with the maps of its blocks among the outputs;
+            None: it has no blocks, or they are not known.
 
     Raises:
         ValueError: `draw` is None, and no initialisation is known for a variable.
     """
 
-    def __init__(self, model: keras.Model, draw: Draw | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        draw: Draw | None = None,
+        tapped: Callable[[], keras.Model] | None = None,
+    ) -> None:
         self.model = model
+        self._build_tapped = tapped
         self._draw = draw or FanInInitialisation(model)
 
     @property
@@ -93,6 +104,43 @@ class FunctionalNetwork:
         """
         outputs, _ = self.model.stateless_call(weights, [], images, training=False)
         return outputs
+
+    def block_outputs(
+        self, weights: list[tf.Tensor], images: tf.Tensor
+    ) -> dict[str, Any]:
+        """Returns what `outputs` does, and the maps of all blocks.
+
+        Args:
+            weights: Tensors of `weight_shapes`.
+            images: `[n, h, w, c]`, normalised.
+
+        Returns:
+            `features`, `logits`, and two lists with an entry `[n, h, w, c]` for each
+            block, from the first to the last: `activations`, before pooling, and
+            `blocks`, after it.
+
+        Raises:
+            InputError: the network has no blocks that are known.
+            ValueError: the network has state.
+        """
+        outputs, _ = self._tapped_model.stateless_call(
+            weights, [], images, training=False
+        )
+        return outputs
+
+    @functools.cached_property
+    def _tapped_model(self) -> keras.Model:
+        """The model with its blocks' maps; only its structure is used, as of all."""
+        if self._build_tapped is None:
+            raise InputError(
+                f"the maps of blocks are matched, and the network {self.model.name} "
+                "tells of none: give --network=convnet."
+            )
+        model = self._build_tapped()
+        shapes = [tuple(v.shape) for v in model.trainable_variables]
+        if shapes != self.weight_shapes:
+            raise ValueError(f"{self.model.name} has other weights with its maps.")
+        return model
 
     def logits(
         self,

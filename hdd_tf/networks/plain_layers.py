@@ -5,7 +5,8 @@ Keras' defaults differ in three places that change numbers: the epsilon of every
 convolutions (there all of it at the bottom and the right).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -127,7 +128,11 @@ def require_side(name: str, image_shape: tuple[int, int, int], least: int) -> No
 
 
 def finish(
-    inputs: tf.Tensor, features: tf.Tensor, num_classes: int, name: str
+    inputs: tf.Tensor,
+    features: tf.Tensor,
+    num_classes: int,
+    name: str,
+    more_outputs: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Puts the classifier on the features and returns the network.
 
@@ -136,9 +141,12 @@ def finish(
         features: `[n, d]`.
         num_classes: Number of logits.
         name: Of the model.
+        more_outputs: Besides features and logits.
 
     Returns:
-        A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}`.
+        A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}`, and
+        those given.
     """
     logits = keras.layers.Dense(num_classes, name="classifier")(features)
-    return keras.Model(inputs, {"features": features, "logits": logits}, name=name)
+    outputs = {"features": features, "logits": logits, **(more_outputs or {})}
+    return keras.Model(inputs, outputs, name=name)

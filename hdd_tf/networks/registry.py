@@ -1,6 +1,7 @@
 """The networks by name; a new one is a file beside this one and a line below."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import keras
@@ -19,9 +20,13 @@ Builder = Callable[[tuple[int, int, int], int, NetworkOptions], keras.Model]
 
 
 def _convnet(
-    image_shape: tuple[int, int, int], num_classes: int, options: NetworkOptions
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    options: NetworkOptions,
+    taps: bool = False,
 ) -> keras.Model:
-    return build_convnet(image_shape, num_classes, **dataclasses.asdict(options))
+    choices = dataclasses.asdict(options)
+    return build_convnet(image_shape, num_classes, **choices, taps=taps)
 
 
 def _with_batch_norm(build: Builder) -> Builder:
@@ -47,6 +52,9 @@ NETWORKS: dict[str, Builder] = {
     "resnet18": build_resnet18,
     "resnet18_batch": _with_batch_norm(build_resnet18),
 }
+
+# Those that tell the maps of their blocks, with these among the outputs.
+TAPPED: dict[str, Builder] = {"convnet": functools.partial(_convnet, taps=True)}
 
 
 def build_network(
@@ -106,7 +114,11 @@ def build_with_options(
         raise ValueError(
             f"there is no network {name!r}: name one of {', '.join(NETWORKS)}."
         )
-    return FunctionalNetwork(NETWORKS[name](image_shape, num_classes, options))
+    tapped = None
+    if name in TAPPED:
+        tapped = functools.partial(TAPPED[name], image_shape, num_classes, options)
+    model = NETWORKS[name](image_shape, num_classes, options)
+    return FunctionalNetwork(model, tapped=tapped)
 
 
 def network_of_settings(

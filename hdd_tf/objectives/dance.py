@@ -6,11 +6,22 @@ finished. The outer view calibrates: the finished expert should recognise the sy
 images (Eq. 7).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
-from hdd_tf.objectives.base import Objective, Pass
+from hdd_tf.augment import dsa
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.classwise import ClasswiseMatching
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.objective import Objective, Pass
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.objectives.features import geometry_comparison
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import Experts
+from hdd_tf.training.experts import Experts, ExpertShelf
+from hdd_tf.training.progress import epoch_bar
+from hdd_tf.training.protocols import expert_protocol
 
 _WHICH, _WHERE = 0, 1
 
@@ -19,29 +30,39 @@ class DualViewAlignment(Objective):
     """Matches features of middle encoders, then calibrates with whole experts.
 
     Args:
-        experts: Trained networks with their starts.
+        take_experts: Returns trained networks with their starts, after training those
+            that are missing.
         seed: Seed of the run.
     """
 
     num_passes = 2
 
-    def __init__(self, experts: Experts, seed: int) -> None:
+    def __init__(self, take_experts: Callable[[], Experts], seed: int) -> None:
         super().__init__(name="dance")
+        self._take_experts = take_experts
         # In a tuple of its own type, which tf.Module does not track: experts are not
         # part of a run's state.
-        self._experts = experts
+        self._experts: Experts | None = None
         self._seed = seed
+
+    def train_ahead(self) -> None:
+        """Trains the experts that are missing, and takes all."""
+        if self._experts is None:
+            self._experts = self._take_experts()
 
     def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
         """Returns the matching pass (0) or the calibration (1), with one expert."""
+        experts = self._experts
+        if experts is None:
+            raise ValueError("`train_ahead` comes before the first pass.")
         key = derive_key(self._seed, Purpose.MIDDLE_ENCODER, iteration)
         expert = tf.random.stateless_uniform(
-            [], derive_key(key, _WHICH), 0, self._experts.number, tf.int32
+            [], derive_key(key, _WHICH), 0, experts.number, tf.int32
         )
-        trained = [tf.gather(weights, expert) for weights in self._experts.trained]
+        trained = [tf.gather(weights, expert) for weights in experts.trained]
         if index == 1:
-            return Pass(trained, match_features=False, cross_entropy_weight=1.0)
-        start = [tf.gather(weights, expert) for weights in self._experts.initial]
+            return Pass(trained, compare=False, cross_entropy_weight=1.0)
+        start = [tf.gather(weights, expert) for weights in experts.initial]
         share = tf.random.stateless_uniform([], derive_key(key, _WHERE))
         return Pass(
             [
@@ -49,3 +70,42 @@ class DualViewAlignment(Objective):
                 for w0, w in zip(start, trained, strict=True)
             ]
         )
+
+
+def expert_shelf(
+    config: Any, dataset: Dataset, network: FunctionalNetwork
+) -> ExpertShelf:
+    """Returns where the experts are kept, as a run's `Config` says."""
+    return ExpertShelf(
+        config.expert_dir,
+        network,
+        config.network_title(),
+        dataset,
+        expert_protocol(config.pretrain_epochs, config.pretrain_batch),
+        config.expert_seed,
+    )
+
+
+def build(context: MethodContext) -> ClasswiseMatching:
+    """Builds DANCE, in the geometry of the settings.
+
+    Raises:
+        InputError: settings and data do not fit.
+    """
+    config = context.config
+    shelf = expert_shelf(config, context.dataset, context.network)
+
+    def take_experts() -> Experts:
+        if context.rehearsal:
+            return shelf.untrained(config.num_experts)
+        total = config.num_experts * config.pretrain_epochs
+        with epoch_bar("experts", total, config.progress) as bar:
+            return shelf.take(config.num_experts, bar.update)
+
+    return ClasswiseMatching(
+        context,
+        DualViewAlignment(take_experts, config.seed),
+        geometry_comparison(context),
+        dsa.dance_choice(dsa.parse_strategy(config.dsa)),
+        config.dance_max_decoded,
+    )

@@ -2,8 +2,11 @@
 
 import tensorflow as tf
 
+from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.base import Objective, Pass
+from hdd_tf.objectives.features import geometry_comparison
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -24,3 +27,17 @@ class DistributionMatching(Objective):
         """Returns the only pass: match the features of an iteration's own network."""
         key = derive_key(self._seed, Purpose.NETWORK, iteration)
         return Pass(self._network.initial_weights(key))
+
+
+def build(context: MethodContext) -> ClasswiseMatching:
+    """Builds DM, in the geometry of the settings.
+
+    Raises:
+        InputError: settings and data do not fit.
+    """
+    return ClasswiseMatching(
+        context,
+        DistributionMatching(context.network, context.config.seed),
+        geometry_comparison(context),
+        one_of_named(context),
+    )

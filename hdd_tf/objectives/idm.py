@@ -7,13 +7,17 @@ images, so that the queue holds networks of many ages.
 """
 
 import dataclasses
+from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import NetworkPool, PoolSchedule
-from hdd_tf.objectives.base import Objective, Pass
+from hdd_tf.objectives.features import geometry_comparison
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.sgd import classification_step
 
@@ -144,3 +148,38 @@ class ImprovedDistributionMatching(Objective):
             (tf.constant(0), self._state(row)),
         )
         return state
+
+
+def pool_schedule(config: Any) -> PoolSchedule:
+    """Returns who is in the queue when, as a run's `Config` says."""
+    return PoolSchedule(
+        config.idm_pool_start,
+        config.idm_join_every,
+        config.idm_pool_size,
+        config.idm_reset_every,
+    )
+
+
+def build(context: MethodContext) -> ClasswiseMatching:
+    """Builds IDM, in the geometry of the settings.
+
+    Raises:
+        InputError: settings and data do not fit.
+    """
+    config = context.config
+    objective = ImprovedDistributionMatching(
+        context.network,
+        context.store,
+        context.strategy,
+        config.seed,
+        pool_schedule(config),
+        PoolTraining(
+            config.idm_train_networks,
+            config.idm_train_steps,
+            config.idm_train_batch,
+            config.idm_train_lr,
+        ),
+        config.idm_cross_entropy_weight,
+    )
+    comparison = geometry_comparison(context)
+    return ClasswiseMatching(context, objective, comparison, one_of_named(context))

@@ -14,6 +14,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.augment import formation
 from hdd_tf.config import Config, to_json
 from hdd_tf.data.digits import read_digits
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "export" / "export_tfrecord.py"
@@ -45,7 +46,7 @@ def runs(tmp_path_factory):
     for name in ("run", "begun"):
         RunDirectory(place / name).open_or_create(values, values, "", {}, data)
     synthetic_set = SyntheticSet(
-        tf.zeros([10, 2, 32, 32, 1]), MEAN, STD, formation_factor=2
+        tf.zeros([10, 2, 32, 32, 1]), Normalisation(MEAN, STD), formation_factor=2
     )
     iteration = tf.Variable(0, dtype=tf.int64)
     checkpoint = tf.train.Checkpoint(synthetic_set=synthetic_set, iteration=iteration)

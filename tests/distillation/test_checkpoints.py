@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
-from hdd_tf.distillation.assembly import build_distillation
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_images
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
 
 STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
 
@@ -46,35 +47,33 @@ def test_resumed_run_gives_the_same_images(
 
     def build():
         network = matched_network(config, dataset.image_shape, dataset.num_classes)
-        parts = build_distillation(config, dataset, STRATEGY, network)
-        return parts, DistillationCheckpoints(
-            tmp_path / "checkpoints",
-            parts.synthetic_set,
-            parts.image_sgd,
-            parts.objective,
-            bank=parts.bank,
-        )
+        step = build_step(MethodContext(config, dataset, network, STRATEGY))
+        directory = tmp_path / "checkpoints"
+        return step, DistillationCheckpoints(directory, step.method.state())
 
     whole, checkpoints = build()
     assert checkpoints.restore() == (0, 0.0)
-    whole.step.run(0, 3)
+    whole.run(0, 3)
     checkpoints.save(3, 1.5)
-    whole.step.run(3, 4)
+    whole.run(3, 4)
     resumed, checkpoints = build()
     assert checkpoints.restore() == (3, 1.5)
     pixels, iteration = load_images(tmp_path)
-    np.testing.assert_array_equal(pixels, resumed.synthetic_set.pixels())
+    np.testing.assert_array_equal(pixels, resumed.method.synthetic_set.pixels())
     assert iteration == 3
-    resumed.step.run(3, 4)
+    resumed.run(3, 4)
     np.testing.assert_array_equal(
-        resumed.synthetic_set.images.numpy(), whole.synthetic_set.images.numpy()
+        resumed.method.synthetic_set.images.numpy(),
+        whole.method.synthetic_set.images.numpy(),
     )
     for mine, other in zip(
-        resumed.objective.variables, whole.objective.variables, strict=True
+        resumed.method.state()["objective"].variables,
+        whole.method.state()["objective"].variables,
+        strict=True,
     ):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())
     # Otherwise the second half would prove nothing.
-    assert not np.array_equal(pixels, resumed.synthetic_set.pixels())
+    assert not np.array_equal(pixels, resumed.method.synthetic_set.pixels())
 
 
 def test_checkpoint_of_another_version_is_not_called_damaged(
@@ -87,39 +86,33 @@ def test_checkpoint_of_another_version_is_not_called_damaged(
     manager.save(checkpoint_number=3)
     config = Config(objective="dm", **settings)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    parts = build_distillation(config, dataset, STRATEGY, network)
+    step = build_step(MethodContext(config, dataset, network, STRATEGY))
     with pytest.raises(InputError, match="written by another version of hdd_tf"):
-        DistillationCheckpoints(
-            tmp_path, parts.synthetic_set, parts.image_sgd, parts.objective
-        ).restore()
+        DistillationCheckpoints(tmp_path, step.method.state()).restore()
 
 
 @pytest.fixture(scope="module")
 def parts(dataset, settings):
     config = Config(objective="dm", **settings)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    return build_distillation(config, dataset, STRATEGY, network)
+    return build_step(MethodContext(config, dataset, network, STRATEGY))
 
 
 def checkpoints_of(parts, directory, keep=2):
     return DistillationCheckpoints(
-        directory / "checkpoints",
-        parts.synthetic_set,
-        parts.image_sgd,
-        parts.objective,
-        keep,
+        directory / "checkpoints", parts.method.state(), keep
     )
 
 
 def save_two(parts, directory, keep=2):
     """Saves after 10 and 20 iterations; returns the images of the first."""
     checkpoints = checkpoints_of(parts, directory, keep)
-    parts.step.run(0, 1)
+    parts.run(0, 1)
     checkpoints.save(10, 1.5)
-    images = parts.synthetic_set.pixels()
-    parts.step.run(1, 1)
+    images = parts.method.synthetic_set.pixels()
+    parts.run(1, 1)
     checkpoints.save(20, 2.5)
-    assert not np.array_equal(images, parts.synthetic_set.pixels())
+    assert not np.array_equal(images, parts.method.synthetic_set.pixels())
     return images
 
 
@@ -160,7 +153,7 @@ def test_damaged_checkpoint_is_not_taken_for_whole(
     assert checkpoints.restore() == (10, 1.5) and iteration == 10
     assert capsys.readouterr().out == line
     np.testing.assert_array_equal(pixels, images)
-    np.testing.assert_array_equal(parts.synthetic_set.pixels(), images)
+    np.testing.assert_array_equal(parts.method.synthetic_set.pixels(), images)
     # Going on, the damaged one does not push out the whole one.
     checkpoints.save(12, 1.7)
     (_, twelve), (_, ten) = (
@@ -219,8 +212,8 @@ def test_as_many_are_kept_as_asked_for(parts, tmp_path, keep, kept):
 def test_disk_that_is_full_stops_the_run_and_spares_what_is_saved(parts, tmp_path):
     checkpoints = checkpoints_of(parts, tmp_path)
     checkpoints.save(10, 1.5)
-    images, before = parts.synthetic_set.pixels(), names(tmp_path)
-    parts.step.run(0, 1)
+    images, before = parts.method.synthetic_set.pixels(), names(tmp_path)
+    parts.run(0, 1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The system refuses to let any file grow beyond this, as a full disk would.
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
@@ -234,4 +227,4 @@ def test_disk_that_is_full_stops_the_run_and_spares_what_is_saved(parts, tmp_pat
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == before
     assert checkpoints_of(parts, tmp_path).restore() == (10, 1.5)
-    np.testing.assert_array_equal(parts.synthetic_set.pixels(), images)
+    np.testing.assert_array_equal(parts.method.synthetic_set.pixels(), images)

@@ -7,17 +7,21 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.data.class_store import ClassStore
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
-from hdd_tf.distillation.image_sgd import ImageSGD
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.strategies import mirror_over
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
-from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.geometry.euclidean import EuclideanGeometry
+from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
 from hdd_tf.networks.registry import build_network
-from hdd_tf.objectives.base import Objective, Pass
-from hdd_tf.objectives.dm import DistributionMatching
+from hdd_tf.objectives.features import FeatureComparison
+from hdd_tf.objectives.registry import build_iterative
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -58,13 +62,13 @@ def golden_matching(name, geometry):
         )
     else:
         part = EuclideanGeometry()
-    images = SyntheticSet(tf.constant(synthetic), (0.0,) * 3, (1.0,) * 3)
+    plain = Normalisation((0.0,) * 3, (1.0,) * 3)
+    images = SyntheticSet(tf.constant(synthetic), plain)
     matching = ClassMatching(
         synthetic_set=images,
         store=GoldenStore(real),
-        network=network,
         objective=objective,
-        geometry=part,
+        comparison=FeatureComparison(network, part),
         blocks=plan_class_blocks(4, 1, real.shape[1], synthetic.shape[1], 10_000),
         real_batch=real.shape[1],
         augmentations=dsa.Choice(),
@@ -86,7 +90,7 @@ def test_loss_and_gradient_equal_the_authors_program(name, geometry):
 
 
 @pytest.fixture(scope="module")
-def store():
+def dataset():
     """Six classes of 20-30 images of 8x8 pixels, each class of its own brightness."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(6), [20, 22, 24, 26, 28, 30])
@@ -94,31 +98,21 @@ def store():
         rng.integers(0, 256, (len(labels), 8, 8, 1)) // 4
         + 30 * labels[:, None, None, None]
     )
-    return ClassStore(images.astype(np.uint8), labels, 6, (0.4,), (0.3,))
+    training = LabelledImages(images.astype(np.uint8), labels)
+    nothing = training.take(np.arange(0))
+    return Dataset("small", training, None, nothing, tuple("abcdef"), (0.4,), (0.3,))
 
 
-def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, calls=1):
-    network = build_network("convnet", store.image_shape, 6, depth=2, width=20)
-    start = initial_images("real", store, ipc, seed=3, num_classes=6)
-    with strategy.scope():
-        images = SyntheticSet(start, (0.4,), (0.3,))
-        image_sgd = ImageSGD(images.images, 1.0, 0.5)
-    matching = ClassMatching(
-        synthetic_set=images,
-        store=store,
-        network=network,
-        objective=DistributionMatching(network, seed=3),
-        geometry=HyperbolicGeometry(
-            curvature=-0.5, lift="expmap0", max_tangent_norm=10.0, loss_weight=20.0
-        ),
-        blocks=plan_class_blocks(
-            6, strategy.num_replicas_in_sync, real_batch, ipc, max_images
-        ),
-        real_batch=real_batch,
-        augmentations=dsa.Choice(one_of=dsa.parse_strategy(dsa.DSA_STRATEGY)),
-        seed=3,
-    )
-    step = DistillationStep(strategy, matching, image_sgd)
+def run_images(dataset, strategy, *, max_images=10_000, calls=1):
+    config = Config(
+        dataset="arrays", ipc=2, seed=3, real_batch=25, image_lr=1.0, curvature=-0.5,
+        loss_weight=20.0, max_images_per_forward=max_images,
+    )  # fmt: skip
+    network = build_network("convnet", dataset.image_shape, 6, depth=2, width=20)
+    method = build_iterative(MethodContext(config, dataset, network, strategy))
+    start = method._start.numpy()
+    method.assemble()
+    images, step = method.synthetic_set, DistillationStep(method)
     metrics = []
     for call in range(calls):
         metrics.append(step.run(call * 4 // calls, 4 // calls))
@@ -131,8 +125,8 @@ def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, call
 
 
 @pytest.fixture(scope="module")
-def reference(store):
-    return run_images(store, tf.distribute.OneDeviceStrategy("CPU:0"))
+def reference(dataset):
+    return run_images(dataset, tf.distribute.OneDeviceStrategy("CPU:0"))
 
 
 def assert_same(mine, expected):
@@ -142,9 +136,9 @@ def assert_same(mine, expected):
 
 # 6 classes of 25 real images: blocks of several classes, of one, chunks within one.
 @pytest.mark.parametrize("max_images", [100, 60, 25, 10])
-def test_any_block_size_gives_the_same_images(store, reference, max_images):
+def test_any_block_size_gives_the_same_images(dataset, reference, max_images):
     found = run_images(
-        store, tf.distribute.OneDeviceStrategy("CPU:0"), max_images=max_images
+        dataset, tf.distribute.OneDeviceStrategy("CPU:0"), max_images=max_images
     )
     for mine, expected in zip(found, reference, strict=True):
         assert_same(mine, expected)
@@ -154,16 +148,16 @@ def test_any_block_size_gives_the_same_images(store, reference, max_images):
 @pytest.mark.parametrize("replicas", [2, 3, 4])
 @pytest.mark.parametrize("max_images", [10_000, 25])
 def test_any_number_of_devices_gives_the_same_images(
-    store, reference, replicas, max_images
+    dataset, reference, replicas, max_images
 ):
     strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
     assert strategy.num_replicas_in_sync == replicas
-    found = run_images(store, strategy, max_images=max_images)
+    found = run_images(dataset, strategy, max_images=max_images)
     for mine, expected in zip(found, reference, strict=True):
         assert_same(mine, expected)
 
 
-def test_several_calls_equal_one(store, reference):
-    found = run_images(store, tf.distribute.OneDeviceStrategy("CPU:0"), calls=4)
+def test_several_calls_equal_one(dataset, reference):
+    found = run_images(dataset, tf.distribute.OneDeviceStrategy("CPU:0"), calls=4)
     for mine, expected in zip(found, reference, strict=True):
         np.testing.assert_array_equal(mine, expected)

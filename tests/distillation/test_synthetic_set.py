@@ -7,10 +7,12 @@ import tensorflow as tf
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.errors import InputError
 
 MEAN, STD = (0.3, 0.4, 0.5), (0.2, 0.25, 0.3)
+NORMALISATION = Normalisation(MEAN, STD)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def store():
 def test_real_start_is_distinct_images_of_each_class(store):
     store, images, labels = store
     start = initial_images("real", store, 5, seed=1, num_classes=3)
-    pixels = np.rint(SyntheticSet(start, MEAN, STD).pixels()).astype(np.uint8)
+    pixels = np.rint(SyntheticSet(start, NORMALISATION).pixels()).astype(np.uint8)
     for label in range(3):
         real = {image.tobytes() for image in images[labels == label]}
         chosen = {image.tobytes() for image in pixels[label]}
@@ -57,7 +59,7 @@ def test_start_from_an_earlier_set(store, tmp_path):
         tmp_path / "set", DistilledSet.from_class_images(pixels, metadata)
     )
     start = initial_images(f"from:{tmp_path / 'set'}", store[0], 2, 0, 3)
-    found = SyntheticSet(start, MEAN, STD).pixels()
+    found = SyntheticSet(start, NORMALISATION).pixels()
     # Values outside 0-255 survive too.
     np.testing.assert_allclose(found, pixels, atol=1e-3)
     with pytest.raises(InputError, match="3 classes x 1"):
@@ -70,7 +72,7 @@ def test_networks_see_in_matching_what_the_decoded_files_hold(factor, unit_range
     # Sides of 7 and 5 pixels: padded with grey in either space.
     rng = np.random.default_rng(0)
     start = rng.normal(size=(2, 3, 7, 5, 3)).astype(np.float32)
-    images = SyntheticSet(start, MEAN, STD, factor, unit_range)
+    images = SyntheticSet(start, NORMALISATION, factor, unit_range)
     metadata = {
         "dataset": "toy", "label_names": ["a", "b"], "mean": MEAN, "std": STD,
         "objective": "idm", "geometry": "euclidean", "source": {},
@@ -94,7 +96,7 @@ def test_every_cell_of_the_start_is_another_real_image(store, init):
     # 1 image x 4 cells of 5 images in the smallest class.
     start = initial_images(init, store, 1, 1, 3, formation_factor=2)
     assert start.shape == (3, 1, 4, 6, 3)
-    pixels = SyntheticSet(start, MEAN, STD, 2).pixels()
+    pixels = SyntheticSet(start, NORMALISATION, 2).pixels()
     if init == "mix":  # Each pixel is one of some image of its class.
         for label in range(3):
             corners = images[labels == label][:, 0, 0]

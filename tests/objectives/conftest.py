@@ -1,19 +1,21 @@
 """A small data set, and a step on it in which everything is as published but small."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
-from hdd_tf.distillation.class_blocks import plan_class_blocks
-from hdd_tf.distillation.class_matching import ClassMatching
-from hdd_tf.distillation.image_sgd import ImageSGD
-from hdd_tf.distillation.real_bank import RealBank
+from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.distillation.classwise import ClasswiseMatching
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
-from hdd_tf.geometry.registry import EuclideanGeometry, HyperbolicGeometry
+from hdd_tf.geometry.euclidean import EuclideanGeometry
+from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
 from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.features import FeatureComparison
 
 MEAN, STD = (0.4, 0.5), (0.3, 0.2)
 CLASSES = 5
@@ -33,7 +35,22 @@ class SmallProblem:
         images = rng.integers(0, 120, shape) + 25 * self.labels[:, None, None, None]
         self.images = images.astype(np.uint8)
         self.store = ClassStore(self.images, self.labels, CLASSES, MEAN, STD)
+        training = LabelledImages(self.images, self.labels)
+        names = tuple(map(str, range(CLASSES)))
+        nothing = training.take(np.arange(0))
+        self.dataset = Dataset("small", training, None, nothing, names, MEAN, STD)
         self.network = build_network("convnet", (8, 8, 2), CLASSES, 2, 8)
+
+    def context(self, strategy, **settings):
+        """What methods are built from, with settings that no name brings along."""
+        config = {
+            "init": "real", "ipc": 2, "seed": 3, "formation_factor": 2,
+            "real_batch": 20, "real_bank_size": 0, "image_momentum": 0.5, "width": 8,
+            "max_images_per_forward": 10_000,
+        } | settings  # fmt: skip
+        return MethodContext(
+            types.SimpleNamespace(**config), self.dataset, self.network, strategy
+        )
 
     def step(
         self,
@@ -48,32 +65,19 @@ class SmallProblem:
         bank_size=0,
     ):
         """Returns a step and its synthetic set."""
-        start = initial_images("real", self.store, 2, 3, CLASSES, 2)
-        with strategy.scope():
-            images = SyntheticSet(start, MEAN, STD, 2, unit_range)
-            sgd = ImageSGD(images.images, rate, 0.5, per_class=True)
-        geometry = GEOMETRIES[geometry]()
-        bank = None
-        if bank_size:
-            bank = RealBank(bank_size, geometry, CLASSES, self.network.feature_dim)
-        matching = ClassMatching(
-            synthetic_set=images,
-            store=self.store,
-            network=self.network,
-            objective=objective,
-            geometry=geometry,
-            blocks=plan_class_blocks(
-                CLASSES, strategy.num_replicas_in_sync, 20, 8, max_images
-            ),
-            real_batch=20,
-            augmentations=dsa.dance_choice(names)
-            if unit_range
-            else dsa.Choice(one_of=names),
-            max_decoded=max_decoded,
-            seed=3,
-            bank=bank,
+        context = self.context(
+            strategy,
+            image_lr=rate,
+            real_bank_size=bank_size,
+            max_images_per_forward=max_images,
+            traits=types.SimpleNamespace(update_per_class=True, unit_range=unit_range),
         )
-        return DistillationStep(strategy, matching, sgd), images
+        choice = dsa.dance_choice(names) if unit_range else dsa.Choice(one_of=names)
+        comparison = FeatureComparison(self.network, GEOMETRIES[geometry]())
+        method = ClasswiseMatching(context, objective, comparison, choice, max_decoded)
+        method.train_ahead()
+        method.assemble()
+        return DistillationStep(method), method.synthetic_set
 
 
 @pytest.fixture(scope="session")

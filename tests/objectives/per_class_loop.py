@@ -17,7 +17,7 @@ def per_class_pass(step, images, velocity, iteration, which, rate, momentum):
     """
     losses = []
     for label in range(images.shape[0]):
-        loss, gradient, _ = step.matching.match(tf.constant(iteration), which)
+        loss, gradient, _ = step.method.matching.match(tf.constant(iteration), which)
         own = tf.one_hot(label, images.shape[0])[:, None, None, None, None]
         velocity = momentum * velocity + own * gradient
         images.assign(images - rate * velocity)

@@ -22,7 +22,7 @@ def experts(problem):
 
 
 def run(problem, experts, strategy, rate=0.1, **kwargs):
-    objective = DualViewAlignment(experts, 3)
+    objective = DualViewAlignment(lambda: experts, 3)
     step, images = problem.step(
         objective, strategy, unit_range=True, rate=rate, **kwargs
     )
@@ -43,7 +43,7 @@ def test_iteration_equals_one_optimiser_call_a_class(
     problem, experts, one_device, geometry, rate
 ):
     found, losses = run(problem, experts, one_device, geometry=geometry, rate=rate)
-    objective = DualViewAlignment(experts, 3)
+    objective = DualViewAlignment(lambda: experts, 3)
     step, images = problem.step(
         objective, one_device, geometry, unit_range=True, rate=rate
     )
@@ -68,13 +68,14 @@ def test_iteration_equals_one_optimiser_call_a_class(
 
 
 def test_middle_encoder_lies_between_one_experts_start_and_end(experts):
-    objective = DualViewAlignment(experts, 3)
+    objective = DualViewAlignment(lambda: experts, 3)
+    objective.train_ahead()
     shares, whom = [], set()
     for iteration in range(30):
         middle = objective.pass_of(tf.constant(iteration), 0)
         final = objective.pass_of(tf.constant(iteration), 1)
-        assert middle.match_features and middle.cross_entropy_weight is None
-        assert not final.match_features and final.cross_entropy_weight == 1.0
+        assert middle.compare and middle.cross_entropy_weight is None
+        assert not final.compare and final.cross_entropy_weight == 1.0
         (expert,) = (
             k
             for k in range(3)
@@ -96,7 +97,9 @@ def test_images_stay_in_the_unit_range(reference):
 
 
 def test_experts_are_no_state_of_a_run(experts):
-    assert DualViewAlignment(experts, 3).variables == ()
+    objective = DualViewAlignment(lambda: experts, 3)
+    objective.train_ahead()
+    assert objective.variables == ()
 
 
 def test_at_most_so_many_decoded_images(problem, experts, one_device, reference):
@@ -104,11 +107,14 @@ def test_at_most_so_many_decoded_images(problem, experts, one_device, reference)
     assert np.isfinite(losses).all()
     assert not np.array_equal(images, reference[0])
     step, synthetic = problem.step(
-        DualViewAlignment(experts, 3), one_device, unit_range=True, max_decoded=5
+        DualViewAlignment(lambda: experts, 3),
+        one_device,
+        unit_range=True,
+        max_decoded=5,
     )
     # Cells that are not drawn get no gradient in a pass: 3 of 8 of each class, less the
     # half pixel that neighbouring cells do not share.
-    gradient = step.matching.match(tf.constant(0), 1).gradient
+    gradient = step.method.matching.match(tf.constant(0), 1).gradient
     cells = tf.reshape(gradient, [5, 2, 2, 4, 2, 4, 2])
     used = tf.reduce_max(tf.abs(cells), axis=[3, 5, 6]).numpy() > 0
     assert (used.sum(axis=(1, 2, 3)) <= 5).all() and used.any()

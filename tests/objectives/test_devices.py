@@ -47,7 +47,7 @@ def build(name, problem, strategy):
         ]
         for k in (1, 2)
     ]
-    return DualViewAlignment(Experts(*pairs), 3)
+    return DualViewAlignment(lambda: Experts(*pairs), 3)
 
 
 def run(problem, strategy, name, geometry):

@@ -69,13 +69,13 @@ def test_loss_is_matching_plus_accuracy_times_cross_entropy(problem, one_device)
     )
     with_meter, _ = problem.step(objective, one_device)
     without, images = problem.step(plain, one_device)
-    loss = without.matching.match(iteration).loss
+    loss = without.method.matching.match(iteration).loss
     # An empty meter counts as 0.
-    np.testing.assert_allclose(with_meter.matching.match(iteration).loss, loss)
+    np.testing.assert_allclose(with_meter.method.matching.match(iteration).loss, loss)
     pool = objective.pool
     row = tf.constant(row)
     pool.put(row, pool.weights(row), pool.velocities(row), correct=3.0, seen=4.0)
-    loss_with = with_meter.matching.match(iteration).loss
+    loss_with = with_meter.method.matching.match(iteration).loss
     decoded = images.decode(tf.convert_to_tensor(images.images))
     assert decoded.shape == (5, 8, 8, 8, 2)
     # Without augmentation the cross-entropy differs a little: compare its size only.

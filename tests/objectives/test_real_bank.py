@@ -11,7 +11,7 @@ from hdd_tf.distillation import real_bank
 from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.strategies import mirror_over
 from hdd_tf.errors import InputError
-from hdd_tf.geometry.registry import EuclideanGeometry
+from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.random_keys import derive_key
@@ -26,7 +26,7 @@ def build(problem, strategy, name="dm", geometry="hyperbolic", **settings):
             [tf.stack(w) for w in zip(*(weights(problem, k) for k in ks), strict=True)]
             for ks in ((1, 2), (3, 4))
         ]
-        objective = DualViewAlignment(Experts(*pairs), 3)
+        objective = DualViewAlignment(lambda: Experts(*pairs), 3)
     else:
         objective = DistributionMatching(problem.network, 3)
     return problem.step(
@@ -103,8 +103,8 @@ def test_revisiting_reads_no_real_image(problem, one_device):
         kinds = {t.dtype for operation in operations for t in operation.inputs}
         return tf.uint8 in kinds
 
-    assert with_bytes(step._run)
-    assert not with_bytes(step._run_revisiting)
+    assert with_bytes(step._graphs[0])
+    assert not with_bytes(step._graphs[1])
 
 
 def test_networks_that_change_are_not_revisited():
@@ -115,7 +115,8 @@ def test_networks_that_change_are_not_revisited():
 
 def test_a_bank_beyond_memory_is_refused(monkeypatch):
     monkeypatch.setattr(real_bank, "available_memory", lambda: 1000)
+    example = EuclideanGeometry().summarize(tf.zeros([10, 1, 1]))
     # 25 x (10 classes x 1 number, and 10 masses): 2,000 bytes.
     with pytest.raises(InputError, match="--real_bank_size=25 needs"):
-        RealBank(25, EuclideanGeometry(), 10, 1)
-    assert RealBank(12, EuclideanGeometry(), 10, 1).num_bytes == 960
+        RealBank(25, example)
+    assert RealBank(12, example).num_bytes == 960

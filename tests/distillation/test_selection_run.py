@@ -13,8 +13,8 @@ from hdd_tf.data.loading import load_dataset
 from hdd_tf.distillation import coreset_run
 from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.coresets.selection import CoresetSelector
 from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.selection.coresets import CoresetSelector
 
 SMALL = [
     "main", "--dataset=digits", "--ipc=3", "--width=8", "--depth=2",

@@ -7,9 +7,9 @@ import pytest
 
 from hdd_tf.config import Config
 from hdd_tf.data.loading import dataset_from_arrays
-from hdd_tf.evaluate.coresets.greedy import herding, k_center
-from hdd_tf.evaluate.coresets.selection import SELECTIONS, CoresetSelector
 from hdd_tf.networks.registry import build_network
+from hdd_tf.selection.coresets import SELECTIONS, CoresetSelector
+from hdd_tf.selection.greedy import herding, k_center
 from hdd_tf.training.recording_trainer import NEVER_LEARNT, RecordingTrainer
 
 CONFIG = Config(dataset="arrays", coreset_epochs=4, progress=False)

@@ -1,14 +1,22 @@
-"""Chooses coresets by name; the network behind them is trained once for all."""
+"""Coresets: real images that stand for all; what distilled sets are held against.
 
-from collections.abc import Callable
+The network behind them is trained once for all.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
+from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.evaluate.coresets.greedy import herding, k_center
+from hdd_tf.distillation.method import Method
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.selection.greedy import herding, k_center
 from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 from hdd_tf.training.recording_trainer import RecordingTrainer
@@ -143,3 +151,69 @@ SELECTIONS: dict[str, Callable[[CoresetSelector, int], list[np.ndarray]]] = {
     "k_center": CoresetSelector.k_center,
     "forgetting": CoresetSelector.forgetting,
 }
+
+
+class CoresetSelection(Method):
+    """A coreset as the result of a run.
+
+    Args:
+        context: What the run has.
+        name: Key of `SELECTIONS`.
+
+    Attributes:
+        selector: Chooses the images; for baselines beside this one too, so that the
+            network behind them is trained once.
+
+    Raises:
+        InputError: a class has fewer images than are asked for.
+    """
+
+    def __init__(self, context: MethodContext, name: str) -> None:
+        self.selector = CoresetSelector(
+            context.config, context.dataset, context.network
+        )
+        self._context = context
+        self._name = name
+        smallest, ipc = self.selector.smallest_class, context.config.ipc
+        if ipc > smallest:
+            raise InputError(
+                f"--ipc={ipc} is more than the smallest class has ({smallest} "
+                "training images); lower --ipc."
+            )
+
+    def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
+        """Chooses the images, and says which they are."""
+        dataset, ipc = self._context.dataset, self._context.config.ipc
+        rows = self.selector.select(self._name, ipc)
+        images = dataset.training.images[rows].reshape(
+            dataset.num_classes, ipc, *dataset.image_shape
+        )
+        return DistilledSet.from_class_images(
+            images,
+            {
+                **metadata,
+                "selected": f"real images by {self._name}",
+                # Of the training split, after any validation split was taken out.
+                "training_rows": rows,
+            },
+        )
+
+
+def build_random(context: MethodContext) -> CoresetSelection:
+    """Builds the choice of any images."""
+    return CoresetSelection(context, "random")
+
+
+def build_herding(context: MethodContext) -> CoresetSelection:
+    """Builds herding."""
+    return CoresetSelection(context, "herding")
+
+
+def build_k_center(context: MethodContext) -> CoresetSelection:
+    """Builds the choice of centres."""
+    return CoresetSelection(context, "k_center")
+
+
+def build_forgetting(context: MethodContext) -> CoresetSelection:
+    """Builds the choice of forgotten images."""
+    return CoresetSelection(context, "forgetting")

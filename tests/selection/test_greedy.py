@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hdd_tf.evaluate.coresets.greedy import herding, k_center
+from hdd_tf.selection.greedy import herding, k_center
 
 
 def features_of(seed, n=40, d=6, offset=0.0):

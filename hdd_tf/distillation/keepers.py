@@ -1,8 +1,7 @@
 """Keeping the images that did best on the validation split, or all of them."""
 
+import dataclasses
 from typing import Any, Protocol
-
-import numpy as np
 
 from hdd_tf.artifacts import run_records
 from hdd_tf.artifacts.distilled_set import (
@@ -19,13 +18,15 @@ from hdd_tf.evaluate.evaluation import Evaluation
 class Keeper(Protocol):
     """Keeps some of the sets that are scored on the validation split."""
 
-    def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
+    def offer(
+        self, iteration: int, accuracy: float, distilled_set: DistilledSet
+    ) -> None:
         """Keeps a set, or not.
 
         Args:
-            iteration: Iterations its images have seen.
-            accuracy: Their accuracy on the validation split in percent.
-            pixels: `[C, ipc, h, w, c]` float32 on the 0-255 scale.
+            iteration: Iterations it has seen.
+            accuracy: Its accuracy on the validation split in percent.
+            distilled_set: The set.
         """
 
 
@@ -50,7 +51,9 @@ class BestOnValidation:
                 )
             self._accuracy = chosen["validation_accuracy"]
 
-    def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
+    def offer(
+        self, iteration: int, accuracy: float, distilled_set: DistilledSet
+    ) -> None:
         """Keeps a candidate if none before was as good; see `Keeper`."""
         if accuracy <= self._accuracy:
             return
@@ -61,7 +64,7 @@ class BestOnValidation:
             "selected": {"iteration": iteration, "validation_accuracy": accuracy},
         }
         write_distilled_set(
-            self._place, DistilledSet.from_class_images(pixels, metadata)
+            self._place, dataclasses.replace(distilled_set, metadata=metadata)
         )
 
     def read(self) -> DistilledSet:
@@ -84,13 +87,15 @@ class Candidates:
         self._place = directory.path / "candidates"
         self._metadata = metadata
 
-    def offer(self, iteration: int, accuracy: float, pixels: np.ndarray) -> None:
+    def offer(
+        self, iteration: int, accuracy: float, distilled_set: DistilledSet
+    ) -> None:
         """Keeps every set; see `Keeper`."""
         del accuracy
         write_distilled_set(
             self._place / f"iteration_{iteration:06d}",
-            DistilledSet.from_class_images(
-                pixels, {**self._metadata, "iteration": iteration}
+            dataclasses.replace(
+                distilled_set, metadata={**self._metadata, "iteration": iteration}
             ),
         )
 

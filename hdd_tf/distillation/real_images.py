@@ -1,0 +1,110 @@
+"""Real images of a block of classes, augmented and seen in parts that fit memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.augment import dsa
+from hdd_tf.data.class_store import ClassStore
+
+
+class RealImages:
+    """n real images of each of b classes; see `comparison.RealBatch`.
+
+    Args:
+        store: Where the images are.
+        labels: `[b]` int32.
+        rows: `[b, n]` rows of the store.
+        weights: `[b, n]` float32.
+        parameters: One draw a class.
+        max_images: Most images of one forward pass, >= 1. Where all are more, they go
+            in chunks: one class alone can be too many.
+    """
+
+    def __init__(
+        self,
+        store: ClassStore,
+        labels: tf.Tensor,
+        rows: tf.Tensor,
+        weights: tf.Tensor,
+        parameters: dsa.DSAParameters,
+        max_images: int,
+    ) -> None:
+        self.labels = labels
+        self.weights = weights
+        self._store = store
+        self._rows = rows
+        self._parameters = parameters
+        self._max_images = max_images
+
+    def map(self, per_image: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """Applies a function of single images, in chunks; see `RealBatch`."""
+        num_classes, per_class = self._rows.shape
+        total = num_classes * per_class
+
+        def forward(rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
+            images = self._augmented(rows, parameters)
+            return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
+
+        if total <= self._max_images:
+            values = forward(self._rows, self._parameters)
+        else:
+            num_chunks = -(-total // self._max_images)
+            chunk = -(-total // num_chunks)
+            padding = [[0, num_chunks * chunk - total]]
+            flat = tf.pad(tf.reshape(self._rows, [-1]), padding)
+            # Each image has its class's augmentation, wherever a chunk begins.
+            owner = tf.pad(tf.repeat(tf.range(num_classes), per_class), padding)
+            values = tf.map_fn(
+                lambda part: forward(
+                    part[0][:, None], dsa.gather(self._parameters, part[1])
+                ),
+                (
+                    tf.reshape(flat, [num_chunks, chunk]),
+                    tf.reshape(owner, [num_chunks, chunk]),
+                ),
+                fn_output_signature=tf.float32,
+                parallel_iterations=1,
+            )
+            values = tf.reshape(values, [-1, *values.shape[2:]])[:total]
+        return tf.reshape(values, [num_classes, per_class, *values.shape[1:]])
+
+    def map_classes(
+        self,
+        per_class: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
+        signature: Any,
+    ) -> Any:
+        """Applies a function of whole classes, in parts; see `RealBatch`."""
+        num_classes, count = self._rows.shape
+        num_parts = -(-count // self._max_images)
+        part = -(-count // num_parts)
+        # What fills up the last part has no weight.
+        padding = [[0, 0], [0, num_parts * part - count]]
+        rows, weights = (
+            tf.reshape(tf.pad(x, padding), [num_classes * num_parts, part])
+            for x in (self._rows, self.weights)
+        )
+
+        def of_part(index: tf.Tensor) -> Any:
+            owner = index // num_parts
+            parameters = dsa.gather(self._parameters, owner[None])
+            images = self._augmented(rows[index][None], parameters)[0]
+            return per_class(images, weights[index], self.labels[owner])
+
+        sums = tf.map_fn(
+            of_part,
+            tf.range(num_classes * num_parts),
+            fn_output_signature=signature,
+            parallel_iterations=1,
+        )
+        return tf.nest.map_structure(
+            lambda x: tf.reduce_sum(
+                tf.reshape(x, [num_classes, num_parts, *x.shape[1:]]), axis=1
+            ),
+            sums,
+        )
+
+    def _augmented(self, rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
+        """Returns `[g, n, h, w, c]` images at `rows` `[g, n]`."""
+        return dsa.apply(self._store.gather(rows), parameters, differentiable=False)

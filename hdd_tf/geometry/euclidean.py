@@ -1,0 +1,46 @@
+"""The Euclidean geometry: means and their squared distance, as in plain methods."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from hdd_tf.geometry.layers import widen
+from hdd_tf.geometry.losses import MeanFeatureLoss
+
+
+class EuclideanSummary(NamedTuple):
+    """Mean feature `[c, d]` of each class and the sum of its weights `[c]`."""
+
+    mean: tf.Tensor
+    mass: tf.Tensor
+
+
+class EuclideanGeometry:
+    """Means, and the squared distance between them: plain distribution matching."""
+
+    merges = True
+
+    def __init__(self) -> None:
+        self._loss = MeanFeatureLoss()
+
+    def summarize(
+        self, features: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> EuclideanSummary:
+        """Returns the weighted means of features `[c, n, d]`."""
+        features = widen(features)
+        if weights is None:
+            weights = tf.ones_like(features[..., 0])
+        weights = tf.cast(weights, features.dtype)
+        total = tf.matmul(weights[..., None, :], features)[..., 0, :]
+        mass = tf.reduce_sum(weights, axis=-1)
+        return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
+
+    def merge(self, parts: EuclideanSummary) -> EuclideanSummary:
+        """Returns the means of the parts `[p, c, ...]` together."""
+        total = tf.reduce_sum(parts.mass[..., None] * parts.mean, axis=0)
+        mass = tf.reduce_sum(parts.mass, axis=0)
+        return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
+
+    def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
+        """Returns the squared distance of the means, `[c]`."""
+        return self._loss.call(real.mean, synthetic_features)

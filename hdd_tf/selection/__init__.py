@@ -1,0 +1,1 @@
+"""Methods without iterations: real images chosen, or images generated, once."""
