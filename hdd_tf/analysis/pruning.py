@@ -69,7 +69,7 @@ def pruned_set(
     """Returns a part of a distilled set, and says so in its metadata.
 
     Args:
-        decoded: The set as networks train on it.
+        decoded: The set as networks train on it; its epoch labels are dropped.
         norms: As `kept_rows`; likewise the others.
         fraction: Part of each class, in (0, 1].
         keep: Which ones.
@@ -81,11 +81,8 @@ def pruned_set(
     rows = kept_rows(norms, decoded.labels, fraction, keep, seed)
     ipc = int(np.bincount(decoded.labels[rows]).max())
     kept = {"fraction": fraction, "keep": keep, "of": len(decoded.labels)}
-    return DistilledSet(
-        decoded.images[rows],
-        decoded.labels[rows],
-        {**decoded.metadata, "ipc": ipc, "pruned": kept},
-    )
+    metadata = {**decoded.metadata, "ipc": ipc, "pruned": kept}
+    return dataclasses.replace(decoded.take(rows), metadata=metadata)
 
 
 def tangent_norms(

@@ -7,90 +7,31 @@ information. Other encodings (encodings/registry.py) keep them for other readers
 every file.
 """
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic, checksums, provenance
+from hdd_tf.artifacts import atomic, checksums, provenance, set_extras
 from hdd_tf.artifacts.encodings.base import Encoding
-from hdd_tf.artifacts.encodings.registry import ENCODINGS, encoding_of_name
-from hdd_tf.artifacts.links import entries_below
+from hdd_tf.artifacts.encodings.registry import encoding_of_name
+from hdd_tf.artifacts.set_content import DistilledSet
 from hdd_tf.artifacts.set_metadata import (
     FORMAT,
     FORMAT_VERSION,
+    METADATA_FILE,
     RIGHT,
     read_metadata,
-    read_unchecked,
 )
+from hdd_tf.artifacts.set_ownership import is_distilled_set, names_below
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 
-METADATA_FILE = "hdd_tf.json"
 # What only the encoding that a set was read from has to say.
 _OF_ENCODING = {"layout"}
-_REQUIRED = ("dataset", "label_names", "mean", "std", "objective", "geometry", "source")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class DistilledSet:
-    """Synthetic images with their labels and what is known about them.
-
-    Attributes:
-        images: `[n, h, w, c]` float32 on the 0-255 scale, not clipped.
-        labels: `[n]` int64.
-        metadata: dataset, label_names, mean and std (per channel, of images scaled to
-            0-1), objective, geometry, source (the run's configuration); optionally
-            ipc, formation_factor (a stored image is a grid of factor x factor training
-            images) and decoded (whether they are cut out already). After reading,
-            everything in `hdd_tf.json`.
-
-    Raises:
-        ValueError: If the parts do not fit together.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    metadata: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        images = self.images
-        if images.ndim != 4 or images.dtype != np.float32 or not images.size:
-            raise ValueError(
-                "`images` must be float32 [n, h, w, c] and not empty. "
-                f"Received: {images.dtype} {images.shape}."
-            )
-        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != np.int64:
-            raise ValueError(
-                f"`labels` must be int64 [{len(self.images)}]. "
-                f"Received: {self.labels.dtype} {self.labels.shape}."
-            )
-        missing = [key for key in _REQUIRED if key not in self.metadata]
-        if missing:
-            raise ValueError(f"`metadata` lacks {', '.join(missing)}.")
-        names = [str(name) for name in self.metadata["label_names"]]
-        if len(set(names)) < len(names) or not all(name.strip() for name in names):
-            raise ValueError(f"`label_names` must be distinct words, not {names}.")
-        if not np.isin(self.labels, np.arange(len(names))).all():
-            raise ValueError(f"`labels` must be in [0, {len(names)}), one a name.")
-        for key in ("mean", "std"):
-            if len(self.metadata[key]) != self.images.shape[-1]:
-                raise ValueError(
-                    f"`{key}` must have {self.images.shape[-1]} values, one a channel. "
-                    f"Received: {self.metadata[key]}."
-                )
-
-    @classmethod
-    def from_class_images(cls, images: np.ndarray, metadata: dict[str, Any]) -> Self:
-        """Makes a set, class after class, of `[classes, ipc, h, w, c]` images."""
-        classes, ipc = images.shape[:2]
-        labels = np.repeat(np.arange(classes, dtype=np.int64), ipc)
-        flat = np.asarray(images, np.float32).reshape(classes * ipc, *images.shape[2:])
-        return cls(flat, labels, metadata)
 
 
 def metadata_of_run(
@@ -139,7 +80,7 @@ def write_distilled_set(
 
     Raises:
         InputError: If `directory` holds anything else, or cannot be written, or the
-            encoding cannot hold the images.
+            encoding cannot hold the images or what belongs to them.
     """
     target = pathlib.Path(directory)
     chosen = encoding_of_name(encoding)
@@ -147,15 +88,16 @@ def write_distilled_set(
         raise InputError(
             f"{target} holds other things than a distilled set: name another directory"
         )
+    extras = set_extras.describe_extras(distilled_set)
+    metadata = {**set_extras.without_extras(distilled_set.metadata), **extras}
+    images, labels = distilled_set.images, distilled_set.labels
     try:
         with atomic.new_directory(target) as partial:
             details = chosen.write(
-                partial,
-                distilled_set.images,
-                distilled_set.labels,
-                distilled_set.metadata,
+                partial, images, labels, metadata, distilled_set.label_logits
             )
-            content = _describe(partial, distilled_set, chosen, details)
+            set_extras.write_extras(partial, distilled_set, chosen.order(labels))
+            content = _describe(partial, images, labels, metadata, chosen, details)
             atomic.write_json(partial / METADATA_FILE, content)
     except (OSError, tf.errors.OpError) as error:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
@@ -183,8 +125,9 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
         strangers = sorted(encoding.strangers(directory, metadata))
         if strangers:
             raise InputError(f"{strangers[0]} does not belong to the set: move it away")
-        images, labels = encoding.read(directory, metadata)
-        return DistilledSet(images, labels, metadata)
+        images, labels, label_logits = encoding.read(directory, metadata)
+        extras = set_extras.read_extras(directory, metadata)
+        return DistilledSet(images, labels, metadata, label_logits, **extras)
     except (tf.errors.OpError, ValueError, MemoryError) as error:
         raise InputError(
             f"{directory} does not hold the images that its {METADATA_FILE} describes: "
@@ -224,38 +167,6 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
     )
 
 
-def is_distilled_set(path: str | os.PathLike) -> bool:
-    """Says whether a directory holds a distilled set and nothing else."""
-    directory = pathlib.Path(path)
-    files, folders = _names_below(directory)
-    if METADATA_FILE not in files:
-        return False
-    files -= {METADATA_FILE}
-    described = read_unchecked(directory / METADATA_FILE)
-    if described is None:
-        # A damaged set is one still, if its files have names that never vary.
-        known = any(files <= encoding.files for encoding in ENCODINGS.values())
-        return known and not folders
-    metadata, encoding = described
-    return files <= encoding.owned(metadata) and folders <= encoding.folders(metadata)
-
-
-def _names_below(directory: pathlib.Path) -> tuple[set[str], set[str]]:
-    """Returns the relative names of all files, and of all folders, at any depth.
-
-    A link is a file, wherever it leads.
-    """
-    files: set[str] = set()
-    folders: set[str] = set()
-    if directory.is_dir():
-        for entry in entries_below(directory):
-            is_folder = entry.is_dir(follow_symlinks=False)
-            (folders if is_folder else files).add(
-                pathlib.Path(entry.path).relative_to(directory).as_posix()
-            )
-    return files, folders
-
-
 def _is_replaceable(target: pathlib.Path) -> bool:
     if not target.is_dir():
         return not target.exists()
@@ -264,18 +175,19 @@ def _is_replaceable(target: pathlib.Path) -> bool:
 
 def _describe(
     directory: pathlib.Path,
-    distilled_set: DistilledSet,
+    images: np.ndarray,
+    labels: np.ndarray,
+    metadata: Mapping[str, Any],
     encoding: Encoding,
     details: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns the contents of `hdd_tf.json` for the files already in `directory`."""
-    images, labels = distilled_set.images, distilled_set.labels
     format_of_set = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "encoding": encoding.name,
     }
-    kept = {k: v for k, v in distilled_set.metadata.items() if k not in _OF_ENCODING}
+    kept = {k: v for k, v in metadata.items() if k not in _OF_ENCODING}
     content = {
         **format_of_set,
         "ipc": np.bincount(labels).max(),
@@ -288,10 +200,10 @@ def _describe(
         "image_shape": images.shape[1:],
         "value_range": [0, 255],
         "values_may_lie_outside_range": encoding.outside_range,
-        "preprocessing": "networks train on (image / 255 - mean) / std, by channel",
+        "preprocessing": set_extras.preprocessing(metadata),
         "versions": provenance.library_versions(),
         **details,
     }
-    written, _ = _names_below(directory)
+    written, _ = names_below(directory)
     content["files"] = checksums.describe_files(directory, written)
     return checksums.seal(atomic.to_plain(content))

@@ -9,12 +9,14 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from hdd_tf.artifacts import checksums, run_records
+from hdd_tf.artifacts import checksums, run_records, set_extras
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.set_content import is_recipe
 from hdd_tf.errors import InputError
 from hdd_tf.json_files import read_json
 
+METADATA_FILE = "hdd_tf.json"
 FORMAT = "hdd_tf distilled set"
 FORMAT_VERSION = 1
 # A million files, with their checksums; more is not a description.
@@ -55,7 +57,8 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], Encoding]:
         if key in metadata and not is_right(metadata[key]):
             raise _impossible(path, key)
     encoding = ENCODINGS[metadata["encoding"]]
-    if set(metadata["files"]) != encoding.owned(metadata):
+    owned = encoding.owned(metadata) | set_extras.owned_files(metadata)
+    if set(metadata["files"]) != owned:
         raise _impossible(path, "files")
     if metadata["formation_factor"] > max(metadata["image_shape"][:2]):
         raise _impossible(path, "formation_factor")
@@ -163,4 +166,6 @@ _RIGHT_IF_THERE: dict[str, Callable[[Any], bool]] = {
     "iteration": run_records.is_count,
     "selected": run_records.is_choice,
     "seconds": run_records.is_number,
+    "recipe": is_recipe,
+    **set_extras.RIGHT,
 }

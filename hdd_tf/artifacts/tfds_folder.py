@@ -20,7 +20,10 @@ FILES = frozenset({RECORDS_FILE, *TFDS_FILES})
 
 
 def write_records(
-    directory: pathlib.Path, images: np.ndarray, labels: np.ndarray
+    directory: pathlib.Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    label_logits: np.ndarray | None = None,
 ) -> None:
     """Writes images and labels into `RECORDS_FILE`.
 
@@ -28,13 +31,16 @@ def write_records(
         directory: Where to.
         images: `[n, h, w, c]` floats, or `[n]` contents of image files.
         labels: `[n]` integers.
+        label_logits: `[n, C]` floats, of sets that have soft labels.
     """
     with tf.io.TFRecordWriter(str(directory / RECORDS_FILE)) as writer:
-        for image, label in zip(images, labels, strict=True):
+        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
             features = {
                 "image": _feature(image),
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
             }
+            if label_logits is not None:
+                features["label_logits"] = _feature(label_logits[row])
             example = tf.train.Example(features=tf.train.Features(feature=features))
             # Otherwise the order of image and label, so the checksum, is by chance.
             writer.write(example.SerializeToString(deterministic=True))
@@ -47,18 +53,22 @@ def _feature(image: np.ndarray | bytes) -> tf.train.Feature:
 
 
 def read_records(
-    directory: pathlib.Path, count: int, image_shape: Sequence[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    directory: pathlib.Path,
+    count: int,
+    image_shape: Sequence[int] | None = None,
+    num_logits: int | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Reads `RECORDS_FILE` back.
 
     Args:
         directory: Where it lies.
         count: How many records it must have.
         image_shape: Of float images; None of image files.
+        num_logits: Length C of a soft label; None of sets without soft labels.
 
     Returns:
-        `[n, h, w, c]` float32 images, or `[n]` contents of image files, and `[n]`
-        int64 labels.
+        `[n, h, w, c]` float32 images, or `[n]` contents of image files; `[n]` int64
+        labels; `[n, C]` float32 logits, or None.
 
     Raises:
         ValueError: If there are more or fewer records.
@@ -73,16 +83,20 @@ def read_records(
         ),
         "label": tf.io.FixedLenFeature([], tf.int64),
     }
+    if num_logits is not None:
+        features["label_logits"] = tf.io.FixedLenFeature([num_logits], tf.float32)
     batches = (
         tf.data.TFRecordDataset(str(directory / RECORDS_FILE))
         .batch(256)
         .map(lambda records: tf.io.parse_example(records, features))
     )
     parts = list(batches.as_numpy_iterator())
-    return (
-        np.concatenate([part["image"] for part in parts]),
-        np.concatenate([part["label"] for part in parts]),
+    images, labels = (
+        np.concatenate([part[key] for part in parts]) for key in ("image", "label")
     )
+    if num_logits is None:
+        return images, labels, None
+    return images, labels, np.concatenate([part["label_logits"] for part in parts])
 
 
 def other_records(directory: pathlib.Path) -> list[pathlib.Path]:
@@ -97,6 +111,7 @@ def write_tfds_metadata(
     num_records: int,
     label_names: Sequence[str],
     description: str,
+    num_logits: int | None = None,
 ) -> None:
     """Writes `TFDS_FILES` beside `RECORDS_FILE`; loading then needs no code.
 
@@ -106,6 +121,7 @@ def write_tfds_metadata(
         num_records: How many there are.
         label_names: The classes.
         description: What the set is, in words.
+        num_logits: Length of a soft label; None of sets without soft labels.
     """
     # Imported here because it takes seconds, and reading a set does not need it.
     import tensorflow_datasets as tfds
@@ -121,14 +137,16 @@ def write_tfds_metadata(
             filetype_suffix="tfrecord",
         ),
     )
+    features = {
+        "image": image,
+        "label": tfds.features.ClassLabel(names=list(label_names)),
+    }
+    if num_logits is not None:
+        logits = tfds.features.Tensor(shape=(num_logits,), dtype=np.float32)
+        features["label_logits"] = logits
     tfds.folder_dataset.write_metadata(
         data_dir=directory,
-        features=tfds.features.FeaturesDict(
-            {
-                "image": image,
-                "label": tfds.features.ClassLabel(names=list(label_names)),
-            }
-        ),
+        features=tfds.features.FeaturesDict(features),
         split_infos=[split],
         supervised_keys=("image", "label"),
         description=description,

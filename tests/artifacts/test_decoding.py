@@ -1,5 +1,7 @@
 """Decoded sets: what networks train on."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,8 @@ from hdd_tf.artifacts.distilled_set import (
     read_distilled_set,
     write_distilled_set,
 )
+from hdd_tf.errors import InputError
+from tests.artifacts.full_set import full_set
 
 METADATA = {
     "dataset": "toy", "label_names": ["a", "b", "c"], "mean": [0.5], "std": [0.25],
@@ -40,6 +44,28 @@ def test_cells_stay_with_their_class(images, factor):
     found = decoded.images[2 * factor**2 + 1]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert decode_set(decoded) is decoded
+
+
+def test_parts_have_what_their_image_has(images):
+    plain = DistilledSet.from_class_images(
+        images, {**METADATA, "formation_factor": 2}, np.eye(6)[:, :3].reshape(3, 2, 3)
+    )
+    carried = dataclasses.replace(full_set(plain), epoch_labels=None)
+    decoded = decode_set(carried)
+    assert decoded.teacher is carried.teacher
+    assert decoded.whitening is carried.whitening
+    assert decoded.student_rate == carried.student_rate
+    # The parts of an image are found by its own pixels.
+    for row, image in enumerate(carried.images):
+        cell = tf.image.resize(image[:4, :3], (7, 6)).numpy()
+        same = [np.allclose(cell, part, atol=1e-3) for part in decoded.images]
+        assert sum(same) == 1
+        np.testing.assert_array_equal(
+            decoded.label_logits[same.index(True)], carried.label_logits[row]
+        )
+    with pytest.raises(InputError, match="cannot be decoded") as caught:
+        decode_set(full_set(plain))
+    assert "\n" not in str(caught.value)
 
 
 def test_files_of_both(images, tmp_path):

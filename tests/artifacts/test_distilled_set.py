@@ -10,8 +10,11 @@ import tensorflow_datasets as tfds
 
 from hdd_tf.artifacts import checksums, tfds_folder
 from hdd_tf.artifacts import distilled_set as sets
+from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
+from tests.artifacts.full_set import full_set, random_epoch_labels, random_teacher
 
+RNG = np.random.default_rng(3)
 RECORDS = tfds_folder.RECORDS_FILE
 
 
@@ -125,6 +128,9 @@ def test_class_images_become_class_major_records(small_set):
     made = sets.DistilledSet.from_class_images(images, metadata)
     np.testing.assert_array_equal(made.labels, [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(made.images[4], images[1, 1])
+    logits = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    made = sets.DistilledSet.from_class_images(images, metadata, logits)
+    np.testing.assert_array_equal(made.label_logits[4], logits[1, 1])
 
 
 DAMAGES = {
@@ -286,6 +292,46 @@ def test_parts_that_do_not_fit_are_refused(small_set, change, message):
     metadata.update({key: change[key] for key in change if key not in arrays})
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(small_set, metadata=metadata, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("label_logits", np.zeros([6, 2], np.float32), r"float32 \[6, 3\]"),
+        ("label_logits", np.zeros([6, 3]), r"float32 \[6, 3\]"),
+        ("label_logits", np.full([6, 3], np.nan, np.float32), "finite"),
+        ("student_rate", float("inf"), "`student_rate` must be finite"),
+        ("teacher", random_teacher((7, 5, 1), 3, 0), r"`teacher` must take \(7, 5, 3"),
+        ("teacher", random_teacher((7, 5, 3), 4, 0), "of 3 classes"),
+        ("whitening", whitening_of(np.eye(4, dtype="u1")[..., None, None]), "105"),
+        ("epoch_labels", random_epoch_labels(RNG, 5, 7, 5, 3), "5 images"),
+        ("epoch_labels", random_epoch_labels(RNG, 6, 70, 50, 3), "leaves the 7x5"),
+    ],
+)
+def test_what_does_not_fit_the_images_is_refused(small_set, name, value, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(small_set, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "recipe", [3, {"epochs": float("nan")}, {"a": {"b": 1}}, {"a": [[1]]}, {1: 2}]
+)
+def test_a_recipe_is_flat(small_set, recipe):
+    with pytest.raises(ValueError, match="`recipe` must be a flat object"):
+        dataclasses.replace(
+            small_set, metadata={**small_set.metadata, "recipe": recipe}
+        )
+
+
+def test_some_images_are_taken_with_what_belongs_to_them(small_set):
+    whole = full_set(small_set)
+    part = whole.take(np.array([5, 0]))
+    np.testing.assert_array_equal(part.images, small_set.images[[5, 0]])
+    np.testing.assert_array_equal(part.labels, [2, 0])
+    np.testing.assert_array_equal(part.label_logits, whole.label_logits[[5, 0]])
+    assert part.teacher is whole.teacher and part.student_rate == whole.student_rate
+    assert part.epoch_labels is None
+    assert small_set.take(np.array([1])).label_logits is None
 
 
 def test_missing_metadata_is_named(small_set):

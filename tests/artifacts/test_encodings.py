@@ -17,9 +17,11 @@ from hdd_tf.artifacts.distilled_set import (
 from hdd_tf.artifacts.encodings import pixels, png_folder
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
+from tests.artifacts.full_set import EXTRAS, assert_same_extras, full_set
 
 LOSSLESS = ("float32", "npz")
 EIGHT_BITS = ("png", "png_folder")
+FOREIGN_TO_IT = {"teacher", "images", "epoch_labels.npz", "whitening.npz"}
 # Shape of an image, and how many there are of each class, in an order of their own.
 SETS = {
     "gray": ([8, 8, 1], [0, 0, 1, 1]),
@@ -87,6 +89,44 @@ def test_round_trip(tmp_path, name, encoding):
         if path.is_file()
     }
     assert found == {*read.metadata["files"], "hdd_tf.json"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_set_that_carries_everything(tmp_path, encoding):
+    written = full_set(make_set(*SETS["mixed classes"]))
+    if encoding == "dd_ranking":
+        with pytest.raises(InputError, match="take another encoding"):
+            write_distilled_set(tmp_path / "set", written, encoding)
+        written = dataclasses.replace(written, whitening=None)
+    write_distilled_set(tmp_path / "set", written, encoding)
+    assert is_distilled_set(tmp_path / "set")
+    read = read_distilled_set(tmp_path / "set")
+    # What belongs to an image still does, in whatever order the images are kept.
+    labels = list(written.labels)
+    order = list(range(len(labels)))
+    if encoding in ("png_folder", "dd_ranking"):
+        order.sort(key=lambda row: labels[row])
+    expected = written.take(np.array(order))
+    rows = written.epoch_labels.rows
+    renumbered = np.array([[order.index(row) for row in epoch] for epoch in rows])
+    of_order = dataclasses.replace(
+        written.epoch_labels, rows=renumbered.astype(np.int32)
+    )
+    assert_same_extras(read, dataclasses.replace(expected, epoch_labels=of_order))
+    np.testing.assert_array_equal(
+        read.labels[read.epoch_labels.rows], written.labels[rows]
+    )
+    whitened = written.whitening is not None
+    assert ("vectors" in read.metadata["preprocessing"]) == whitened
+    # Another encoding takes all of it along; a plain set leaves nothing of it.
+    write_distilled_set(tmp_path / "again", read, "float32")
+    assert_same_extras(read_distilled_set(tmp_path / "again"), read)
+    plain = dataclasses.replace(read, **dict.fromkeys(EXTRAS))
+    write_distilled_set(tmp_path / "set", plain, encoding)
+    read = read_distilled_set(tmp_path / "set")
+    assert not read.metadata.keys() & {*EXTRAS, "soft_labels"}
+    assert all(getattr(read, name) is None for name in EXTRAS)
+    assert not [path for path in tmp_path.glob("set/*") if path.name in FOREIGN_TO_IT]
 
 
 def test_rounding_clips_and_takes_ties_to_even():
@@ -256,6 +296,17 @@ def test_dd_ranking_has_what_the_benchmark_trains_on(tmp_path):
             )
     said = json.loads((tmp_path / "set" / "hdd_tf.json").read_text())["layout"]
     assert said["mean"] == list(mean)
+    # Its evaluator of soft labels takes logits, and the rate.
+    soft = dataclasses.replace(
+        written, label_logits=np.eye(4, 3, dtype=np.float32), student_rate=0.02
+    )
+    write_distilled_set(tmp_path / "soft", soft, "dd_ranking")
+    arrays = np.load(tmp_path / "soft" / "dd_ranking.npz")
+    np.testing.assert_array_equal(
+        arrays["label_logits"], np.eye(4, 3)[[1, 3, 2, 0]].astype(np.float32)
+    )
+    said = json.loads((tmp_path / "soft" / "hdd_tf.json").read_text())["layout"]
+    assert "arrays['label_logits']" in said["usage"] and "syn_lr=0.02)" in said["usage"]
     # Data sets that it does not know keep their own.
     write_distilled_set(tmp_path / "own", make_set([3, 4, 3], [0]), "dd_ranking")
     arrays = np.load(tmp_path / "own" / "dd_ranking.npz")

@@ -6,7 +6,7 @@ normalises itself, with constants of its own: where it has some, training images
 the same, for a network must see both alike. (They differ from DM's for CIFAR-100.)
 
 Source: github.com/NUS-HPC-AI-Lab/DD-Ranking, ddranking/metrics/hard_label.py and
-ddranking/utils/data.py.
+ddranking/utils/data.py; metrics/soft_label.py, whose soft labels are logits.
 """
 
 import pathlib
@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts.encodings.base import Encoding, check_bytes
+from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
+from hdd_tf.artifacts.encodings.npz import LOGITS_ARRAY
 from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
 from hdd_tf.errors import InputError
 
@@ -29,7 +30,7 @@ _NORMALISATION = {
     "tiny_imagenet": _IMAGENET,
     "imagewoof": _IMAGENET,
 }
-_LAYOUT = {
+_LAYOUT: dict[str, Any] = {
     "file": FILE,
     "arrays": {
         "images": "[n, c, h, w] float32, normalised: (image / 255 - mean) / std",
@@ -42,6 +43,12 @@ _LAYOUT = {
     "evaluator.compute_metrics(image_tensor=torch.from_numpy(arrays['images']), "
     "hard_labels=torch.from_numpy(arrays['labels']), syn_lr=0.01)",
 }
+_SOFT_USAGE = (
+    "arrays = numpy.load('dd_ranking.npz'); evaluator = "
+    "SoftLabelEvaluator(soft_label_mode='S', ...); evaluator.compute_metrics("
+    "image_tensor=torch.from_numpy(arrays['images']), "
+    "soft_labels=torch.from_numpy(arrays['label_logits']), syn_lr={rate!r})"
+)
 
 
 class DdRanking(Encoding):
@@ -49,6 +56,7 @@ class DdRanking(Encoding):
 
     name = "dd_ranking"
     files = frozenset({FILE})
+    class_major = True
 
     def write(
         self,
@@ -56,6 +64,7 @@ class DdRanking(Encoding):
         images: np.ndarray,
         labels: np.ndarray,
         metadata: Mapping[str, Any],
+        label_logits: np.ndarray | None = None,
     ) -> dict[str, Any]:
         """Writes images as networks take them; see the base class."""
         if metadata.get("formation_factor", 1) > 1 and not metadata.get("decoded"):
@@ -63,7 +72,12 @@ class DdRanking(Encoding):
                 "DD-Ranking trains on images as they are, and these hold several each: "
                 "export the decoded ones (--images=decoded)"
             )
-        order = np.argsort(labels, kind="stable")
+        if "whitening" in metadata:
+            raise InputError(
+                "DD-Ranking normalises its test images by constants, and these images "
+                "are for networks that take whitened ones: take another encoding"
+            )
+        order = self.order(labels)
         own = metadata["mean"], metadata["std"]
         mean, std = _NORMALISATION.get(metadata["dataset"], own)
         normalised = (images[order] / 255 - np.float64(mean)) / np.float64(std)
@@ -74,25 +88,32 @@ class DdRanking(Encoding):
             "std": np.asarray(std, np.float32),
             "label_names": np.array([str(name) for name in metadata["label_names"]]),
         }
+        layout = {**_LAYOUT, "mean": mean, "std": std}
+        if label_logits is not None:
+            arrays["label_logits"] = label_logits[order]
+            layout["arrays"] = {**_LAYOUT["arrays"], **LOGITS_ARRAY}
+            rate = metadata.get("student_rate", 0.01)
+            layout["usage"] = _SOFT_USAGE.format(rate=rate)
         write_npz(directory / FILE, arrays)
-        return {"layout": {**_LAYOUT, "mean": mean, "std": std}}
+        return {"layout": layout}
 
     def read(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Reads the arrays back onto the 0-255 scale; see the base class."""
         path, count = directory / FILE, metadata["num_images"]
         check_bytes(metadata, path.stat().st_size, per_value=4)
         height, width, channels = metadata["image_shape"]
-        arrays = read_npz(
-            path,
-            {
-                "images": (np.float32, (count, channels, height, width)),
-                "labels": (np.int64, (count,)),
-                "mean": (np.float32, (channels,)),
-                "std": (np.float32, (channels,)),
-            },
-        )
+        expected: dict[str, tuple[type, tuple[int, ...]]] = {
+            "images": (np.float32, (count, channels, height, width)),
+            "labels": (np.int64, (count,)),
+            "mean": (np.float32, (channels,)),
+            "std": (np.float32, (channels,)),
+        }
+        if classes := num_logits(metadata):
+            expected["label_logits"] = np.float32, (count, classes)
+        arrays = read_npz(path, expected)
         images = np.moveaxis(arrays["images"], 1, -1)
         pixels = (images * np.float64(arrays["std"]) + arrays["mean"]) * 255
-        return pixels.astype(np.float32, order="C"), arrays["labels"]
+        pixels = pixels.astype(np.float32, order="C")
+        return pixels, arrays["labels"], arrays.get("label_logits")

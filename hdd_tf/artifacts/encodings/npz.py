@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts.encodings.base import Encoding, check_bytes
+from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
 from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
 
 FILE = "distilled.npz"
@@ -18,6 +18,7 @@ _ARRAYS = {
     "label_names": "[classes]",
     "cells": "training images along each side of an image; 1: an image is one",
 }
+LOGITS_ARRAY = {"label_logits": "[n, classes] float32; their softmax are soft labels"}
 
 
 class Npz(Encoding):
@@ -32,6 +33,7 @@ class Npz(Encoding):
         images: np.ndarray,
         labels: np.ndarray,
         metadata: Mapping[str, Any],
+        label_logits: np.ndarray | None = None,
     ) -> dict[str, Any]:
         """Writes images, labels and what networks need to know; see the base class."""
         decoded = metadata.get("decoded", False)
@@ -44,17 +46,25 @@ class Npz(Encoding):
             "label_names": np.array([str(name) for name in metadata["label_names"]]),
             "cells": np.array(cells, np.int64),
         }
+        described = dict(_ARRAYS)
+        if label_logits is not None:
+            arrays["label_logits"] = label_logits
+            described |= LOGITS_ARRAY
         write_npz(directory / FILE, arrays)
-        return {"layout": {"file": FILE, "arrays": _ARRAYS}}
+        return {"layout": {"file": FILE, "arrays": described}}
 
     def read(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Reads images and labels; see the base class."""
         path, count = directory / FILE, metadata["num_images"]
         check_bytes(metadata, path.stat().st_size, per_value=4)
         shape = (count, *metadata["image_shape"])
-        arrays = read_npz(
-            path, {"images": (np.float32, shape), "labels": (np.int64, (count,))}
-        )
-        return arrays["images"], arrays["labels"]
+        expected: dict[str, tuple[type, tuple[int, ...]]] = {
+            "images": (np.float32, shape),
+            "labels": (np.int64, (count,)),
+        }
+        if classes := num_logits(metadata):
+            expected["label_logits"] = np.float32, (count, classes)
+        arrays = read_npz(path, expected)
+        return arrays["images"], arrays["labels"], arrays.get("label_logits")

@@ -1,5 +1,6 @@
 """Files of named NumPy arrays, read without trust."""
 
+import math
 import pathlib
 import warnings
 import zipfile
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 
 # Of the head of an array's file; later ones are for arrays with named fields.
 _VERSION = (1, 0)
@@ -21,7 +23,7 @@ def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_npz(
-    path: pathlib.Path, expected: Mapping[str, tuple[type, Sequence[int]]]
+    path: pathlib.Path, expected: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]
 ) -> dict[str, np.ndarray]:
     """Reads arrays of known type and shape.
 
@@ -33,8 +35,15 @@ def read_npz(
         expected: Type and shape of each array.
 
     Raises:
-        ValueError: an array is missing, damaged, or another one.
+        ValueError: an array is missing, damaged, or another one; or the file is smaller
+            than the arrays, which no memory is taken for then.
     """
+    needed = sum(
+        math.prod(shape) * np.dtype(dtype).itemsize
+        for dtype, shape in expected.values()
+    )
+    if needed > path.stat().st_size:
+        raise ValueError(f"{path.name} is smaller than its arrays")
     arrays = {}
     # NumPy and zipfile document no exceptions for damaged heads: SyntaxError,
     # TypeError, tokenize's and zlib's have all been seen. NumPy warns of some, too.

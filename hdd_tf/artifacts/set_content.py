@@ -1,0 +1,186 @@
+"""What a distilled set is: images, labels, and what was learnt or stored with them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from hdd_tf.artifacts import run_records
+from hdd_tf.data.epoch_labels import EpochLabels
+from hdd_tf.data.normalisation import Normalisation, Whitening
+from hdd_tf.networks.teacher import Teacher
+
+_REQUIRED = ("dataset", "label_names", "mean", "std", "objective", "geometry", "source")
+# Of a recipe's entry; a rate for each epoch is longer than most.
+_LONGEST_LIST = 10_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DistilledSet:
+    """Synthetic images with their labels and what is known about them.
+
+    Attributes:
+        images: `[n, h, w, c]` float32 on the 0-255 scale, not clipped.
+        labels: `[n]` int64.
+        metadata: dataset, label_names, mean and std (per channel, of images scaled to
+            0-1), objective, geometry, source (the run's configuration); optionally
+            ipc, formation_factor (a stored image is a grid of factor x factor training
+            images), decoded (whether they are cut out already) and recipe (how networks
+            train on the set: a flat object of numbers, texts and short lists). After
+            reading, everything in `hdd_tf.json`.
+        label_logits: `[n, C]` float32 logits, whose softmax are soft labels.
+        student_rate: The learning rate that was learnt with the images; of any sign.
+        teacher: Networks whose mean logits are labels of what a student sees.
+        epoch_labels: The labels of every view of the images in a number of epochs.
+        whitening: How images are whitened; mean and std are not applied then.
+
+    Raises:
+        ValueError: If the parts do not fit together.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    metadata: dict[str, Any]
+    label_logits: np.ndarray | None = None
+    student_rate: float | None = None
+    teacher: Teacher | None = None
+    epoch_labels: EpochLabels | None = None
+    whitening: Whitening | None = None
+
+    def __post_init__(self) -> None:
+        images = self.images
+        if images.ndim != 4 or images.dtype != np.float32 or not images.size:
+            raise ValueError(
+                "`images` must be float32 [n, h, w, c] and not empty. "
+                f"Received: {images.dtype} {images.shape}."
+            )
+        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != np.int64:
+            raise ValueError(
+                f"`labels` must be int64 [{len(self.images)}]. "
+                f"Received: {self.labels.dtype} {self.labels.shape}."
+            )
+        missing = [key for key in _REQUIRED if key not in self.metadata]
+        if missing:
+            raise ValueError(f"`metadata` lacks {', '.join(missing)}.")
+        names = [str(name) for name in self.metadata["label_names"]]
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            raise ValueError(f"`label_names` must be distinct words, not {names}.")
+        if not np.isin(self.labels, np.arange(len(names))).all():
+            raise ValueError(f"`labels` must be in [0, {len(names)}), one a name.")
+        for key in ("mean", "std"):
+            if len(self.metadata[key]) != self.images.shape[-1]:
+                raise ValueError(
+                    f"`{key}` must have {self.images.shape[-1]} values, one a channel. "
+                    f"Received: {self.metadata[key]}."
+                )
+        self._check_extras(len(names))
+
+    def _check_extras(self, num_classes: int) -> None:
+        count, image_shape = len(self.images), self.images.shape[1:]
+        logits, rate = self.label_logits, self.student_rate
+        if logits is not None and (
+            logits.shape != (count, num_classes)
+            or logits.dtype != np.float32
+            or not np.isfinite(logits).all()
+        ):
+            raise ValueError(
+                f"`label_logits` must be finite float32 [{count}, {num_classes}]. "
+                f"Received: {logits.dtype} {logits.shape}."
+            )
+        if rate is not None and not np.isfinite(rate):
+            raise ValueError(f"`student_rate` must be finite. Received: {rate}.")
+        if self.teacher is not None:
+            taken = tuple(self.teacher.image_shape), self.teacher.num_classes
+            if taken != (image_shape, num_classes):
+                raise ValueError(
+                    f"`teacher` must take {image_shape} images of {num_classes} "
+                    f"classes. Received: {taken[0]} and {taken[1]}."
+                )
+        if self.epoch_labels is not None:
+            height, width, _ = image_shape
+            self.epoch_labels.check_images(count, height, width, num_classes)
+        if self.whitening is not None:
+            size = int(np.prod(image_shape))
+            if self.whitening.mean.size != size:
+                raise ValueError(
+                    f"`whitening` must be of {size} values, those of an image. "
+                    f"Received: {self.whitening.mean.size}."
+                )
+        if "recipe" in self.metadata and not is_recipe(self.metadata["recipe"]):
+            raise ValueError(
+                "`recipe` must be a flat object of numbers, texts, booleans and short "
+                f"lists. Received: {self.metadata['recipe']!r:.200}."
+            )
+
+    @classmethod
+    def from_class_images(
+        cls,
+        images: np.ndarray,
+        metadata: dict[str, Any],
+        label_logits: np.ndarray | None = None,
+        **extras: Any,
+    ) -> Self:
+        """Makes a set, class after class.
+
+        Args:
+            images: `[classes, ipc, h, w, c]` on the 0-255 scale.
+            metadata: As of the class.
+            label_logits: `[classes, ipc, C]`, or None.
+            **extras: student_rate, teacher, epoch_labels, whitening.
+        """
+        classes, ipc = images.shape[:2]
+        labels = np.repeat(np.arange(classes, dtype=np.int64), ipc)
+        flat = np.asarray(images, np.float32).reshape(classes * ipc, *images.shape[2:])
+        if label_logits is not None:
+            label_logits = np.asarray(label_logits, np.float32)
+            label_logits = label_logits.reshape(classes * ipc, -1)
+        return cls(flat, labels, metadata, label_logits, **extras)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """What happens to the images before a network sees them."""
+        mean, std = (
+            tuple(float(value) for value in self.metadata[key])
+            for key in ("mean", "std")
+        )
+        return Normalisation(mean, std, self.whitening)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Returns the set of some images, with all that they have but epoch labels.
+
+        Those describe batches of the whole set, which cannot be taken apart.
+
+        Args:
+            rows: `[m]` integers.
+        """
+        logits = self.label_logits
+        return dataclasses.replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            label_logits=None if logits is None else logits[rows],
+            epoch_labels=None,
+        )
+
+
+def is_recipe(value: Any) -> bool:
+    """Says whether a value can be a set's recipe: a flat object of simple values."""
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str)
+        and (
+            _is_simple(item)
+            or (
+                isinstance(item, list | tuple)
+                and len(item) <= _LONGEST_LIST
+                and all(map(_is_simple, item))
+            )
+        )
+        for key, item in value.items()
+    )
+
+
+def _is_simple(value: Any) -> bool:
+    return (
+        value is None or isinstance(value, str | bool) or run_records.is_number(value)
+    )

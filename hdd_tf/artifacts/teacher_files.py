@@ -1,0 +1,239 @@
+"""A set's teacher in its folder `teacher/`: a SavedModel, read back as data.
+
+Other programs load the SavedModel. It is a program, so hdd_tf never does: it takes the
+values from the SavedModel's checkpoint, by names and shapes that it knows beforehand,
+into networks of its own that `hdd_tf.json` names.
+"""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.artifacts.saved_models import METADATA_FILE, save_model
+from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.errors import InputError
+from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
+from hdd_tf.networks.registry import NETWORKS, build_with_options
+from hdd_tf.networks.teacher import Teacher, TeacherNetwork
+
+FOLDER = "teacher"
+_PREFIX = f"{FOLDER}/variables/variables"
+_DATA = f"{_PREFIX}.data-00000-of-00001"
+FILES = frozenset(
+    {
+        *(f"{FOLDER}/{name}" for name in (METADATA_FILE, "saved_model.pb")),
+        f"{FOLDER}/fingerprint.pb",
+        f"{_PREFIX}.index",
+        _DATA,
+    }
+)
+FOLDERS = frozenset({FOLDER, f"{FOLDER}/variables"})
+# Shape and type of a value.
+_Spec = tuple[tuple[int, ...], tf.DType]
+_VALUE = "read/{}/.ATTRIBUTES/VARIABLE_VALUE"
+# Far above any; building takes time for each block.
+_MOST_NETWORKS, _MOST_BLOCKS, _MOST_CHANNELS = 64, 64, 2**16
+
+
+class TeacherModel(tf.Module):
+    """A teacher as `images -> {logits, probabilities, label}`.
+
+    Args:
+        teacher: The networks.
+        normalisation: Of their images.
+    """
+
+    def __init__(self, teacher: Teacher, normalisation: Normalisation) -> None:
+        super().__init__(name="teacher")
+        self.image_shape = teacher.image_shape
+        self.values = [
+            [
+                tf.Variable(value, trainable=False)
+                for value in (*network.weights, *network.state)
+            ]
+            for network in teacher.networks
+        ]
+        self._networks = teacher.build_networks()
+        self._normalise = normalisation.tensors()
+
+    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Classifies images.
+
+        Args:
+            images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
+
+        Returns:
+            `logits [n, C]`, the mean of the networks', and `probabilities [n, C]`
+            float32, `label [n]` int64.
+        """
+        normalised = self._normalise(images)
+        found = []
+        for network, variables in zip(self._networks, self.values, strict=True):
+            values = [tf.convert_to_tensor(variable) for variable in variables]
+            count = len(network.weight_shapes)
+            found.append(network.logits(values[:count], normalised, values[count:]))
+        logits = tf.add_n(found) / float(len(found))
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "label": tf.argmax(logits, axis=-1),
+        }
+
+
+def describe_teacher(teacher: Teacher) -> dict[str, Any]:
+    """Returns what hdd_tf.json says of a teacher.
+
+    Raises:
+        InputError: a network is not one of hdd_tf's own.
+    """
+    for network in teacher.networks:
+        if network.name not in NETWORKS:
+            raise InputError(
+                f"the teacher's network {network.name!r} is not one of "
+                f"{', '.join(NETWORKS)}: a set cannot hold it"
+            )
+    return {
+        "networks": [
+            {"name": network.name, "options": dataclasses.asdict(network.options)}
+            for network in teacher.networks
+        ]
+    }
+
+
+def is_teacher(value: Any) -> bool:
+    """Says whether a value can be what `describe_teacher` returns."""
+    if not isinstance(value, dict) or value.keys() != {"networks"}:
+        return False
+    networks = value["networks"]
+    return (
+        isinstance(networks, list)
+        and 1 <= len(networks) <= _MOST_NETWORKS
+        and all(map(_is_network, networks))
+    )
+
+
+def _is_network(value: Any) -> bool:
+    if not isinstance(value, dict) or value.keys() != {"name", "options"}:
+        return False
+    name, options = value["name"], value["options"]
+    fields = {field.name for field in dataclasses.fields(NetworkOptions)}
+    if not isinstance(name, str) or name not in NETWORKS:
+        return False
+    if not isinstance(options, dict) or options.keys() != fields:
+        return False
+    numbers = {"depth": _MOST_BLOCKS, "width": _MOST_CHANNELS}
+    choices: dict[str, Mapping] = {
+        **{"norm": NORMS, "activation": ACTIVATIONS, "pooling": POOLINGS}
+    }
+    return all(
+        type(options[key]) is int and 1 <= options[key] <= most
+        for key, most in numbers.items()
+    ) and all(
+        isinstance(options[key], str) and options[key] in known
+        for key, known in choices.items()
+    )
+
+
+def write_teacher(
+    directory: pathlib.Path,
+    teacher: Teacher,
+    normalisation: Normalisation,
+    label_names: list[str],
+) -> None:
+    """Writes the SavedModel of a teacher.
+
+    Args:
+        directory: The set's.
+        teacher: The networks.
+        normalisation: Of their images.
+        label_names: The classes.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    metadata = {
+        "label_names": label_names,
+        "outputs": {
+            "logits": "[n, classes], the mean of the networks'",
+            "probabilities": "[n, classes], their softmax",
+            "label": "[n], the index of the most probable class",
+        },
+        **describe_teacher(teacher),
+    }
+    save_model(directory / FOLDER, TeacherModel(teacher, normalisation), metadata)
+
+
+def read_teacher(
+    directory: pathlib.Path,
+    description: Mapping[str, Any],
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+) -> Teacher:
+    """Reads the values of a teacher, without running anything of the SavedModel.
+
+    Args:
+        directory: The set's.
+        description: As `describe_teacher`; `is_teacher` found it right.
+        image_shape: `(height, width, channels)`.
+        num_classes: Number of logits.
+
+    Raises:
+        ValueError, tf.errors.OpError: the checkpoint does not hold the values of these
+            networks, or they do not take such images.
+    """
+    reader = tf.train.load_checkpoint(str(directory / _PREFIX))
+    shapes, dtypes = (
+        reader.get_variable_to_shape_map(),
+        reader.get_variable_to_dtype_map(),
+    )
+    available = (directory / _DATA).stat().st_size
+    names: list[str] = []
+    layout = []
+    for described in description["networks"]:
+        options = NetworkOptions(**described["options"])
+        weights, state = _specs(described["name"], image_shape, num_classes, options)
+        for shape, dtype in (*weights, *state):
+            name = _VALUE.format(len(names))
+            if tuple(shapes.get(name, [-1])) != shape or dtypes[name] != dtype:
+                raise ValueError(f"{name} is not {dtype.name} {shape}")
+            available -= math.prod(shape) * dtype.size
+            names.append(name)
+        layout.append((described["name"], options, len(weights), len(state)))
+    if available < 0:
+        raise ValueError("the values do not fit into the checkpoint")
+    values = (reader.get_tensor(name) for name in names)
+    networks = [
+        TeacherNetwork(
+            name,
+            options,
+            weights=[next(values) for _ in range(num_weights)],
+            state=[next(values) for _ in range(num_state)],
+        )
+        for name, options, num_weights, num_state in layout
+    ]
+    return Teacher(tuple(networks), image_shape, num_classes)
+
+
+def _specs(
+    name: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    options: NetworkOptions,
+) -> tuple[list[_Spec], list[_Spec]]:
+    """Returns shape and type of each weight and of each part of the state."""
+    try:
+        # In a graph of its own a network takes no memory, whatever its size.
+        with tf.Graph().as_default():
+            network = build_with_options(name, image_shape, num_classes, options)
+            state = network.state_specs
+    except Exception as error:  # Keras documents none, for sizes that cannot be.
+        raise ValueError(f"no {name} takes {image_shape} images: {error}") from error
+    return (
+        [(shape, tf.float32) for shape in network.weight_shapes],
+        [(tuple(spec.shape), tf.as_dtype(spec.dtype)) for spec in state],
+    )
