@@ -8,7 +8,6 @@ import tensorflow as tf
 from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import (
     ClassBlocks,
     default_max_images,
@@ -45,8 +44,7 @@ class MethodContext:
             dataset.training.images,
             dataset.training.labels,
             dataset.num_classes,
-            dataset.mean,
-            dataset.std,
+            dataset.normalisation,
         )
 
     def initial_images(self) -> tf.Tensor:
@@ -97,7 +95,7 @@ class MethodContext:
         with self.strategy.scope():
             return SyntheticSet(
                 images,
-                Normalisation(self.dataset.mean, self.dataset.std),
+                self.dataset.normalisation,
                 self.config.formation_factor,
                 self.config.traits.unit_range,
                 label_logits,

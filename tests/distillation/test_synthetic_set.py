@@ -20,7 +20,7 @@ def store():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], [5, 6, 7])
     images = rng.integers(0, 256, (18, 4, 6, 3), np.uint8)
-    return ClassStore(images, labels, 3, MEAN, STD), images, labels
+    return ClassStore(images, labels, 3, Normalisation(MEAN, STD)), images, labels
 
 
 def test_real_start_is_distinct_images_of_each_class(store):

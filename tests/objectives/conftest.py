@@ -34,11 +34,13 @@ class SmallProblem:
         shape = (len(self.labels), 8, 8, 2)
         images = rng.integers(0, 120, shape) + 25 * self.labels[:, None, None, None]
         self.images = images.astype(np.uint8)
-        self.store = ClassStore(self.images, self.labels, CLASSES, MEAN, STD)
         training = LabelledImages(self.images, self.labels)
         names = tuple(map(str, range(CLASSES)))
         nothing = training.take(np.arange(0))
         self.dataset = Dataset("small", training, None, nothing, names, MEAN, STD)
+        self.store = ClassStore(
+            self.images, self.labels, CLASSES, self.dataset.normalisation
+        )
         self.network = build_network("convnet", (8, 8, 2), CLASSES, 2, 8)
 
     def context(self, strategy, **settings):
