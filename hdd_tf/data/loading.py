@@ -1,5 +1,6 @@
 """From a name, or from arrays, to a data set ready to distil."""
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from hdd_tf.data.catalogue import (
     published_normalisation,
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.sources import read_source
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
@@ -23,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 def load_configured_dataset(config: Config) -> Dataset:
     """Loads the data set that a run's settings name; raises as `load_dataset`."""
-    return load_dataset(
+    dataset = load_dataset(
         config.dataset,
         config.data_dir or None,
         config.validation_fraction,
@@ -32,6 +34,9 @@ def load_configured_dataset(config: Config) -> Dataset:
         height_and_width(config.image_size),
         config.classes,
     )
+    if not config.traits.whitened:
+        return dataset
+    return dataclasses.replace(dataset, whitening=whitening_of(dataset.training.images))
 
 
 def load_dataset(

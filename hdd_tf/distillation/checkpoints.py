@@ -3,12 +3,14 @@
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
+from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.data.normalisation import Normalisation, Whitening
 from hdd_tf.distillation.synthetic_set import to_pixels
 from hdd_tf.errors import InputError
 
@@ -101,15 +103,75 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0].rpartition("; ")[2].partition(" [Op:")[0]
 
 
+class SavedSet(NamedTuple):
+    """The synthetic set of a checkpoint, as its variables were.
+
+    Attributes:
+        images: `[C, ipc, h, w, c]` float32.
+        scale: `[c]`, from the variable to the 0-1 scale.
+        offset: `[c]`, likewise.
+        iteration: Iterations that it has seen.
+        label_logits: `[C, ipc, C]` float32, or None.
+        student_rate: Scalar, or None.
+    """
+
+    images: np.ndarray
+    scale: np.ndarray
+    offset: np.ndarray
+    iteration: int
+    label_logits: np.ndarray | None
+    student_rate: float | None
+
+    def pixels(self, whitening: Whitening | None = None) -> np.ndarray:
+        """Returns the images on the 0-255 scale, float32, not clipped.
+
+        Args:
+            whitening: The run's, where its images are whitened.
+        """
+        if whitening is None:
+            return to_pixels(self.images, self.scale, self.offset)
+        return Normalisation((), (), whitening).to_pixels(self.images)
+
+    def distilled(
+        self, metadata: Mapping[str, Any], whitening: Whitening | None = None
+    ) -> DistilledSet:
+        """Returns the set that a run with these metadata has exported.
+
+        Args:
+            metadata: Of the set.
+            whitening: The run's, where its images are whitened.
+        """
+        return DistilledSet.from_class_images(
+            self.pixels(whitening),
+            dict(metadata),
+            self.label_logits,
+            student_rate=self.student_rate,
+            whitening=whitening,
+        )
+
+
 def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
     """Reads the images of a run's newest whole checkpoint, without building the run.
 
     Args:
-        run_dir: A run directory.
+        run_dir: A run directory, whose images are not whitened.
 
     Returns:
         `[C, ipc, h, w, c]` float32 images on the 0-255 scale, not clipped, and the
         number of iterations they have seen.
+
+    Raises:
+        InputError: the run has no whole checkpoint.
+    """
+    saved = load_newest_set(run_dir)
+    return saved.pixels(), saved.iteration
+
+
+def load_newest_set(run_dir: str | os.PathLike) -> SavedSet:
+    """Reads the set of a run's newest whole checkpoint, without building the run.
+
+    Args:
+        run_dir: A run directory.
 
     Raises:
         InputError: the run has no whole checkpoint.
@@ -121,11 +183,11 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
             f"{files.directory} holds no checkpoint; give the directory of a run that "
             "has saved one."
         )
-    return load_checkpoint_images(files.prefix(newest))
+    return load_saved_set(files.prefix(newest))
 
 
-def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
-    """Reads the images of one checkpoint, as `load_images` does.
+def load_saved_set(prefix: str | os.PathLike) -> SavedSet:
+    """Reads the set of one checkpoint.
 
     Args:
         prefix: Path of the checkpoint without `.index`, such as
@@ -141,9 +203,16 @@ def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
         )
     try:
         reader = tf.train.load_checkpoint(str(prefix))
+        known = reader.get_variable_to_shape_map()
         images, scale, offset = (
             reader.get_tensor(_VALUE.format(name))
             for name in ("images", "scale", "offset")
+        )
+        logits, rate = (
+            reader.get_tensor(_VALUE.format(name))
+            if _VALUE.format(name) in known
+            else None
+            for name in ("label_logits", "student_rate")
         )
         iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
         channels = images.shape[4:]
@@ -151,10 +220,13 @@ def load_checkpoint_images(prefix: str | os.PathLike) -> tuple[np.ndarray, int]:
             raise ValueError("no images")
         if any(array.dtype != np.float32 for array in (images, scale, offset)):
             raise ValueError("no floats")
+        if logits is not None and logits.shape[:2] != images.shape[:2]:
+            raise ValueError("no labels")
+        learnt = None if rate is None else float(rate)
     # The reader of files has not come to TensorFlow's own errors everywhere.
     except (
         *(tf.errors.OpError, ValueError, LookupError, RuntimeError),
         *(TypeError, MemoryError),
     ) as error:
         raise InputError(f"checkpoint {prefix} cannot be read.") from error
-    return to_pixels(images, scale, offset), iteration
+    return SavedSet(images, scale, offset, iteration, logits, learnt)

@@ -1,6 +1,5 @@
 """What one replica computes of an iteration: its classes' losses and gradients."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -8,6 +7,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.comparison import Comparison, SyntheticBatch
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_bank import RealBank
@@ -71,7 +71,8 @@ class ClassMatching:
         self._store = store
         self.objective = objective
         self._comparison = comparison
-        self._blocks = blocks
+        self._real_chunk = blocks.real_chunk
+        self._loop = ClassLoop(blocks, synthetic_set.images.shape[0])
         self._real_batch = real_batch
         self._augmentations = augmentations
         self._max_decoded = max_decoded
@@ -116,7 +117,7 @@ class ClassMatching:
                         tf.gather(rows, classes),
                         tf.gather(row_weights, classes),
                         parameters,
-                        self._blocks.real_chunk,
+                        self._real_chunk,
                     ),
                 )
             elif self.bank and work.compare:
@@ -126,44 +127,10 @@ class ClassMatching:
             )
             return Matched(loss, gradient, tf.nest.flatten(real) if num_kept else [])
 
-        return self._over_blocks(match_block, num_kept)
-
-    def _over_blocks(
-        self, match_block: Callable[[tf.Tensor], Matched], num_kept: int
-    ) -> Matched:
-        """Matches this replica's blocks one by one, and puts each class in its place.
-
-        Args:
-            match_block: Of class numbers `[b]`, all of whose parts have b rows.
-            num_kept: How many real parts it returns.
-        """
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        classes = tf.gather(self._blocks.classes, replica)
-        valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])
-        if classes.shape[0] == 1:
-            matched = match_block(classes[0])
-        else:
-            matched = tf.map_fn(
-                match_block,
-                classes,
-                fn_output_signature=Matched(
-                    tf.float32, tf.float32, [tf.float32] * num_kept
-                ),
-                parallel_iterations=1,  # one block's memory at a time
-            )
-            # The blocks' classes in one row.
-            matched = tf.nest.map_structure(
-                lambda part: tf.reshape(part, [-1, *part.shape[2:]]), matched
-            )
-        index = tf.reshape(classes, [-1, 1])
-        num_classes = self.synthetic_set.images.shape[0]
-
-        def in_place(part: tf.Tensor) -> tf.Tensor:
-            rest = part.shape[1:]
-            part *= tf.reshape(valid, [-1] + [1] * len(rest))
-            return tf.scatter_nd(index, part, [num_classes, *rest])
-
-        return tf.nest.map_structure(in_place, matched)
+        return self._loop.scatter(
+            match_block,
+            Matched(tf.float32, tf.float32, [tf.float32] * num_kept),
+        )
 
     def _draw_augmentation(self, iteration: tf.Tensor, which: int) -> dsa.DSAParameters:
         """Draws for all classes at once: a class's draw must not depend on the blocks.

@@ -3,8 +3,10 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import (
@@ -16,8 +18,13 @@ from hdd_tf.artifacts.distilled_set import (
 )
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.run_whitening import read_whitening
 from hdd_tf.command_line import recorded_config
-from hdd_tf.distillation.checkpoints import load_checkpoint_images, load_images
+from hdd_tf.distillation.checkpoints import (
+    SavedSet,
+    load_newest_set,
+    load_saved_set,
+)
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
 from hdd_tf.methods.registry import is_distilled
@@ -33,9 +40,9 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     record = directory.read_config()
     if not is_distilled(record["config"].get("objective", "")):
         return read_distilled_set(directory.synthetic)
-    images, iteration = load_images(run_dir)
-    metadata = {**metadata_of_run(record, iteration), "ipc": images.shape[1]}
-    return DistilledSet.from_class_images(images, metadata)
+    saved = load_newest_set(run_dir)
+    metadata = {"ipc": saved.images.shape[1]}
+    return _set_of_saved(saved, directory, record, metadata)
 
 
 def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:
@@ -49,16 +56,27 @@ def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:
         InputError: there is no readable checkpoint, or no run above it.
     """
     path = os.fspath(prefix).removesuffix(".index")
-    images, iteration = load_checkpoint_images(path)
+    saved = load_saved_set(path)
     for directory in pathlib.Path(path).absolute().parents[:3]:
         run = RunDirectory(directory)
         if run.config_file.is_file():
-            metadata = metadata_of_run(run.read_config(), iteration)
-            return DistilledSet.from_class_images(images, metadata)
+            return _set_of_saved(saved, run, run.read_config(), {})
     raise InputError(
         f"there is no config.json above the checkpoint {path}: give one in a run's "
         "checkpoints/, for the run says what the images are"
     )
+
+
+def _set_of_saved(
+    saved: SavedSet,
+    run: RunDirectory,
+    record: Mapping[str, Any],
+    more: Mapping[str, Any],
+) -> DistilledSet:
+    """Returns a checkpoint's set with what its run knows of it."""
+    metadata = {**metadata_of_run(record, saved.iteration), **more}
+    size = int(np.prod(saved.images.shape[2:]))
+    return saved.distilled(metadata, read_whitening(run.path, size))
 
 
 def export_set(

@@ -8,6 +8,7 @@ from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
@@ -31,6 +32,7 @@ def open_run(config: Config, dataset: Dataset) -> RunDirectory:
         describe_environment(),
         data_record(dataset),
     )
+    keep_whitening(directory.path, dataset.whitening)
     return directory
 
 

@@ -67,6 +67,7 @@ def _coreset(
         evaluation="dm",
         encoder=Encoder.TRAINED,
         normalised_as={},
+        whitened=False,
         baseline_title=baseline_title,
         trains_network=trains_network,
         least_epochs=least_epochs,
@@ -91,6 +92,7 @@ METHODS: dict[str, Traits] = {
         evaluation="dm",
         encoder=Encoder.TRAINED,
         normalised_as={},
+        whitened=False,
         plain_image_lr=lambda dataset, ipc: 1.0,
         published={
             "euclidean": {
@@ -121,6 +123,7 @@ METHODS: dict[str, Traits] = {
         evaluation="dm",
         encoder=Encoder.POOL,
         normalised_as=_CIFAR10_FOR_BOTH,
+        whitened=False,
         plain_image_lr=lambda dataset, ipc: 0.2,
         published={
             "euclidean": {
@@ -153,6 +156,7 @@ METHODS: dict[str, Traits] = {
         evaluation="dance",
         encoder=Encoder.EXPERT,
         normalised_as=_CIFAR10_FOR_BOTH,
+        whitened=False,
         training_ahead=lambda config: (
             ("experts", f"{config.num_experts} x {config.pretrain_epochs}"),
         ),

@@ -75,6 +75,7 @@ class Traits:
             sets with `--eval_protocol=auto`.
         encoder: With which network its runs are analysed.
         normalised_as: Data sets to which its program applies the constants of another.
+        whitened: Whether images are whitened (ZCA) rather than normalised by channel.
         baseline_title: What a row of its images is called beside a distilled set, where
             `--baselines` offers it.
         trains_network: Whether a selection trains a network to choose by.
@@ -101,6 +102,7 @@ class Traits:
     evaluation: str
     encoder: Encoder
     normalised_as: Mapping[str, str]
+    whitened: bool
     baseline_title: str = ""
     trains_network: bool = False
     least_epochs: int = 1

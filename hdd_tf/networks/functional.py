@@ -5,9 +5,8 @@ tensors, drawn inside the graph, so a fresh network an iteration costs no variab
 retracing and no memory, and is the same on every replica.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -44,6 +43,7 @@ class FunctionalNetwork:
     ) -> None:
         self.model = model
         self._build_tapped = tapped
+        self._tapped: keras.Model | None = None
         self._draw = draw or FanInInitialisation(model)
 
     @property
@@ -120,27 +120,31 @@ class FunctionalNetwork:
             `blocks`, after it.
 
         Raises:
-            InputError: the network has no blocks that are known.
-            ValueError: the network has state.
+            ValueError: the network has state, or `with_blocks` was not called before:
+                a model is not to be built within a graph.
         """
-        outputs, _ = self._tapped_model.stateless_call(
-            weights, [], images, training=False
-        )
+        if self._tapped is None:
+            raise ValueError("`with_blocks` comes before `block_outputs`.")
+        outputs, _ = self._tapped.stateless_call(weights, [], images, training=False)
         return outputs
 
-    @functools.cached_property
-    def _tapped_model(self) -> keras.Model:
-        """The model with its blocks' maps; only its structure is used, as of all."""
+    def with_blocks(self) -> Self:
+        """Returns the network, ready for `block_outputs`.
+
+        Raises:
+            InputError: it has no blocks that are known.
+        """
         if self._build_tapped is None:
             raise InputError(
                 f"the maps of blocks are matched, and the network {self.model.name} "
                 "tells of none: give --network=convnet."
             )
-        model = self._build_tapped()
-        shapes = [tuple(v.shape) for v in model.trainable_variables]
-        if shapes != self.weight_shapes:
-            raise ValueError(f"{self.model.name} has other weights with its maps.")
-        return model
+        if self._tapped is None:
+            self._tapped = self._build_tapped()
+            shapes = [tuple(v.shape) for v in self._tapped.trainable_variables]
+            if shapes != self.weight_shapes:
+                raise ValueError(f"{self.model.name} has other weights with its maps.")
+        return self
 
     def logits(
         self,

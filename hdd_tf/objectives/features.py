@@ -60,6 +60,9 @@ class FeatureComparison:
         readout: Which vectors.
         blocks: Whether the readout needs the maps of the network's blocks
             (`FunctionalNetwork.block_outputs`).
+
+    Raises:
+        InputError: it does, and the network tells of none.
     """
 
     def __init__(
@@ -70,7 +73,10 @@ class FeatureComparison:
         blocks: bool = False,
     ) -> None:
         self.merges = discrepancy.merges
-        self._outputs = network.block_outputs if blocks else network.outputs
+        # Now, for what cannot be is refused before anything is trained.
+        self._outputs = network.outputs
+        if blocks:
+            self._outputs = network.with_blocks().block_outputs
         self._network = network
         self._discrepancy = discrepancy
         self._readout = readout

@@ -14,7 +14,7 @@ import numpy.typing as npt
 _VERSION = (1, 0)
 
 
-def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: pathlib.Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays as `numpy.savez` does, but never a pickle."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():

@@ -1,0 +1,61 @@
+"""The whitening of a run's images, kept so that its checkpoints can be exported alone.
+
+It is a function of the training images, which an export does not read.
+"""
+
+import io
+import pathlib
+
+import numpy as np
+
+from hdd_tf.artifacts import atomic
+from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
+from hdd_tf.data.normalisation import Whitening
+from hdd_tf.errors import InputError
+
+_FILE = "whitening.npz"
+
+
+def keep_whitening(run_dir: pathlib.Path, whitening: Whitening | None) -> None:
+    """Writes a run's whitening, where its images are whitened and it is not there."""
+    path = run_dir / _FILE
+    if whitening is None or path.exists():
+        return
+    buffer = io.BytesIO()
+    arrays = {key: getattr(whitening, key) for key in ("mean", "vectors", "values")}
+    write_npz(buffer, {**arrays, "epsilon": np.array(whitening.epsilon)})
+    atomic.write_bytes(path, buffer.getvalue())
+
+
+def read_whitening(run_dir: pathlib.Path, size: int) -> Whitening | None:
+    """Reads a run's whitening.
+
+    Args:
+        run_dir: The run's directory.
+        size: Values of an image.
+
+    Returns:
+        The whitening; None for a run whose images are not whitened.
+
+    Raises:
+        InputError: the file is damaged, or of other images.
+    """
+    path = run_dir / _FILE
+    if not path.is_file():
+        return None
+    expected = {"mean": (size,), "vectors": (size, size), "values": (size,)}
+    try:
+        arrays = read_npz(
+            path,
+            {
+                **{name: (np.float32, shape) for name, shape in expected.items()},
+                "epsilon": (np.float64, ()),
+            },
+        )
+        epsilon = float(arrays.pop("epsilon"))
+        return Whitening(**arrays, epsilon=epsilon)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged, or of other images: repeat the run's command, which "
+            "writes it again where it is missing"
+        ) from error

@@ -1,0 +1,76 @@
+"""A method is named in its own file, its registry entry and flags, and nowhere else."""
+
+import ast
+import pathlib
+import re
+
+import pytest
+
+from hdd_tf.methods.registry import METHODS
+
+ROOT = pathlib.Path(__file__).parents[1]
+OWN = {
+    # The entries.
+    "hdd_tf/methods/registry.py",
+    # The files that compute.
+    "hdd_tf/selection/coresets.py",
+    *(f"hdd_tf/objectives/{name}.py" for name in METHODS),
+}
+# Flags: names and texts of settings, and values of others that are called alike
+# (--keep=random).
+FLAGS = "hdd_tf/settings/"
+# Protocols of evaluation are called after the method that brought them, and are chosen
+# by `Traits.evaluation` or --eval_protocol.
+PROTOCOLS = {"hdd_tf/training/protocols.py"}
+# A word of its own in these: the choice of rows to keep, and TensorFlow's initialisers.
+WORDS = {"random": {"hdd_tf/analysis/pruning.py", "hdd_tf/distillation/dry_run.py",
+                    "hdd_tf/distillation/model_exports.py"}}  # fmt: skip
+
+
+def texts(tree):
+    """The strings of a module but for its docstrings."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in docstrings:
+                yield node.value, node.lineno
+
+
+def found_in(root):
+    """(file, line, name) wherever a string is, or holds as a word, a method's name."""
+    for file in sorted((root / "hdd_tf").rglob("*.py")):
+        path = file.relative_to(root).as_posix()
+        if path in OWN | PROTOCOLS or path.startswith(FLAGS):
+            continue
+        for text, line in texts(ast.parse(file.read_bytes())):
+            for name in METHODS:
+                # "random" and "forgetting" are words of sentences too.
+                is_word = name in ("random", "forgetting")
+                named = text == name if is_word else re.search(rf"\b{name}\b", text)
+                if named and path not in WORDS.get(name, ()):
+                    yield path, line, name
+
+
+def test_methods_are_named_in_their_own_places_only():
+    assert list(found_in(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["x = o == 'idm'", "x = {'dance': 1}", "x = 'give dm or dance'"]
+)
+def test_a_name_elsewhere_is_found(code, tmp_path):
+    (tmp_path / "hdd_tf").mkdir()
+    (tmp_path / "hdd_tf/other.py").write_text(f'"""Of dm and idm."""\n{code}\n')
+    assert {line for _, line, _ in found_in(tmp_path)} == {2}
+
+
+def test_a_methods_module_is_imported_only_when_it_is_built():
+    for name, traits in METHODS.items():
+        module, _, function = traits.build.partition(":")
+        assert module.startswith("hdd_tf.") and callable(traits.builder()), name
+        assert traits.builder().__name__ == function

@@ -1,0 +1,100 @@
+"""The seams by methods that are not ours: each is one file and one registry entry.
+
+Each runs on one and on three devices and in blocks with equal images, and resumes to
+the bit. What they compute is checked only as far as the seams decide it.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.config import Config
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_newest_set
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.strategies import mirror_over
+from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.registry import build_step
+from tests.toys.conftest import ITERATIVE
+
+# More than one life of the toy of gradients, whose network trains within a life.
+ITERATIONS = 3
+
+
+def step_of(name, dataset, strategy, **settings):
+    config = Config(
+        dataset="arrays", objective=name, ipc=2, depth=2, width=8, image_lr=0.1,
+        real_batch=13, seed=3, progress=False, **settings,
+    )  # fmt: skip
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    return build_step(MethodContext(config, dataset, network, strategy))
+
+
+def learnt(step):
+    learnt_set = step.method.synthetic_set
+    return {
+        name: getattr(learnt_set, name).numpy()
+        for name in ("images", "label_logits", "student_rate")
+        if getattr(learnt_set, name) is not None
+    }
+
+
+@pytest.mark.parametrize("name", ITERATIVE)
+def test_devices_and_blocks_give_the_same_and_stops_do_not_matter(
+    name, dataset, one_device, tmp_path
+):
+    step = step_of(name, dataset, one_device)
+    start = learnt(step)
+    first = step.run(0, ITERATIONS - 1)
+    checkpoints = DistillationCheckpoints(tmp_path / "checkpoints", step.method.state())
+    checkpoints.save(ITERATIONS - 1, 1.0)
+    saved = learnt(step)
+    metrics = step.run(ITERATIONS - 1, 1)
+    assert metrics["finite_images"].numpy().all() and step.trace_count == 1
+    expected = learnt(step)
+    for key, value in expected.items():
+        # Otherwise there is nothing to compare.
+        assert np.abs(value - start[key]).max() > 0, key
+
+    resumed = step_of(name, dataset, one_device)
+    state = resumed.method.state()
+    assert DistillationCheckpoints(tmp_path / "checkpoints", state).restore()[0] == 2
+    np.testing.assert_equal(learnt(resumed), saved)
+    on_disk = load_newest_set(tmp_path)
+    np.testing.assert_equal({key: getattr(on_disk, key) for key in expected}, saved)
+    resumed.run(ITERATIONS - 1, 1)
+    np.testing.assert_equal(learnt(resumed), expected)
+
+    three = mirror_over([f"CPU:{i}" for i in range(3)])
+    for split in (
+        step_of(name, dataset, three),
+        # Real images of a class in several parts, and blocks of one class.
+        step_of(name, dataset, one_device, max_images_per_forward=5),
+    ):
+        losses = split.run(0, ITERATIONS)["loss_per_class"]
+        np.testing.assert_allclose(losses[:-1], first["loss_per_class"], rtol=1e-4)
+        for key, value in learnt(split).items():
+            moved = np.abs(expected[key] - start[key]).max()
+            error = np.abs(value - expected[key]).max()
+            assert error <= 1e-6 * np.abs(expected[key]).max() + 1e-4 * moved, key
+
+
+@pytest.mark.parametrize("name", ["toy_attention"])
+def test_a_bank_keeps_any_summary(name, dataset, one_device):
+    step = step_of(name, dataset, one_device, real_bank_size=2)
+    fresh = step_of(name, dataset, one_device)
+    step.run(0, 3)
+    for iteration in (0, 1, 0):
+        fresh.run(iteration, 1)
+    found, expected = (learnt(s)["images"] for s in (step, fresh))
+    assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
+def test_gradients_of_classes_in_parts_equal_those_of_whole_classes(
+    dataset, one_device
+):
+    step = step_of("toy_gradients", dataset, one_device)
+    matched = step.method.matching.match(tf.constant(0))
+    assert matched.loss.shape == (5,) and (matched.loss.numpy() > 0).all()
+    # Nothing is drawn or trained that another iteration would not draw again.
+    again = step.method.matching.match(tf.constant(0))
+    np.testing.assert_array_equal(matched.gradient, again.gradient)
