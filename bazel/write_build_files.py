@@ -44,7 +44,9 @@ def build_files(root: pathlib.Path = ROOT) -> dict[pathlib.Path, str]:
     texts = {}
     for folder in sorted({file.parent for file in files}):
         rules = "".join(_rule(file, root) for file in files if file.parent == folder)
-        if goldens := {file.name for file in folder.glob("*.npz")}:
+        if goldens := {
+            f.name for kind in ("npz", "zip") for f in folder.glob(f"*.{kind}")
+        }:
             rules += _call("filegroup", folder.name, srcs=goldens)
         text = "# Written by bazel/write_build_files.py: run it, do not edit this.\n\n"
         for rule in RULES:

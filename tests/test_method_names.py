@@ -36,9 +36,9 @@ def texts(tree):
         if isinstance(node, documented) and ast.get_docstring(node) is not None
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings:
-                yield node.value, node.lineno
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in docstrings:
+            yield node.value, node.lineno
 
 
 def found_in(root):
