@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -67,7 +68,7 @@ def distillation_step(arguments: argparse.Namespace) -> Callable[[], None]:
     shape = (len(labels), size, size, arguments.channels)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     mean = std = (0.5,) * arguments.channels
-    store = ClassStore(images, labels, arguments.classes, mean, std)
+    store = ClassStore(images, labels, arguments.classes, Normalisation(mean, std))
     network = build_network("convnet", shape[1:], arguments.classes, 3, arguments.width)
     start = initial_images("real", store, arguments.ipc, 0, arguments.classes)
     synthetic_set = SyntheticSet(start, mean, std)

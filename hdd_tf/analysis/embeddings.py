@@ -89,8 +89,7 @@ def embed(
         return HyperbolicEncoder(
             network,
             weights.weights,
-            dataset.mean,
-            dataset.std,
+            dataset.normalisation,
             curvature,
             config.analysis_max_tangent_norm,
         )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.geometry import lorentz
 from hdd_tf.networks.functional import FunctionalNetwork
 
@@ -25,8 +26,7 @@ class HyperbolicEncoder(tf.Module):
     Args:
         network: A function of its weights, without state.
         weights: Tensors of `network.weight_shapes`.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise.
+        normalisation: How the network takes images.
         curvature: K < 0.
         max_tangent_norm: Clamp of r = s |v|; 0 means none.
     """
@@ -35,8 +35,7 @@ class HyperbolicEncoder(tf.Module):
         self,
         network: FunctionalNetwork,
         weights: Sequence[np.ndarray | tf.Tensor],
-        mean: Sequence[float],
-        std: Sequence[float],
+        normalisation: Normalisation,
         curvature: float,
         max_tangent_norm: float = 0.0,
     ) -> None:
@@ -47,13 +46,11 @@ class HyperbolicEncoder(tf.Module):
         self.max_tangent_norm = float(max_tangent_norm)
         self.image_shape = tuple(network.model.input_shape[1:])
         self._network = network
-        self._mean = tf.constant(mean, tf.float32)
-        self._std = tf.constant(std, tf.float32)
+        self._normalise = normalisation.tensors()
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the `[n, d]` float32 features of images as `__call__` takes them."""
-        pixels = tf.cast(images, tf.float32)
-        normalised = (pixels / 255.0 - self._mean) / self._std
+        normalised = self._normalise(images)
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         return self._network.features(weights, normalised)
 

@@ -100,7 +100,7 @@ def tangent_norms(
         images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
     """
     features_of = feature_function(
-        HyperbolicEncoder(network, weights.weights, dataset.mean, dataset.std, -1.0)
+        HyperbolicEncoder(network, weights.weights, dataset.normalisation, -1.0)
     )
     # A training split's features would not fit the memory together.
     chunks = np.array_split(images, max(1, len(images) // 1000))

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts import atomic, checksums, provenance
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 
@@ -29,8 +30,7 @@ class Classifier(tf.Module):
         network: A function of its weights.
         weights: Tensors of `network.weight_shapes`.
         state: Tensors of `network.state_specs`.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise.
+        normalisation: How the network takes images.
     """
 
     def __init__(
@@ -38,16 +38,14 @@ class Classifier(tf.Module):
         network: FunctionalNetwork,
         weights: Sequence[np.ndarray],
         state: Sequence[np.ndarray],
-        mean: Sequence[float],
-        std: Sequence[float],
+        normalisation: Normalisation,
     ) -> None:
         super().__init__(name="classifier")
         self.weights = [tf.Variable(weight, trainable=False) for weight in weights]
         self.state = [tf.Variable(value, trainable=False) for value in state]
         self.image_shape = tuple(network.model.input_shape[1:])
         self._network = network
-        self._mean = tf.constant(mean, tf.float32)
-        self._std = tf.constant(std, tf.float32)
+        self._normalise = normalisation.tensors()
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Classifies images.
@@ -58,7 +56,7 @@ class Classifier(tf.Module):
         Returns:
             `logits [n, C]` and `probabilities [n, C]` float32, `label [n]` int64.
         """
-        normalised = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
+        normalised = self._normalise(images)
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         state = [tf.convert_to_tensor(value) for value in self.state]
         logits = self._network.logits(weights, normalised, state)

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.random_keys import derive_key
 
 
@@ -15,8 +16,7 @@ class ClassStore:
         images: `[n, h, w, c]` uint8.
         labels: `[n]` integers in [0, num_classes), each of which occurs.
         num_classes: C.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise.
+        normalisation: How networks take the images.
     """
 
     def __init__(
@@ -24,8 +24,7 @@ class ClassStore:
         images: np.ndarray,
         labels: np.ndarray,
         num_classes: int,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
+        normalisation: Normalisation,
     ) -> None:
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(
@@ -47,10 +46,7 @@ class ClassStore:
             self.sizes = tf.constant(sizes, tf.int32)
         self._num_classes = num_classes
         self._largest = int(sizes.max())
-        # One value per channel of a row of pixels; see `normalise`.
-        width = images.shape[2]
-        self._row_mean = tf.tile(tf.constant(mean, tf.float32), [width])
-        self._row_std = tf.tile(tf.constant(std, tf.float32), [width])
+        self._normalise = normalisation.row_tensors(images.shape[2])
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -136,13 +132,10 @@ class ClassStore:
         return self.normalise(images)
 
     def normalise(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns `(images / 255 - mean) / std`.
+        """Returns images as networks take them, float32.
 
         Args:
-            images: `[..., w, c]` uint8 or float on the 0-255 scale, of the store's w.
+            images: `[..., h, w, c]` uint8 or float on the 0-255 scale, of the store's
+                height and width.
         """
-        # Row by row: broadcasting over an innermost dimension of 3 is slow, here as
-        # long as everything else that is done with a batch before the network.
-        rows = tf.reshape(tf.cast(images, tf.float32), [-1, self._row_mean.shape[0]])
-        rows = (rows / 255.0 - self._row_mean) / self._row_std
-        return tf.reshape(rows, tf.shape(images))
+        return self._normalise(images)

@@ -6,6 +6,8 @@ import hashlib
 
 import numpy as np
 
+from hdd_tf.data.normalisation import Normalisation, Whitening
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledImages:
@@ -71,6 +73,7 @@ class Dataset:
         label_names: One name per class.
         mean: Per channel, in units of the 0-1 scale.
         std: Likewise, above 0.
+        whitening: Where it is given, networks take whitened images instead.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Dataset:
     label_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    whitening: Whitening | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -92,15 +96,18 @@ class Dataset:
         """Number of classes."""
         return len(self.label_names)
 
+    @property
+    def normalisation(self) -> Normalisation:
+        """What happens to pixels before a network sees them."""
+        return Normalisation(self.mean, self.std, self.whitening)
+
     def normalise(self, images: np.ndarray) -> np.ndarray:
-        """Returns `(images / 255 - mean) / std` as float32.
+        """Returns images as networks take them, float32.
 
         Args:
-            images: `[..., c]` uint8 or float on the 0-255 scale.
+            images: `[..., h, w, c]` uint8 or float on the 0-255 scale.
         """
-        mean = np.asarray(self.mean, np.float32)
-        std = np.asarray(self.std, np.float32)
-        return (images.astype(np.float32) / np.float32(255) - mean) / std
+        return self.normalisation.normalise(images)
 
 
 def channel_statistics(

@@ -57,7 +57,7 @@ def build_distillation(
     """
     training = dataset.training
     store = ClassStore(
-        training.images, training.labels, dataset.num_classes, dataset.mean, dataset.std
+        training.images, training.labels, dataset.num_classes, dataset.normalisation
     )
     entry = OBJECTIVES[config.objective]
     # All that may be refused comes before networks train.

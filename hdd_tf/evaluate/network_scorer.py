@@ -154,8 +154,7 @@ class NetworkScorer:
                 self._network,
                 images,
                 labels,
-                self._dataset.mean,
-                self._dataset.std,
+                self._dataset.normalisation,
                 protocol,
             )
         return self._trainers[kind]

@@ -67,8 +67,7 @@ def save_classifier(
         evaluation.scorer.build_network(trained.network_name),
         trained.weights,
         trained.state,
-        dataset.mean,
-        dataset.std,
+        dataset.normalisation,
     )
     metadata = {
         "outputs": {

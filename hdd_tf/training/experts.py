@@ -181,8 +181,7 @@ class ExpertShelf:
                 self._network,
                 training.images,
                 training.labels,
-                self._dataset.mean,
-                self._dataset.std,
+                self._dataset.normalisation,
                 self._protocol,
             )
         return self._trainer

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import cutmix, dsa
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.call_length import CallLength
@@ -29,8 +30,7 @@ class NetworkTrainer:
         network: The network, a function of its weights.
         images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
         labels: `[n]` integers.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise.
+        normalisation: How networks take the images.
         protocol: How to train.
     """
 
@@ -39,8 +39,7 @@ class NetworkTrainer:
         network: FunctionalNetwork,
         images: np.ndarray,
         labels: np.ndarray,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
+        normalisation: Normalisation,
         protocol: TrainingProtocol,
     ) -> None:
         self._network = network
@@ -48,8 +47,7 @@ class NetworkTrainer:
         with tf.device("CPU:0"):
             self._images = tf.Variable(images, trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
-        self._mean = tf.constant(mean, tf.float32)
-        self._std = tf.constant(std, tf.float32)
+        self._normalise = normalisation.tensors()
         self._protocol = protocol
         self._variables = TrainingVariables(network)
         # TensorFlow warns of code that is traced often, and counts traces by the code:
@@ -183,7 +181,7 @@ class NetworkTrainer:
     ) -> tf.Tensor:
         with tf.device("CPU:0"):
             pixels = tf.gather(source, rows)
-        return (tf.cast(pixels, tf.float32) / 255.0 - self._mean) / self._std
+        return self._normalise(pixels)
 
     def _train(
         self,

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import TrainingProtocol
@@ -25,8 +26,7 @@ class RecordingTrainer(NetworkTrainer):
         network: As `NetworkTrainer`.
         images: Likewise.
         labels: Likewise.
-        mean: Likewise.
-        std: Likewise.
+        normalisation: Likewise.
         protocol: Likewise.
     """
 
@@ -35,11 +35,10 @@ class RecordingTrainer(NetworkTrainer):
         network: FunctionalNetwork,
         images: np.ndarray,
         labels: np.ndarray,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
+        normalisation: Normalisation,
         protocol: TrainingProtocol,
     ) -> None:
-        super().__init__(network, images, labels, mean, std, protocol)
+        super().__init__(network, images, labels, normalisation, protocol)
         with tf.device("CPU:0"):
             # 1 for an image that was right when it was last seen, and ever.
             self._right = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)

@@ -24,7 +24,7 @@ def features_by_hand(network, weights, dataset, images):
 @pytest.mark.parametrize("clamp", [0.0, 1.5])
 def test_coordinates(network, weights, dataset, curvature, clamp):
     encoder = HyperbolicEncoder(
-        network, weights.weights, dataset.mean, dataset.std, curvature, clamp
+        network, weights.weights, dataset.normalisation, curvature, clamp
     )
     images = dataset.training.images[:7]
     # Scaled such that cosh does not overflow and the clamp cuts some of them only.

@@ -102,7 +102,7 @@ def test_order_does_not_depend_on_the_curvature(network, weights, dataset):
     order = [
         np.argsort(
             HyperbolicEncoder(
-                network, weights.weights, dataset.mean, dataset.std, curvature
+                network, weights.weights, dataset.normalisation, curvature
             )(images)["radius"]
         ).tolist()
         for curvature in (-1.0, -0.04)

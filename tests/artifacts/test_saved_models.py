@@ -13,11 +13,13 @@ import tensorflow as tf
 from hdd_tf.analysis.encoder import HyperbolicEncoder
 from hdd_tf.artifacts import checksums
 from hdd_tf.artifacts.saved_models import Classifier, is_replaceable, save_model
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import derive_key
 
 SHAPE, MEAN, STD = (8, 10, 3), (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
+NORMALISATION = Normalisation(MEAN, STD)
 PROGRAM = """
 import sys
 import numpy as np
@@ -48,9 +50,9 @@ def modules():
     # Statistics that are none of the initial ones.
     state = [tensor + 0.5 if tensor.dtype == tf.float32 else tensor for tensor in state]
     encoder = HyperbolicEncoder(
-        network, network.initial_weights(derive_key(1)), MEAN, STD, -0.02, 3.0
+        network, network.initial_weights(derive_key(1)), NORMALISATION, -0.02, 3.0
     )
-    return encoder, Classifier(batch, weights, state, MEAN, STD), batch
+    return encoder, Classifier(batch, weights, state, NORMALISATION), batch
 
 
 @pytest.fixture(scope="module")

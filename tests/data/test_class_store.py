@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.random_keys import derive_key
 
 MEAN, STD = (0.4, 0.5), (0.2, 0.3)
@@ -16,7 +17,11 @@ def make_store(*sizes, seed=0):
     images[:, 0, 0, 0] = np.arange(len(labels)) % 256
     images[:, 0, 0, 1] = np.arange(len(labels)) // 256
     images = images.astype(np.uint8)
-    return ClassStore(images, labels, len(sizes), MEAN, STD), images, labels
+    return (
+        ClassStore(images, labels, len(sizes), Normalisation(MEAN, STD)),
+        images,
+        labels,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -189,4 +194,4 @@ def test_only_the_batch_leaves_the_host(store):
 )
 def test_what_no_store_can_hold(images, labels, message):
     with pytest.raises(ValueError, match=message):
-        ClassStore(images, np.array(labels), 2, (0.5,), (0.5,))
+        ClassStore(images, np.array(labels), 2, Normalisation((0.5,), (0.5,)))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -94,7 +95,7 @@ def store():
         rng.integers(0, 256, (len(labels), 8, 8, 1)) // 4
         + 30 * labels[:, None, None, None]
     )
-    return ClassStore(images.astype(np.uint8), labels, 6, (0.4,), (0.3,))
+    return ClassStore(images.astype(np.uint8), labels, 6, Normalisation((0.4,), (0.3,)))
 
 
 def run_images(store, strategy, *, max_images=10_000, ipc=2, real_batch=25, calls=1):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.errors import InputError
 
@@ -18,7 +19,7 @@ def store():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], [5, 6, 7])
     images = rng.integers(0, 256, (18, 4, 6, 3), np.uint8)
-    return ClassStore(images, labels, 3, MEAN, STD), images, labels
+    return ClassStore(images, labels, 3, Normalisation(MEAN, STD)), images, labels
 
 
 def test_real_start_is_distinct_images_of_each_class(store):

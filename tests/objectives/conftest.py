@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -32,7 +33,9 @@ class SmallProblem:
         shape = (len(self.labels), 8, 8, 2)
         images = rng.integers(0, 120, shape) + 25 * self.labels[:, None, None, None]
         self.images = images.astype(np.uint8)
-        self.store = ClassStore(self.images, self.labels, CLASSES, MEAN, STD)
+        self.store = ClassStore(
+            self.images, self.labels, CLASSES, Normalisation(MEAN, STD)
+        )
         self.network = build_network("convnet", (8, 8, 2), CLASSES, 2, 8)
 
     def step(

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import TrainingProtocol
 
-MEAN, STD = (0.5,), (0.25,)
+NORMALISATION = Normalisation((0.5,), (0.25,))
 PROTOCOL = TrainingProtocol(epochs=3, batch_size=12)
 
 
@@ -23,12 +24,12 @@ def data():
 
 
 def trainer_of(network, data, protocol=PROTOCOL):
-    return NetworkTrainer(network, *data, MEAN, STD, protocol)
+    return NetworkTrainer(network, *data, NORMALISATION, protocol)
 
 
 def eager_keras_training(model, network, data, key, steps):
     """Three steps of Keras' own stateful model on the whole set; returns its values."""
-    images = (data[0].astype(np.float32) / 255 - MEAN[0]) / STD[0]
+    images = (data[0].astype(np.float32) / 255 - 0.5) / 0.25
     weights = network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
@@ -77,7 +78,7 @@ def test_one_step_moves_the_statistics_by_a_tenth(data):
     trainer.train(derive_key(2))
     key = derive_key(derive_key(2), Purpose.EVALUATION_NETWORK)
     kernel = network.initial_weights(key)[0]
-    images = (data[0].astype(np.float32) / 255 - MEAN[0]) / STD[0]
+    images = (data[0].astype(np.float32) / 255 - 0.5) / 0.25
     maps = tf.nn.conv2d(images, kernel, 1, "SAME").numpy()
     mean, variance = trainer.state
     np.testing.assert_allclose(mean, 0.1 * maps.mean((0, 1, 2)), atol=1e-6)

@@ -5,13 +5,14 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 
-MEAN, STD = (0.5,), (0.25,)
+NORMALISATION = Normalisation((0.5,), (0.25,))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def network():
 
 def plain_training(network, data, protocol, key):
     """The protocol as a loop of eager TensorFlow, one Python step per batch."""
-    images = (data.images.astype(np.float32) / 255 - MEAN[0]) / STD[0]
+    images = (data.images.astype(np.float32) / 255 - 0.5) / 0.25
     weights = network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
     velocities = [tf.zeros_like(w) for w in weights]
     rate = protocol.learning_rate
@@ -63,7 +64,9 @@ def plain_training(network, data, protocol, key):
 def test_training_in_the_graph_equals_the_plain_loop(blobs, network):
     # 50 images in batches of 20: a smaller last batch; the rate drops after epoch 3.
     protocol = TrainingProtocol(epochs=5, batch_size=20, drop_epochs=(3,))
-    trainer = NetworkTrainer(network, blobs.images, blobs.labels, MEAN, STD, protocol)
+    trainer = NetworkTrainer(
+        network, blobs.images, blobs.labels, NORMALISATION, protocol
+    )
     key = derive_key(4)
     epochs = []
     trainer.train(key, epochs.append)
@@ -75,7 +78,9 @@ def test_training_in_the_graph_equals_the_plain_loop(blobs, network):
 
 def test_networks_learn_and_nothing_is_traced_twice(blobs, network):
     protocol = dm_protocol(40, 256, 0.05, "color_crop_cutout_flip_scale_rotate")
-    trainer = NetworkTrainer(network, blobs.images, blobs.labels, MEAN, STD, protocol)
+    trainer = NetworkTrainer(
+        network, blobs.images, blobs.labels, NORMALISATION, protocol
+    )
     untrained = trainer.accuracy(blobs.images, blobs.labels)
     losses = [trainer.train(derive_key(seed)) for seed in (0, 1)]
     assert trainer.accuracy(blobs.images, blobs.labels) > max(untrained, 90)
@@ -87,7 +92,9 @@ def test_networks_learn_and_nothing_is_traced_twice(blobs, network):
 def test_accuracy_counts_every_image_once(blobs, network):
     # 50 images in batches of 20; a network of zeros says class 0 for all.
     protocol = TrainingProtocol(epochs=1, batch_size=20)
-    trainer = NetworkTrainer(network, blobs.images, blobs.labels, MEAN, STD, protocol)
+    trainer = NetworkTrainer(
+        network, blobs.images, blobs.labels, NORMALISATION, protocol
+    )
     some = blobs.labels.copy()
     some[:7] = 0
     assert trainer.accuracy(blobs.images, some) == pytest.approx(
@@ -109,7 +116,7 @@ def test_score_is_a_pure_function_of_the_seed(blobs, network):
     labels = np.random.default_rng(0).integers(0, 2, 50)
     guess = LabelledImages(blobs.images[::-1], labels)
     protocol = TrainingProtocol(epochs=1, batch_size=20)
-    trainer = NetworkTrainer(network, blobs.images, labels, MEAN, STD, protocol)
+    trainer = NetworkTrainer(network, blobs.images, labels, NORMALISATION, protocol)
     first, again, other = (score_networks(trainer, guess, 3, s) for s in (1, 1, 2))
     assert first.values == again.values and len(first.values) == 3
     assert first.values != other.values
@@ -118,12 +125,14 @@ def test_score_is_a_pure_function_of_the_seed(blobs, network):
 
 def test_other_images_train_other_networks_in_the_same_trace(blobs, network):
     protocol = TrainingProtocol(epochs=1, batch_size=20)
-    trainer = NetworkTrainer(network, blobs.images, blobs.labels, MEAN, STD, protocol)
+    trainer = NetworkTrainer(
+        network, blobs.images, blobs.labels, NORMALISATION, protocol
+    )
     first = trainer.train(derive_key(0))
     trainer.replace_images(255 - blobs.images, 1 - blobs.labels)
     other = trainer.train(derive_key(0))
     fresh = NetworkTrainer(
-        network, 255 - blobs.images, 1 - blobs.labels, MEAN, STD, protocol
+        network, 255 - blobs.images, 1 - blobs.labels, NORMALISATION, protocol
     )
     assert other == fresh.train(derive_key(0)) != first
     assert trainer.trace_count == 1

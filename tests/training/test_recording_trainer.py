@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -13,7 +14,7 @@ from hdd_tf.training.protocols import TrainingProtocol
 from hdd_tf.training.recording_trainer import NEVER_LEARNT, RecordingTrainer
 from hdd_tf.training.sgd import sgd_step
 
-MEAN, STD = (0.5,), (0.25,)
+NORMALISATION = Normalisation((0.5,), (0.25,))
 # 50 images in batches of 20: the last batch is smaller. The rate is high enough for
 # images to be forgotten.
 PROTOCOL = TrainingProtocol(epochs=8, batch_size=20, learning_rate=0.1)
@@ -36,7 +37,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def trained(network, images, labels):
-    trainer = RecordingTrainer(network, images, labels, MEAN, STD, PROTOCOL)
+    trainer = RecordingTrainer(network, images, labels, NORMALISATION, PROTOCOL)
     trainer.train(derive_key(4))
     return trainer
 
@@ -52,7 +53,7 @@ def test_a_sequence_counted_by_hand(network, images, labels):
             [1, 0, 0, 0, 1],
         ]
     )
-    trainer = RecordingTrainer(network, images[:5], labels[:5], MEAN, STD, PROTOCOL)
+    trainer = RecordingTrainer(network, images[:5], labels[:5], NORMALISATION, PROTOCOL)
     truth = tf.constant(labels[:5], tf.int32)
     for right in presentations:
         said = np.where(right, labels[:5], (labels[:5] + 1) % 3)
@@ -70,7 +71,7 @@ def test_a_sequence_counted_by_hand(network, images, labels):
 
 def test_counts_are_those_of_a_plain_loop(network, images, labels, trained):
     key = derive_key(4)
-    inputs = (images.astype(np.float32) / 255 - MEAN[0]) / STD[0]
+    inputs = (images.astype(np.float32) / 255 - 0.5) / 0.25
     weights = network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
     velocities = [tf.zeros_like(w) for w in weights]
     right = np.zeros((PROTOCOL.epochs, 50), bool)
@@ -108,7 +109,7 @@ def test_counts_are_those_of_a_plain_loop(network, images, labels, trained):
 def test_recording_changes_no_training_and_starts_anew(
     network, images, labels, trained
 ):
-    plain = NetworkTrainer(network, images, labels, MEAN, STD, PROTOCOL)
+    plain = NetworkTrainer(network, images, labels, NORMALISATION, PROTOCOL)
     plain.train(derive_key(4))
     for mine, theirs in zip(trained.weights, plain.weights, strict=True):
         # Not bit for bit: logits used twice are fused otherwise.
@@ -121,7 +122,7 @@ def test_recording_changes_no_training_and_starts_anew(
 
 def test_features_are_the_trained_networks(network, images, trained):
     rows = np.arange(49, 4, -1)
-    inputs = tf.constant((images[rows].astype(np.float32) / 255 - MEAN[0]) / STD[0])
+    inputs = tf.constant((images[rows].astype(np.float32) / 255 - 0.5) / 0.25)
     expected = network.features([tf.constant(w) for w in trained.weights], inputs)
     features = trained.features(rows)
     assert features.dtype == np.float32

@@ -65,8 +65,7 @@ class CoresetSelector:
                 self._network,
                 dataset.training.images,
                 dataset.training.labels,
-                dataset.mean,
-                dataset.std,
+                dataset.normalisation,
                 self.protocol(),
             )
             key = derive_key(config.seed, Purpose.CORESET_NETWORK)
