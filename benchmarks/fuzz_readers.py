@@ -11,6 +11,7 @@ the smallest input that Hypothesis finds for it, and the exit code is 1.
 import argparse
 import collections
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -177,6 +178,9 @@ def set_metadata(data: st.DataObject, original: str) -> None:
         is_distilled_set(place / "set")
         found = decode_set(read_distilled_set(place / "set"))
         recorded_config(found.metadata["source"], [])
+        write_distilled_set(place / "again", found)
+        # A SavedModel takes longer than all the rest.
+        found = dataclasses.replace(found, teacher=None)
         for name in ENCODINGS:
             write_distilled_set(place / name, found, name)
 
