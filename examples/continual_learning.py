@@ -46,7 +46,9 @@ def seen_part(data: LabelledImages, seen: np.ndarray) -> LabelledImages:
     part = data.take(np.flatnonzero(np.isin(data.labels, seen)))
     arrival = {label: place for place, label in enumerate(seen)}
     labels = np.array([arrival[label] for label in part.labels], np.int64)
-    return LabelledImages(part.images, labels)
+    # Without the logits of the other classes, the softmax is over those seen.
+    logits = None if part.label_logits is None else part.label_logits[:, seen]
+    return LabelledImages(part.images, labels, logits)
 
 
 def main() -> None:

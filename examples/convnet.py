@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 from distilled_data import LabelledImages
+from preprocessing import preprocessing_layer
+from soft_labels import soft_cross_entropy
 
 _NORMS = {
     "none": lambda: keras.layers.Identity(),
@@ -47,24 +49,29 @@ def train(
         architecture: What to train.
         data: Images on the 0-255 scale; the network takes such images too.
         num_classes: Labels are below it; the network gives as many logits.
-        metadata: Contents of hdd_tf.json; mean and std normalise the images.
+        metadata: Contents of hdd_tf.json; what normalises the images is in there.
         epochs: Passes over the data.
         seed: Decides initialisation, order and augmentation.
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     network = _build(architecture, data.images.shape[1:], num_classes, metadata)
-    pairs = tf.data.Dataset.from_tensor_slices((data.images, data.labels))
+    soft = data.label_logits is not None
+    targets = data.label_logits if soft else data.labels
+    pairs = tf.data.Dataset.from_tensor_slices((data.images, targets))
     batches = pairs.shuffle(len(data.labels)).batch(64)
+    by_class = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(
         optimizer=keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(batches))
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=soft_cross_entropy if soft else by_class,
+        metrics=[] if soft else ["accuracy"],
     )
     # All passes are one epoch to Keras: starting one costs more than a small set does.
     network.fit(batches.repeat(epochs), shuffle=False, verbose=0)
+    if soft:  # Networks are tested with classes.
+        network.compile(loss=by_class, metrics=["accuracy"])
     return network
 
 
@@ -84,10 +91,7 @@ def _build(
     """Returns an untrained network; the augmentation layers act in training only."""
     layers = [
         keras.layers.Input(image_shape),
-        keras.layers.Normalization(
-            mean=[255 * mean for mean in metadata["mean"]],
-            variance=[(255 * std) ** 2 for std in metadata["std"]],
-        ),
+        preprocessing_layer(metadata),
         keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
         keras.layers.RandomRotation(0.04, fill_mode="constant"),
         keras.layers.RandomZoom(0.15, fill_mode="constant"),

@@ -16,6 +16,7 @@ from typing import NoReturn
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from preprocessing import read_whitening
 
 # What reading a damaged set raises.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, tf.errors.OpError)
@@ -29,14 +30,21 @@ class LabelledImages:
         images: `[n, h, w, c]` on the 0-255 scale; uint8, or float32 with values that
             may lie outside it.
         labels: `[n]` int64.
+        label_logits: `[n, C]` float32, whose softmax are soft labels; None without.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    label_logits: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "LabelledImages":
         """Returns the images of these rows."""
-        return LabelledImages(self.images[rows], self.labels[rows])
+        logits = self.label_logits
+        return LabelledImages(
+            self.images[rows],
+            self.labels[rows],
+            None if logits is None else logits[rows],
+        )
 
 
 def fail(message: str) -> NoReturn:
@@ -90,22 +98,28 @@ def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
 
     Returns:
         What networks train on; how many images are stored for each class; the contents
-        of hdd_tf.json.
+        of hdd_tf.json, where `student_rate` is the rate that the set has learnt and
+        `recipe` how networks train on it, and the arrays of a whitening.
     """
     directory, metadata = find_set(path)
     try:
         builder = tfds.builder_from_directory(directory)
-        pairs = builder.as_dataset(split="train", as_supervised=True, batch_size=-1)
-        images, labels = (part.numpy() for part in pairs)
+        examples = builder.as_dataset(split="train", batch_size=-1)
         # Sets exported as PNG hold integers.
-        images = images.astype(np.float32)
+        images = examples["image"].numpy().astype(np.float32)
+        labels = examples["label"].numpy()
+        soft = "soft_labels" in metadata
+        label_logits = examples["label_logits"].numpy() if soft else None
         factor, decoded = metadata["formation_factor"], metadata["decoded"]
+        metadata = read_whitening(directory, metadata)
     except DAMAGE:
         fail_damaged(directory)
     if factor > 1 and not decoded:
         images, labels = cut_out(images, factor), np.tile(labels, factor**2)
+        if label_logits is not None:
+            label_logits = np.tile(label_logits, (factor**2, 1))
     ipc = int(np.bincount(labels).max()) // factor**2
-    return LabelledImages(images, labels), ipc, metadata
+    return LabelledImages(images, labels, label_logits), ipc, metadata
 
 
 def cut_out(images: np.ndarray, factor: int) -> np.ndarray:

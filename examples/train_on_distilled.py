@@ -7,8 +7,13 @@ ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Bes
 them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
 (some lie outside it), and networks train on (image / 255 - mean) / std. What
 export/export_tfrecord.py --encoding=png writes is read in the same two ways. Given a
-run's directory, the example takes what its networks train on. It needs no hdd_tf;
-distilled_data.py beside it finds the set.
+run's directory, the example takes what its networks train on.
+
+Some sets carry more: soft labels beside the classes, a learning rate, a teacher that
+labels what the network sees, whitening instead of mean and std, and a recipe, which
+says what networks train with. The example then trains so; soft_labels.py and
+preprocessing.py beside it show how. It needs no hdd_tf; distilled_data.py finds the
+set.
 """
 
 import argparse
@@ -20,6 +25,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from distilled_data import DAMAGE, fail, fail_damaged, find_set
+from preprocessing import preprocessing_layer, read_whitening
+from soft_labels import (
+    ask_teacher,
+    label_source,
+    load_teacher,
+    optimiser,
+    soft_loss,
+)
 
 
 def find_training_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
@@ -49,13 +62,20 @@ def find_training_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
 
 
 def read_with_tfds(directory: pathlib.Path) -> tf.data.Dataset:
-    """Returns (image, label) pairs, read by TensorFlow Datasets."""
+    """Returns (image, label) pairs, read by TensorFlow Datasets.
+
+    Of sets with soft labels, it returns (image, label, label_logits).
+    """
     builder = tfds.builder_from_directory(directory)
-    return builder.as_dataset(split="train", as_supervised=True)
+    if "label_logits" not in builder.info.features:
+        return builder.as_dataset(split="train", as_supervised=True)
+    names = ("image", "label", "label_logits")
+    examples = builder.as_dataset(split="train")
+    return examples.map(lambda example: tuple(example[name] for name in names))
 
 
 def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
-    """Returns (image, label) pairs, read by tf.data alone."""
+    """Returns the same, read by tf.data alone."""
     metadata = json.loads((directory / "hdd_tf.json").read_text("utf-8"))
     shape, is_png = metadata["image_shape"], metadata["encoding"] == "png"
     features = {
@@ -64,12 +84,18 @@ def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
         ),
         "label": tf.io.FixedLenFeature([], tf.int64),
     }
+    soft = "soft_labels" in metadata
+    if soft:
+        num_classes = len(metadata["label_names"])
+        features["label_logits"] = tf.io.FixedLenFeature([num_classes], tf.float32)
 
-    def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def parse(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
         example = tf.io.parse_single_example(record, features)
         image = example["image"]
         if is_png:
             image = tf.ensure_shape(tf.io.decode_png(image, shape[-1]), shape)
+        if soft:
+            return image, example["label"], example["label_logits"]
         return image, example["label"]
 
     files = sorted(str(path) for path in directory.glob("*.tfrecord-*"))
@@ -77,7 +103,7 @@ def read_with_tfrecord(directory: pathlib.Path) -> tf.data.Dataset:
 
 
 def read_pairs(directory: pathlib.Path, metadata: dict, reader: str) -> tf.data.Dataset:
-    """Returns (image, label) pairs, all of which have been read into memory.
+    """Returns what the readers do, all of which has been read into memory.
 
     Args:
         directory: The set's directory.
@@ -100,23 +126,28 @@ def read_pairs(directory: pathlib.Path, metadata: dict, reader: str) -> tf.data.
     return pairs
 
 
-def build_network(metadata: dict, width: int) -> keras.Model:
+def build_network(metadata: dict, width: int, augment: bool = True) -> keras.Model:
     """Returns a ConvNet that takes images on the 0-255 scale, as they are stored.
 
     Normalisation is part of the model, so that training, testing and serving cannot
     differ in it. The augmentation layers act in training only; they come after it, so
     that what they move in from outside, zeros, is the mean colour.
+
+    Args:
+        metadata: Contents of hdd_tf.json, with the arrays of a whitening.
+        width: Channels of a layer.
+        augment: Whether it has augmentation layers.
     """
     layers = [
         keras.layers.Input(metadata["image_shape"]),
-        keras.layers.Normalization(
-            mean=[255 * mean for mean in metadata["mean"]],
-            variance=[(255 * std) ** 2 for std in metadata["std"]],
-        ),
-        keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
-        keras.layers.RandomRotation(0.04, fill_mode="constant"),
-        keras.layers.RandomZoom(0.15, fill_mode="constant"),
+        preprocessing_layer(metadata),
     ]
+    if augment:
+        layers += [
+            keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+            keras.layers.RandomRotation(0.04, fill_mode="constant"),
+            keras.layers.RandomZoom(0.15, fill_mode="constant"),
+        ]
     for _ in range(3):
         layers += [
             keras.layers.Conv2D(width, 3, padding="same"),
@@ -125,13 +156,54 @@ def build_network(metadata: dict, width: int) -> keras.Model:
             keras.layers.AveragePooling2D(2, padding="same"),
         ]
     layers += [keras.layers.Flatten(), keras.layers.Dense(len(metadata["label_names"]))]
-    network = keras.Sequential(layers)
+    return keras.Sequential(layers)
+
+
+def train(
+    directory: pathlib.Path,
+    metadata: dict,
+    examples: tf.data.Dataset,
+    width: int,
+    epochs: int,
+    batch_size: int,
+) -> keras.Model:
+    """Returns a network that has learnt a set, ready to be tested with classes.
+
+    Args:
+        directory: The set's directory.
+        metadata: Contents of its hdd_tf.json, with the arrays of a whitening.
+        examples: As `read_pairs` returns them.
+        width: Channels of a layer.
+        epochs: Passes over the set.
+        batch_size: Images of an update.
+    """
+    source = label_source(metadata)
+    network = build_network(metadata, width, augment=source != "teacher")
+    by_class = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(
-        optimizer=keras.optimizers.Adam(1e-3),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        optimizer=optimiser(metadata),
+        loss=by_class if source == "hard" else soft_loss(metadata),
+        metrics=["accuracy"] if source == "hard" else [],
     )
+    if source == "stored":
+        examples = examples.map(lambda image, label, logits: (image, logits))
+    elif "soft_labels" in metadata:
+        examples = without_soft_labels(examples)
+    batches = examples.shuffle(metadata["num_images"]).batch(batch_size)
+    if source == "teacher":
+        # One epoch to Keras: starting one costs more than a small set does.
+        batches = ask_teacher(batches.repeat(epochs), load_teacher(directory))
+        epochs = 1
+    # Keras cannot shuffle a tf.data pipeline, and would say so.
+    network.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    if source != "hard":
+        network.compile(loss=by_class, metrics=["accuracy"])
     return network
+
+
+def without_soft_labels(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns (image, label) pairs."""
+    return examples.map(lambda image, label, logits: (image, label))
 
 
 def read_digits_test_split() -> tf.data.Dataset:
@@ -158,8 +230,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("directory", type=pathlib.Path, help="a run or a set")
     parser.add_argument("--reader", choices=["tfds", "tfrecord"], default="tfds")
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--epochs", type=int, help="the recipe's, or 100")
+    parser.add_argument("--batch", type=int, help="the recipe's, or 64")
     parser.add_argument("--width", type=int, default=64, help="channels of a layer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test", help="digits, or a TFDS name: also test on it")
@@ -168,16 +240,27 @@ def main() -> None:
 
     keras.utils.set_random_seed(arguments.seed)
     directory, metadata = find_training_set(arguments.directory)
-    pairs = read_pairs(directory, metadata, arguments.reader)
+    examples = read_pairs(directory, metadata, arguments.reader)
+    try:
+        metadata = read_whitening(directory, metadata)
+    except DAMAGE:
+        fail_damaged(directory)
     print(
         f"{metadata['num_images']} images of {metadata['dataset']}, "
         f"{len(metadata['label_names'])} classes, read with {arguments.reader}"
     )
 
-    network = build_network(metadata, arguments.width)
-    batches = pairs.shuffle(metadata["num_images"]).batch(arguments.batch)
-    # Keras cannot shuffle a tf.data pipeline, and would say so.
-    network.fit(batches, epochs=arguments.epochs, shuffle=False, verbose=0)
+    recipe = metadata.get("recipe", {})
+    network = train(
+        directory,
+        metadata,
+        examples,
+        arguments.width,
+        arguments.epochs or recipe.get("epochs", 100),
+        arguments.batch or recipe.get("batch_size", 64),
+    )
+    soft = "soft_labels" in metadata
+    pairs = without_soft_labels(examples) if soft else examples
     _, accuracy = network.evaluate(pairs.batch(256), verbose=0)
     print(f"training accuracy: {100 * accuracy:.1f} %")
     if arguments.test:

@@ -14,6 +14,11 @@ import pytest
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.digits import read_digits
+from hdd_tf.data.normalisation import whitening_of
+from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.registry import build_with_options
+from hdd_tf.networks.teacher import Teacher, TeacherNetwork
+from hdd_tf.random_keys import derive_key
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -69,7 +74,7 @@ def digits_set(tmp_path_factory):
     return write_digits(tmp_path_factory.mktemp("run") / "synthetic")
 
 
-def write_digits(directory, encoding="float32", shown=range(10)):
+def write_digits(directory, encoding="float32", shown=range(10), recipe=None, **extras):
     """Writes a set of whose class i the images show the digit `shown[i]`."""
     training, _, label_names = read_digits()
     rows = [np.flatnonzero(training.labels == digit)[:5] for digit in shown]
@@ -80,8 +85,10 @@ def write_digits(directory, encoding="float32", shown=range(10)):
         "mean": [0.3],
         "std": [0.35],
     }
+    if recipe:
+        metadata["recipe"] = recipe
     images = training.images[np.array(rows)]
-    distilled_set = DistilledSet.from_class_images(images, metadata)
+    distilled_set = DistilledSet.from_class_images(images, metadata, **extras)
     write_distilled_set(directory, distilled_set, encoding)
     return directory
 
@@ -111,6 +118,108 @@ def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
     assert "read with tfrecord" in out
     assert percentages(out).keys() == {"training accuracy"}
     assert percentages(out)["training accuracy"] > 90
+
+
+# Each class shows the next digit: who learns the classes is wrong on the test split.
+MISLEADING = [*range(1, 10), 0]
+
+
+def test_training_with_what_a_set_carries(tmp_path):
+    training, _, _ = read_digits()
+    write_digits(
+        tmp_path / "set",
+        shown=MISLEADING,
+        label_logits=np.repeat(8 * np.eye(10)[MISLEADING], 5, axis=0).reshape(
+            10, 5, 10
+        ),
+        # The recipe's own rate would not do.
+        recipe={"epochs": 30, "batch_size": 16, "learning_rate": 1e-9, "loss": "soft"},
+        student_rate=0.05,
+        whitening=whitening_of(training.images),
+    )
+    out = run_example(
+        tmp_path / "set", "--reader=tfrecord", "--width=16", "--test=digits",
+        cwd=tmp_path,
+    )  # fmt: skip
+    accuracy = percentages(out)
+    assert accuracy["training accuracy"] < 10
+    assert accuracy["test accuracy on digits"] > 50
+
+
+def test_training_with_a_teacher(
+    import_example, digits_teacher, monkeypatch, tmp_path, capsys
+):
+    write_digits(
+        tmp_path / "set",
+        shown=MISLEADING,
+        # With both, the recipe says which.
+        label_logits=np.zeros([10, 5, 10]),
+        recipe={"labels": "teacher", "loss": "kl", "temperature": 2.0, "epochs": 60}
+        | {"optimiser": "adamw", "learning_rate": 0.003},
+        teacher=digits_teacher,
+    )
+    argv = ["train_on_distilled.py", str(tmp_path / "set"), "--width=16"]
+    monkeypatch.setattr(sys, "argv", [*argv, "--test=digits"])
+    import_example("train_on_distilled").main()
+    accuracy = percentages(capsys.readouterr().out)
+    assert accuracy["training accuracy"] < 20
+    assert accuracy["test accuracy on digits"] > 50
+
+
+@pytest.fixture(scope="module")
+def digits_teacher():
+    """A network that has learnt some real digits."""
+    import keras
+
+    training, _, _ = read_digits()
+    options = NetworkOptions(depth=3, width=16)
+    network = build_with_options("convnet", (32, 32, 1), 10, options)
+    keras.utils.set_random_seed(0)
+    for variable, value in zip(
+        network.model.trainable_variables,
+        network.initial_weights(derive_key(0)),
+        strict=True,
+    ):
+        variable.assign(value)
+    logits = keras.Model(network.model.inputs, network.model.output["logits"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    logits.compile(keras.optimizers.Adam(3e-3), loss)
+    images = (training.images[:400] / np.float32(255) - 0.3) / 0.35
+    logits.fit(images, training.labels[:400], epochs=12, verbose=0)
+    weights = [variable.numpy() for variable in network.model.trainable_variables]
+    stored = TeacherNetwork("convnet", options, weights, [])
+    return Teacher((stored,), (32, 32, 1), 10)
+
+
+def test_losses_of_soft_labels(import_example):
+    soft = import_example("soft_labels")
+    rng = np.random.default_rng(0)
+    labels, logits = rng.normal(0, 3, [2, 4, 5]).astype(np.float32)
+
+    def shares(values):
+        return np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
+
+    expected = -(shares(labels) * np.log(shares(logits))).sum(axis=1)
+    found = soft.soft_loss({})(labels, logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    wanted, given = shares(labels / 7), shares(logits / 7)
+    recipe = {"recipe": {"loss": "kl", "temperature": 7.0}}
+    np.testing.assert_allclose(
+        soft.soft_loss(recipe)(labels, logits),
+        (wanted * np.log(wanted / given)).sum(axis=1),
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+def test_a_rate_that_networks_cannot_train_with_is_one_line(import_example, capsys):
+    optimiser = import_example("soft_labels").optimiser
+    recipe = {"learning_rate": 0.5, "momentum": 0.25}
+    found = optimiser({"student_rate": 0.125, "recipe": recipe})
+    assert float(found.learning_rate) == 0.125 and found.momentum == 0.25
+    with pytest.raises(SystemExit):
+        optimiser({"student_rate": -0.1})
+    assert "learning rate is -0.1" in capsys.readouterr().err
 
 
 def test_pixels_are_read_as_floats_are(import_example, digits_set, tmp_path):
@@ -243,7 +352,11 @@ def test_examples_cut_out_what_a_stored_image_is_made_of(
 ):
     images = np.random.default_rng(0).uniform(-20, 280, (3, 2, 7, 6, 1))
     stored = DistilledSet.from_class_images(
-        images, {**METADATA, "formation_factor": factor}
+        images,
+        {**METADATA, "formation_factor": factor, "recipe": {"epochs": 7}},
+        np.arange(18).reshape(3, 2, 3),
+        student_rate=0.25,
+        whitening=whitening_of(images.clip(0, 255)[0].astype(np.uint8)),
     )
     expected = decode_set(stored)
     write_distilled_set(tmp_path / "synthetic", expected if decoded else stored)
@@ -253,6 +366,12 @@ def test_examples_cut_out_what_a_stored_image_is_made_of(
     order = np.argsort(found.labels, kind="stable")
     np.testing.assert_array_equal(found.labels[order], expected.labels)
     np.testing.assert_allclose(found.images[order], expected.images, atol=1e-4)
+    by_class = found.take(order).label_logits
+    np.testing.assert_array_equal(by_class, expected.label_logits)
+    assert metadata["student_rate"] == 0.25 and metadata["recipe"] == {"epochs": 7}
+    layer = import_example("preprocessing").preprocessing_layer(metadata)
+    normalised = stored.normalisation.normalise(expected.images)
+    np.testing.assert_allclose(layer(expected.images), normalised, atol=1e-4)
 
 
 def test_examples_read_the_digits_that_runs_read(import_example):

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.saved_models import METADATA_FILE, save_model
@@ -186,27 +187,14 @@ def read_teacher(
         ValueError, tf.errors.OpError: the checkpoint does not hold the values of these
             networks, or they do not take such images.
     """
-    reader = tf.train.load_checkpoint(str(directory / _PREFIX))
-    shapes, dtypes = (
-        reader.get_variable_to_shape_map(),
-        reader.get_variable_to_dtype_map(),
-    )
-    available = (directory / _DATA).stat().st_size
-    names: list[str] = []
+    specs: list[_Spec] = []
     layout = []
     for described in description["networks"]:
         options = NetworkOptions(**described["options"])
         weights, state = _specs(described["name"], image_shape, num_classes, options)
-        for shape, dtype in (*weights, *state):
-            name = _VALUE.format(len(names))
-            if tuple(shapes.get(name, [-1])) != shape or dtypes[name] != dtype:
-                raise ValueError(f"{name} is not {dtype.name} {shape}")
-            available -= math.prod(shape) * dtype.size
-            names.append(name)
+        specs += weights + state
         layout.append((described["name"], options, len(weights), len(state)))
-    if available < 0:
-        raise ValueError("the values do not fit into the checkpoint")
-    values = (reader.get_tensor(name) for name in names)
+    values = iter(_read_values(directory, specs))
     networks = [
         TeacherNetwork(
             name,
@@ -217,6 +205,32 @@ def read_teacher(
         for name, options, num_weights, num_state in layout
     ]
     return Teacher(tuple(networks), image_shape, num_classes)
+
+
+def _read_values(directory: pathlib.Path, specs: list[_Spec]) -> list[np.ndarray]:
+    """Reads the checkpoint's values.
+
+    `tf.train.load_checkpoint` looks at all that a checkpoint holds, and ends the whole
+    process where the index is made to do harm; this operation looks only for what it is
+    told to, and compares shapes before it takes memory.
+    """
+    needed = sum(math.prod(shape) * dtype.size for shape, dtype in specs)
+    if needed > (directory / _DATA).stat().st_size:
+        raise ValueError("the values do not fit into the checkpoint")
+    slices = [
+        " ".join([*map(str, shape), ":".join(f"0,{side}" for side in shape)])
+        for shape, _ in specs
+    ]
+    values = tf.raw_ops.RestoreV2(
+        prefix=str(directory / _PREFIX),
+        tensor_names=[_VALUE.format(number) for number in range(len(specs))],
+        shape_and_slices=slices,
+        dtypes=[dtype for _, dtype in specs],
+    )
+    arrays = [value.numpy() for value in values]
+    if [array.shape for array in arrays] != [shape for shape, _ in specs]:
+        raise ValueError("the checkpoint's values have other shapes")
+    return arrays
 
 
 def _specs(

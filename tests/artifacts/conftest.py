@@ -6,7 +6,12 @@ from hdd_tf.artifacts.distilled_set import DistilledSet
 
 @pytest.fixture
 def small_set() -> DistilledSet:
-    """Two images of each of three classes, not square, partly outside 0-255."""
+    """A set that carries nothing but images and labels."""
+    return make_small_set()
+
+
+def make_small_set() -> DistilledSet:
+    """Returns two images of each of three classes, partly outside 0-255."""
     images = np.random.default_rng(0).normal(120, 150, [6, 7, 5, 3])
     assert images.min() < 0
     assert images.max() > 255

@@ -1,5 +1,6 @@
 """The program over real checkpoints: which set, in which encoding, and its accuracy."""
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -15,7 +16,9 @@ from hdd_tf.augment import formation
 from hdd_tf.config import Config, to_json
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distillation.model_exports import prune_set_of_run
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from tests.artifacts.full_set import assert_same_extras, full_set
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "export" / "export_tfrecord.py"
 MEAN, STD = (0.3,), (0.35,)
@@ -141,6 +144,53 @@ def test_a_set_is_exported_again(program, out, tmp_path, last_set, capsys):
     # Even into its own place.
     assert program(f"--set={out}", f"--output_dir={out}", "--overwrite") == 0
     np.testing.assert_array_equal(read_distilled_set(out).images, expected.images)
+
+
+def test_what_a_set_carries_is_exported_again(
+    program, out, tmp_path, last_set, capsys, monkeypatch
+):
+    from hdd_tf.evaluate import rounding
+    from hdd_tf.evaluate.scoring import Score
+
+    carried = full_set(last_set)
+    write_distilled_set(tmp_path / "first", carried, "npz")
+    # What networks would train on, with floats and with eight bits.
+    measured = []
+
+    class Recorder:
+        def score_set(self, distilled_set):
+            measured.append(distilled_set)
+            return Score((50.0,), len(distilled_set.images), 0.0)
+
+        def describe_protocol(self):
+            return {"baseline_network": "convnet", "whole_epochs": 1}
+
+    monkeypatch.setattr(
+        rounding, "evaluation_of_source", lambda *_: (Recorder(), CONFIG)
+    )
+    arguments = [f"--set={tmp_path / 'first'}", f"--output_dir={out}", "--overwrite"]
+    assert program(*arguments, "--encoding=png", "--measure") == 0
+    assert_same_extras(read_distilled_set(out), carried)
+    assert len(measured) == 2
+    for distilled_set in measured:
+        assert_same_extras(distilled_set, carried)
+    capsys.readouterr()
+    # Labels of views belong to the images as they are stored.
+    assert program(*arguments, "--images=decoded") == 2
+    assert "cannot be decoded" in capsys.readouterr().err
+    assert program(*arguments, "--encoding=dd_ranking") == 2
+    # Each class keeps one of its two stored images, four of eight decoded ones.
+    rows = dataclasses.replace(carried, epoch_labels=None)
+    write_distilled_set(tmp_path / "rows", rows, "npz")
+    part = prune_set_of_run(
+        read_distilled_set(tmp_path / "rows"), "run", 0.5, "random", []
+    )
+    assert len(part.images) == 40
+    decoded = decode_set(rows)
+    for image, label_logits in zip(part.images, part.label_logits, strict=True):
+        (row,) = np.flatnonzero((decoded.images == image).all(axis=(1, 2, 3)))
+        np.testing.assert_array_equal(label_logits, decoded.label_logits[row])
+    assert part.student_rate == carried.student_rate
 
 
 def test_accuracy_is_measured_and_recorded(program, out, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Each encoding is read by the programs it is for, where hdd_tf cannot be imported."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from tests.artifacts.full_set import RECIPE, full_set
 
 READERS = """
 import json, os, pathlib, sys
@@ -21,6 +23,7 @@ sys.meta_path.insert(0, Block())
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 place = pathlib.Path(sys.argv[1])
@@ -45,6 +48,37 @@ for name, file in (("npz", "distilled.npz"), ("dd_ranking", "dd_ranking.npz")):
     with np.load(place / name / file, allow_pickle=False) as arrays:
         for key in arrays:
             found[f"{name}_{key}"] = arrays[key]
+# Sets that carry more.
+for name in ("float32", "png"):
+    builder = tfds.builder_from_directory(place / f"full_{name}")
+    examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
+    for key in ("label", "label_logits"):
+        found[f"full_{name}_{key}"] = np.stack([e[key] for e in examples])
+folder = place / "full_png_folder"
+said = json.loads((folder / "hdd_tf.json").read_text())
+with np.load(folder / "label_logits.npz", allow_pickle=False) as arrays:
+    files = list(arrays["files"])
+    found["full_png_folder_label_logits"] = arrays["label_logits"]
+root = folder / said["layout"]["root"]
+pairs = keras.utils.image_dataset_from_directory(
+    root, image_size=shape[:2], shuffle=False, batch_size=None, verbose=False,
+)
+assert [os.path.relpath(path, folder) for path in pairs.file_paths] == files
+found["full_png_folder_names"] = np.array(pairs.class_names)
+for name, file in (("npz", "distilled.npz"), ("dd_ranking", "dd_ranking.npz")):
+    with np.load(place / f"full_{name}" / file, allow_pickle=False) as arrays:
+        found[f"full_{name}_label_logits"] = arrays["label_logits"]
+metadata = json.loads((place / "full_float32" / "hdd_tf.json").read_text())
+found["rate"], found["temperature"] = (
+    metadata["student_rate"], metadata["recipe"]["temperature"],
+)
+images = found["float32_images"]
+teacher = tf.saved_model.load(place / "full_float32" / "teacher")
+found["teacher_logits"] = teacher(images)["logits"].numpy()
+layer = keras.layers.TFSMLayer(
+    place / "full_float32" / "teacher", call_endpoint="serving_float"
+)
+found["teacher_probabilities"] = layer(images)["probabilities"].numpy()
 np.savez(place / "found.npz", **found)
 """
 NAMES = ["round", "a/b", "čtverec"]
@@ -65,10 +99,18 @@ def written():
 
 
 @pytest.fixture(scope="module")
-def found(written, tmp_path_factory):
+def carried(written):
+    return full_set(written.take(np.array([4, 0, 3, 1, 5, 6, 2])))
+
+
+@pytest.fixture(scope="module")
+def found(written, carried, tmp_path_factory):
     place = tmp_path_factory.mktemp("sets")
     for encoding in ENCODINGS:
         write_distilled_set(place / encoding, written, encoding)
+        kept = None if encoding == "dd_ranking" else carried.whitening
+        of_encoding = dataclasses.replace(carried, whitening=kept)
+        write_distilled_set(place / f"full_{encoding}", of_encoding, encoding)
     done = subprocess.run(
         [sys.executable, "-I", "-c", READERS, str(place)],
         cwd=place,
@@ -121,3 +163,30 @@ def test_numpy_reads_the_tensors_of_dd_ranking(written, found):
     seen = (written.images / 255 - mean) / std
     np.testing.assert_allclose(images.transpose(0, 2, 3, 1), seen, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(labels, written.labels)
+
+
+def test_soft_labels_are_read_with_the_images_or_beside_them(carried, found):
+    by_class = np.argsort(carried.labels, kind="stable")
+    for name in ENCODINGS:
+        kept_by_class = name in ("png_folder", "dd_ranking")
+        order = by_class if kept_by_class else np.arange(len(by_class))
+        logits = found[f"full_{name}_label_logits"]
+        np.testing.assert_array_equal(logits, carried.label_logits[order])
+    np.testing.assert_array_equal(found["full_float32_label"], carried.labels)
+    # The teacher's folder is no class.
+    assert len(found["full_png_folder_names"]) == len(NAMES)
+    assert found["rate"] == carried.student_rate
+    assert found["temperature"] == RECIPE["temperature"]
+
+
+def test_tensorflow_loads_the_teacher(written, carried, found):
+    normalised = carried.normalisation.normalise(written.images)
+    expected = carried.teacher.logits_function()(normalised).numpy()
+    np.testing.assert_allclose(found["teacher_logits"], expected, rtol=1e-4, atol=1e-5)
+    shares = np.exp(expected - expected.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        found["teacher_probabilities"],
+        shares / shares.sum(axis=1, keepdims=True),
+        rtol=1e-4,
+        atol=1e-6,
+    )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from hdd_tf.analysis.encoder import HyperbolicEncoder
 from hdd_tf.artifacts import checksums
 from hdd_tf.artifacts.saved_models import Classifier, is_replaceable, save_model
-from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.normalisation import Normalisation, whitening_of
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import derive_key
@@ -117,6 +117,23 @@ def test_saved_model_cli_runs_it(name, saved, tmp_path):
     for output, value in expected.items():
         found = np.load(tmp_path / f"{output}.npy")
         np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_classifier_whitens_inside(saved, tmp_path):
+    _, images = saved
+    whitening = whitening_of(np.concatenate([images, images[:, ::-1]]))
+    normalisation = Normalisation(MEAN, STD, whitening)
+    _, plain, network = modules()
+    whitened = Classifier(network, plain.weights, plain.state, normalisation)
+    save_model(tmp_path / "model", whitened, {})
+    found = tf.saved_model.load(str(tmp_path / "model"))(images)["logits"]
+    logits = network.logits(
+        [tf.convert_to_tensor(w) for w in plain.weights],
+        tf.constant(normalisation.normalise(images)),
+        [tf.convert_to_tensor(s) for s in plain.state],
+    )
+    np.testing.assert_allclose(found, logits, rtol=1e-4, atol=1e-5)
+    assert np.abs(found - plain(images)["logits"]).max() > 0.01
 
 
 def test_metadata_says_what_it_is_and_sums_its_files(saved):

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hdd_tf.artifacts import checksums
 from hdd_tf.artifacts.distilled_set import (
@@ -15,6 +17,8 @@ from hdd_tf.artifacts.distilled_set import (
 )
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
+from tests.artifacts.conftest import make_small_set
+from tests.artifacts.full_set import assert_same_extras, full_set
 
 # The file of each encoding that holds images.
 IMAGES = {
@@ -41,6 +45,22 @@ def directory(tmp_path, small_set, encoding):
 @pytest.fixture
 def image_file(directory, encoding):
     return directory / IMAGES[encoding]
+
+
+@pytest.fixture(scope="module")
+def full_originals(tmp_path_factory):
+    """Sets that carry everything, of the encodings of TWO_KINDS."""
+    place = tmp_path_factory.mktemp("full")
+    carried = full_set(make_small_set())
+    for encoding in ("float32", "png_folder"):
+        write_distilled_set(place / encoding, carried, encoding)
+    return place
+
+
+@pytest.fixture
+def full_directory(tmp_path, full_originals, encoding):
+    """A copy of one of them."""
+    return shutil.copytree(full_originals / encoding, tmp_path / "full")
 
 
 # Where the encodings do not differ but in having files of fixed names or not.
@@ -221,6 +241,158 @@ def test_sizes_that_the_files_do_not_have_are_refused(directory, key, value):
 def test_values_that_cannot_be_are_refused(directory, key, value):
     reseal(directory, **{key: value})
     refuse(directory, f"says of {key} what cannot be")
+
+
+def network(**options):
+    """Returns a teacher's description; the options that are right have no name here."""
+    whole = {"depth": 1, "width": 4, "norm": "none", "activation": "relu"}
+    whole |= {"pooling": "average"} | {k: v for k, v in options.items() if k != "name"}
+    return {"name": options.get("name", "convnet"), "options": whole}
+
+
+@TWO_KINDS
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("soft_labels", True), ("soft_labels", ["x"]), ("student_rate", float("nan")),
+        ("student_rate", "0.1"), ("student_rate", 10**400), ("student_rate", None),
+        ("recipe", []), ("recipe", {"a": {"b": 1}}), ("recipe", {"a": float("inf")}),
+        ("recipe", {"a": [0] * 10**5}), ("teacher", None), ("teacher", {}),
+        ("teacher", {"networks": []}), ("teacher", {"networks": [network()] * 99}),
+        ("teacher", {"networks": [network()], "code": "x"}),
+        ("teacher", {"networks": [network(name="os:system")]}),
+        ("teacher", {"networks": [network(name=["convnet"])]}),
+        ("teacher", {"networks": [network(depth=10**9)]}),
+        ("teacher", {"networks": [network(width=10**9)]}),
+        ("teacher", {"networks": [network(width=True)]}),
+        ("teacher", {"networks": [network(norm=["none"])]}),
+        ("teacher", {"networks": [network(pooling="median")]}),
+        ("teacher", {"networks": [network(extra=1)]}),
+        ("epoch_labels", 2), ("epoch_labels", {"epochs": 2}),
+        ("epoch_labels", {"epochs": 0, "batch_size": 4}),
+        ("epoch_labels", {"epochs": 2, "batch_size": 2**40}),
+        ("epoch_labels", {"epochs": 2.0, "batch_size": 4}),
+        ("whitening", {}), ("whitening", {"epsilon": 0}),
+        ("whitening", {"epsilon": "0.1"}), ("whitening", {"epsilon": 1, "n": 2}),
+    ],
+)  # fmt: skip
+def test_extras_that_cannot_be_are_refused(full_directory, key, value):
+    reseal(full_directory, **{key: value})
+    refuse(full_directory, f"says of {key} what cannot be")
+
+
+@TWO_KINDS
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        # Neither takes memory: gigabytes of weights, petabytes of labels.
+        ("teacher", {"networks": [network(width=2**16, depth=2)]}),
+        ("teacher", {"networks": [network(name="vgg11_batch")]}),
+        ("teacher", {"networks": [network(depth=5)]}),
+        ("teacher", {"networks": [network(width=5)]}),
+        ("teacher", {"networks": [network(norm="group")]}),
+        ("epoch_labels", {"epochs": 2**30, "batch_size": 4}),
+        ("epoch_labels", {"epochs": 1, "batch_size": 4}),
+        ("epoch_labels", {"epochs": 2, "batch_size": 1}),
+    ],
+)
+def test_extras_that_the_files_do_not_hold_are_refused(full_directory, key, value):
+    reseal(full_directory, **{key: value})
+    refuse(full_directory, "does not hold the images")
+
+
+@TWO_KINDS
+@pytest.mark.parametrize("key", ["teacher", "epoch_labels", "whitening"])
+def test_extras_have_their_files_and_no_others_do(
+    full_directory, directory, key, encoding
+):
+    path = full_directory / "hdd_tf.json"
+    whole = json.loads(path.read_text("utf-8"))
+    # Files that nothing is said of.
+    rest = {k: v for k, v in whole.items() if k not in (key, checksums.OWN_SUM)}
+    path.write_text(json.dumps(checksums.seal(rest)), "utf-8")
+    refuse(full_directory, "says of files what cannot be")
+    assert not is_distilled_set(full_directory)
+    # Something is said of files that are not there.
+    reseal(directory, **{key: whole[key]})
+    refuse(directory, "says of files what cannot be")
+
+
+@TWO_KINDS
+def test_a_teacher_is_read_as_data(full_directory, monkeypatch):
+    """Its program may be any program: nothing of it is run."""
+
+    def run(*args, **kwargs):
+        raise AssertionError("a foreign program was loaded")
+
+    monkeypatch.setattr(tf.saved_model, "load", run)
+    original = read_distilled_set(full_directory)
+    (full_directory / "teacher" / "saved_model.pb").write_bytes(b"evil")
+    (full_directory / "teacher" / "hdd_tf.json").write_bytes(b"{")
+    reseal(full_directory)
+    assert_same_extras(read_distilled_set(full_directory), original)
+
+
+@TWO_KINDS
+@pytest.mark.parametrize(
+    "name",
+    [
+        "teacher/variables/variables.index",
+        "teacher/variables/variables.data-00000-of-00001",
+        "epoch_labels.npz",
+        "whitening.npz",
+    ],
+)
+def test_damaged_extras_under_right_checksums_are_refused(full_directory, name):
+    path = full_directory / name
+    whole = path.read_bytes()
+    for damaged in (whole[:60], b"", b"x" * len(whole), whole[64:] + whole[:64]):
+        path.write_bytes(damaged)
+        reseal(full_directory)
+        refuse(full_directory)
+
+
+@pytest.mark.parametrize("encoding", ["png_folder"], indirect=True)
+def test_soft_labels_of_other_images_are_refused(full_directory):
+    path = full_directory / "label_logits.npz"
+    arrays = dict(np.load(path))
+    for changed in (
+        {"files": arrays["files"][::-1]},
+        {"files": np.array(["x"] * 6)},
+        {"files": np.array([{}] * 6, object)},
+        {"label_logits": arrays["label_logits"][:, :2]},
+        {"label_logits": np.full([6, 3], np.inf, np.float32)},
+    ):
+        np.savez(path, **{**arrays, **changed})
+        reseal(full_directory)
+        refuse(full_directory, "does not hold the images")
+    np.savez(path, **arrays)
+    reseal(full_directory)
+    read_distilled_set(full_directory)
+
+
+@TWO_KINDS
+def test_files_beside_a_teacher_are_foreign_too(full_directory, small_set):
+    assert is_distilled_set(full_directory)
+    mine = full_directory / "teacher" / "variables" / "thesis.txt"
+    mine.write_text("mine")
+    assert not is_distilled_set(full_directory)
+    with pytest.raises(InputError, match="holds other things"):
+        write_distilled_set(full_directory, small_set)
+    mine.unlink()
+    # A damaged description does not turn the teacher into a file of the user's, where
+    # the other names never vary.
+    (full_directory / "hdd_tf.json").write_text("{")
+    fixed = not (full_directory / "images").is_dir()
+    assert is_distilled_set(full_directory) == fixed
+
+
+@TWO_KINDS
+def test_a_teacher_elsewhere_is_refused(full_directory):
+    elsewhere = full_directory.parent / "elsewhere"
+    (full_directory / "teacher" / "variables").rename(elsewhere)
+    (full_directory / "teacher" / "variables").symlink_to(elsewhere)
+    refuse(full_directory, "leads out of")
 
 
 @TWO_KINDS

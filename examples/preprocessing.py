@@ -1,0 +1,64 @@
+"""From pixels to what networks take, as a Keras layer, for the examples here."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+WHITENING_FILE = "whitening.npz"
+
+
+class Whitening(keras.layers.Layer):
+    """ZCA of `[n, h, w, c]` images on the 0-255 scale.
+
+    Args:
+        mean: `[d]` of images scaled to 0-1 and flattened; d = h * w * c.
+        vectors: `[d, d]`, an eigenvector of the covariance a column.
+        values: `[d]` eigenvalues.
+        epsilon: What is added to each eigenvalue.
+    """
+
+    def __init__(
+        self, mean: np.ndarray, vectors: np.ndarray, values: np.ndarray, epsilon: float
+    ) -> None:
+        super().__init__()
+        scales = (values.astype(np.float64) + epsilon) ** -0.5
+        self.matrix = ((vectors.astype(np.float64) * scales) @ vectors.T).astype("f4")
+        self.mean = mean.astype("f4")
+
+    def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Returns whitened images."""
+        flat = keras.ops.reshape(images, (-1, len(self.mean))) / 255.0
+        whitened = keras.ops.matmul(flat - self.mean, self.matrix)
+        return keras.ops.reshape(whitened, (-1, *images.shape[1:]))
+
+
+def preprocessing_layer(metadata: dict) -> keras.layers.Layer:
+    """Returns the first layer of a network that takes images on the 0-255 scale.
+
+    Args:
+        metadata: Contents of hdd_tf.json, with `read_whitening` of sets that have one.
+    """
+    if "whitening" in metadata:
+        return Whitening(**metadata["whitening"])
+    return keras.layers.Normalization(
+        mean=[255 * mean for mean in metadata["mean"]],
+        variance=[(255 * std) ** 2 for std in metadata["std"]],
+    )
+
+
+def read_whitening(directory: pathlib.Path, metadata: dict) -> dict:
+    """Returns metadata with the arrays of a set's whitening, where it has one.
+
+    Args:
+        directory: The set's directory.
+        metadata: Contents of its hdd_tf.json.
+
+    Raises:
+        OSError, ValueError, KeyError: the file is damaged.
+    """
+    if "whitening" not in metadata:
+        return metadata
+    with np.load(directory / WHITENING_FILE, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in ("mean", "vectors", "values")}
+    return {**metadata, "whitening": {**metadata["whitening"], **arrays}}
