@@ -50,6 +50,7 @@ def measure_rounding(
     # Of baselines, which are not scored here.
     network = protocol.pop("baseline_network")
     del protocol["whole_epochs"]
+    protocol.pop("baseline_labels", None)
     return {
         **scores,
         "network": network,
