@@ -20,11 +20,13 @@ from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.run_whitening import read_whitening
 from hdd_tf.command_line import recorded_config
+from hdd_tf.config import from_json
 from hdd_tf.distillation.checkpoints import (
     SavedSet,
     load_newest_set,
     load_saved_set,
 )
+from hdd_tf.distillation.run_outputs import metadata_of_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
 from hdd_tf.methods.registry import is_distilled
@@ -74,9 +76,19 @@ def _set_of_saved(
     more: Mapping[str, Any],
 ) -> DistilledSet:
     """Returns a checkpoint's set with what its run knows of it."""
-    metadata = {**metadata_of_run(record, saved.iteration), **more}
+    metadata = {**_metadata(record, saved.iteration), **more}
     size = int(np.prod(saved.images.shape[2:]))
     return saved.distilled(metadata, read_whitening(run.path, size))
+
+
+def _metadata(record: Mapping[str, Any], iteration: int) -> dict[str, Any]:
+    """Returns what a run knows of its set, also one of another version."""
+    try:
+        config = from_json(record["config"])
+    except InputError:
+        # Its settings are others; the images can be read all the same.
+        return metadata_of_run(record, iteration)
+    return metadata_of_set(config, record, iteration)
 
 
 def export_set(

@@ -1,10 +1,16 @@
 """What a run writes at its beginning and at its end."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from hdd_tf.artifacts import atomic
 from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.artifacts.distilled_set import (
+    DistilledSet,
+    metadata_of_run,
+    write_distilled_set,
+)
 from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -16,6 +22,7 @@ from hdd_tf.distillation.finished import keep_fair_score, read_export
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.training.protocols import evaluation_protocol
 
 
 def open_run(config: Config, dataset: Dataset) -> RunDirectory:
@@ -54,6 +61,28 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
         "test_images": len(dataset.test.labels),
         **{f"{name}_sha256": split.checksum for name, split in splits.items()},
     }
+
+
+def metadata_of_set(
+    config: Config, record: Mapping[str, Any], iteration: int
+) -> dict[str, Any]:
+    """Returns what is known of a run's set: `metadata_of_run`, and its recipe.
+
+    The recipe says how networks train on a set that holds more than images and classes.
+
+    Args:
+        config: The run's settings.
+        record: Contents of its `config.json`.
+        iteration: How many iterations the set has seen.
+
+    Raises:
+        InputError: `record` is not complete.
+    """
+    metadata = metadata_of_run(record, iteration)
+    protocol = evaluation_protocol(config, metadata["dataset"])
+    if protocol.labels != "hard" or protocol.learnt_rate:
+        metadata["recipe"] = atomic.to_plain(protocol.describe())
+    return metadata
 
 
 def compare_data(workers: Workers, dataset: Dataset) -> None:

@@ -9,7 +9,6 @@ from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import metadata_of_run
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
@@ -25,6 +24,7 @@ from hdd_tf.distillation.profiling import ProfiledStep
 from hdd_tf.distillation.run_outputs import (
     compare_data,
     data_record,
+    metadata_of_set,
     open_run,
     score_export,
     write_export,
@@ -90,7 +90,7 @@ def run_experiment(
     with workers.all_take_part():
         method.assemble()
     directory = open_run(config, dataset)
-    metadata = metadata_of_run(directory.read_config(), config.iterations)
+    metadata = metadata_of_set(config, directory.read_config(), config.iterations)
     best = candidates = None
     if config.select == "best_validation":
         best = BestOnValidation(directory, metadata)

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import metadata_of_run, read_distilled_set
+from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
@@ -13,7 +13,12 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.finished import complete_result
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.distillation.run_outputs import open_run, score_export, write_export
+from hdd_tf.distillation.run_outputs import (
+    metadata_of_set,
+    open_run,
+    score_export,
+    write_export,
+)
 from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.registry import matched_network
@@ -66,7 +71,7 @@ def _export(
     """Makes the set and writes it, and its picture."""
     started = time.perf_counter()
     method.train_ahead()
-    metadata = metadata_of_run(directory.read_config(), 0)
+    metadata = metadata_of_set(config, directory.read_config(), 0)
     chosen = method.result(metadata)
     chosen.metadata["seconds"] = round(time.perf_counter() - started, 3)
     with SummaryWriter(directory.tensorboard) as summaries:

@@ -1,0 +1,166 @@
+"""Whole runs of toys whose sets hold more than images and classes.
+
+From the run through its export in several encodings to a process without hdd_tf, and
+back into the evaluation of the files.
+"""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
+from hdd_tf.command_line import parse_command_line
+from hdd_tf.distillation.experiments import run_experiments
+from hdd_tf.distillation.exporting import set_of_run
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.methods.registry import METHODS
+from hdd_tf.training.protocols import PROTOCOLS
+from hdd_tf.training.training_protocol import TrainingProtocol
+from tests.toys import stitched
+
+SMALL = [
+    "--dataset=digits", "--classes=0,1,2", "--ipc=2", "--depth=2", "--width=8",
+    "--real_batch=20", "--iterations=4", "--steps_per_call=2", "--image_lr=0.1",
+    "--num_eval=1", "--eval_epochs=30", "--baselines=random", "--noprogress",
+    "--strategy=one_device", "--noanalysis",
+]  # fmt: skip
+ELSEWHERE = """
+import json, os, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "hdd_tf":
+            raise ModuleNotFoundError("hdd_tf is blocked")
+
+sys.meta_path.insert(0, Block())
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+place = sys.argv[1]
+with open(os.path.join(place, "hdd_tf.json")) as file:
+    metadata = json.load(file)
+dataset = tfds.builder_from_directory(place).as_dataset(split="train")
+examples = list(tfds.as_numpy(dataset))
+found = {key: np.stack([e[key] for e in examples]) for key in examples[0]}
+found["recipe"] = json.dumps(metadata["recipe"])
+if "student_rate" in metadata:
+    found["student_rate"] = metadata["student_rate"]
+if "teacher" in metadata:
+    teacher = tf.saved_model.load(os.path.join(place, "teacher"))
+    found["teacher_logits"] = teacher(tf.constant(found["image"]))["logits"].numpy()
+np.savez(sys.argv[2], **found)
+"""
+
+
+def soft_protocol(config, dataset, epochs):
+    return TrainingProtocol(
+        epochs or config.eval_epochs or 30, 16, 0.01, loss="soft", labels="stored",
+        learnt_rate=True,
+    )  # fmt: skip
+
+
+def teacher_protocol(config, dataset, epochs):
+    return TrainingProtocol(
+        epochs or config.eval_epochs or 30, 16, 0.002, weight_decay=0.01, loss="kl",
+        labels="teacher", temperature=20.0, optimiser="adamw", schedule="cosine",
+        period=60.0, decay_kernels_only=True, cutmix=1.0, resized_crop=0.5, flip=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def protocols(monkeypatch):
+    monkeypatch.setitem(METHODS, "toy_stitched", stitched.TRAITS)
+    monkeypatch.setitem(PROTOCOLS, "toy_soft", soft_protocol)
+    monkeypatch.setitem(PROTOCOLS, "toy_teacher", teacher_protocol)
+
+
+def run(place, *arguments):
+    words = [*SMALL, *arguments, f"--run_dir={place}"]
+    return run_experiments(parse_command_line(["test", *words]))
+
+
+def read_elsewhere(place, tmp_path):
+    """What a process finds in a set that cannot import hdd_tf."""
+    output = tmp_path / "found.npz"
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(place), str(output)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(output, allow_pickle=False) as found:
+        return dict(found)
+
+
+def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys):
+    place = tmp_path / "run"
+    result = run(place, "--objective=toy_labels")
+    stored = read_distilled_set(place)
+    assert result["geometry"] == stored.metadata["geometry"] == "none"
+    assert stored.label_logits.shape == (6, 3)
+    # Learnt: not what they were at the start.
+    start = 2.0 * np.eye(3, dtype=np.float32)[stored.labels]
+    assert np.abs(stored.label_logits - start).max() > 1e-4
+    assert stored.student_rate not in (0.05, None)
+    # Real images have no such labels: classes were learnt there.
+    assert set(result["baselines"]) == {"random"}
+    assert result["protocol"]["labels"] == "stored"
+
+    # A checkpoint gives the same set as the run did.
+    exported = set_of_run(place)
+    np.testing.assert_array_equal(exported.label_logits, stored.label_logits)
+    assert exported.student_rate == pytest.approx(stored.student_rate)
+    assert exported.metadata["recipe"] == stored.metadata["recipe"]
+    found = read_elsewhere(place / "synthetic", tmp_path)
+    np.testing.assert_array_equal(found["label_logits"], stored.label_logits)
+    assert float(found["student_rate"]) == pytest.approx(stored.student_rate)
+    assert json.loads(str(found["recipe"]))["loss"] == "soft"
+
+    # The files alone are scored as the run was, in another encoding too.
+    for encoding in ("float32", "npz"):
+        copy = tmp_path / encoding
+        write_distilled_set(copy, exported, encoding)
+        table = rescore(str(copy), ["--baselines=none", "--noprogress"])
+        assert f"{result['accuracy']['convnet']['mean']:.2f} ±" in table
+
+    # Goes on where it was stopped, with labels and rate.
+    more = run(place, "--objective=toy_labels", "--iterations=6", "--num_eval=1")
+    whole = tmp_path / "whole"
+    assert run(whole, "--objective=toy_labels", "--iterations=6") and more
+    for name in ("images", "label_logits"):
+        parts, one = (getattr(read_distilled_set(p), name) for p in (place, whole))
+        np.testing.assert_array_equal(parts, one)
+    assert "goes on from iteration 4" in capsys.readouterr().out
+
+
+def test_a_selection_brings_images_and_a_teacher(tmp_path):
+    place = tmp_path / "run"
+    result = run(place, "--objective=toy_stitched")
+    stored = read_distilled_set(place)
+    assert result["iterations"] == 0 and stored.images.shape == (6, 32, 32, 1)
+    assert stored.metadata["selected"] == "stitched real images"
+    assert not (place / "checkpoints").exists()
+    found = read_elsewhere(place / "synthetic", tmp_path)
+    normalised = stored.normalisation.normalise(stored.images)
+    expected = stored.teacher.logits_function()(normalised).numpy()
+    np.testing.assert_allclose(found["teacher_logits"], expected, atol=1e-4)
+    table = rescore(str(place), ["--baselines=none", "--noprogress"])
+    assert f"{result['accuracy']['convnet']['mean']:.2f} ±" in table
+    np.testing.assert_array_equal(set_of_run(place).images, stored.images)
+
+
+def test_what_a_protocol_needs_and_a_set_lacks_is_refused(tmp_path):
+    place = tmp_path / "run"
+    run(place, "--objective=random", "--num_eval=0", "--baselines=none")
+    stored = read_distilled_set(place)
+    source = {**stored.metadata["source"], "objective": "toy_labels", "num_eval": 1}
+    stored.metadata["source"] = source
+    write_distilled_set(tmp_path / "set", stored)
+    with pytest.raises(InputError, match="this set has none"):
+        rescore(str(tmp_path / "set"), ["--noprogress"])
