@@ -10,7 +10,7 @@ from hdd_tf.artifacts import atomic
 from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.data.loading import load_dataset
-from hdd_tf.distillation import coreset_run
+from hdd_tf.distillation import selection_run
 from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import rescore
@@ -76,7 +76,7 @@ def test_finished_run_is_not_repeated(finished, capsys, monkeypatch):
 def test_a_run_stopped_while_scoring_only_scores(finished, monkeypatch):
     place, result = finished
     (place / "result.json").unlink()
-    monkeypatch.setattr(coreset_run, "_export_coreset", None)
+    monkeypatch.setattr(selection_run, "_export", None)
     again = run(place, "--objective=herding", "--baselines=herding,random")
     assert (
         again["accuracy"]["convnet"]["values"]
