@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
+from hdd_tf.data.loading import dataset_from_arrays, whitened_for
 from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.strategies import build_strategy
@@ -98,7 +98,7 @@ def distill(
             f"distill() makes no coreset: --objective={config.objective} is for the "
             "command, python -m hdd_tf.main."
         )
-    dataset = dataset_from_arrays(images, labels)
+    dataset = whitened_for(config, dataset_from_arrays(images, labels))
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     step = build_step(MethodContext(config, dataset, network, strategy))
@@ -116,7 +116,7 @@ def distill(
         "mean": dataset.mean,
         "std": dataset.std,
         "objective": config.objective,
-        "geometry": config.geometry,
+        "geometry": config.traits.geometry(config.geometry),
         "formation_factor": config.formation_factor,
         "source": {},
     }

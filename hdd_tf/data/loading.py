@@ -34,9 +34,20 @@ def load_configured_dataset(config: Config) -> Dataset:
         height_and_width(config.image_size),
         config.classes,
     )
+    return whitened_for(config, dataset)
+
+
+def whitened_for(config: Config, dataset: Dataset) -> Dataset:
+    """Returns a data set with the whitening of its training split, if it takes one.
+
+    Args:
+        config: The settings, whose method says whether images are whitened.
+        dataset: The data set.
+    """
     if not config.traits.whitened:
         return dataset
-    return dataclasses.replace(dataset, whitening=whitening_of(dataset.training.images))
+    whitening = whitening_of(dataset.training.images)
+    return dataclasses.replace(dataset, whitening=whitening)
 
 
 def load_dataset(

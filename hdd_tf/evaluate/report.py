@@ -84,7 +84,7 @@ def _origin(result: dict[str, Any]) -> str:
     """Says how the set came about."""
     if not is_distilled(result["objective"]):
         return f"real images chosen by {result['objective']}"
-    return (
-        f"{result['objective']} in {result['geometry']} geometry, "
-        f"{result['iterations']} iterations"
-    )
+    where = f" in {result['geometry']} geometry"
+    if result["geometry"] == "none":
+        where = ""
+    return f"{result['objective']}{where}, {result['iterations']} iterations"

@@ -144,4 +144,5 @@ TRAITS = dataclasses.replace(
     has_geometry=False,
     may_revisit=False,
     evaluation="toy_soft",
+    whitened=True,
 )

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.command_line import parse_command_line
@@ -49,6 +50,12 @@ dataset = tfds.builder_from_directory(place).as_dataset(split="train")
 examples = list(tfds.as_numpy(dataset))
 found = {key: np.stack([e[key] for e in examples]) for key in examples[0]}
 found["recipe"] = json.dumps(metadata["recipe"])
+if "whitening" in metadata:
+    with np.load(os.path.join(place, "whitening.npz")) as arrays:
+        mean, vectors, values = (arrays[k] for k in ("mean", "vectors", "values"))
+    x = found["image"].reshape(len(examples), -1) / 255 - mean
+    scales = np.sqrt(values + metadata["whitening"]["epsilon"])
+    found["whitened"] = x @ vectors / scales @ vectors.T
 if "student_rate" in metadata:
     found["student_rate"] = metadata["student_rate"]
 if "teacher" in metadata:
@@ -114,6 +121,7 @@ def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys)
 
     # A checkpoint gives the same set as the run did.
     exported = set_of_run(place)
+    np.testing.assert_array_equal(exported.images, stored.images)
     np.testing.assert_array_equal(exported.label_logits, stored.label_logits)
     assert exported.student_rate == pytest.approx(stored.student_rate)
     assert exported.metadata["recipe"] == stored.metadata["recipe"]
@@ -121,6 +129,12 @@ def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys)
     np.testing.assert_array_equal(found["label_logits"], stored.label_logits)
     assert float(found["student_rate"]) == pytest.approx(stored.student_rate)
     assert json.loads(str(found["recipe"]))["loss"] == "soft"
+    # The images were learnt in whitened space, and come back to it.
+    learnt = tf.train.load_checkpoint(str(place / "checkpoints/iteration-4"))
+    learnt = learnt.get_tensor("synthetic_set/images/.ATTRIBUTES/VARIABLE_VALUE")
+    whitened = found["whitened"].reshape(learnt.shape)
+    np.testing.assert_allclose(whitened, learnt, atol=1e-3 * np.abs(learnt).max())
+    assert np.abs(learnt.mean(axis=(1, 2, 3, 4))).max() < 1
 
     # The files alone are scored as the run was, in another encoding too.
     for encoding in ("float32", "npz"):
