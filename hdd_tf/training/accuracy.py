@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.call_length import CallLength
-from hdd_tf.training.views import gather_pixels
+from hdd_tf.training.views import gather_rows
 
 
 class AccuracyCounter:
@@ -74,7 +74,7 @@ class AccuracyCounter:
         correct = tf.constant(0)
         for first in tf.range(start, stop, batch):
             rows = tf.range(first, tf.minimum(first + batch, stop))
-            batch_images = self._normalise(gather_pixels(images, rows))
+            batch_images = self._normalise(gather_rows(images, rows))
             logits = self._network.logits(weights, batch_images, state)
             hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
             correct += tf.reduce_sum(tf.cast(hits, tf.int32))

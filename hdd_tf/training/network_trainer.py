@@ -16,12 +16,12 @@ from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.accuracy import AccuracyCounter
 from hdd_tf.training.call_length import CallLength
 from hdd_tf.training.label_sources import LabelSources
-from hdd_tf.training.losses import batch_loss
 from hdd_tf.training.optimisers import optimiser_of
 from hdd_tf.training.schedules import optimiser_starts, rate_at
 from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
-from hdd_tf.training.views import DrawnViews, ReplayedViews, View, Views, gather_pixels
+from hdd_tf.training.update import Update
+from hdd_tf.training.views import DrawnViews, ReplayedViews, Views, gather_rows
 
 # Graph calls are at most this many updates, or batches of a test, long: few enough that
 # progress moves, many enough that Python does not count. Fewer where they are slow.
@@ -73,16 +73,16 @@ class NetworkTrainer:
                 )
         self._normalise = normalisation.tensors()
         self._protocol = protocol
-        self._optimiser = optimiser_of(protocol)
-        self._variables = TrainingVariables(network, self._optimiser.slot_shapes)
+        optimiser = optimiser_of(protocol)
+        self._variables = TrainingVariables(network, optimiser.slot_shapes)
         self._rates = tf.Variable(tf.zeros(protocol.epochs), trainable=False)
         self.set_learning_rate(protocol.learning_rate)
         self._views: Views = DrawnViews(protocol, self._normalise, len(images))
         if protocol.labels == "epochs" and epoch_labels is not None:
             self._views = ReplayedViews(epoch_labels, images.shape[1:], self._normalise)
-        self._teacher_logits = None
-        if protocol.labels == "teacher" and teacher is not None:
-            self._teacher_logits = teacher.logits_function()
+        self._learn = Update(
+            network, self._variables, protocol, optimiser, teacher, self._observe
+        )
         # TensorFlow warns of code that is traced often, and counts traces by the code:
         # here those of all trainers. A partial of it counts for itself.
         self._run_updates = tf.function(
@@ -230,7 +230,7 @@ class NetworkTrainer:
     def _normalised(
         self, source: tf.Tensor | tf.Variable, rows: tf.Tensor
     ) -> tf.Tensor:
-        return self._normalise(gather_pixels(source, rows))
+        return self._normalise(gather_rows(source, rows))
 
     def _train(
         self,
@@ -282,40 +282,9 @@ class NetworkTrainer:
         key = derive_key(epoch_key, index)
         view = self._views.view(self._images, rows, key, epoch, index)
         labels = tf.gather(self._labels, rows)
-        return self._learn(rows, labels, view, rate)
-
-    def _learn(
-        self, rows: tf.Tensor, labels: tf.Tensor, view: View, rate: tf.Tensor
-    ) -> tf.Tensor:
-        """Makes one update on a batch as the network sees it; returns its loss."""
-        images, label_logits = view.images, self._soft_labels(rows, view)
-        if self._protocol.extra_norm_pass:
-            weights = [tf.convert_to_tensor(w) for w in self.weights]
-            state = [tf.convert_to_tensor(s) for s in self.state]
-            _, state = self._network.training_logits(weights, images, state)
-            for variable, value in zip(self.state, state, strict=True):
-                variable.assign(value)
-        with tf.GradientTape() as tape:
-            weights = [tf.convert_to_tensor(w) for w in self.weights]
-            state = [tf.convert_to_tensor(s) for s in self.state]
-            logits, state = self._network.training_logits(weights, images, state)
-            loss = batch_loss(self._protocol, labels, label_logits, view.mixing, logits)
-        self._observe(rows, labels, logits)
-        for variable, value in zip(self.state, state, strict=True):
-            variable.assign(value)
-        # A user's model may hold a weight that its logits do not depend on.
-        gradients = tape.gradient(
-            loss, self.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        self._optimiser.update(self.weights, self._variables.slots, gradients, rate)
-        return loss
-
-    def _soft_labels(self, rows: tf.Tensor, view: View) -> tf.Tensor | None:
-        if self._teacher_logits is not None:
-            return tf.stop_gradient(self._teacher_logits(view.images))
         if self._label_logits is not None:
-            return gather_pixels(self._label_logits, rows)
-        return view.label_logits
+            view = view._replace(label_logits=gather_rows(self._label_logits, rows))
+        return self._learn(rows, labels, view, rate)
 
     def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
         """For subclasses that watch training; in the graph, before each update."""

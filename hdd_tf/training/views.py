@@ -104,7 +104,7 @@ class DrawnViews(Views):
         """Returns a batch; a function of the update's key."""
         del epoch, index
         protocol = self._protocol
-        batch = self._normalise(self._geometry(gather_pixels(images, rows), key))
+        batch = self._normalise(self._geometry(gather_rows(images, rows), key))
         if protocol.always or protocol.augmentations:
             count, height, width, _ = batch.shape
             parameters = dsa.draw(
@@ -204,7 +204,7 @@ class ReplayedViews(Views):
                 part = values[epoch, start : start + count]
             return tf.ensure_shape(part, [count, *values.shape[2:]])
 
-        pixels = gather_pixels(images, rows)
+        pixels = gather_rows(images, rows)
         _, height, width, _ = pixels.shape
         if self._crops:
             pixels = resized_crop.resize_boxes(
@@ -226,7 +226,7 @@ class ReplayedViews(Views):
         return View(batch, mixing, logits)
 
 
-def gather_pixels(images: tf.Tensor | tf.Variable, rows: tf.Tensor) -> tf.Tensor:
-    """Returns images of a whole set that stays on the host."""
+def gather_rows(values: tf.Tensor | tf.Variable, rows: tf.Tensor) -> tf.Tensor:
+    """Returns images, or labels, of a whole set that stays on the host."""
     with tf.device("CPU:0"):
-        return tf.gather(images, rows)
+        return tf.gather(values, rows)

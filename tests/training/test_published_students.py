@@ -112,7 +112,7 @@ def test_student_of_rded(rded):
             tf.constant(box, tf.int32),
         )
         if not update:
-            soft = tf.nn.softmax(trainer._teacher_logits(mixed.images) / 20.0)
+            soft = tf.nn.softmax(trainer._learn._teacher_logits(mixed.images) / 20.0)
             np.testing.assert_allclose(soft, rded["train_soft_labels0"], atol=1e-5)
         view = View(mixed.images, Mixing(mixed.partner, mixed.share))
         classes = tf.zeros(6, tf.int32)  # They are not used.
@@ -165,7 +165,7 @@ def test_student_of_gvbsm():
             loss = learn(
                 tf.constant(rows, tf.int32),
                 tf.constant(classes[rows]),
-                View(mixed.images),
+                View(mixed.images, label_logits=tf.constant(logits[rows])),
                 tf.constant(rate_at(protocol, epoch), tf.float32),
             )
             losses.append(float(loss))

@@ -21,10 +21,10 @@ from hdd_tf.training.training_variables import TrainingState
 
 SHAPE, CLASSES, COUNT = (8, 8, 3), 4, 10
 NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.25, 0.3, 0.2))
-OPTIONS = NetworkOptions(depth=2, width=4)
+OPTIONS = NetworkOptions(depth=1, width=4)
 PLAIN = TrainingProtocol(epochs=3, batch_size=4, learning_rate=0.05)
 STORED = dataclasses.replace(
-    PLAIN, loss="soft", labels="stored", cutmix=0.5, augmentations=("crop", "flip")
+    PLAIN, loss="soft", labels="stored", cutmix=0.5, resized_crop=0.5
 )
 EPOCHS = dataclasses.replace(PLAIN, loss="kl", labels="epochs", temperature=4.0)
 TEACHER = dataclasses.replace(
