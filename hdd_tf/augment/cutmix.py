@@ -50,11 +50,26 @@ def mix(images: tf.Tensor, key: tf.Tensor, probability: float) -> Mixed:
     place = uniform(_PLACE, 2)
     top, bottom = _span(place[0], side, height)
     left, right = _span(place[1], side, width)
-    row, column = tf.range(height)[:, None], tf.range(width)
-    inside = (row >= top) & (row < bottom) & (column >= left) & (column < right) & on
+    box = tf.where(on, tf.stack([top, left, bottom, right]), 0)
     partner = tf.random.experimental.stateless_shuffle(
         tf.range(count), derive_key(key, _PARTNER)
     )
+    return paste(images, partner, box)
+
+
+def paste(images: tf.Tensor, partner: tf.Tensor, box: tf.Tensor) -> Mixed:
+    """Replaces a rectangle of each image by that of its partner.
+
+    Args:
+        images: `[n, h, w, c]` float tensor.
+        partner: `[n]` int32, places within the batch.
+        box: `[4]` int32: first row, first column, row and column after the last; an
+            empty one leaves the images as they are.
+    """
+    top, left, bottom, right = tf.unstack(box)
+    _, height, width = tf.unstack(tf.shape(images)[:3])
+    row, column = tf.range(height)[:, None], tf.range(width)
+    inside = (row >= top) & (row < bottom) & (column >= left) & (column < right)
     mixed = tf.where(inside[:, :, None], tf.gather(images, partner), images)
     return Mixed(mixed, partner, 1.0 - tf.reduce_mean(tf.cast(inside, tf.float32)))
 

@@ -1,6 +1,5 @@
 """Scores an exported set, and the baselines beside it, by a run's protocol."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,7 +65,8 @@ class Evaluation:
             on_tested: Called with what holds each network, its number and accuracy.
 
         Raises:
-            InputError: the set's images or classes are not the data set's.
+            InputError: the set's images or classes are not the data set's, or it lacks
+                the soft labels that the protocol asks for.
         """
         shape = tuple(distilled_set.images.shape[1:])
         names = len(distilled_set.metadata["label_names"])
@@ -84,6 +84,7 @@ class Evaluation:
             split=split,
             network=network,
             augmented=augmented,
+            carried=decoded,
             on_tested=on_tested,
         )
 
@@ -100,6 +101,7 @@ class Evaluation:
             InputError: as `score_set`.
         """
         config, metadata = self._config, distilled_set.metadata
+        self._check_fair_score()
         accuracy, baselines, extra = {}, {}, {}
         if config.num_eval:
             first, *others = self.scorer.architectures
@@ -128,7 +130,7 @@ class Evaluation:
             "accuracy": accuracy,
             "baselines": baselines,
             "selected": metadata.get("selected", "last iteration"),
-            "protocol": self.describe_protocol(),
+            "protocol": self.describe_protocol(distilled_set),
             **extra,
         }
 
@@ -193,17 +195,39 @@ class Evaluation:
             epochs=self._config.whole_epochs,
         )
 
-    def describe_protocol(self) -> dict[str, Any]:
-        """Returns how the accuracy is measured, for `result.json`."""
-        protocol = dataclasses.asdict(self.scorer.protocol())
+    def describe_protocol(
+        self, distilled_set: DistilledSet | None = None
+    ) -> dict[str, Any]:
+        """Returns how the accuracy is measured, for `result.json`.
+
+        Args:
+            distilled_set: The set that is scored; where it brings its own learning
+                rate, that is told. None: the rate of the protocol.
+        """
+        protocol = self.scorer.protocol()
+        described = protocol.describe()
+        if protocol.learnt_rate:
+            described["learning_rate"] = self.scorer.learning_rate(distilled_set)
+        if protocol.labels != "hard":
+            # Real images have no soft labels.
+            described["baseline_labels"] = "hard"
         return {
             "name": protocol_name(self._config),
             "networks": self._config.num_eval,
             "baseline_network": self.scorer.architectures[0],
             "whole_epochs": self._config.whole_epochs,
             "split": "test",
-            **protocol,
+            **described,
         }
+
+    def _check_fair_score(self) -> None:
+        """Refuses DD-Ranking's scores where no set can be seen without augmentation."""
+        if self._config.fair_score and self.scorer.protocol().labels == "epochs":
+            raise InputError(
+                "--fair_score compares with training without augmentation, and soft "
+                "labels of epochs are of augmented images: leave it out, or choose "
+                "another --eval_protocol"
+            )
 
     def _keep_first(self, trainer: NetworkTrainer, index: int, accuracy: float) -> None:
         """Keeps the first network trained on the distilled set."""

@@ -1,20 +1,25 @@
 """Trains networks of an architecture on images, by a run's protocol, and tests them."""
 
+import dataclasses
 import functools
 import gc
 from collections.abc import Callable
 
 import numpy as np
 
+from hdd_tf.artifacts.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.training.label_sources import LabelSources
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.protocols import TrainingProtocol, evaluation_protocol
+from hdd_tf.training.protocols import evaluation_protocol
+from hdd_tf.training.training_protocol import TrainingProtocol
 
 
 def ignore_network(trainer: NetworkTrainer, index: int, accuracy: float) -> None:
@@ -65,6 +70,7 @@ class NetworkScorer:
         epochs: int | None = None,
         network: str = "",
         augmented: bool = True,
+        carried: DistilledSet | None = None,
         on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
     ) -> Score:
         """Trains `num_eval` fresh networks on images and tests them.
@@ -77,17 +83,23 @@ class NetworkScorer:
             epochs: How long they train; by default as the flags say.
             network: Name of the architecture; empty: the first of those evaluated.
             augmented: Whether they see the protocol's augmentation and CutMix.
+            carried: The set that the images are of, for what it holds beside them: soft
+                labels, a teacher, a learnt rate, a whitening. None: the images are real
+                ones, and networks learn their classes.
             on_tested: Called with what holds each network, its number and accuracy.
 
         Raises:
-            InputError: there is no such split.
+            InputError: there is no such split, or the protocol asks for labels that the
+                set lacks.
         """
         protocol = self.protocol(epochs)
+        if carried is None:
+            protocol = protocol.with_hard_labels()
         if not augmented:
             protocol = protocol.without_augmentation()
             title = f"{title} without augmentation"
         network = network or self.architectures[0]
-        trainer = self._trainer(network, images, labels, protocol)
+        trainer = self._trainer(network, images, labels, protocol, carried)
         if len(self.architectures) > 1:
             title = f"{title} {network}"
         total = protocol.epochs * self._config.num_eval
@@ -104,6 +116,25 @@ class NetworkScorer:
     def protocol(self, epochs: int | None = None) -> TrainingProtocol:
         """Returns how networks are trained; by default for as long as the flags say."""
         return evaluation_protocol(self._config, self._dataset.name, epochs)
+
+    def learning_rate(self, carried: DistilledSet | None) -> float:
+        """Returns the rate that networks train with on a set, before any schedule.
+
+        Args:
+            carried: The set; its own rate counts where the protocol says so. None: real
+                images.
+        """
+        protocol = self.protocol()
+        if protocol.learnt_rate and carried and carried.student_rate is not None:
+            return carried.student_rate
+        return protocol.learning_rate
+
+    def normalisation(self, carried: DistilledSet | None) -> Normalisation:
+        """Returns how networks take images: by a set's own whitening, if it has one."""
+        normalisation = self._dataset.normalisation
+        if carried is None or carried.whitening is None:
+            return normalisation
+        return dataclasses.replace(normalisation, whitening=carried.whitening)
 
     def build_network(self, name: str) -> FunctionalNetwork:
         """Returns the network of an architecture, as the settings say.
@@ -137,6 +168,7 @@ class NetworkScorer:
         images: np.ndarray,
         labels: np.ndarray,
         protocol: TrainingProtocol,
+        carried: DistilledSet | None,
     ) -> NetworkTrainer:
         """Returns a trainer on the images; one trace serves all sets of one shape."""
         if name != self._architecture:
@@ -146,15 +178,25 @@ class NetworkScorer:
             gc.collect()
             self._architecture = name
             self._network = self.build_network(name)
-        kind = (images.shape, images.dtype, protocol)
+        normalisation, sources = self.normalisation(carried), LabelSources()
+        if carried is not None:
+            sources = LabelSources.of_set(carried, protocol)
+        # What graphs hold is told apart by its identity: a trainer keeps it, so nothing
+        # else can have the same.
+        held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
+        kind = (images.shape, images.dtype, protocol, *map(id, held))
         if kind in self._trainers:
-            self._trainers[kind].replace_images(images, labels)
+            self._trainers[kind].replace_images(images, labels, sources.label_logits)
         else:
             self._trainers[kind] = NetworkTrainer(
                 self._network,
                 images,
                 labels,
-                self._dataset.normalisation,
+                normalisation,
                 protocol,
+                label_logits=sources.label_logits,
+                epoch_labels=sources.epoch_labels,
+                teacher=sources.teacher,
             )
+        self._trainers[kind].set_learning_rate(self.learning_rate(carried))
         return self._trainers[kind]

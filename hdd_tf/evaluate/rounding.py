@@ -46,10 +46,11 @@ def measure_rounding(
         scores["float32"] = evaluation.score_set(distilled_set).to_json()
     of_pixels = dataclasses.replace(distilled_set, images=rounded)
     scores["uint8"] = evaluation.score_set(of_pixels).to_json()
-    protocol = evaluation.describe_protocol()
+    protocol = evaluation.describe_protocol(distilled_set)
     # Of baselines, which are not scored here.
     network = protocol.pop("baseline_network")
     del protocol["whole_epochs"]
+    protocol.pop("baseline_labels", None)
     return {
         **scores,
         "network": network,

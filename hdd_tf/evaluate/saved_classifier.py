@@ -67,7 +67,7 @@ def save_classifier(
         evaluation.scorer.build_network(trained.network_name),
         trained.weights,
         trained.state,
-        dataset.normalisation,
+        evaluation.scorer.normalisation(distilled_set),
     )
     metadata = {
         "outputs": {
@@ -83,6 +83,6 @@ def save_classifier(
         "label_names": dataset.label_names,
         "network": trained.network_name,
         "test_accuracy": trained.accuracy,
-        "protocol": evaluation.describe_protocol(),
+        "protocol": evaluation.describe_protocol(distilled_set),
     }
     save_model(directory, classifier, metadata)

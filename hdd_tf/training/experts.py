@@ -7,7 +7,6 @@ on where it was.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import pathlib
@@ -26,7 +25,8 @@ from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import TrainingProtocol
+from hdd_tf.training.optimisers import optimiser_of
+from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
@@ -79,7 +79,7 @@ class ExpertShelf:
             "std": dataset.std,
             "network": network_name,
             "weight_shapes": network.weight_shapes,
-            "protocol": dataclasses.asdict(protocol),
+            "protocol": protocol.describe(),
             "seed": seed,
         }
         text = atomic.json_text(self._kind)
@@ -190,14 +190,15 @@ class ExpertShelf:
         if state is None:  # A signal before the first update: nothing to go on from.
             return
         buffer = io.BytesIO()
-        np.savez(buffer, np.array(state.updates), *state.weights, *state.velocities)
+        np.savez(buffer, np.array(state.updates), *state.weights, *state.slots)
         atomic.write_bytes(file, buffer.getvalue())
 
     def _read(self, file: pathlib.Path) -> TrainingState:
         shapes = self._network.weight_shapes
         # No pickles: an expert is data. The archive has a checksum of each array.
         expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
-        for number, shape in enumerate(2 * shapes, start=1):
+        slots = optimiser_of(self._protocol).slot_shapes(shapes)
+        for number, shape in enumerate([*shapes, *slots], start=1):
             expected[f"arr_{number}"] = np.float32, shape
         try:
             if not file.is_file():
@@ -208,8 +209,7 @@ class ExpertShelf:
                 f"{file} is damaged, or holds another network: remove it, and that "
                 "expert is trained again."
             ) from error
-        weights, velocities = rest[: len(shapes)], rest[len(shapes) :]
-        return TrainingState(int(updates), weights, velocities, [])
+        return TrainingState(int(updates), rest[: len(shapes)], rest[len(shapes) :], [])
 
 
 def _stack(networks: Iterable[list[np.ndarray]]) -> list[tf.Tensor]:

@@ -1,5 +1,6 @@
-"""Training and testing a network entirely inside the graph."""
+"""Training a network entirely inside the graph."""
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable
@@ -7,20 +8,24 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.augment import cutmix, dsa
+from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.teacher import Teacher
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.accuracy import AccuracyCounter
 from hdd_tf.training.call_length import CallLength
-from hdd_tf.training.protocols import TrainingProtocol
-from hdd_tf.training.sgd import sgd_step
+from hdd_tf.training.label_sources import LabelSources
+from hdd_tf.training.optimisers import optimiser_of
+from hdd_tf.training.schedules import optimiser_starts, rate_at
+from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
+from hdd_tf.training.update import Update
+from hdd_tf.training.views import DrawnViews, ReplayedViews, Views, gather_rows
 
 # Graph calls are at most this many updates, or batches of a test, long: few enough that
 # progress moves, many enough that Python does not count. Fewer where they are slow.
 UPDATES_PER_CALL = 25
-# The streams under an update's key; the augmentation has the key itself.
-_CUTMIX = 1
 
 
 class NetworkTrainer:
@@ -32,6 +37,12 @@ class NetworkTrainer:
         labels: `[n]` integers.
         normalisation: How networks take the images.
         protocol: How to train.
+        label_logits: `[n, C]` float32, for protocols whose labels are `stored`.
+        epoch_labels: For protocols whose labels are of `epochs`.
+        teacher: For protocols whose labels are a `teacher`'s.
+
+    Raises:
+        InputError: the labels that the protocol asks for are not given, or do not fit.
     """
 
     def __init__(
@@ -41,15 +52,37 @@ class NetworkTrainer:
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,
+        *,
+        label_logits: np.ndarray | None = None,
+        epoch_labels: EpochLabels | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
+        # They also keep alive what graphs hold.
+        self._sources = LabelSources(label_logits, epoch_labels, teacher)
+        self._normalisation = normalisation
+        self._sources.check(protocol, len(images), images.shape[1:])
         self._network = network
         # A whole real set stays on the host; only batches cross to a device.
         with tf.device("CPU:0"):
             self._images = tf.Variable(images, trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
+            self._label_logits = None
+            if protocol.labels == "stored":
+                self._label_logits = tf.Variable(
+                    label_logits, trainable=False, dtype=tf.float32
+                )
         self._normalise = normalisation.tensors()
         self._protocol = protocol
-        self._variables = TrainingVariables(network)
+        optimiser = optimiser_of(protocol)
+        self._variables = TrainingVariables(network, optimiser.slot_shapes)
+        self._rates = tf.Variable(tf.zeros(protocol.epochs), trainable=False)
+        self.set_learning_rate(protocol.learning_rate)
+        self._views: Views = DrawnViews(protocol, self._normalise, len(images))
+        if protocol.labels == "epochs" and epoch_labels is not None:
+            self._views = ReplayedViews(epoch_labels, images.shape[1:], self._normalise)
+        self._learn = Update(
+            network, self._variables, protocol, optimiser, teacher, self._observe
+        )
         # TensorFlow warns of code that is traced often, and counts traces by the code:
         # here those of all trainers. A partial of it counts for itself.
         self._run_updates = tf.function(
@@ -59,18 +92,47 @@ class NetworkTrainer:
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([], tf.float32),
-                tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.int32),
             ],
         )
-        self._count_correct = tf.function(functools.partial(self._correct))
         self._updates_per_call = CallLength(UPDATES_PER_CALL)
-        self._batches_per_call = CallLength(UPDATES_PER_CALL)
+        self._counter = AccuracyCounter(
+            network,
+            self.weights,
+            self.state,
+            self._normalise,
+            protocol.batch_size,
+            UPDATES_PER_CALL,
+        )
 
-    def replace_images(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Goes on with other images of the same shape and dtype, without retracing."""
+    def replace_images(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        label_logits: np.ndarray | None = None,
+    ) -> None:
+        """Goes on with other images of the same shape and dtype, without retracing.
+
+        Args:
+            images: As of the class.
+            labels: As of the class.
+            label_logits: As of the class.
+
+        Raises:
+            InputError: the protocol asks for `label_logits`, and there are none.
+        """
+        sources = dataclasses.replace(self._sources, label_logits=label_logits)
+        sources.check(self._protocol, len(images), images.shape[1:])
         self._images.assign(images)
         self._labels.assign(tf.cast(labels, tf.int32))
+        if self._label_logits is not None:
+            self._label_logits.assign(label_logits)
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Goes on with another rate, such as a set's own, in the same schedule."""
+        protocol = dataclasses.replace(self._protocol, learning_rate=learning_rate)
+        rates = [rate_at(protocol, epoch) for epoch in range(protocol.epochs)]
+        self._rates.assign(np.array(rates, np.float32))
 
     def train(
         self,
@@ -92,19 +154,16 @@ class NetworkTrainer:
         """
         protocol, per_epoch = self._protocol, self.updates_per_epoch
         self._begin(key, resume)
-        drops = [epoch * per_epoch for epoch in protocol.drop_epochs]
+        starts = [epoch * per_epoch for epoch in optimiser_starts(protocol)]
         length = self._updates_per_call
         done, last = int(self._variables.updates), protocol.epochs * per_epoch
         loss, images = tf.constant(0.0), tf.constant(0)
         while done < last:
-            if done in drops and protocol.reset_velocity:
-                self._variables.clear_velocities()
-            rate = protocol.learning_rate
-            rate *= protocol.drop_factor ** sum(drop <= done for drop in drops)
-            drop_ends = (drop for drop in drops if drop > done)
-            stop = min(done + length.steps, last, *drop_ends)
+            if done in starts:
+                self._variables.clear_slots()
+            stop = min(done + length.steps, last, *(s for s in starts if s > done))
             began = time.perf_counter()
-            loss, images = self._run_updates(key, done, stop, rate, loss, images)
+            loss, images = self._run_updates(key, done, stop, loss, images)
             int(images)  # Waits for the call to end.
             length.learn(stop - done, time.perf_counter() - began)
             epochs, done = stop // per_epoch - done // per_epoch, stop
@@ -140,26 +199,18 @@ class NetworkTrainer:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
             labels: `[n]` integers.
         """
-        with tf.device("CPU:0"):
-            images, labels = tf.constant(images), tf.constant(labels, tf.int32)
-        batch = self._test_batch(len(labels))
-        first, correct, length = 0, 0, self._batches_per_call
-        while first < len(labels):
-            stop = min(first + length.steps * batch, len(labels))
-            began = time.perf_counter()
-            ends = tf.constant(first), tf.constant(stop)
-            correct += int(self._count_correct(images, labels, *ends))
-            length.learn(-(-(stop - first) // batch), time.perf_counter() - began)
-            first = stop
-        return 100.0 * correct / len(labels)
-
-    def _test_batch(self, count: int) -> int:
-        return min(self._protocol.batch_size, count)
+        return self._counter.accuracy(images, labels)
 
     @property
     def num_images(self) -> int:
         """Number of images that networks train on."""
         return self._labels.shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images."""
+        height, width, channels = self._images.shape[1:]
+        return height, width, channels
 
     @property
     def weights(self) -> list[tf.Variable]:
@@ -179,16 +230,13 @@ class NetworkTrainer:
     def _normalised(
         self, source: tf.Tensor | tf.Variable, rows: tf.Tensor
     ) -> tf.Tensor:
-        with tf.device("CPU:0"):
-            pixels = tf.gather(source, rows)
-        return self._normalise(pixels)
+        return self._normalise(gather_rows(source, rows))
 
     def _train(
         self,
         key: tf.Tensor,
         first: tf.Tensor,
         stop: tf.Tensor,
-        rate: tf.Tensor,
         loss: tf.Tensor,
         images: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -202,8 +250,8 @@ class NetworkTrainer:
         batch = min(self._protocol.batch_size, count)
         full, rest = divmod(count, batch)
         for epoch in tf.range(first // per_epoch, (stop - 1) // per_epoch + 1):
-            order_key = derive_key(key, Purpose.EVALUATION_ORDER, epoch)
-            order = tf.random.experimental.stateless_shuffle(tf.range(count), order_key)
+            order = self._views.order(key, epoch)
+            rate = tf.gather(self._rates, epoch)
             epoch_key = derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
             start = tf.maximum(first - epoch * per_epoch, 0)
             end = tf.minimum(stop - epoch * per_epoch, per_epoch)
@@ -212,83 +260,32 @@ class NetworkTrainer:
             for index in tf.range(start, tf.minimum(end, full)):
                 rows = order[index * batch : (index + 1) * batch]
                 rows = tf.ensure_shape(rows, [batch])
-                loss += batch * self._update(rows, derive_key(epoch_key, index), rate)
+                loss += batch * self._update(rows, epoch_key, epoch, index, rate)
                 images += batch
             # A smaller last batch, as the published programs have it.
             if rest > 0 and end > full:
                 rows = order[full * batch :]
                 rows = tf.ensure_shape(rows, [rest])
-                loss += rest * self._update(rows, derive_key(epoch_key, full), rate)
+                loss += rest * self._update(rows, epoch_key, epoch, full, rate)
                 images += rest
         self._variables.updates.assign(stop)
         return loss, images
 
-    def _update(self, rows: tf.Tensor, key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        protocol = self._protocol
-        images = self._normalised(self._images, rows)
+    def _update(
+        self,
+        rows: tf.Tensor,
+        epoch_key: tf.Tensor,
+        epoch: tf.Tensor,
+        index: int | tf.Tensor,
+        rate: tf.Tensor,
+    ) -> tf.Tensor:
+        key = derive_key(epoch_key, index)
+        view = self._views.view(self._images, rows, key, epoch, index)
         labels = tf.gather(self._labels, rows)
-        if protocol.always or protocol.augmentations:
-            count, height, width, _ = images.shape
-            parameters = dsa.draw(
-                key,
-                count,
-                height,
-                width,
-                always=protocol.always,
-                one_of=protocol.augmentations,
-                same_choice=True,
-            )
-            images = dsa.apply(images[:, None], parameters, differentiable=False)[:, 0]
-        if protocol.cutmix:
-            mixed = cutmix.mix(images, derive_key(key, _CUTMIX), protocol.cutmix)
-            images = mixed.images
-        with tf.GradientTape() as tape:
-            weights = [tf.convert_to_tensor(w) for w in self.weights]
-            state = [tf.convert_to_tensor(s) for s in self.state]
-            logits, state = self._network.training_logits(weights, images, state)
-            loss = _mean_cross_entropy(labels, logits)
-            if protocol.cutmix:
-                foreign = _mean_cross_entropy(tf.gather(labels, mixed.partner), logits)
-                loss = mixed.share * loss + (1.0 - mixed.share) * foreign
-        self._observe(rows, labels, logits)
-        for variable, value in zip(self.state, state, strict=True):
-            variable.assign(value)
-        # A user's model may hold a weight that its logits do not depend on.
-        gradients = tape.gradient(
-            loss, self.weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        for weight, velocity, gradient in zip(
-            self.weights, self._variables.velocities, gradients, strict=True
-        ):
-            new_weight, new_velocity = sgd_step(
-                weight, velocity, gradient, rate, protocol.momentum,
-                protocol.weight_decay,
-            )  # fmt: skip
-            weight.assign(new_weight)
-            velocity.assign(new_velocity)
-        return loss
+        if self._label_logits is not None:
+            view = view._replace(label_logits=gather_rows(self._label_logits, rows))
+        return self._learn(rows, labels, view, rate)
 
     def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
         """For subclasses that watch training; in the graph, before each update."""
         del rows, labels, logits  # AutoGraph cannot do with a docstring alone.
-
-    def _correct(
-        self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
-    ) -> tf.Tensor:
-        batch = self._test_batch(images.shape[0])
-        weights = [tf.convert_to_tensor(w) for w in self.weights]
-        state = [tf.convert_to_tensor(s) for s in self.state]
-        correct = tf.constant(0)
-        for first in tf.range(start, stop, batch):
-            rows = tf.range(first, tf.minimum(first + batch, stop))
-            batch_images = self._normalised(images, rows)
-            logits = self._network.logits(weights, batch_images, state)
-            hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
-            correct += tf.reduce_sum(tf.cast(hits, tf.int32))
-        return correct
-
-
-def _mean_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    )

@@ -1,52 +1,23 @@
-"""How networks are trained: to score a set, and as DANCE's experts."""
+"""The published protocols by name: how networks train to score a set, and experts."""
 
-import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
+from hdd_tf.training.training_protocol import TrainingProtocol
 
-
-@dataclasses.dataclass(frozen=True)
-class TrainingProtocol:
-    """Hyper-parameters of training one network.
-
-    Attributes:
-        epochs: Passes over the set.
-        batch_size: Images per update.
-        learning_rate: Before any drop.
-        momentum: Of SGD.
-        weight_decay: L2, see `sgd.sgd_step`.
-        drop_epochs: Numbers of epochs after which the rate drops.
-        drop_factor: What the rate is multiplied by at a drop.
-        reset_velocity: Whether a drop also clears the momentum.
-        always: DSA transformations of every image, parameters per image.
-        augmentations: Further ones: one of them for a batch, parameters per image.
-        cutmix: How often a batch is mixed (augment/cutmix.py), from 0 to 1.
-    """
-
-    epochs: int
-    batch_size: int = 256
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    drop_epochs: tuple[int, ...] = ()
-    drop_factor: float = 0.1
-    reset_velocity: bool = True
-    augmentations: tuple[str, ...] = ()
-    always: tuple[str, ...] = ()
-    cutmix: float = 0.0
-
-    def without_augmentation(self) -> "TrainingProtocol":
-        """Returns the same schedule on images as they are."""
-        return dataclasses.replace(self, augmentations=(), always=(), cutmix=0.0)
+# (config, name of the data set without aliases, epochs or None) -> protocol. None
+# epochs: as `--eval_epochs`, or as published.
+Builder = Callable[[Any, str, int | None], TrainingProtocol]
 
 
 def protocol_name(config: Any) -> str:
-    """Returns `dm` or `dance`: what `--eval_protocol` names, or the objective's own."""
+    """Returns the key of `PROTOCOLS`: that of `--eval_protocol`, or the objective's."""
     if config.eval_protocol != "auto":
         return config.eval_protocol
-    return "dance" if config.objective == "dance" else "dm"
+    own = "dance" if config.objective == "dance" else "dm"
+    return own
 
 
 def evaluation_protocol(
@@ -59,19 +30,7 @@ def evaluation_protocol(
         dataset: Name of the data set, without aliases.
         epochs: Instead of `--eval_epochs`.
     """
-    dance = protocol_name(config) == "dance"
-    strategy = config.eval_dsa
-    if strategy == "auto":
-        names = ["color", "crop", "flip", "scale", "rotate"]
-        if dataset in HANDEDNESS_MATTERS:
-            names.remove("flip")
-        strategy = "_".join(names) if dance else config.dsa
-    return (dance_protocol if dance else dm_protocol)(
-        epochs or config.eval_epochs or (1500 if dance else 1001),
-        config.eval_batch or (64 if dance else 256),
-        config.eval_lr,
-        strategy,
-    )
+    return PROTOCOLS[protocol_name(config)](config, dataset, epochs)
 
 
 def dm_protocol(
@@ -140,3 +99,34 @@ def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
 
 def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
     return (2 * epochs // 3, 5 * epochs // 6)
+
+
+def _dm_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
+    del dataset
+    strategy = config.dsa if config.eval_dsa == "auto" else config.eval_dsa
+    return dm_protocol(
+        epochs or config.eval_epochs or 1001,
+        config.eval_batch or 256,
+        config.eval_lr,
+        strategy,
+    )
+
+
+def _dance_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    strategy = config.eval_dsa
+    if strategy == "auto":
+        names = ["color", "crop", "flip", "scale", "rotate"]
+        if dataset in HANDEDNESS_MATTERS:
+            names.remove("flip")
+        strategy = "_".join(names)
+    return dance_protocol(
+        epochs or config.eval_epochs or 1500,
+        config.eval_batch or 64,
+        config.eval_lr,
+        strategy,
+    )
+
+
+PROTOCOLS: dict[str, Builder] = {"dm": _dm_of_settings, "dance": _dance_of_settings}

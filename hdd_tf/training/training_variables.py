@@ -1,11 +1,13 @@
 """What changes while a network trains, as variables, and as arrays to go on from."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.training.optimisers import Shapes
 
 # While variables are being written they belong to no training.
 _UNSETTLED = -1
@@ -17,35 +19,40 @@ class TrainingState(NamedTuple):
     Attributes:
         updates: How many it has made.
         weights: Of the network.
-        velocities: One a weight.
+        slots: Of the optimiser; SGD has one velocity a weight.
         state: Of the network (see `FunctionalNetwork`), where it has any.
     """
 
     updates: int
     weights: list[np.ndarray]
-    velocities: list[np.ndarray]
+    slots: list[np.ndarray]
     state: list[np.ndarray]
 
 
 class TrainingVariables:
-    """Weights, velocities and state of one network in training.
+    """Weights, optimiser slots and state of one network in training.
 
     Args:
         network: The network, a function of its weights.
+        slot_shapes: From shapes of weights to those of the optimiser's slots.
 
     Attributes:
         weights: In the order of the network's `weight_shapes`.
-        velocities: One a weight.
+        slots: What the optimiser remembers, in the order of its `slot_shapes`.
         state: What changes without a gradient, such as batch norm's moving statistics,
             in the order of `state_specs`.
         updates: Number of updates made; written by the graph itself, so that it always
             agrees with the weights.
     """
 
-    def __init__(self, network: FunctionalNetwork) -> None:
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        slot_shapes: Callable[[Shapes], Shapes],
+    ) -> None:
         shapes = network.weight_shapes
         self.weights = [tf.Variable(tf.zeros(shape)) for shape in shapes]
-        self.velocities = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+        self.slots = [tf.Variable(tf.zeros(shape)) for shape in slot_shapes(shapes)]
         self.state = [
             tf.Variable(tf.zeros(spec.shape, spec.dtype), trainable=False)
             for spec in network.state_specs
@@ -62,25 +69,25 @@ class TrainingVariables:
         # Before anything is drawn: what is here belongs to another training.
         self.updates.assign(_UNSETTLED)
         weights, state = self._network.initial_variables(key)
-        velocities = [tf.zeros_like(weight) for weight in weights]
-        self.resume(TrainingState(0, weights, velocities, state))
+        slots = [tf.zeros_like(slot) for slot in self.slots]
+        self.resume(TrainingState(0, weights, slots, state))
 
     def resume(self, start: TrainingState) -> None:
         """Goes on from where a training was."""
         self.updates.assign(_UNSETTLED)
         for variables, values in (
             (self.weights, start.weights),
-            (self.velocities, start.velocities),
+            (self.slots, start.slots),
             (self.state, start.state),
         ):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         self.updates.assign(start.updates)
 
-    def clear_velocities(self) -> None:
+    def clear_slots(self) -> None:
         """Makes the optimiser start afresh."""
-        for velocity in self.velocities:
-            velocity.assign(tf.zeros_like(velocity))
+        for slot in self.slots:
+            slot.assign(tf.zeros_like(slot))
 
     def snapshot(self) -> TrainingState | None:
         """Returns where the training is; None where it has not begun.
@@ -94,6 +101,6 @@ class TrainingVariables:
             updates,
             *(
                 [variable.numpy() for variable in variables]
-                for variables in (self.weights, self.velocities, self.state)
+                for variables in (self.weights, self.slots, self.state)
             ),
         )

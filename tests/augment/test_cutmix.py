@@ -1,11 +1,15 @@
 """CutMix against a loop over pixels, and its distribution."""
 
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import cutmix
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.random_keys import derive_key
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "gvbsm.npz"
 IMAGES = tf.reshape(tf.range(5 * 8 * 6, dtype=tf.float32), [5, 8, 6, 1])
 
 
@@ -47,3 +51,16 @@ def test_same_key_same_draw_in_a_graph():
     eager = cutmix.mix(IMAGES, key, 1.0)
     graph = tf.function(lambda images: cutmix.mix(images, key, 1.0))(IMAGES)
     np.testing.assert_array_equal(eager.images, graph.images)
+
+
+def test_a_given_box_is_pasted_as_in_gvbsms_program():
+    golden = np.load(GOLDEN, allow_pickle=False)
+    mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
+    images = Normalisation(mean, std).normalise(golden["fkd_crop_uint8"])
+    mixed = cutmix.paste(
+        tf.constant(images),
+        tf.constant(golden["cutmix_partner"], tf.int32),
+        tf.constant(golden["cutmix_box"], tf.int32),
+    )
+    np.testing.assert_allclose(mixed.images, golden["cutmix_images"], atol=1e-5)
+    np.testing.assert_allclose(mixed.share, 1 - 21 * 21 / 32**2, rtol=1e-6)

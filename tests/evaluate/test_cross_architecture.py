@@ -92,10 +92,10 @@ def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch
     before = live_graphs()
     trainers, alive = [], []
 
-    def trainer(*arguments):
+    def trainer(*arguments, **options):
         gc.collect()
         alive.append(sum(reference() is not None for reference in trainers))
-        made = NetworkTrainer(*arguments)
+        made = NetworkTrainer(*arguments, **options)
         trainers.append(weakref.ref(made))
         return made
 

@@ -1,0 +1,36 @@
+"""MixUp: every image becomes a weighted mean of itself and another of its batch.
+
+Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+"""
+
+import tensorflow as tf
+
+from hdd_tf.augment.cutmix import Mixed
+from hdd_tf.random_keys import derive_key
+
+# The streams under a draw's key.
+_SWITCH, _OWN, _FOREIGN, _PARTNER = range(4)
+# Of a Gamma variate; those of a small alpha round to 0.
+_SMALLEST = 1e-30
+
+
+def mix(images: tf.Tensor, key: tf.Tensor, probability: float, alpha: float) -> Mixed:
+    """Mixes a batch, all images by one share, or leaves it as it is.
+
+    Args:
+        images: `[n, h, w, c]` float32.
+        key: `[2]` int32 key; the draw is a function of it and of nothing else.
+        probability: How often a batch is mixed, in [0, 1].
+        alpha: An image's own share is drawn from Beta(alpha, alpha), alpha > 0.
+    """
+    own, foreign = (
+        tf.random.stateless_gamma([], derive_key(key, stream), alpha) + _SMALLEST
+        for stream in (_OWN, _FOREIGN)
+    )
+    on = tf.random.stateless_uniform([], derive_key(key, _SWITCH)) < probability
+    share = tf.where(on, own / (own + foreign), 1.0)
+    partner = tf.random.experimental.stateless_shuffle(
+        tf.range(tf.shape(images)[0]), derive_key(key, _PARTNER)
+    )
+    mixed = share * images + (1.0 - share) * tf.gather(images, partner)
+    return Mixed(tf.where(on, mixed, images), partner, share)

@@ -1,0 +1,89 @@
+"""One update of a network on one batch, in the graph."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.teacher import Teacher
+from hdd_tf.training.losses import batch_loss
+from hdd_tf.training.optimisers import Optimiser
+from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.training.training_variables import TrainingVariables
+from hdd_tf.training.views import View
+
+# Called with the rows of a batch, its classes and the logits before the update.
+Observe = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], None]
+
+
+class Update:
+    """Changes weights, slots and state by a batch as the network sees it.
+
+    Args:
+        network: The network, a function of its weights.
+        variables: What changes.
+        protocol: The loss, and what else an update does.
+        optimiser: How the weights change.
+        teacher: Says the labels, where the protocol's are a teacher's; or None.
+        observe: Watches training.
+    """
+
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        variables: TrainingVariables,
+        protocol: TrainingProtocol,
+        optimiser: Optimiser,
+        teacher: Teacher | None,
+        observe: Observe,
+    ) -> None:
+        self._network = network
+        self._variables = variables
+        self._protocol = protocol
+        self._optimiser = optimiser
+        self._observe = observe
+        self._teacher_logits = None
+        if protocol.labels == "teacher" and teacher is not None:
+            self._teacher_logits = teacher.logits_function()
+
+    def __call__(
+        self, rows: tf.Tensor, labels: tf.Tensor, view: View, rate: tf.Tensor
+    ) -> tf.Tensor:
+        """Makes the update.
+
+        Args:
+            rows: `[n]` int32, which images of the set these are.
+            labels: `[n]` int32, their classes.
+            view: The batch.
+            rate: Scalar float32.
+
+        Returns:
+            The scalar loss before it.
+        """
+        weights, state = self._variables.weights, self._variables.state
+        label_logits = view.label_logits
+        if self._teacher_logits is not None:
+            label_logits = tf.stop_gradient(self._teacher_logits(view.images))
+        if self._protocol.extra_norm_pass:
+            _assign(state, self._training_logits(view.images)[1])
+        with tf.GradientTape() as tape:
+            logits, new_state = self._training_logits(view.images)
+            loss = batch_loss(self._protocol, labels, label_logits, view.mixing, logits)
+        self._observe(rows, labels, logits)
+        _assign(state, new_state)
+        # A user's model may hold a weight that its logits do not depend on.
+        gradients = tape.gradient(
+            loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        self._optimiser.update(weights, self._variables.slots, gradients, rate)
+        return loss
+
+    def _training_logits(self, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        weights = [tf.convert_to_tensor(w) for w in self._variables.weights]
+        state = [tf.convert_to_tensor(s) for s in self._variables.state]
+        return self._network.training_logits(weights, images, state)
+
+
+def _assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
