@@ -1,12 +1,17 @@
 """The names that flags accept are those of the registries, which import TensorFlow."""
 
+import dataclasses
+
 from hdd_tf.geometry.lorentz import LIFTS
 from hdd_tf.geometry.registry import GEOMETRIES
 from hdd_tf.methods.registry import METHODS, baseline_names
+from hdd_tf.methods.traits import Traits
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.selection.coresets import SELECTIONS
 from hdd_tf.settings import matching, networks
+from hdd_tf.settings.evaluation import EvaluationSettings
+from hdd_tf.training.protocols import PROTOCOLS
 
 
 def test_flags_offer_what_the_registries_hold():
@@ -18,3 +23,23 @@ def test_flags_offer_what_the_registries_hold():
     assert set(matching.LIFTS) == set(LIFTS)
     assert set(baseline_names()) == {*SELECTIONS, "whole"}
     assert set(SELECTIONS) == {n for n, t in METHODS.items() if t.is_selection}
+
+
+def test_what_changes_results_has_no_default():
+    needed = {
+        field.name
+        for field in dataclasses.fields(Traits)
+        if field.default is field.default_factory is dataclasses.MISSING
+    }
+    assert needed >= {
+        "kind", "has_geometry", "formation_factor", "unit_range", "update_per_class",
+        "may_revisit", "evaluation", "encoder", "normalised_as", "whitened",
+    }  # fmt: skip
+
+
+def test_every_method_has_a_protocol_and_flags_offer_it():
+    assert {traits.evaluation for traits in METHODS.values()} <= set(PROTOCOLS)
+    row = next(
+        f for f in dataclasses.fields(EvaluationSettings) if f.name == "eval_protocol"
+    )
+    assert set(row.metadata["parser"].enum_values) == {"auto", *PROTOCOLS}

@@ -14,11 +14,9 @@ from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
-from hdd_tf.methods.traits import Encoder
+from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import read_network
-from hdd_tf.objectives.dance import expert_shelf
-from hdd_tf.objectives.idm import pool_schedule
 
 _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -68,7 +66,8 @@ class EncoderOfRun:
             return trained_weights(config, dataset, network, config.encoder_epochs)
         # Experts learn what is matched; others would have to be trained for this.
         matched = pruned_dataset(config, dataset, network)
-        shelf = expert_shelf(config, matched, network)
+        shelf_of = imported(config.traits.encoder_source)
+        shelf = shelf_of(config, matched, network)
         epochs = config.pretrain_epochs
         return first_of_shelf(
             shelf, config, epochs, f"{config.traits.title}'s expert 0"
@@ -83,7 +82,8 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
             raise KeyError(checkpoints)
         reader = tf.train.load_checkpoint(str(files.prefix(newest)))
         iterations = int(reader.get_tensor(_ITERATION))
-        row = pool_schedule(config).oldest(iterations)
+        schedule = imported(config.traits.encoder_source)(config)
+        row = schedule.oldest(iterations)
         weights = read_network(reader, "objective/pool", row)
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(

@@ -64,7 +64,7 @@ class ClasswiseMatching(IterativeMethod):
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
             self.phase_starts = (size,)
-        self._start = context.initial_images()
+        self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
         """Trains what the objective needs."""
@@ -73,7 +73,11 @@ class ClasswiseMatching(IterativeMethod):
     def assemble(self) -> None:
         """Makes the images and their optimiser."""
         config = self._context.config
+        if self._start is None:
+            raise ValueError("a method is assembled once.")
         self.synthetic_set = self._context.synthetic_set(self._start)
+        # The variables hold the images from here on; at the start they can be large.
+        self._start = None
         with self._context.strategy.scope():
             self._image_sgd = ImageSGD(
                 self.synthetic_set.images,

@@ -74,6 +74,9 @@ class Traits:
         evaluation: Key of `training.protocols.PROTOCOLS`: how networks train on its
             sets with `--eval_protocol=auto`.
         encoder: With which network its runs are analysed.
+        encoder_source: `module:function` to where that network is, from the run's
+            settings: with `POOL` (config) -> `PoolSchedule`, with `EXPERT` (config,
+            dataset, network) -> `ExpertShelf`.
         normalised_as: Data sets to which its program applies the constants of another.
         whitened: Whether images are whitened (ZCA) rather than normalised by channel.
         baseline_title: What a row of its images is called beside a distilled set, where
@@ -103,6 +106,7 @@ class Traits:
     encoder: Encoder
     normalised_as: Mapping[str, str]
     whitened: bool
+    encoder_source: str = ""
     baseline_title: str = ""
     trains_network: bool = False
     least_epochs: int = 1
@@ -125,7 +129,14 @@ class Traits:
 
     def builder(self) -> Callable[[Any], Any]:
         """Returns the function that builds the method; imports its module."""
-        if not isinstance(self.build, str):
-            return self.build
-        module, _, function = self.build.partition(":")
-        return getattr(importlib.import_module(module), function)
+        return imported(self.build) if isinstance(self.build, str) else self.build
+
+
+def imported(name: str) -> Callable[..., Any]:
+    """Returns the function `module:function`; imports its module.
+
+    Args:
+        name: As an entry of the registry has it, never a user's.
+    """
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
