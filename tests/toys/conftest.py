@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.methods.registry import METHODS
-from tests.toys import attention, gradients, kernel, labels
+from tests.toys import attention, gradients, kernel, labels, stitched
 
+# Those with iterations.
 ITERATIVE = {
     "toy_attention": attention,
     "toy_kernel": kernel,
@@ -19,7 +20,7 @@ ITERATIVE = {
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     """One entry of the registry is all that a method needs."""
-    for name, module in ITERATIVE.items():
+    for name, module in {**ITERATIVE, "toy_stitched": stitched}.items():
         monkeypatch.setitem(METHODS, name, module.TRAITS)
 
 

@@ -18,10 +18,8 @@ from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.distillation.exporting import set_of_run
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import rescore
-from hdd_tf.methods.registry import METHODS
 from hdd_tf.training.protocols import PROTOCOLS
 from hdd_tf.training.training_protocol import TrainingProtocol
-from tests.toys import stitched
 
 SMALL = [
     "--dataset=digits", "--classes=0,1,2", "--ipc=2", "--depth=2", "--width=8",
@@ -82,7 +80,6 @@ def teacher_protocol(config, dataset, epochs):
 
 @pytest.fixture(autouse=True)
 def protocols(monkeypatch):
-    monkeypatch.setitem(METHODS, "toy_stitched", stitched.TRAITS)
     monkeypatch.setitem(PROTOCOLS, "toy_soft", soft_protocol)
     monkeypatch.setitem(PROTOCOLS, "toy_teacher", teacher_protocol)
 

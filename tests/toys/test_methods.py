@@ -13,7 +13,7 @@ from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_newest
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.strategies import mirror_over
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.registry import build_method, build_step
 from tests.toys.conftest import ITERATIVE
 
 # More than one life of the toy of gradients, whose network trains within a life.
@@ -98,3 +98,26 @@ def test_gradients_of_classes_in_parts_equal_those_of_whole_classes(
     # Nothing is drawn or trained that another iteration would not draw again.
     again = step.method.matching.match(tf.constant(0))
     np.testing.assert_array_equal(matched.gradient, again.gradient)
+
+
+def test_a_selection_is_the_same_again_and_on_other_devices(dataset, one_device):
+    def made(strategy):
+        config = Config(
+            dataset="arrays", objective="toy_stitched", ipc=2, depth=2, width=8,
+            progress=False,
+        )  # fmt: skip
+        network = matched_network(config, dataset.image_shape, dataset.num_classes)
+        method = build_method(MethodContext(config, dataset, network, strategy))
+        method.train_ahead()
+        names = {"dataset": "arrays", "label_names": dataset.label_names}
+        about = {"objective": "toy_stitched", "geometry": "none", "source": {}}
+        scale = {"mean": dataset.mean, "std": dataset.std}
+        return method.result(names | about | scale)
+
+    first = made(one_device)
+    other = made(mirror_over([f"CPU:{i}" for i in range(3)]))
+    assert first.images.shape == (10, 8, 8, 1)
+    np.testing.assert_array_equal(first.images, other.images)
+    for mine, its in zip(first.teacher.networks, other.teacher.networks, strict=True):
+        for weight, same in zip(mine.weights, its.weights, strict=True):
+            np.testing.assert_array_equal(weight, same)
