@@ -38,8 +38,8 @@ class RunMonitor:
         start: Iterations already done.
         seconds: Seconds of distillation already spent.
         stop: Asked after each block whether to end the run.
-        evaluate: Returns the current images' accuracy on the validation split in
-            percent; called every `--eval_every` iterations.
+        evaluate: Returns a set's accuracy on the validation split in percent; called
+            every `--eval_every` iterations.
         analyse: Looks at the current images after so many iterations; called every
             `--analysis_every`.
         keepers: Are offered the images after each of these scores.
@@ -57,7 +57,7 @@ class RunMonitor:
         start: int,
         seconds: float,
         stop: StopRequest,
-        evaluate: Callable[[], float],
+        evaluate: Callable[[DistilledSet], float],
         analyse: Callable[[int, SummaryWriter], None],
         keepers: Sequence[Keeper],
     ) -> None:
@@ -148,12 +148,14 @@ class RunMonitor:
 
     def _validate(self, iteration: int) -> None:
         with self._stop.at_once():
-            accuracy = self._evaluate()
+            # Once: a method may take long to say what it has made.
+            made = self._make_set()
+            accuracy = self._evaluate(made)
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
         score = ValidationScore(iteration, self.seconds, accuracy)
         record_validation(self._directory.path, score)
         for keeper in self._keepers:
-            keeper.offer(iteration, accuracy, self._make_set())
+            keeper.offer(iteration, accuracy, made)
         self._stop.check()
 
     def _log(self, report: BlockReport, done: bool) -> None:

@@ -9,6 +9,7 @@ from hdd_tf.analysis.encoder_weights import EncoderOfRun
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
+from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
@@ -145,8 +146,8 @@ def _distil(
         print(f"{config.run_dir} goes on from iteration {start}.")
     workers.of_chief(start)
 
-    def validate() -> float:
-        return evaluation.score_set(method.result(metadata), split="validation").mean
+    def validate(made: DistilledSet) -> float:
+        return evaluation.score_set(made, split="validation").mean
 
     encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
 

@@ -49,12 +49,13 @@ def test_a_score_that_is_no_number_is_damage(tmp_path):
     assert read_validation(tmp_path) == ()
 
 
-def monitor_of(directory, stop, evaluate=lambda: 61.5):
+def monitor_of(directory, stop, evaluate=lambda made: 61.5):
     return RunMonitor(
         config=Config(dataset="x", eval_every=5, validation_fraction=0.1),
         directory=RunDirectory(directory),
         checkpoints=None,
         synthetic_set=None,
+        make_set=lambda: None,
         label_names=(),
         start=0,
         seconds=12.5,
@@ -76,7 +77,7 @@ def test_a_run_records_each_score_with_the_seconds_spent(tmp_path):
 def test_a_signal_during_a_score_ends_the_run_without_it(tmp_path):
     stop = StopRequest()
 
-    def evaluate():
+    def evaluate(made):
         stop.note(signal.SIGTERM)
         raise AssertionError("the score went on")
 

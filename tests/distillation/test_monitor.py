@@ -48,7 +48,7 @@ def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollect
         start=1,
         seconds=0.0,
         stop=StopRequest(),
-        evaluate=lambda: 0.0,
+        evaluate=lambda made: 0.0,
         analyse=lambda iteration, summaries: seen.append(weakref.ref(Graph())),
         keepers=(),
     ) as monitor:
