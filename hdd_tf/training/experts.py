@@ -82,6 +82,9 @@ class ExpertShelf:
             "protocol": protocol.describe(),
             "seed": seed,
         }
+        if dataset.whitening is not None:
+            # A function of the training images; others' entries stay as they were.
+            self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
         text = atomic.json_text(self._kind)
         # A name may be a path or hold a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]

@@ -11,6 +11,7 @@ import pytest
 
 from hdd_tf.artifacts import lock
 from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
@@ -74,6 +75,7 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
     images[3, 0, 0, 0] ^= 1
     changed = LabelledImages(images, dataset.training.labels)
     other = dataclasses.replace(dataset, training=changed)
+    whitening = whitening_of(dataset.training.images)
     places = {
         shelf(tmp_path, dataset).path,
         shelf(tmp_path, dataset, epochs=5).path,
@@ -81,8 +83,9 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
         shelf(tmp_path, dataset, seed=1).path,
         shelf(tmp_path, other).path,
         shelf(tmp_path, dataclasses.replace(dataset, std=(0.3,))).path,
+        shelf(tmp_path, dataclasses.replace(dataset, whitening=whitening)).path,
     }
-    assert len(places) == 6
+    assert len(places) == 7
     assert shelf(tmp_path, dataset).path in places
 
 
