@@ -70,6 +70,11 @@ class Config(
         # Real images are whole, whatever a distillation's flag file says.
         if traits.is_selection or self.formation_factor is None:
             object.__setattr__(self, "formation_factor", traits.formation_factor)
+        if traits.whitened and self.formation_factor > 1:
+            raise InputError(
+                f"--formation_factor={self.formation_factor} cuts images apart, and "
+                f"--objective={self.objective} whitens them whole: leave it at 1"
+            )
         self._check_expert_dir()
         self._check_pool()
         self._check_bank()

@@ -27,21 +27,29 @@ def keep_whitening(run_dir: pathlib.Path, whitening: Whitening | None) -> None:
     atomic.write_bytes(path, buffer.getvalue())
 
 
-def read_whitening(run_dir: pathlib.Path, size: int) -> Whitening | None:
+def read_whitening(
+    run_dir: pathlib.Path, size: int, whitened: bool = False
+) -> Whitening | None:
     """Reads a run's whitening.
 
     Args:
         run_dir: The run's directory.
         size: Values of an image.
+        whitened: Whether the run's images are known to be whitened.
 
     Returns:
         The whitening; None for a run whose images are not whitened.
 
     Raises:
-        InputError: the file is damaged, or of other images.
+        InputError: the file is damaged, or of other images, or lost.
     """
     path = run_dir / _FILE
     if not path.is_file():
+        if whitened:
+            raise InputError(
+                f"{path} is missing, and without it the run's images are no pixels: "
+                "repeat the run's command, which writes it again"
+            )
         return None
     expected = {"mean": (size,), "vectors": (size, size), "values": (size,)}
     try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hdd_tf.data.catalogue import (
     published_normalisation,
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.sources import read_source
 from hdd_tf.data.splits import hold_out_validation
@@ -43,9 +45,21 @@ def whitened_for(config: Config, dataset: Dataset) -> Dataset:
     Args:
         config: The settings, whose method says whether images are whitened.
         dataset: The data set.
+
+    Raises:
+        InputError: memory cannot hold the whitening of such images.
     """
     if not config.traits.whitened:
         return dataset
+    # The covariance, its eigenvectors and a copy of them, in float64.
+    size = math.prod(dataset.image_shape)
+    needed, available = 3 * 8 * size**2, available_memory()
+    if available is not None and needed > available:
+        raise InputError(
+            f"--objective={config.objective} whitens images, which for "
+            f"{dataset.image_shape} ones takes {needed / 2**30:.1f} GiB, and "
+            f"{available / 2**30:.1f} GiB are available: give a smaller --image_size."
+        )
     whitening = whitening_of(dataset.training.images)
     return dataclasses.replace(dataset, whitening=whitening)
 

@@ -29,7 +29,7 @@ from hdd_tf.distillation.checkpoints import (
 from hdd_tf.distillation.run_outputs import metadata_of_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
-from hdd_tf.methods.registry import is_distilled
+from hdd_tf.methods.registry import is_distilled, traits_of
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
@@ -78,7 +78,9 @@ def _set_of_saved(
     """Returns a checkpoint's set with what its run knows of it."""
     metadata = {**_metadata(record, saved.iteration), **more}
     size = int(np.prod(saved.images.shape[2:]))
-    return saved.distilled(metadata, read_whitening(run.path, size))
+    traits = traits_of(record["config"].get("objective", ""))
+    whitened = traits is not None and traits.whitened
+    return saved.distilled(metadata, read_whitening(run.path, size, whitened))
 
 
 def _metadata(record: Mapping[str, Any], iteration: int) -> dict[str, Any]:

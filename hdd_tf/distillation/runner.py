@@ -11,6 +11,7 @@ from hdd_tf.analysis.write import analyse
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, identity
 from hdd_tf.data.dataset import Dataset
@@ -69,6 +70,7 @@ def run_experiment(
     told = not config.best_on_test or (finished and "best_on_test" in finished)
     if finished and finished["iterations"] >= config.iterations and told:
         workers.of_chief(False)
+        keep_whitening(directory.path, dataset.whitening)
         return complete_result(
             config,
             directory,

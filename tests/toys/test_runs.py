@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.command_line import parse_command_line
+from hdd_tf.data import loading
 from hdd_tf.distillation.experiments import run_experiments
-from hdd_tf.distillation.exporting import set_of_run
+from hdd_tf.distillation.exporting import set_of_checkpoint, set_of_run
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.training.protocols import PROTOCOLS
@@ -133,6 +134,13 @@ def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys)
     np.testing.assert_allclose(whitened, learnt, atol=1e-3 * np.abs(learnt).max())
     assert np.abs(learnt.mean(axis=(1, 2, 3, 4))).max() < 1
 
+    # Whitened images are never taken for pixels.
+    (place / "whitening.npz").unlink()
+    with pytest.raises(InputError, match="repeat the run's command"):
+        set_of_run(place)
+    run(place, "--objective=toy_labels")
+    np.testing.assert_array_equal(set_of_run(place).images, stored.images)
+
     # The files alone are scored as the run was, in another encoding too.
     for encoding in ("float32", "npz"):
         copy = tmp_path / encoding
@@ -175,3 +183,34 @@ def test_what_a_protocol_needs_and_a_set_lacks_is_refused(tmp_path):
     write_distilled_set(tmp_path / "set", stored)
     with pytest.raises(InputError, match="this set has none"):
         rescore(str(tmp_path / "set"), ["--noprogress"])
+
+
+def test_the_best_on_validation_has_its_labels_and_rate(tmp_path):
+    place = tmp_path / "run"
+    result = run(
+        place, "--objective=toy_labels", "--select=best_validation", "--eval_every=2",
+        "--validation_fraction=0.2", "--best_on_test", "--eval_epochs=2",
+        "--baselines=none",
+    )  # fmt: skip
+    chosen = result["selected"]["iteration"]
+    at_that_time = set_of_checkpoint(place / f"checkpoints/iteration-{chosen}")
+    for made in (
+        read_distilled_set(place),
+        read_distilled_set(place / f"candidates/iteration_{chosen:06d}"),
+    ):
+        for name in ("images", "label_logits"):
+            expected = getattr(at_that_time, name)
+            np.testing.assert_array_equal(getattr(made, name), expected)
+        assert made.student_rate == pytest.approx(at_that_time.student_rate)
+        assert made.whitening is not None
+    assert result["best_on_test"]["candidates"] == 2
+
+
+def test_whitening_that_cannot_be_is_refused(tmp_path, monkeypatch):
+    words = ["test", *SMALL, "--objective=toy_labels", f"--run_dir={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match="whitens them whole: leave it at 1"):
+        parse_command_line([*words, "--formation_factor=2"])
+    monkeypatch.setattr(loading, "available_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="give a smaller --image_size"):
+        run_experiments(parse_command_line(words))
+    assert not (tmp_path / "run").exists()
