@@ -57,6 +57,15 @@ class Whitening:
         if (self.values < 0).any() or not 0 < self.epsilon < np.inf:
             raise ValueError("`values` must be >= 0, and `epsilon` > 0 and finite.")
 
+    def equals(self, other: "Whitening | None") -> bool:
+        """Says whether another whitening has the same numbers."""
+        return other is not None and (
+            self.epsilon == other.epsilon
+            and np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.vectors, other.vectors)
+        )
+
     @functools.cached_property
     def forward_matrix(self) -> np.ndarray:
         """The symmetric `[d, d]` float32 matrix that whitens rows."""

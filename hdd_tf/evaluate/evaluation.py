@@ -36,7 +36,8 @@ class Evaluation:
             the first architecture evaluated; None before, and with --num_eval=0.
 
     Raises:
-        InputError: as `NetworkScorer`.
+        InputError: as `NetworkScorer`; or fair scores are asked for by a protocol that
+            has none.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Evaluation:
         self._config = config
         self._dataset = dataset
         self.scorer = NetworkScorer(config, dataset, network)
+        self._check_fair_score()
         self.coresets = coresets or CoresetSelector(config, dataset, network)
         self.classifier: TrainedClassifier | None = None
 
@@ -107,7 +109,6 @@ class Evaluation:
             InputError: as `score_set`.
         """
         config, metadata = self._config, distilled_set.metadata
-        self._check_fair_score()
         accuracy, baselines, extra = {}, {}, {}
         if config.num_eval:
             first, *others = self.scorer.architectures

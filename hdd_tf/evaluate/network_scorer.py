@@ -132,9 +132,11 @@ class NetworkScorer:
     def normalisation(self, carried: DistilledSet | None) -> Normalisation:
         """Returns how networks take images: by a set's own whitening, if it has one."""
         normalisation = self._dataset.normalisation
-        if carried is None or carried.whitening is None:
+        own = None if carried is None else carried.whitening
+        # Read from files it is another object, but the same to networks.
+        if own is None or own.equals(normalisation.whitening):
             return normalisation
-        return dataclasses.replace(normalisation, whitening=carried.whitening)
+        return dataclasses.replace(normalisation, whitening=own)
 
     def build_network(self, name: str) -> FunctionalNetwork:
         """Returns the network of an architecture, as the settings say.
@@ -188,6 +190,13 @@ class NetworkScorer:
         if kind in self._trainers:
             self._trainers[kind].replace_images(images, labels, sources.label_logits)
         else:
+            # Every set that is read brings objects of its own: the last one's go.
+            shape = kind[: -len(held)]
+            former = [k for k in self._trainers if k[: len(shape)] == shape]
+            for key in former:
+                del self._trainers[key]
+            if former:
+                gc.collect()
             self._trainers[kind] = NetworkTrainer(
                 self._network,
                 images,

@@ -60,7 +60,7 @@ def swapped(plain_set):
 def evaluation_by(dataset, monkeypatch):
     """Makes evaluations by a protocol that stands in for DM's."""
 
-    def make(protocol, **settings):
+    def make(protocol, dataset=dataset, **settings):
         def build(config, name, epochs):
             return dataclasses.replace(protocol, epochs=epochs or protocol.epochs)
 
@@ -145,12 +145,10 @@ def test_labels_of_other_batches_are_refused(plain_set, evaluation_by):
         evaluation.score_set(carried)
 
 
-def test_fair_scores_of_labels_of_epochs_are_refused(plain_set, evaluation_by):
-    carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
+def test_fair_scores_of_labels_of_epochs_are_refused_at_once(evaluation_by):
     protocol = dataclasses.replace(SOFT, labels="epochs")
-    evaluation = evaluation_by(protocol, fair_score=True)
     with pytest.raises(InputError, match="--fair_score compares with training without"):
-        evaluation.result(carried)
+        evaluation_by(protocol, fair_score=True)
 
 
 def test_a_learnt_rate_counts_for_its_set_alone(plain_set, evaluation_by, monkeypatch):
@@ -181,9 +179,35 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     )
     first = evaluation.score_set(swapped)
     evaluation.score_set(other)
-    assert evaluation.score_set(swapped).values == first.values
     (trainer,) = evaluation.scorer._trainers.values()
+    np.testing.assert_array_equal(trainer._label_logits, other.label_logits)
+    assert evaluation.score_set(swapped).values == first.values
     assert trainer.trace_count == 1
+
+
+def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
+    dataset, plain_set, evaluation_by
+):
+    protocol = dataclasses.replace(SOFT, labels="epochs", epochs=1)
+    evaluation = evaluation_by(protocol)
+    for _ in range(3):
+        labels = epoch_labels_of(plain_set)
+        evaluation.score_set(dataclasses.replace(plain_set, epoch_labels=labels))
+    assert len(evaluation.scorer._trainers) == 1
+
+
+def test_a_whitening_read_from_files_shares_the_trace_of_real_images(
+    dataset, plain_set, evaluation_by
+):
+    whitening = whitening_of(dataset.training.images)
+    whitened = dataclasses.replace(dataset, whitening=whitening)
+    evaluation = evaluation_by(SOFT.with_hard_labels(), dataset=whitened)
+    copy = whitening_of(dataset.training.images)
+    carried = dataclasses.replace(plain_set, whitening=copy)
+    assert evaluation.scorer.normalisation(carried).whitening is whitening
+    other = dataclasses.replace(copy, epsilon=0.2)
+    carried = dataclasses.replace(plain_set, whitening=other)
+    assert evaluation.scorer.normalisation(carried).whitening is other
 
 
 def test_a_whitened_set_is_scored_on_whitened_images(
