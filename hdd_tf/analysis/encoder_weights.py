@@ -87,8 +87,9 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
         weights = read_network(reader, "objective/pool", row)
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(
-            f"{checkpoints} holds no readable checkpoint with IDM's queue of networks, "
-            "one of which is the encoder: let the run save one first."
+            f"{checkpoints} holds no readable checkpoint with {config.traits.title}'s "
+            "queue of networks, one of which is the encoder: let the run save one "
+            "first."
         ) from error
     return EncoderWeights(
         weights,
