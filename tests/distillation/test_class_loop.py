@@ -1,0 +1,36 @@
+"""Sums and places over classes, however these lie in blocks and on replicas."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.distillation.class_blocks import plan_class_blocks
+from hdd_tf.distillation.class_loop import ClassLoop
+from hdd_tf.distillation.strategies import mirror_over
+
+VALUES = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0], np.float32)
+
+
+# Five classes: with two or three replicas, and with blocks of two, some are padding.
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+@pytest.mark.parametrize("per_block", [1, 2, 5])
+def test_each_class_counts_once_and_has_its_place(replicas, per_block):
+    strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
+    blocks = plan_class_blocks(5, replicas, 1, 1, per_block)
+    loop, values = ClassLoop(blocks, 5), tf.constant(VALUES)
+
+    def of_weighted(classes, weights):
+        return tf.reduce_sum(weights * tf.gather(values, classes))
+
+    def of_replica():
+        placed = loop.scatter(lambda classes: tf.gather(values, classes), tf.float32)
+        return placed, loop.add(of_weighted, tf.float32)
+
+    @tf.function
+    def run():
+        parts = strategy.run(of_replica)
+        return [strategy.reduce("SUM", part, axis=None) for part in parts]
+
+    placed, total = run()
+    np.testing.assert_array_equal(placed, VALUES)
+    assert float(total) == VALUES.sum()
