@@ -65,7 +65,7 @@ class LabelSources:
         if found is None:
             raise InputError(
                 f"the evaluation protocol trains on {_NAMES[protocol.labels]}, and "
-                "this set has none: choose another --eval_protocol, such as dm"
+                "this set has none: name another --eval_protocol"
             )
         try:
             if protocol.labels == "stored":

@@ -162,7 +162,7 @@ def test_what_a_set_carries_is_exported_again(
             measured.append(distilled_set)
             return Score((50.0,), len(distilled_set.images), 0.0)
 
-        def describe_protocol(self):
+        def describe_protocol(self, distilled_set):
             return {"baseline_network": "convnet", "whole_epochs": 1}
 
     monkeypatch.setattr(
