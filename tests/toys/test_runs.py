@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf import api
 from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.command_line import parse_command_line
 from hdd_tf.data import loading
@@ -214,3 +215,23 @@ def test_whitening_that_cannot_be_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="give a smaller --image_size"):
         run_experiments(parse_command_line(words))
     assert not (tmp_path / "run").exists()
+
+
+def test_arrays_are_whitened_where_a_method_takes_them_so(monkeypatch):
+    contexts, build_step = [], api.build_step
+
+    def build(context):
+        contexts.append(context)
+        return build_step(context)
+
+    monkeypatch.setattr(api, "build_step", build)
+    labels = np.repeat(np.arange(2), 8)
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype(np.uint8)
+    made, _ = api.distill(
+        images, labels, objective="toy_labels", ipc=1, depth=1, width=4, iterations=1,
+        image_lr=1e-3, strategy="one_device", progress=False,
+    )  # fmt: skip
+    assert contexts[0].dataset.whitening is not None
+    # They come back as pixels: hardly moved from real ones.
+    distances = np.abs(made[:, None] - images[None]).max(axis=(2, 3, 4)).min(axis=1)
+    assert distances.max() < 1
