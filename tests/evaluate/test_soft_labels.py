@@ -134,7 +134,7 @@ def test_labels_that_a_set_lacks_are_refused_before_training(
         dataclasses.replace(SOFT, labels=source), baselines=("random",)
     )
     monkeypatch.setattr(network_scorer, "score_networks", None)
-    with pytest.raises(InputError, match="this set has none: choose another --eval_pr"):
+    with pytest.raises(InputError, match="this set has none: name another --eval_pr"):
         evaluation.result(plain_set)
 
 

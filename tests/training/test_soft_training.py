@@ -225,7 +225,7 @@ def test_the_extra_pass_moves_statistics_twice(network, data):
 
 @pytest.mark.parametrize("protocol", [STORED, EPOCHS, TEACHER])
 def test_labels_that_are_missing_are_refused(network, data, protocol):
-    with pytest.raises(InputError, match="this set has none: choose another --eval_p"):
+    with pytest.raises(InputError, match="this set has none: name another --eval_p"):
         NetworkTrainer(network, *data, NORMALISATION, protocol)
 
 
