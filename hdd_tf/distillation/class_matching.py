@@ -92,6 +92,8 @@ class ClassMatching:
         # The iteration whose network, batch and augmentation this one has.
         drawn = self.bank.entry(iteration) if self.bank else iteration
         work = self.objective.pass_of(drawn, which)
+        if self.bank and work.compare and which:
+            raise ValueError("a bank keeps what the first pass of an iteration sees.")
         with_real = work.compare and not revisit
         if with_real:
             rows, row_weights = self._store.draw_indices(

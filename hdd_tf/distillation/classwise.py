@@ -121,8 +121,10 @@ class ClasswiseMatching(IterativeMethod):
             pass_loss, gradient = self._update_images(iteration, which, phase)
             loss += pass_loss
             squared_norm += tf.reduce_sum(gradient * gradient)
-        self.synthetic_set.clip()
+        # Before the images are clipped: what an objective remembers of them is of the
+        # images that the update has made.
         self._objective.conclude(iteration)
+        self.synthetic_set.clip()
         return {"loss_per_class": loss, "gradient_norm": tf.sqrt(squared_norm)}
 
     def finite_classes(self) -> tf.Tensor:

@@ -57,7 +57,12 @@ class ImageSGD:
         if self._coasts is not None:
             self._coast(self._images, self.velocity, self._coasts[0])
 
-    def apply(self, gradient: tf.Tensor, where: tf.Tensor | None = None) -> None:
+    def apply(
+        self,
+        gradient: tf.Tensor,
+        where: tf.Tensor | None = None,
+        rate: tf.Tensor | None = None,
+    ) -> None:
         """Updates the images.
 
         Args:
@@ -65,9 +70,17 @@ class ImageSGD:
             where: Scalar bool; false leaves images and velocity as they are, whatever
                 the gradient. None: always. Not with `per_class`, whose classes have
                 coasted by then.
+            rate: Scalar, instead of the learning rate: a schedule's. Not with
+                `per_class`, whose classes coast at one rate.
+
+        Raises:
+            ValueError: `where` or `rate` is given with `per_class`.
         """
+        if self._coasts is not None and not where is rate is None:
+            raise ValueError("classes that coast move at one rate, and always.")
         velocity = self._momentum * self.velocity + gradient
-        images = self._images - self._learning_rate * velocity
+        rate = self._learning_rate if rate is None else rate
+        images = self._images - rate * velocity
         if where is not None:
             images = tf.where(where, images, self._images)
             velocity = tf.where(where, velocity, self.velocity)

@@ -1,6 +1,6 @@
 """Which weights an iteration of class-wise matching looks through."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -18,11 +18,14 @@ class Pass(NamedTuple):
         compare: Whether real and synthetic images are compared; real ones are needed
             only then.
         cross_entropy_weight: Scalar, or None for no cross-entropy at all.
+        more: What else the comparison needs of the objective, such as another network's
+            weights, the iteration, or what it remembers; any structure of tensors.
     """
 
     weights: list[tf.Tensor]
     compare: bool = True
     cross_entropy_weight: tf.Tensor | float | None = None
+    more: Any = None
 
 
 class Objective(tf.Module):

@@ -85,6 +85,18 @@ def test_distilled_set_is_pruned_and_says_so(dataset, network, weights, distille
     }  # fmt: skip
 
 
+def test_labels_go_with_the_images_that_are_kept(distilled):
+    classes = len(distilled.metadata["label_names"])
+    logits = np.arange(len(distilled.images) * classes, dtype=np.float32)
+    logits = logits.reshape(-1, classes)
+    soft = dataclasses.replace(distilled, label_logits=logits, student_rate=0.02)
+    kept = pruned_set(soft, None, 0.5, "random", seed=0)
+    rows = kept_rows(None, distilled.labels, 0.5, "random", 0)
+    assert 0 < len(rows) < len(distilled.images)
+    np.testing.assert_array_equal(kept.label_logits, logits[rows])
+    assert kept.student_rate == 0.02
+
+
 def test_too_few_images_are_refused_before_anything_trains(
     config, dataset, network, tmp_path
 ):

@@ -51,3 +51,13 @@ def test_one_update_for_all_is_plain_momentum():
         sgd.apply(tf.ones([2, 2]))
     # Velocities 1 and 1.5, so steps of 0.5 and 0.75.
     np.testing.assert_allclose(images.numpy(), [[-0.25, 0.75], [1.75, 2.75]])
+
+
+def test_a_skipped_update_leaves_velocity_and_images_whatever_the_gradient():
+    images = tf.Variable([1.0, 2.0])
+    sgd = ImageSGD(images, 0.1, 0.5)
+    sgd.apply(tf.constant([1.0, -1.0]), where=tf.constant(True))
+    before = images.numpy(), sgd.velocity.numpy()
+    assert before[1].all()
+    sgd.apply(tf.constant([np.nan, np.inf]), where=tf.constant(False))
+    np.testing.assert_array_equal((images.numpy(), sgd.velocity.numpy()), before)

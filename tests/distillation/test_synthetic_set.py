@@ -7,7 +7,7 @@ import tensorflow as tf
 from hdd_tf.artifacts.decoding import decode_set
 from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.class_store import ClassStore
-from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.normalisation import Normalisation, whitening_of
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.errors import InputError
 
@@ -106,3 +106,12 @@ def test_every_cell_of_the_start_is_another_real_image(store, init):
             assert set(rows) <= {tuple(corner) for corner in corners}
     with pytest.raises(InputError, match=r"--ipc=2 x 4 cells is more than"):
         initial_images(init, store, 2, 1, 3, formation_factor=2)
+
+
+def test_limits_of_whitened_images_are_those_of_their_pixels():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (20, 4, 4, 1)).astype(np.uint8)
+    whitened = Normalisation((0.5,), (0.2,), whitening_of(real))
+    images = whitened.normalise(real[:2]).reshape(2, 1, 4, 4, 1)
+    limits = SyntheticSet(tf.constant(images), whitened).limits()
+    np.testing.assert_allclose(limits, (real[:2].min(), real[:2].max()), atol=0.01)

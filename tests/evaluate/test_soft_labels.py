@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.config import Config
@@ -13,6 +14,7 @@ from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate import network_scorer
 from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.random_keys import derive_key
@@ -132,7 +134,7 @@ def test_labels_that_a_set_lacks_are_refused_before_training(
         dataclasses.replace(SOFT, labels=source), baselines=("random",)
     )
     monkeypatch.setattr(network_scorer, "score_networks", None)
-    with pytest.raises(InputError, match="this set has none: choose another --eval_pr"):
+    with pytest.raises(InputError, match="this set has none: name another --eval_pr"):
         evaluation.result(plain_set)
 
 
@@ -227,3 +229,20 @@ def test_a_whitened_set_is_scored_on_whitened_images(
     evaluation.score_set(plain_set)
     assert [n.whitening for n in given] == [whitening, None]
     assert evaluation.scorer.normalisation(carried).whitening is whitening
+
+
+def test_the_classifier_of_a_whitened_set_whitens(
+    dataset, plain_set, evaluation_by, tmp_path
+):
+    whitening = whitening_of(dataset.training.images)
+    carried = dataclasses.replace(plain_set, whitening=whitening)
+    evaluation = evaluation_by(SOFT.with_hard_labels())
+    evaluation.result(carried)
+    save_classifier(tmp_path / "classifier", evaluation, dataset, carried)
+    trained = evaluation.classifier
+    expected = evaluation.scorer.build_network("convnet").logits(
+        trained.weights, carried.normalisation.normalise(carried.images)
+    )
+    loaded = tf.saved_model.load(str(tmp_path / "classifier"))
+    found = loaded(tf.constant(carried.images))["logits"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf import api
 from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.command_line import parse_command_line
+from hdd_tf.data import loading
 from hdd_tf.distillation.experiments import run_experiments
-from hdd_tf.distillation.exporting import set_of_run
+from hdd_tf.distillation.exporting import set_of_checkpoint, set_of_run
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.training.protocols import PROTOCOLS
@@ -168,3 +170,54 @@ def test_a_selection_brings_images_and_a_teacher(tmp_path):
     table = rescore(str(place), ["--baselines=none", "--noprogress"])
     assert f"{result['accuracy']['convnet']['mean']:.2f} ±" in table
     np.testing.assert_array_equal(set_of_run(place).images, stored.images)
+
+
+def test_the_best_on_validation_has_its_labels_and_rate(tmp_path):
+    place = tmp_path / "run"
+    result = run(
+        place, "--objective=toy_labels", "--select=best_validation", "--eval_every=2",
+        "--validation_fraction=0.2", "--best_on_test", "--eval_epochs=2",
+        "--baselines=none",
+    )  # fmt: skip
+    chosen = result["selected"]["iteration"]
+    at_that_time = set_of_checkpoint(place / f"checkpoints/iteration-{chosen}")
+    for made in (
+        read_distilled_set(place),
+        read_distilled_set(place / f"candidates/iteration_{chosen:06d}"),
+    ):
+        for name in ("images", "label_logits"):
+            expected = getattr(at_that_time, name)
+            np.testing.assert_array_equal(getattr(made, name), expected)
+        assert made.student_rate == pytest.approx(at_that_time.student_rate)
+        assert made.whitening is not None
+    assert result["best_on_test"]["candidates"] == 2
+
+
+def test_whitening_that_cannot_be_is_refused(tmp_path, monkeypatch):
+    words = ["test", *SMALL, "--objective=toy_labels", f"--run_dir={tmp_path / 'run'}"]
+    with pytest.raises(InputError, match="whitens them whole: leave it at 1"):
+        parse_command_line([*words, "--formation_factor=2"])
+    monkeypatch.setattr(loading, "available_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="give a smaller --image_size"):
+        run_experiments(parse_command_line(words))
+    assert not (tmp_path / "run").exists()
+
+
+def test_arrays_are_whitened_where_a_method_takes_them_so(monkeypatch):
+    contexts, build_step = [], api.build_step
+
+    def build(context):
+        contexts.append(context)
+        return build_step(context)
+
+    monkeypatch.setattr(api, "build_step", build)
+    labels = np.repeat(np.arange(2), 8)
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype(np.uint8)
+    made, _ = api.distill(
+        images, labels, objective="toy_labels", ipc=1, depth=1, width=4, iterations=1,
+        image_lr=1e-3, strategy="one_device", progress=False,
+    )  # fmt: skip
+    assert contexts[0].dataset.whitening is not None
+    # They come back as pixels: hardly moved from real ones.
+    distances = np.abs(made[:, None] - images[None]).max(axis=(2, 3, 4)).min(axis=1)
+    assert distances.max() < 1

@@ -18,6 +18,7 @@ from hdd_tf.training.optimisers import optimiser_of
 from hdd_tf.training.teachers import teacher_of_trainer
 from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
+from hdd_tf.training.views import DrawnViews
 
 SHAPE, CLASSES, COUNT = (8, 8, 3), 4, 10
 NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.25, 0.3, 0.2))
@@ -224,7 +225,7 @@ def test_the_extra_pass_moves_statistics_twice(network, data):
 
 @pytest.mark.parametrize("protocol", [STORED, EPOCHS, TEACHER])
 def test_labels_that_are_missing_are_refused(network, data, protocol):
-    with pytest.raises(InputError, match="this set has none: choose another --eval_p"):
+    with pytest.raises(InputError, match="this set has none: name another --eval_p"):
         NetworkTrainer(network, *data, NORMALISATION, protocol)
 
 
@@ -273,3 +274,16 @@ def test_paste_of_an_empty_box_changes_nothing(data):
     mixed = cutmix.paste(images, tf.range(COUNT)[::-1], tf.constant([3, 3, 3, 8]))
     np.testing.assert_array_equal(mixed.images, images)
     assert mixed.share == 1.0
+
+
+def test_cells_of_stitched_images_are_shuffled_before_training_sees_them():
+    cells = np.arange(16 * 4, dtype=np.float32).reshape(16, 2, 2, 1)
+    images = tf.Variable(cells.repeat(4, axis=1).repeat(4, axis=2))
+    protocol = TrainingProtocol(1, 16, shuffled_cells=2)
+    views = DrawnViews(protocol, lambda pixels: pixels, 16)
+    seen = views.view(
+        images, tf.range(16), derive_key(0), tf.constant(0), tf.constant(0)
+    ).images.numpy()
+    assert not np.array_equal(seen, images.numpy())
+    found = seen[:, ::4, ::4].reshape(16, 4)
+    np.testing.assert_array_equal(np.sort(found, axis=1), cells.reshape(16, 4))
