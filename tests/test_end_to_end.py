@@ -17,6 +17,9 @@ from PIL import Image
 from hdd_tf.artifacts.distilled_set import read_distilled_set
 from hdd_tf.distillation.checkpoints import load_images
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[1]
 # A fraction of the quickstart: one block of iterations takes about a second.
 TINY = [

@@ -26,6 +26,9 @@ EXAMPLES = ROOT / "examples"
 BLOCKED = """
 import runpy, sys
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 class Block:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "hdd_tf":

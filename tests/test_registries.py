@@ -5,7 +5,7 @@ import dataclasses
 from hdd_tf.geometry.lorentz import LIFTS
 from hdd_tf.geometry.registry import GEOMETRIES
 from hdd_tf.methods.registry import METHODS, baseline_names
-from hdd_tf.methods.traits import Traits
+from hdd_tf.methods.traits import Kind, Traits
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.selection.coresets import SELECTIONS
@@ -22,7 +22,7 @@ def test_flags_offer_what_the_registries_hold():
     assert set(networks.POOLINGS) == set(POOLINGS)
     assert set(matching.LIFTS) == set(LIFTS)
     assert set(baseline_names()) == {*SELECTIONS, "whole"}
-    assert set(SELECTIONS) == {n for n, t in METHODS.items() if t.is_selection}
+    assert {METHODS[name].kind for name in SELECTIONS} == {Kind.SELECTION}
 
 
 def test_what_changes_results_has_no_default():

@@ -16,7 +16,7 @@ from hdd_tf.augment import dsa
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
 from hdd_tf.distillation.image_sgd import ImageSGD
-from hdd_tf.distillation.method import IterativeMethod, Metrics
+from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
 from hdd_tf.distillation.real_bank import RealBank
@@ -63,7 +63,6 @@ class ClasswiseMatching(IterativeMethod):
         if size:
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
-            self.phase_starts = (size,)
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
@@ -101,6 +100,14 @@ class ClasswiseMatching(IterativeMethod):
             seed=config.seed,
             bank=self._bank,
         )
+
+    def phase_of(self, iteration: int) -> Phase:
+        """Returns whether an iteration draws real images, or revisits a full bank."""
+        if self._bank is None:
+            return Phase(_DRAWING)
+        if iteration >= self._bank.size:
+            return Phase(_REVISITING)
+        return Phase(_DRAWING, self._bank.size)
 
     def state(self) -> Mapping[str, Any]:
         """Returns the images, their velocity, and what objective and bank keep."""

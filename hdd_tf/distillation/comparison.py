@@ -71,8 +71,8 @@ class Comparison(Protocol):
 
     Attributes:
         merges: Whether summaries of parts of a class can be merged to that of the whole
-            class, so that parts may lie in several chunks, blocks or replicas. A class
-            whose summary does not merge is always seen whole, on one replica.
+            class, so that whoever splits a class over chunks, blocks or replicas may.
+            `ClassMatching` never does: it sees a class whole, on one replica.
     """
 
     merges: bool

@@ -43,6 +43,12 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     if not is_distilled(record["config"].get("objective", "")):
         return read_distilled_set(directory.synthetic)
     saved = load_newest_set(run_dir)
+    if directory.synthetic.exists():
+        exported = read_distilled_set(directory.synthetic)
+        labelled = exported.teacher is not None or exported.epoch_labels is not None
+        # These come from a method's result, and are in no checkpoint.
+        if labelled and exported.metadata.get("iteration") == saved.iteration:
+            return exported
     metadata = {"ipc": saved.images.shape[1]}
     return _set_of_saved(saved, directory, record, metadata)
 

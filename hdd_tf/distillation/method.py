@@ -7,15 +7,30 @@ have a result. Which kind a method is, its traits say (methods/traits.py).
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 
-# What an iteration tells: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32.
+# What an iteration tells: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32. A
+# value that is not finite ends the run as diverged: a method that skips such an update
+# tells zeros.
 Metrics = dict[str, tf.Tensor]
+
+
+class Phase(NamedTuple):
+    """Which graph an iteration runs in.
+
+    Attributes:
+        number: Of the graph; the same number, the same graph.
+        end: The iteration, later than this one, from which on it may be another; None:
+            never again.
+    """
+
+    number: int
+    end: int | None = None
 
 
 class Method(abc.ABC):
@@ -53,12 +68,21 @@ class IterativeMethod(Method):
 
     Attributes:
         synthetic_set: What it changes; there after `assemble`.
-        phase_starts: Iterations, ascending, at which another graph takes over; each
-            phase is traced by itself.
     """
 
     synthetic_set: SyntheticSet
-    phase_starts: tuple[int, ...] = ()
+
+    def phase_of(self, iteration: int) -> Phase:
+        """Returns which graph an iteration runs in, and for how long.
+
+        Each graph is traced once, when its first iteration comes. By default there is
+        one for all.
+
+        Args:
+            iteration: Its number.
+        """
+        del iteration
+        return Phase(0)
 
     @abc.abstractmethod
     def assemble(self) -> None:
@@ -79,7 +103,7 @@ class IterativeMethod(Method):
 
         Args:
             iteration: Scalar int32 tensor.
-            phase: How many of `phase_starts` are at or before it.
+            phase: The number that `phase_of` says, a constant of the graph.
         """
 
     @abc.abstractmethod

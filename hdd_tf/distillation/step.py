@@ -1,6 +1,7 @@
 """Iterations of a method, several of them in one call into the graph."""
 
 import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,15 +20,8 @@ class DistillationStep:
 
     def __init__(self, method: IterativeMethod) -> None:
         self.method = method
-        # Each traced once, when it is first needed: the arguments are scalar tensors of
-        # one dtype.
-        self._graphs = [
-            tf.function(
-                functools.partial(self._iterate, phase=phase),
-                input_signature=[tf.TensorSpec([], tf.int32)] * 2,
-            )
-            for phase in range(len(method.phase_starts) + 1)
-        ]
+        # By the number of the phase, made when it is first needed.
+        self._graphs: dict[int, Any] = {}
 
     def run(self, start: int, count: int) -> dict[str, tf.Tensor]:
         """Runs the iterations `start`, ..., `start + count - 1`.
@@ -42,22 +36,33 @@ class DistillationStep:
             that is learnt of a class, and its optimisers' state, are finite after the
             last iteration.
         """
-        starts = self.method.phase_starts
-        phase = sum(first <= start for first in starts)
-        within = count
-        if phase < len(starts):
-            within = min(count, starts[phase] - start)
-        done = self._graphs[phase](tf.constant(start), tf.constant(within))
-        if within == count:
-            return done
-        rest = self.run(start + within, count - within)
+        parts, stop = [], start + count
+        while start < stop:
+            number, end = self.method.phase_of(start)
+            within = stop - start if end is None else min(stop, end) - start
+            graph = self._graph(number)
+            parts.append(graph(tf.constant(start), tf.constant(within)))
+            start += within
+        if len(parts) == 1:
+            return parts[0]
         both = ("loss_per_class", "gradient_norm")
-        return rest | {name: tf.concat([done[name], rest[name]], 0) for name in both}
+        joined = {n: tf.concat([part[n] for part in parts], 0) for n in both}
+        return parts[-1] | joined
 
     @property
     def trace_count(self) -> int:
         """How often a graph was traced, at most; more than once would be a bug."""
-        return max(graph.experimental_get_tracing_count() for graph in self._graphs)
+        graphs = self._graphs.values()
+        return max(graph.experimental_get_tracing_count() for graph in graphs)
+
+    def _graph(self, phase: int) -> Any:
+        """Returns the graph of a phase: traced once, for its arguments are scalars."""
+        if phase not in self._graphs:
+            self._graphs[phase] = tf.function(
+                functools.partial(self._iterate, phase=phase),
+                input_signature=[tf.TensorSpec([], tf.int32)] * 2,
+            )
+        return self._graphs[phase]
 
     def _iterate(
         self, start: tf.Tensor, count: tf.Tensor, phase: int

@@ -193,7 +193,9 @@ class ExpertShelf:
         if state is None:  # A signal before the first update: nothing to go on from.
             return
         buffer = io.BytesIO()
-        np.savez(buffer, np.array(state.updates), *state.weights, *state.slots)
+        # State, such as batch norm's, comes last: networks without any have none there.
+        arrays = [*state.weights, *state.slots, *state.state]
+        np.savez(buffer, np.array(state.updates), *arrays)
         atomic.write_bytes(file, buffer.getvalue())
 
     def _read(self, file: pathlib.Path) -> TrainingState:
@@ -201,8 +203,12 @@ class ExpertShelf:
         # No pickles: an expert is data. The archive has a checksum of each array.
         expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
         slots = optimiser_of(self._protocol).slot_shapes(shapes)
-        for number, shape in enumerate([*shapes, *slots], start=1):
-            expected[f"arr_{number}"] = np.float32, shape
+        kinds = [(np.float32, shape) for shape in [*shapes, *slots]]
+        kinds += [
+            (spec.dtype.as_numpy_dtype, tuple(spec.shape))
+            for spec in self._network.state_specs
+        ]
+        expected |= {f"arr_{number}": kind for number, kind in enumerate(kinds, 1)}
         try:
             if not file.is_file():
                 raise ValueError("no ordinary file")
@@ -212,7 +218,9 @@ class ExpertShelf:
                 f"{file} is damaged, or holds another network: remove it, and that "
                 "expert is trained again."
             ) from error
-        return TrainingState(int(updates), rest[: len(shapes)], rest[len(shapes) :], [])
+        ends = len(shapes), len(shapes) + len(slots)
+        parts = rest[: ends[0]], rest[ends[0] : ends[1]], rest[ends[1] :]
+        return TrainingState(int(updates), *parts)
 
 
 def _stack(networks: Iterable[list[np.ndarray]]) -> list[tf.Tensor]:

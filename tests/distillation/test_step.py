@@ -161,3 +161,17 @@ def test_several_calls_equal_one(dataset, reference):
     found = run_images(dataset, tf.distribute.OneDeviceStrategy("CPU:0"), calls=4)
     for mine, expected in zip(found, reference, strict=True):
         np.testing.assert_array_equal(mine, expected)
+
+
+def test_a_velocity_that_is_not_finite_is_seen_too(dataset):
+    config = Config(dataset="arrays", ipc=1, width=4, depth=2)
+    network = build_network("convnet", dataset.image_shape, 6, depth=2, width=4)
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    method = build_iterative(MethodContext(config, dataset, network, strategy))
+    method.assemble()
+    assert method.finite_classes().numpy().all()
+    velocity = method.state()["velocity"]
+    broken = np.zeros(velocity.shape, np.float32)
+    broken[2, 0, 1, 1] = np.inf
+    velocity.assign(broken)
+    assert method.finite_classes().numpy().tolist() == [True] * 2 + [False] + [True] * 3

@@ -103,8 +103,8 @@ def test_revisiting_reads_no_real_image(problem, one_device):
         kinds = {t.dtype for operation in operations for t in operation.inputs}
         return tf.uint8 in kinds
 
-    assert with_bytes(step._graphs[0])
-    assert not with_bytes(step._graphs[1])
+    assert with_bytes(step._graph(0))
+    assert not with_bytes(step._graph(1))
 
 
 def test_networks_that_change_are_not_revisited():

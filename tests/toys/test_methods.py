@@ -16,6 +16,9 @@ from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_method, build_step
 from tests.toys.conftest import ITERATIVE
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 # More than one life of the toy of gradients, whose network trains within a life.
 ITERATIONS = 3
 
@@ -120,3 +123,16 @@ def test_a_selection_is_the_same_again_and_on_other_devices(dataset, one_device)
     for mine, its in zip(first.teacher.networks, other.teacher.networks, strict=True):
         for weight, same in zip(mine.weights, its.weights, strict=True):
             np.testing.assert_array_equal(weight, same)
+
+
+def test_an_update_that_goes_wrong_is_skipped(dataset, one_device, monkeypatch):
+    step = step_of("toy_labels", dataset, one_device)
+    start, wanted = learnt(step), step.method._wanted
+    monkeypatch.setattr(
+        step.method,
+        "_wanted",
+        lambda i: tf.nest.map_structure(lambda part: part * np.nan, wanted(i)),
+    )
+    metrics = step.run(0, 1)
+    np.testing.assert_equal(learnt(step), start)
+    assert all(np.isfinite(values).all() for values in metrics.values())

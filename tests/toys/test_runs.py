@@ -43,6 +43,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 place = sys.argv[1]
 with open(os.path.join(place, "hdd_tf.json")) as file:
     metadata = json.load(file)
