@@ -20,14 +20,14 @@ from hdd_tf.networks.registry import build_with_options
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.random_keys import derive_key
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 # Even an installed hdd_tf is out of reach: the first finder of modules refuses it.
 BLOCKED = """
 import runpy, sys
-
-# Among the first to start, see conftest.py.
-pytestmark = pytest.mark.slow
 
 class Block:
     def find_spec(self, name, path=None, target=None):

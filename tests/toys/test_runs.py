@@ -23,6 +23,9 @@ from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.training.protocols import PROTOCOLS
 from hdd_tf.training.training_protocol import TrainingProtocol
 
+# Among the first to start, see conftest.py.
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "--dataset=digits", "--classes=0,1,2", "--ipc=2", "--depth=2", "--width=8",
     "--real_batch=20", "--iterations=4", "--steps_per_call=2", "--image_lr=0.1",
@@ -42,9 +45,6 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-
-# Among the first to start, see conftest.py.
-pytestmark = pytest.mark.slow
 
 place = sys.argv[1]
 with open(os.path.join(place, "hdd_tf.json")) as file:
