@@ -81,7 +81,8 @@ def distill(
         (values may lie outside it), and their labels `[C * ipc]` int64, class by class;
         with a formation factor f, as with `idm` and `dance`, the f^2 times as many
         that are decoded from them. Train on them normalised by the mean and standard
-        deviation of `images`.
+        deviation of `images`. Soft labels and rates that a method learns are not among
+        them: the command's sets have those.
 
     Raises:
         InputError: images, labels and settings do not fit together.

@@ -22,16 +22,17 @@ _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class EncoderOfRun:
-    """The encoder that goes with a run's objective.
+    """The encoder that goes with a run's method; its traits say which.
 
-    IDM has its queue's oldest network, DANCE an expert. DM matches in random networks,
-    and coresets in none: theirs trains on the real training split beforehand.
+    Methods that train a pool of networks have the oldest of them, those with experts an
+    expert. All others match in random networks or in none: theirs trains on the real
+    training split for the analysis.
 
     Args:
         config: The run's settings.
         dataset: Its training split is what an encoder learns.
         network: The network `--network`.
-        checkpoints: The run's, of which IDM's newest is read.
+        checkpoints: The run's, of which the newest is read for its pool.
     """
 
     def __init__(
