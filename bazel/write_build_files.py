@@ -28,6 +28,9 @@ UNDECLARED = {
 IGNORED = {*sys.stdlib_module_names, "tensorflow_addons"}
 # Directories of data; a file that reads one has its name as a string.
 DATA = {"docs": "//docs", "flags": "//flags", "golden": "//tests/golden"}
+# The registry of methods names modules, which these files import when a run needs them.
+METHODS = "hdd_tf/methods/registry.py"
+BY_NAME = {"hdd_tf/analysis/encoder_weights.py", "hdd_tf/objectives/registry.py"}
 # They take minutes.
 SLOW = {
     "test_end_to_end.py",
@@ -74,6 +77,10 @@ def _rule(file: pathlib.Path, root: pathlib.Path) -> str:
             beside = _label(root, file.parent / f"{module}.py")
             deps.add(beside or _target(module, name, root))
     deps |= {f"@pypi//{name}" for use, name in UNDECLARED.items() if use in code}
+    if file.relative_to(root).as_posix() in BY_NAME:
+        named = re.findall(r'"(hdd_tf(?:\.\w+)+):', (root / METHODS).read_text("utf-8"))
+        # A function chooses among coresets, so theirs is an f-string.
+        deps |= {_target(module, "", root) for module in named}
     # hdd_tf/__init__.py imports when asked; //:hdd_tf has what it may be asked for.
     if file == root / "hdd_tf/__init__.py":
         deps.clear()
