@@ -67,6 +67,9 @@ class Config(
                 "or give a flag file, such as --flagfile=flags/quickstart.cfg"
             )
         traits = self.traits
+        for name, value in traits.settings.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         # Real images are whole, whatever a distillation's flag file says.
         if traits.is_selection or self.formation_factor is None:
             object.__setattr__(self, "formation_factor", traits.formation_factor)

@@ -33,7 +33,7 @@ def test_what_changes_results_has_no_default():
     }
     assert needed >= {
         "kind", "has_geometry", "formation_factor", "unit_range", "update_per_class",
-        "may_revisit", "evaluation", "encoder", "normalised_as", "whitened",
+        "may_revisit", "settings", "evaluation", "encoder", "normalised_as", "whitened",
     }  # fmt: skip
 
 

@@ -39,7 +39,13 @@ class Method(abc.ABC):
     The order of calls is `__init__`, `train_ahead`, for methods with iterations
     `assemble` and many `iterate`, then `result`. What settings and data do not allow is
     refused in `__init__`, before anything is trained or written.
+
+    Attributes:
+        coresets: What chooses coresets by a network that baselines beside this method
+            can share, or None.
     """
+
+    coresets: Any = None
 
     def train_ahead(self) -> None:
         """Trains networks on the real images that the method needs, where missing.

@@ -23,7 +23,6 @@ from hdd_tf.distillation.workers import Workers
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_method
-from hdd_tf.selection.coresets import CoresetSelection
 
 
 def run_selection(
@@ -51,9 +50,7 @@ def run_selection(
     """
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     method = build_method(MethodContext(config, dataset, network, strategy))
-    # Baselines chosen by the same network do not train it again.
-    shared = method.selector if isinstance(method, CoresetSelection) else None
-    evaluation = Evaluation(config, dataset, network, shared)
+    evaluation = Evaluation(config, dataset, network, method.coresets)
     directory = open_run(config, dataset)
     finished = directory.read_result()
     if finished:

@@ -22,6 +22,15 @@ from hdd_tf.methods.traits import AccuracyRow, Budget, Encoder, Kind, Traits
 # Programs that normalise CIFAR-100 with CIFAR-10's constants.
 _CIFAR10_FOR_BOTH = {"cifar100": "cifar10"}
 
+# DM's, and what commands without a flag file have always had with IDM and DANCE; their
+# own rates and schedules depend on the cell and are in its file. Coresets use none.
+_DM_SETTINGS = {
+    "image_lr": 1.0,
+    "iterations": 20_000,
+    "real_batch": 256,
+    "init": "real",
+}
+
 
 def _dm_budget(dataset: str, ipc: int, geometry: str) -> Budget:
     return Budget(20_000, 256, 1001, 5, 5)
@@ -63,6 +72,7 @@ def _coreset(
         formation_factor=1,
         unit_range=False,
         update_per_class=False,
+        settings=_DM_SETTINGS,
         may_revisit=False,
         evaluation="dm",
         encoder=Encoder.TRAINED,
@@ -88,6 +98,7 @@ METHODS: dict[str, Traits] = {
         formation_factor=1,
         unit_range=False,
         update_per_class=False,
+        settings=_DM_SETTINGS,
         may_revisit=True,
         evaluation="dm",
         encoder=Encoder.TRAINED,
@@ -119,6 +130,7 @@ METHODS: dict[str, Traits] = {
         formation_factor=2,
         unit_range=False,
         update_per_class=True,
+        settings=_DM_SETTINGS,
         may_revisit=False,
         evaluation="dm",
         encoder=Encoder.POOL,
@@ -153,6 +165,7 @@ METHODS: dict[str, Traits] = {
         formation_factor=2,
         unit_range=True,
         update_per_class=True,
+        settings=_DM_SETTINGS,
         may_revisit=True,
         evaluation="dance",
         encoder=Encoder.EXPERT,

@@ -15,6 +15,8 @@ Accuracy = tuple[float, float]
 # Mean and standard deviation in percent at the IPC of `PUBLISHED_IPC`, or fewer.
 AccuracyRow = tuple[Accuracy, ...]
 PUBLISHED_IPC = (1, 10, 50)
+# Flags whose value, where none is given, is the method's.
+DEFAULTED = ("image_lr", "iterations", "real_batch", "init")
 
 
 class Kind(enum.Enum):
@@ -69,6 +71,8 @@ class Traits:
         unit_range: Whether the images live in [0, 1], where they are clipped, rather
             than in normalised space.
         update_per_class: Whether they move as by one optimiser call a class.
+        settings: Values of the flags of `DEFAULTED` where they are not given; all of
+            them, so that none is another method's unseen.
         may_revisit: Whether an iteration's network and real images can be looked at
             again later, as `--real_bank_size` does: not where networks change.
         evaluation: Key of `training.protocols.PROTOCOLS`: how networks train on its
@@ -101,6 +105,7 @@ class Traits:
     formation_factor: int
     unit_range: bool
     update_per_class: bool
+    settings: Mapping[str, Any]
     may_revisit: bool
     evaluation: str
     encoder: Encoder
@@ -117,6 +122,13 @@ class Traits:
     )
     settings_of: frozenset[str] = frozenset()
     budget: Callable[[str, int, str], Budget] | None = None
+
+    def __post_init__(self) -> None:
+        if set(self.settings) != set(DEFAULTED):
+            raise ValueError(
+                f"`settings` must say {', '.join(DEFAULTED)}. "
+                f"Received: {', '.join(self.settings)}."
+            )
 
     @property
     def is_selection(self) -> bool:

@@ -160,7 +160,7 @@ class CoresetSelection(Method):
         name: Key of `SELECTIONS`.
 
     Attributes:
-        selector: Chooses the images; for baselines beside this one too, so that the
+        coresets: Chooses the images; for baselines beside this one too, so that the
             network behind them is trained once.
 
     Raises:
@@ -168,12 +168,12 @@ class CoresetSelection(Method):
     """
 
     def __init__(self, context: MethodContext, name: str) -> None:
-        self.selector = CoresetSelector(
+        self.coresets = CoresetSelector(
             context.config, context.dataset, context.network
         )
         self._context = context
         self._name = name
-        smallest, ipc = self.selector.smallest_class, context.config.ipc
+        smallest, ipc = self.coresets.smallest_class, context.config.ipc
         if ipc > smallest:
             raise InputError(
                 f"--ipc={ipc} is more than the smallest class has ({smallest} "
@@ -183,7 +183,7 @@ class CoresetSelection(Method):
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
         """Chooses the images, and says which they are."""
         dataset, ipc = self._context.dataset, self._context.config.ipc
-        rows = self.selector.select(self._name, ipc)
+        rows = self.coresets.select(self._name, ipc)
         images = dataset.training.images[rows].reshape(
             dataset.num_classes, ipc, *dataset.image_shape
         )

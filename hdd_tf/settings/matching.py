@@ -4,7 +4,7 @@ import dataclasses
 
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import choice, setting
+from hdd_tf.settings.row import choice, setting, unset
 
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
@@ -23,17 +23,6 @@ def _chosen() -> str:
         f"{name} = {traits.summary}"
         for name, traits in METHODS.items()
         if traits.is_selection
-    )
-
-
-def _formation_factors() -> str:
-    """Says each factor with the methods that have it by default."""
-    names: dict[int, list[str]] = {}
-    for name, traits in METHODS.items():
-        if not traits.is_selection:
-            names.setdefault(traits.formation_factor, []).append(name)
-    return ", ".join(
-        f"{factor} with {' and '.join(own)}" for factor, own in names.items()
     )
 
 
@@ -88,5 +77,5 @@ class MatchingSettings:
         None,
         parsers.COUNT,
         "A stored image is a grid of factor x factor training images (IDM's partition, "
-        f"DANCE's multi-formation). Unset: {_formation_factors()}.",
+        f"DANCE's multi-formation). {unset('formation_factor')}",
     )

@@ -3,7 +3,7 @@
 import dataclasses
 
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import setting
+from hdd_tf.settings.row import setting, unset
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -11,21 +11,23 @@ class OptimisationSettings:
     """How the images move."""
 
     image_lr: float = setting(
-        1.0,
+        None,
         parsers.POSITIVE,
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
-        "the 0-1 scale with dance).",
+        f"the 0-1 scale with dance). {unset('image_lr')}",
     )
     image_momentum: float = setting(0.5, parsers.PART, "Momentum of SGD on the images.")
     iterations: int = setting(
-        20_000,
+        None,
         parsers.COUNT,
-        "Distillation steps; a larger value extends a finished run.",
+        "Distillation steps; a larger value extends a finished run. "
+        f"{unset('iterations')}",
     )
     real_batch: int = setting(
-        256,
+        None,
         parsers.COUNT,
-        "Real images per class and iteration, at most the class's size.",
+        "Real images per class and iteration, at most the class's size. "
+        f"{unset('real_batch')}",
     )
     real_bank_size: int = setting(
         0,
@@ -36,11 +38,12 @@ class OptimisationSettings:
         "draws in every iteration, as published.",
     )
     init: str = setting(
-        "real",
+        None,
         parsers.INIT,
         "Where the synthetic images start: real images (with --formation_factor one "
         "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
-        "noise, or from:DIR, an earlier set (a run directory or its synthetic/).",
+        "noise, or from:DIR, an earlier set (a run directory or its synthetic/). "
+        f"{unset('init')}",
     )
     seed: int = setting(
         0, parsers.SEED, "Every random number of the run follows from it."

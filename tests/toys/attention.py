@@ -39,6 +39,7 @@ TRAITS = Traits(
     formation_factor=1,
     unit_range=False,
     update_per_class=False,
+    settings={"image_lr": 0.1, "iterations": 100, "real_batch": 16, "init": "real"},
     may_revisit=True,
     evaluation="dm",
     encoder=Encoder.TRAINED,
