@@ -19,6 +19,7 @@ from hdd_tf.artifacts.distilled_set import (
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.run_whitening import read_whitening
+from hdd_tf.artifacts.set_metadata import METADATA_FILE, read_unchecked
 from hdd_tf.command_line import recorded_config
 from hdd_tf.config import from_json
 from hdd_tf.distillation.checkpoints import (
@@ -33,7 +34,7 @@ from hdd_tf.methods.registry import is_distilled, traits_of
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
-    """Returns a run's images, as stored: its newest checkpoint's, a coreset's export.
+    """Returns a run's set, as stored: its newest checkpoint's, a selection's export.
 
     Raises:
         InputError: there is no such run, or none with a readable checkpoint.
@@ -43,14 +44,24 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     if not is_distilled(record["config"].get("objective", "")):
         return read_distilled_set(directory.synthetic)
     saved = load_newest_set(run_dir)
-    if directory.synthetic.exists():
-        exported = read_distilled_set(directory.synthetic)
-        labelled = exported.teacher is not None or exported.epoch_labels is not None
-        # These come from a method's result, and are in no checkpoint.
-        if labelled and exported.metadata.get("iteration") == saved.iteration:
-            return exported
+    if _has_labels_beside(directory.synthetic, saved.iteration):
+        return read_distilled_set(directory.synthetic)
     metadata = {"ipc": saved.images.shape[1]}
     return _set_of_saved(saved, directory, record, metadata)
+
+
+def _has_labels_beside(export: pathlib.Path, iteration: int) -> bool:
+    """Says whether a run's export of this iteration has labels that no checkpoint has.
+
+    They come from a method's result. Any other export is not read: it may be damaged,
+    and the checkpoint is whole.
+    """
+    described = read_unchecked(export / METADATA_FILE)
+    if described is None:
+        return False
+    metadata, _ = described
+    labelled = "teacher" in metadata or "epoch_labels" in metadata
+    return labelled and metadata.get("iteration") == iteration
 
 
 def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:

@@ -8,16 +8,21 @@ CPU with AVX-512; elsewhere sums have another order).
 
 import dataclasses
 import pathlib
+import shutil
 import zipfile
 
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import from_json
 from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.distillation.exporting import set_of_run
+from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.registry import build_with_options
+from hdd_tf.networks.teacher import Teacher, TeacherNetwork
+from hdd_tf.random_keys import derive_key
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -44,6 +49,32 @@ def test_a_finished_run_is_known_and_exported(runs, name, capsys):
     result = run_experiments(config_of(runs / name))
     assert "already finished" in capsys.readouterr().out
     assert result["objective"] == stored.metadata["objective"]
+
+
+def test_a_damaged_export_does_not_keep_a_checkpoint_from_being_exported(
+    runs, tmp_path
+):
+    run = shutil.copytree(runs / "dm_bank", tmp_path / "run")
+    expected = read_distilled_set(run).images
+    for file in (run / "synthetic").glob("*.tfrecord*"):
+        file.write_bytes(b"")
+    np.testing.assert_array_equal(set_of_run(run).images, expected)
+
+
+def test_a_teacher_beside_the_images_is_exported_with_them(runs, tmp_path):
+    run = shutil.copytree(runs / "dm_bank", tmp_path / "run")
+    stored, options = read_distilled_set(run), NetworkOptions(depth=2, width=4)
+    shape = stored.images.shape[1:]
+    network = build_with_options("convnet", shape, 2, options)
+    weights = [w.numpy() for w in network.initial_weights(derive_key(0))]
+    member = TeacherNetwork("convnet", options, weights, [])
+    taught = dataclasses.replace(stored, teacher=Teacher((member,), shape, 2))
+    write_distilled_set(run / "synthetic", taught)
+    assert set_of_run(run).teacher is not None
+    # Of other iterations it says nothing.
+    taught.metadata["iteration"] += 1
+    write_distilled_set(run / "synthetic", taught)
+    assert set_of_run(run).teacher is None
 
 
 @pytest.mark.parametrize("name", ["dm_bank", "idm"])
