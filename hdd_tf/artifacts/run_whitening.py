@@ -10,6 +10,7 @@ import numpy as np
 
 from hdd_tf.artifacts import atomic
 from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
+from hdd_tf.artifacts.set_extras import whitening_arrays, whitening_kinds
 from hdd_tf.data.normalisation import Whitening
 from hdd_tf.errors import InputError
 
@@ -22,8 +23,8 @@ def keep_whitening(run_dir: pathlib.Path, whitening: Whitening | None) -> None:
     if whitening is None or path.exists():
         return
     buffer = io.BytesIO()
-    arrays = {key: getattr(whitening, key) for key in ("mean", "vectors", "values")}
-    write_npz(buffer, {**arrays, "epsilon": np.array(whitening.epsilon)})
+    epsilon = np.array(whitening.epsilon)
+    write_npz(buffer, {**whitening_arrays(whitening), "epsilon": epsilon})
     atomic.write_bytes(path, buffer.getvalue())
 
 
@@ -51,19 +52,13 @@ def read_whitening(
                 "repeat the run's command, which writes it again"
             )
         return None
-    expected = {"mean": (size,), "vectors": (size, size), "values": (size,)}
     try:
-        arrays = read_npz(
-            path,
-            {
-                **{name: (np.float32, shape) for name, shape in expected.items()},
-                "epsilon": (np.float64, ()),
-            },
-        )
+        kinds = {**whitening_kinds(size), "epsilon": (np.float64, ())}
+        arrays = read_npz(path, kinds)
         epsilon = float(arrays.pop("epsilon"))
         return Whitening(**arrays, epsilon=epsilon)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or of other images: repeat the run's command, which "
-            "writes it again where it is missing"
+            f"{path} is damaged, or of other images: move it away and repeat the run's "
+            "command, which writes it again"
         ) from error

@@ -91,8 +91,7 @@ def write_extras(
         arrays["rows"] = places[labels.rows]
         write_npz(directory / _EPOCH_LABELS_FILE, arrays)
     if (whitening := distilled_set.whitening) is not None:
-        arrays = {key: getattr(whitening, key) for key in ("mean", "vectors", "values")}
-        write_npz(directory / _WHITENING_FILE, arrays)
+        write_npz(directory / _WHITENING_FILE, whitening_arrays(whitening))
     if distilled_set.teacher is not None:
         teacher_files.write_teacher(
             directory,
@@ -122,11 +121,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
         )
     if described := metadata.get("whitening"):
         size = int(np.prod(metadata["image_shape"], dtype=object))
-        shapes = {"mean": (size,), "vectors": (size, size), "values": (size,)}
-        arrays = read_npz(
-            directory / _WHITENING_FILE,
-            {name: (np.float32, shape) for name, shape in shapes.items()},
-        )
+        arrays = read_npz(directory / _WHITENING_FILE, whitening_kinds(size))
         found["whitening"] = Whitening(**arrays, epsilon=described["epsilon"])
     if described := metadata.get("teacher"):
         height, width, channels = metadata["image_shape"]
@@ -152,6 +147,21 @@ def owned_files(metadata: Mapping[str, Any]) -> set[str]:
 def folders(metadata: Mapping[str, Any]) -> set[str]:
     """Returns the names of the folders that those files lie in."""
     return set(teacher_files.FOLDERS) if "teacher" in metadata else set()
+
+
+def whitening_arrays(whitening: Whitening) -> dict[str, np.ndarray]:
+    """Returns what a file keeps of a whitening, but for its epsilon."""
+    return {name: getattr(whitening, name) for name in whitening_kinds(0)}
+
+
+def whitening_kinds(size: int) -> dict[str, tuple[type, tuple[int, ...]]]:
+    """Returns type and shape of each of these arrays.
+
+    Args:
+        size: Values of an image.
+    """
+    shapes = {"mean": (size,), "vectors": (size, size), "values": (size,)}
+    return {name: (np.float32, shape) for name, shape in shapes.items()}
 
 
 def _arrays(labels: EpochLabels) -> dict[str, np.ndarray]:

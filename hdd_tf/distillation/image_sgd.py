@@ -76,7 +76,7 @@ class ImageSGD:
         Raises:
             ValueError: `where` or `rate` is given with `per_class`.
         """
-        if self._coasts is not None and not where is rate is None:
+        if self._coasts is not None and (where is not None or rate is not None):
             raise ValueError("classes that coast move at one rate, and always.")
         velocity = self._momentum * self.velocity + gradient
         rate = self._learning_rate if rate is None else rate
