@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import pytest
+
 from hdd_tf.geometry.lorentz import LIFTS
 from hdd_tf.geometry.registry import GEOMETRIES
 from hdd_tf.methods.registry import METHODS, baseline_names
-from hdd_tf.methods.traits import Kind, Traits
+from hdd_tf.methods.traits import Encoder, Kind, Traits
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.selection.coresets import SELECTIONS
@@ -35,6 +37,18 @@ def test_what_changes_results_has_no_default():
         "kind", "has_geometry", "formation_factor", "unit_range", "update_per_class",
         "may_revisit", "settings", "evaluation", "encoder", "normalised_as", "whitened",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"settings": {"image_lr": 1.0}}, "`settings` must say"),
+        ({"encoder": Encoder.POOL}, "`encoder_source` goes with"),
+    ],
+)
+def test_traits_that_cannot_be_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(METHODS["dm"], **changes)
 
 
 def test_every_method_has_a_protocol_and_flags_offer_it():

@@ -80,7 +80,7 @@ class Traits:
         encoder: With which network its runs are analysed.
         encoder_source: `module:function` to where that network is, from the run's
             settings: with `POOL` (config) -> `PoolSchedule`, with `EXPERT` (config,
-            dataset, network) -> `ExpertShelf`.
+            dataset, network) -> `ExpertShelf`; empty with `TRAINED`.
         normalised_as: Data sets to which its program applies the constants of another.
         whitened: Whether images are whitened (ZCA) rather than normalised by channel.
         baseline_title: What a row of its images is called beside a distilled set, where
@@ -95,6 +95,9 @@ class Traits:
         settings_of: Data sets whose settings are published, but no accuracies.
         budget: From data set, IPC and geometry to what a published cell cost; None
             where our sources do not say.
+
+    Raises:
+        ValueError: `settings` lacks a flag or has others, or the encoder has no source.
     """
 
     title: str
@@ -128,6 +131,11 @@ class Traits:
             raise ValueError(
                 f"`settings` must say {', '.join(DEFAULTED)}. "
                 f"Received: {', '.join(self.settings)}."
+            )
+        if (self.encoder is Encoder.TRAINED) == bool(self.encoder_source):
+            raise ValueError(
+                "`encoder_source` goes with the encoders `POOL` and `EXPERT`. "
+                f"Received: {self.encoder.name} and {self.encoder_source!r}."
             )
 
     @property
