@@ -16,7 +16,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     # The published settings are data of the package: an installed wheel finds
-    # `--flagfile=flags/NAME.cfg` as a clone does (hdd_tf/flag_files.py).
+    # `--flagfile=flags/NAME.cfg` as a clone does (hdd_tf/arguments/flag_files.py).
     packages=[*find_packages(include=["hdd_tf", "hdd_tf.*"]), "hdd_tf.published_flags"],
     package_dir={"hdd_tf.published_flags": "flags"},
     package_data={

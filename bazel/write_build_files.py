@@ -30,7 +30,7 @@ IGNORED = {*sys.stdlib_module_names, "tensorflow_addons"}
 DATA = {"docs": "//docs", "flags": "//flags", "golden": "//tests/golden"}
 # The registry of methods names modules, which these files import when a run needs them.
 METHODS = "hdd_tf/methods/registry.py"
-BY_NAME = {"hdd_tf/analysis/encoder_weights.py", "hdd_tf/objectives/registry.py"}
+BY_NAME = {"hdd_tf/analysis/encoder_of_run.py", "hdd_tf/objectives/registry.py"}
 # They take minutes.
 SLOW = {
     "test_end_to_end.py",

@@ -17,11 +17,11 @@ import time
 import numpy as np
 
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.distillation.strategies import build_strategy
+from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_step
+from hdd_tf.reading.loading import dataset_from_arrays
 
 
 def cpu_seconds(strategy, classes: int, ipc: int, real: int, side: int, width: int):

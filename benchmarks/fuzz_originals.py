@@ -8,8 +8,8 @@ import tempfile
 import numpy as np
 from hypothesis import strategies as st
 
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.config import Config, identity, to_json
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of

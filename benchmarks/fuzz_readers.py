@@ -28,25 +28,25 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
-from hdd_tf.analysis.of_run import read_analysis
-from hdd_tf.artifacts import checksums
+from hdd_tf.analysis.finished_run import read_analysis
+from hdd_tf.arguments.command_line import parse_command_line, recorded_config
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import (
+from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.history import read_validation
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import (
     is_distilled_set,
     metadata_of_run,
     read_distilled_set,
     write_distilled_set,
 )
-from hdd_tf.artifacts.encodings.npz_file import read_npz
-from hdd_tf.artifacts.encodings.registry import ENCODINGS
-from hdd_tf.artifacts.history import read_validation
-from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.command_line import parse_command_line, recorded_config
 from hdd_tf.config import identity, to_flag_file
-from hdd_tf.data.tfds_trust import check_features_file
 from hdd_tf.errors import InputError, one_line
-from hdd_tf.evaluate.report import result_table
+from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.files import checksums
+from hdd_tf.files.npz_file import read_npz
+from hdd_tf.reading.tfds_trust import check_features_file
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.rows import group_runs, table_rows
 from hdd_tf.report.table import report_text

@@ -25,7 +25,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from hdd_tf.tensorflow_import import import_quietly
+from hdd_tf.cli.tensorflow_import import import_quietly
 
 import_quietly()
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.atomic import is_leftover
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
+from hdd_tf.files.atomic import is_leftover
 
 # Clocks, and how many checkpoints there are: nothing of it changes what is computed.
 CLOCKS = {"seconds", "environment", "later_environments", "sha256_of_this_object"}

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hdd_tf.tensorflow_import import import_quietly
+from hdd_tf.cli.tensorflow_import import import_quietly
 
 PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 COLUMNS = ("minutes", "resident_bytes", "anonymous_bytes", "processor_seconds")

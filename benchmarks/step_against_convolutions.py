@@ -17,12 +17,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_step
+from hdd_tf.reading.loading import dataset_from_arrays
 
 
 def bare_convolutions(

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.export_program import Command, run_program
-from hdd_tf.tensorflow_import import import_quietly
+from hdd_tf.cli.program import Command, run_program
+from hdd_tf.cli.tensorflow_import import import_quietly
 
 
 def define_flags() -> flags.FlagValues:
@@ -59,7 +59,7 @@ def export(command: Command) -> None:
     names = ["encoder", "classifier"] if chosen == "both" else [chosen]
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
-    from hdd_tf.distillation import model_exports
+    from hdd_tf.exporting import models as model_exports
 
     model_exports.check_targets(output, names, command.values.overwrite)
     model_exports.export_saved_models(config, directory, output, names)

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from hdd_tf.cli.program import Command, run_program
+from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
-from hdd_tf.export_program import Command, run_program
 from hdd_tf.settings.parsers import KEEP
-from hdd_tf.tensorflow_import import import_quietly
 
 _SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
@@ -131,8 +131,8 @@ def export(command: Command) -> None:
     check_flags(values)
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
-    from hdd_tf.artifacts.distilled_set import read_distilled_set
-    from hdd_tf.distillation import exporting
+    from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
+    from hdd_tf.exporting import sets as exporting
 
     exporting.check_output(values.output_dir, values.encoding, values.overwrite)
     if values.set:
@@ -150,7 +150,7 @@ def export(command: Command) -> None:
         f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
     ]
     if values.keep_fraction < 1:
-        from hdd_tf.distillation.model_exports import prune_set_of_run
+        from hdd_tf.exporting.models import prune_set_of_run
 
         distilled_set = prune_set_of_run(
             distilled_set, values.run_dir, values.keep_fraction, values.keep, overrides

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from hdd_tf.artifacts.decoding import decode_set
+from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays, whitened_for
-from hdd_tf.distillation.loop import BlockReport, run_iterations
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.distillation.strategies import build_strategy
+from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_step
+from hdd_tf.reading.loading import dataset_from_arrays, whitened_for
+from hdd_tf.running.loop import BlockReport, run_iterations
 
 # Settings of files, evaluation and reporting have no meaning here.
 _SETTINGS = (

@@ -3,11 +3,11 @@
 import signal
 import sys
 
-from hdd_tf.command_line import parse_command_line
+from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import EXPECTED, ending
-from hdd_tf.memory_allocator import keep_freed_memory
 from hdd_tf.signals import STOPPING, signals_end_the_run
-from hdd_tf.tensorflow_import import import_quietly
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
             # Only now, seconds of imports: a bad flag is answered at once.
             keep_freed_memory()
             import_quietly()
-            from hdd_tf.distillation.experiments import run_experiments
+            from hdd_tf.running.experiments import run_experiments
 
             run_experiments(config)
     except EXPECTED as error:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import hdd_tf
-from hdd_tf.data.loading import load_dataset
 from hdd_tf.errors import InputError
+from hdd_tf.reading.loading import load_dataset
 
 SETTINGS = {"iterations": 6, "width": 16, "real_batch": 20, "progress": False}
 

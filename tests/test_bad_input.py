@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from hdd_tf.artifacts import lock
 from hdd_tf.evaluate.__main__ import main as evaluate_main
+from hdd_tf.files import lock
 from hdd_tf.main import main
 
 GOOD = ["--flagfile=flags/quickstart.cfg", "--noprogress"]

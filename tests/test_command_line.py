@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from absl import flags
 
-from hdd_tf.command_line import parse_command_line
+from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.distillation.checkpoints import load_images
 
 # Among the first to start, see conftest.py.

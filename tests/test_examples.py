@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.networks.options import NetworkOptions

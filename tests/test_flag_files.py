@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hdd_tf import flag_files
-from hdd_tf.command_line import parse_command_line
+from hdd_tf.arguments import flag_files
+from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
@@ -186,7 +186,7 @@ def test_published_files_are_found_from_anywhere(name, tmp_path, monkeypatch):
 
 def test_published_files_are_found_beside_an_installed_package(tmp_path):
     """The layout of a wheel: flags/ is the package hdd_tf.published_flags."""
-    package = Path(flag_files.__file__).parent
+    package = Path(flag_files.__file__).parents[1]
     for path in (*package.glob("*.py"), *package.glob("settings/*.py")):
         target = tmp_path / "site/hdd_tf" / path.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +197,7 @@ def test_published_files_are_found_beside_an_installed_package(tmp_path):
     write(tmp_path / "site/flags/svhn_ipc10.cfg", "--ipc=99")
     program = (
         "import sys\n"
-        "from hdd_tf.command_line import parse_command_line\n"
+        "from hdd_tf.arguments.command_line import parse_command_line\n"
         "print(parse_command_line(['main', '--flagfile=flags/svhn_ipc10.cfg']).ipc)\n"
         "assert 'tensorflow' not in sys.modules, 'slow --help'\n"
     )

@@ -20,13 +20,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hdd_tf.artifacts import checksums, decoding, links
-from hdd_tf.artifacts.distilled_set import read_distilled_set
-from hdd_tf.artifacts.encodings.npz_file import read_npz
-from hdd_tf.data.folder import read_folder
+from hdd_tf.artifacts.sets import decoding
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.__main__ import main as evaluate_main
+from hdd_tf.files import checksums, links
+from hdd_tf.files.npz_file import read_npz
 from hdd_tf.main import main
+from hdd_tf.reading.folder import read_folder
 from hdd_tf.report.__main__ import main as report_main
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -21,10 +21,10 @@ OWN = {
 FLAGS = "hdd_tf/settings/"
 # Protocols of evaluation are called after the method that brought them, and are chosen
 # by `Traits.evaluation` or --eval_protocol.
-PROTOCOLS = {"hdd_tf/training/protocols.py"}
+PROTOCOLS = {"hdd_tf/protocols/published.py"}
 # A word of its own in these: the choice of rows to keep, and TensorFlow's initialisers.
-WORDS = {"random": {"hdd_tf/analysis/pruning.py", "hdd_tf/distillation/dry_run.py",
-                    "hdd_tf/distillation/model_exports.py"}}  # fmt: skip
+WORDS = {"random": {"hdd_tf/analysis/pruning.py", "hdd_tf/running/dry_run.py",
+                    "hdd_tf/exporting/models.py"}}  # fmt: skip
 
 
 def texts(tree):

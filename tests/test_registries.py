@@ -10,10 +10,10 @@ from hdd_tf.methods.registry import METHODS, baseline_names
 from hdd_tf.methods.traits import Encoder, Kind, Traits
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS
+from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.selection.coresets import SELECTIONS
 from hdd_tf.settings import matching, networks
 from hdd_tf.settings.evaluation import EvaluationSettings
-from hdd_tf.training.protocols import PROTOCOLS
 
 
 def test_flags_offer_what_the_registries_hold():

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from hdd_tf.distillation.checkpoints import load_images
-from hdd_tf.distillation.cluster import Cluster, read_cluster, wait_until_all_listen
+from hdd_tf.distributed.cluster import Cluster, read_cluster, wait_until_all_listen
 from hdd_tf.errors import InputError, InterruptedRunError
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.main import main
 

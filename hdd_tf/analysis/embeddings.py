@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
 from hdd_tf.analysis.trained_weights import EncoderWeights
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.geometry import lorentz

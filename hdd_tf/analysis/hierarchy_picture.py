@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.analysis.embeddings import Embeddings
-from hdd_tf.artifacts import atomic
+from hdd_tf.files import atomic
 
 _MOST_THUMBNAILS = 14
 _INCHES = (14.0, 5.2)

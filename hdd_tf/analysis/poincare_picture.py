@@ -12,7 +12,7 @@ import numpy as np
 
 from hdd_tf.analysis.disk_layout import METHOD, DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
-from hdd_tf.artifacts import atomic
+from hdd_tf.files import atomic
 
 _INCHES = (10.0, 8.0)
 _DOTS_PER_INCH = 110

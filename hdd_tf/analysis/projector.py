@@ -16,8 +16,8 @@ from tensorboard.plugins import projector
 
 from hdd_tf.analysis.disk_layout import DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
-from hdd_tf.artifacts import atomic
 from hdd_tf.errors import InputError
+from hdd_tf.files import atomic
 from hdd_tf.geometry import lorentz
 
 # TensorBoard looks for this name.

@@ -13,7 +13,7 @@ from hdd_tf.analysis.embeddings import feature_function
 from hdd_tf.analysis.encoder import HyperbolicEncoder
 from hdd_tf.analysis.measures import agree
 from hdd_tf.analysis.trained_weights import EncoderWeights, trained_weights
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError

@@ -7,9 +7,9 @@ import numpy as np
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.training.experts import ExpertShelf
 from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.protocols import dm_protocol
 
 
 class EncoderWeights(NamedTuple):

@@ -16,10 +16,10 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from hdd_tf.artifacts import atomic
-from hdd_tf.artifacts.checksums import describe_files, is_sealed, seal
 from hdd_tf.errors import InputError
-from hdd_tf.json_files import read_json
+from hdd_tf.files import atomic
+from hdd_tf.files.checksums import describe_files, is_sealed, seal
+from hdd_tf.files.json_files import read_json
 
 _NAME = re.compile(r"iteration-(\d+)(\.index|\.data-.*|\.sha256\.json|_temp.*)")
 _SUMS = ".sha256.json"

@@ -9,8 +9,8 @@ import math
 import os
 import pathlib
 
-from hdd_tf.artifacts import atomic
-from hdd_tf.json_files import read_json
+from hdd_tf.files import atomic
+from hdd_tf.files.json_files import read_json
 
 _NAME = "validation.json"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hdd_tf.artifacts import atomic
+from hdd_tf.files import atomic
 
 # Neither side of a grid grows beyond this; rows and columns that do not fit are left
 # out. 100 classes of 50 images of 32x32 still fit, without enlargement.

@@ -15,10 +15,11 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from hdd_tf.artifacts import atomic, links, lock, run_records
+from hdd_tf.artifacts import run_records
 from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
-from hdd_tf.json_files import read_json
+from hdd_tf.files import atomic, links, lock
+from hdd_tf.files.json_files import read_json
 
 # The one value of a run's identity that a later start may raise.
 _MAY_GROW = "iterations"

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic, checksums, provenance
+from hdd_tf.artifacts import provenance
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
+from hdd_tf.files import atomic, checksums
 from hdd_tf.networks.functional import FunctionalNetwork
 
 METADATA_FILE = "hdd_tf.json"

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.normalisation import Normalisation, Whitening
 from hdd_tf.distillation.synthetic_set import to_pixels
 from hdd_tf.errors import InputError

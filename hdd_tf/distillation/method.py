@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 
 # What an iteration tells: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32. A

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import (
+from hdd_tf.artifacts.sets.distilled_set import (
     DistilledSet,
     find_distilled_set,
     read_distilled_set,

@@ -7,9 +7,9 @@ as `--num_eval=20`, `--eval_epochs=300`, `--data_dir=DIR`, `--baselines` or
 
 import sys
 
+from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
-from hdd_tf.memory_allocator import keep_freed_memory
-from hdd_tf.tensorflow_import import import_quietly
 
 
 def main(argv: list[str]) -> int:

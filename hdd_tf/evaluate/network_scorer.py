@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hdd_tf.artifacts.set_content import DistilledSet
+from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
@@ -15,11 +15,11 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.training.label_sources import LabelSources
+from hdd_tf.protocols.label_sources import LabelSources
+from hdd_tf.protocols.published import evaluation_protocol
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.protocols import evaluation_protocol
-from hdd_tf.training.training_protocol import TrainingProtocol
 
 
 def ignore_network(trainer: NetworkTrainer, index: int, accuracy: float) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
 from hdd_tf.artifacts.encodings.pixels import to_uint8
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import evaluation_of_source
 

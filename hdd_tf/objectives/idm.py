@@ -18,8 +18,8 @@ from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import NetworkPool, PoolSchedule
 from hdd_tf.objectives.features import geometry_comparison
+from hdd_tf.protocols.sgd import classification_step
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.sgd import classification_step
 
 
 @dataclasses.dataclass(frozen=True)

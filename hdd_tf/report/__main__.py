@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.artifacts import atomic
 from hdd_tf.errors import InputError, one_line
+from hdd_tf.files import atomic
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.plot import save_plot
 from hdd_tf.report.rows import group_runs, table_rows

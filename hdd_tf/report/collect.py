@@ -13,7 +13,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config, identity
 from hdd_tf.data.catalogue import canonical_name
 from hdd_tf.errors import InputError
-from hdd_tf.json_files import read_json
+from hdd_tf.files.json_files import read_json
 
 Warn = Callable[[str], None]
 

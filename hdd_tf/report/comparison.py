@@ -8,11 +8,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from hdd_tf.command_line import parse_command_line
+from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.arguments.flag_files import published_names
 from hdd_tf.config import identity
 from hdd_tf.data import catalogue
 from hdd_tf.errors import InputError
-from hdd_tf.flag_files import published_names
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import Budget
 from hdd_tf.report import published

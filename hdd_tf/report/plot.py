@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from hdd_tf.artifacts import atomic
+from hdd_tf.files import atomic
 from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import partial_set
 from hdd_tf.report.rows import Group

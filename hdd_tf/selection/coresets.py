@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.published import TrainingProtocol, dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.greedy import herding, k_center
 from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 from hdd_tf.training.recording_trainer import RecordingTrainer
 
 # Of the network behind the features; those of DM's protocol, whatever evaluates.

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.views import gather_rows
 from hdd_tf.training.call_length import CallLength
-from hdd_tf.training.views import gather_rows
 
 
 class AccuracyCounter:

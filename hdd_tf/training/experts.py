@@ -18,15 +18,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts import atomic, links, lock
-from hdd_tf.artifacts.encodings.npz_file import read_npz
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.files import atomic, links, lock
+from hdd_tf.files.npz_file import read_npz
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.optimisers import optimiser_of
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.optimisers import optimiser_of
-from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1

@@ -12,16 +12,16 @@ from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
+from hdd_tf.protocols.label_sources import LabelSources
+from hdd_tf.protocols.optimisers import optimiser_of
+from hdd_tf.protocols.schedules import optimiser_starts, rate_at
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+from hdd_tf.protocols.views import DrawnViews, ReplayedViews, Views, gather_rows
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.accuracy import AccuracyCounter
 from hdd_tf.training.call_length import CallLength
-from hdd_tf.training.label_sources import LabelSources
-from hdd_tf.training.optimisers import optimiser_of
-from hdd_tf.training.schedules import optimiser_starts, rate_at
-from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 from hdd_tf.training.update import Update
-from hdd_tf.training.views import DrawnViews, ReplayedViews, Views, gather_rows
 
 # Graph calls are at most this many updates, or batches of a test, long: few enough that
 # progress moves, many enough that Python does not count. Fewer where they are slow.

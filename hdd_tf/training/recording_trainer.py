@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
 
 # Forgetting count of an image that was never classified right: above all others.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.training.optimisers import Shapes
+from hdd_tf.protocols.optimisers import Shapes
 
 # While variables are being written they belong to no training.
 _UNSETTLED = -1

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
-from hdd_tf.training.losses import batch_loss
-from hdd_tf.training.optimisers import Optimiser
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.protocols.losses import batch_loss
+from hdd_tf.protocols.optimisers import Optimiser
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+from hdd_tf.protocols.views import View
 from hdd_tf.training.training_variables import TrainingVariables
-from hdd_tf.training.views import View
 
 # Called with the rows of a batch, its classes and the logits before the update.
 Observe = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], None]

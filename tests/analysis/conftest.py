@@ -7,11 +7,11 @@ import pytest
 
 from hdd_tf.analysis.embeddings import embed
 from hdd_tf.analysis.trained_weights import EncoderWeights
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.random_keys import derive_key
+from hdd_tf.reading.loading import dataset_from_arrays
 
 CLASSES, IPC = 3, 2
 

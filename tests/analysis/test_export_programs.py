@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import read_distilled_set
+from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.command_line import parse_command_line
-from hdd_tf.distillation.experiments import run_experiments
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
+from hdd_tf.running.experiments import run_experiments
 
 EXPORT = pathlib.Path(__file__).parents[2] / "export"
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.analysis import of_run
+from hdd_tf.analysis import finished_run as of_run
 from hdd_tf.analysis.embeddings import draw_real_images
+from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.command_line import parse_command_line
-from hdd_tf.data.loading import load_configured_dataset
-from hdd_tf.distillation.experiments import run_experiments
 from hdd_tf.errors import InputError
+from hdd_tf.reading.loading import load_configured_dataset
+from hdd_tf.running.experiments import run_experiments
 
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=2", "--real_batch=8",

@@ -15,8 +15,8 @@ from hdd_tf.analysis.hierarchy_picture import save_hierarchy_picture
 from hdd_tf.analysis.measures import measure, nothing_to_see
 from hdd_tf.analysis.poincare_picture import save_poincare_picture
 from hdd_tf.analysis.projector import CONFIG_FILE, write_projector
-from hdd_tf.artifacts import atomic
 from hdd_tf.errors import InputError
+from hdd_tf.files import atomic
 
 
 @pytest.fixture(scope="module")

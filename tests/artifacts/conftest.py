@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 
 
 @pytest.fixture

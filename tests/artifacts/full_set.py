@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.networks.options import NetworkOptions

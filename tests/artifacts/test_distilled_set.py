@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from hdd_tf.artifacts import checksums, tfds_folder
-from hdd_tf.artifacts import distilled_set as sets
+from hdd_tf.artifacts.encodings import tfds_folder
+from hdd_tf.artifacts.sets import distilled_set as sets
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
+from hdd_tf.files import checksums
 from tests.artifacts.full_set import full_set, random_epoch_labels, random_teacher
 
 RNG = np.random.default_rng(3)

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import (
+from hdd_tf.artifacts.encodings import pixels, png_folder
+from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import (
     DistilledSet,
     is_distilled_set,
     read_distilled_set,
     write_distilled_set,
 )
-from hdd_tf.artifacts.encodings import pixels, png_folder
-from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
 from tests.artifacts.full_set import EXTRAS, assert_same_extras, full_set
 

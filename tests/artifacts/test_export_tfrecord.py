@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.augment import formation
 from hdd_tf.config import Config, to_json
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.distillation.model_exports import prune_set_of_run
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.exporting.models import prune_set_of_run
 from tests.artifacts.full_set import assert_same_extras, full_set
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "export" / "export_tfrecord.py"
@@ -80,7 +80,7 @@ def out(tmp_path):
 @pytest.fixture(scope="module")
 def last_set(runs):
     """What the program should find in the newest checkpoint, as stored."""
-    from hdd_tf.distillation.exporting import set_of_run
+    from hdd_tf.exporting.sets import set_of_run
 
     return set_of_run(runs / "run")
 

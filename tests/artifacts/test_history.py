@@ -11,9 +11,9 @@ from hdd_tf.artifacts.history import (
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
-from hdd_tf.distillation.loop import StopRequest
-from hdd_tf.distillation.monitor import RunMonitor
 from hdd_tf.errors import InterruptedRunError
+from hdd_tf.running.loop import StopRequest
+from hdd_tf.running.monitor import RunMonitor
 
 SCORES = [ValidationScore(n, n / 4, 50 + n / 100) for n in (100, 200, 300)]
 

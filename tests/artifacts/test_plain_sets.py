@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 
 # Digests at ac4884a, before sets could carry anything else: of all files, and of what
 # hdd_tf.json says, in its order.

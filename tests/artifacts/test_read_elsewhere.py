@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from tests.artifacts.full_set import RECIPE, full_set
 
 READERS = """

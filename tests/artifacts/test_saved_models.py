@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.analysis.encoder import HyperbolicEncoder
-from hdd_tf.artifacts import checksums
 from hdd_tf.artifacts.saved_models import Classifier, is_replaceable, save_model
 from hdd_tf.data.normalisation import Normalisation, whitening_of
 from hdd_tf.errors import InputError
+from hdd_tf.files import checksums
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import derive_key
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts import checksums
-from hdd_tf.artifacts.distilled_set import (
+from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets.distilled_set import (
     is_distilled_set,
     read_distilled_set,
     write_distilled_set,
 )
-from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.errors import InputError
+from hdd_tf.files import checksums
 from tests.artifacts.conftest import make_small_set
 from tests.artifacts.full_set import assert_same_extras, full_set
 

@@ -15,8 +15,8 @@ from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.distillation.strategies import mirror_over
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
 from hdd_tf.networks.registry import build_network

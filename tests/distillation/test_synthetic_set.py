@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.decoding import decode_set
-from hdd_tf.artifacts.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.normalisation import Normalisation, whitening_of
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.dataset import Dataset
 
 

@@ -8,14 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate import network_scorer
 from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.report import result_table
+from hdd_tf.evaluate.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer
 
 OWN = "cross_architecture_own:build"

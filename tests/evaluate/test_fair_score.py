@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from hdd_tf.config import Config
-from hdd_tf.data.loading import load_dataset
-from hdd_tf.evaluate import fair_score, network_scorer
+from hdd_tf.evaluate import dd_ranking_score as fair_score
+from hdd_tf.evaluate import network_scorer
 from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.report import result_table
+from hdd_tf.evaluate.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.reading.loading import load_dataset
 from tests.evaluate.digits_set import digits_set
 
 FRACTIONS = np.linspace(0, 1, 5).tolist()

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.epoch_labels import EpochLabels
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate import network_scorer
@@ -17,11 +16,12 @@ from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.protocols import published as protocols
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
-from hdd_tf.training import protocols
+from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.teachers import teacher_of_trainer
-from hdd_tf.training.training_protocol import TrainingProtocol
 
 SOFT = TrainingProtocol(12, 16, 0.05, loss="soft", labels="stored", flip=True)
 OPTIONS = NetworkOptions(depth=1, width=4)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distillation.strategies import mirror_over
+from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.networks.pool import PoolSchedule
 from hdd_tf.objectives.dance import DualViewAlignment
 from hdd_tf.objectives.dm import DistributionMatching

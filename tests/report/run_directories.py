@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.command_line import parse_command_line
 from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.data.catalogue import PUBLISHED
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hdd_tf.config import Config
-from hdd_tf.data.loading import dataset_from_arrays
 from hdd_tf.networks.registry import build_network
+from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.selection.coresets import SELECTIONS, CoresetSelector
 from hdd_tf.selection.greedy import herding, k_center
 from hdd_tf.training.recording_trainer import NEVER_LEARNT, RecordingTrainer

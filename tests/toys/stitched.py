@@ -10,16 +10,16 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.augment import formation
 from hdd_tf.distillation.method import Method
 from hdd_tf.errors import InputError
 from hdd_tf.methods.traits import Kind
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
+from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import dm_protocol
 from hdd_tf.training.teachers import teacher_of_trainer
 from tests.toys import attention
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hdd_tf.config import Config
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints, load_newest_set
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.distillation.strategies import mirror_over
+from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_method, build_step
 from tests.toys.conftest import ITERATIVE

@@ -13,15 +13,15 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf import api
-from hdd_tf.artifacts.distilled_set import read_distilled_set, write_distilled_set
-from hdd_tf.command_line import parse_command_line
-from hdd_tf.data import loading
-from hdd_tf.distillation.experiments import run_experiments
-from hdd_tf.distillation.exporting import set_of_checkpoint, set_of_run
+from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rescore import rescore
-from hdd_tf.training.protocols import PROTOCOLS
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.exporting.sets import set_of_checkpoint, set_of_run
+from hdd_tf.protocols.published import PROTOCOLS
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+from hdd_tf.reading import loading
+from hdd_tf.running.experiments import run_experiments
 
 # Among the first to start, see conftest.py.
 pytestmark = pytest.mark.slow

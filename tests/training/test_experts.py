@@ -9,16 +9,16 @@ import time
 import numpy as np
 import pytest
 
-from hdd_tf.artifacts import lock
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.files import lock
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
+from hdd_tf.protocols.published import expert_protocol
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertShelf
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import expert_protocol
 
 NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
 

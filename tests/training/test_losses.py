@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.training import losses
-from hdd_tf.training.losses import Mixing, batch_loss
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.protocols import losses
+from hdd_tf.protocols.losses import Mixing, batch_loss
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 EVERY = [

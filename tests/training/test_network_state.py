@@ -8,9 +8,9 @@ import tensorflow as tf
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
+from hdd_tf.protocols.published import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import TrainingProtocol
 
 NORMALISATION = Normalisation((0.5,), (0.25,))
 PROTOCOL = TrainingProtocol(epochs=3, batch_size=12)

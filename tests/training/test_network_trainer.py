@@ -8,9 +8,9 @@ from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.evaluate.scoring import Score, score_networks
 from hdd_tf.networks.registry import build_network
+from hdd_tf.protocols.published import TrainingProtocol, dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import TrainingProtocol, dm_protocol
 
 NORMALISATION = Normalisation((0.5,), (0.25,))
 

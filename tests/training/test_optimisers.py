@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.training.optimisers import AdamW, optimiser_of
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.protocols.optimisers import AdamW, optimiser_of
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 SHAPES = [(3, 2), (2,)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hdd_tf.config import Config
-from hdd_tf.training.protocols import evaluation_protocol, expert_protocol
+from hdd_tf.protocols.published import evaluation_protocol, expert_protocol
 
 
 def protocol(dataset="cifar10", **settings):

@@ -11,12 +11,12 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
-from hdd_tf.training.losses import Mixing
+from hdd_tf.protocols.losses import Mixing
+from hdd_tf.protocols.schedules import rate_at
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+from hdd_tf.protocols.views import View
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.schedules import rate_at
-from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
-from hdd_tf.training.views import View
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 SHAPE, CLASSES = (32, 32, 3), 3

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.registry import build_network
+from hdd_tf.protocols.published import TrainingProtocol
+from hdd_tf.protocols.sgd import sgd_step
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.protocols import TrainingProtocol
 from hdd_tf.training.recording_trainer import NEVER_LEARNT, RecordingTrainer
-from hdd_tf.training.sgd import sgd_step
 
 NORMALISATION = Normalisation((0.5,), (0.25,))
 # 50 images in batches of 20: the last batch is smaller. The rate is high enough for

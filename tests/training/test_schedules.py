@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
-from hdd_tf.training.protocols import dance_protocol, dm_protocol
-from hdd_tf.training.schedules import optimiser_starts, rate_at
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.protocols.published import dance_protocol, dm_protocol
+from hdd_tf.protocols.schedules import optimiser_starts, rate_at
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "rded.npz"
 

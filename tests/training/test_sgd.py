@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.training.sgd import sgd_step
+from hdd_tf.protocols.sgd import sgd_step
 
 
 def test_three_steps_across_a_rate_drop():

@@ -12,13 +12,13 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
+from hdd_tf.protocols.optimisers import optimiser_of
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+from hdd_tf.protocols.views import DrawnViews
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.optimisers import optimiser_of
 from hdd_tf.training.teachers import teacher_of_trainer
-from hdd_tf.training.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
-from hdd_tf.training.views import DrawnViews
 
 SHAPE, CLASSES, COUNT = (8, 8, 3), 4, 10
 NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.25, 0.3, 0.2))

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from hdd_tf.training.protocols import PROTOCOLS, dance_protocol, dm_protocol
-from hdd_tf.training.training_protocol import TrainingProtocol
+from hdd_tf.protocols.published import PROTOCOLS, dance_protocol, dm_protocol
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 # What directories of experts are named after, and results have: no more, no less.
 RECORDED = [

@@ -17,8 +17,8 @@ import numpy as np
 
 from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
 from hdd_tf.artifacts.encodings.npz import LOGITS_ARRAY
-from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
 from hdd_tf.errors import InputError
+from hdd_tf.files.npz_file import read_npz, write_npz
 
 FILE = "dd_ranking.npz"
 _CIFAR = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts import tfds_folder
+from hdd_tf.artifacts.encodings import tfds_folder
 from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
-from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
+from hdd_tf.files.npz_file import read_npz, write_npz
 
 FILE = "distilled.npz"
 _ARRAYS = {

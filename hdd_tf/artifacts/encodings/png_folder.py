@@ -16,7 +16,7 @@ import numpy as np
 
 from hdd_tf.artifacts.encodings import pixels
 from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
-from hdd_tf.artifacts.encodings.npz_file import read_npz, write_npz
+from hdd_tf.files.npz_file import read_npz, write_npz
 
 # Soft labels, with the names of the images that they belong to.
 LOGITS_FILE = "label_logits.npz"

@@ -1,0 +1,144 @@
+"""One look at a run's images: from the encoder to files and numbers."""
+
+from typing import Any
+
+from hdd_tf.analysis.disk_layout import DiskLayout, lay_out
+from hdd_tf.analysis.embeddings import Embeddings, embed
+from hdd_tf.analysis.hierarchy_picture import save_hierarchy_picture
+from hdd_tf.analysis.measures import measure
+from hdd_tf.analysis.poincare_picture import save_poincare_picture
+from hdd_tf.analysis.projector import write_projector
+from hdd_tf.analysis.trained_weights import EncoderWeights
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.saved_models import save_model
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.networks.functional import FunctionalNetwork
+
+
+def analyse(
+    config: Config,
+    dataset: Dataset,
+    network: FunctionalNetwork,
+    directory: RunDirectory,
+    weights: EncoderWeights,
+    distilled_set: DistilledSet,
+    iteration: int,
+    summaries: SummaryWriter,
+    *,
+    final: bool,
+) -> dict[str, Any]:
+    """Embeds real and synthetic images, and writes what there is to see.
+
+    Args:
+        config: The run's settings.
+        dataset: The real images.
+        network: The network `--network`.
+        directory: The run's.
+        weights: Of the encoder.
+        distilled_set: The images, as they are stored.
+        iteration: How many iterations they have seen.
+        summaries: Of the run.
+        final: Whether to write `saved_model/encoder` too, and the pictures under their
+            final names.
+
+    Returns:
+        The numbers, see `measures.measure`, and how the pictures are drawn.
+
+    Raises:
+        InputError: something else is where the projector or the encoder is to be.
+    """
+    decoded = decode_set(distilled_set)
+    encoder, embeddings = embed(config, dataset, network, weights, decoded)
+    numbers = measure(embeddings)
+    layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
+    if final:
+        # This one may have nothing to show.
+        directory.forget_analysis_pictures()
+    if layout:
+        suffix = "" if final else f"_{iteration:06d}"
+        numbers |= _draw(directory, embeddings, layout, numbers, suffix)
+    write_projector(directory.tensorboard, embeddings, layout)
+    _summarise(summaries, iteration, embeddings, numbers)
+    if final:
+        metadata = encoder_metadata(embeddings, iteration)
+        save_model(directory.saved_models / "encoder", encoder, metadata)
+    return numbers
+
+
+def encoder_metadata(embeddings: Embeddings, iteration: int | None) -> dict[str, Any]:
+    """Returns what a saved encoder has to say of itself.
+
+    Args:
+        embeddings: What it sees.
+        iteration: How many iterations the images among them have seen, if known.
+    """
+    return {
+        "iteration": iteration,
+        "outputs": {
+            "features": "[n, d], the tangent vectors v at the origin",
+            "klein": "[n, d], tanh(r) v / |v|",
+            "lorentz": "[n, d + 1], hyperboloid coordinates, time first",
+            "poincare": "[n, d], in the Poincare ball of radius 1 / s",
+            "radius": "[n], r = s |v|, the distance from the origin in units of 1 / s",
+        },
+        "encoder": embeddings.origin,
+        "curvature": embeddings.curvature,
+        "s": "sqrt(-curvature)",
+        "max_tangent_norm": embeddings.max_tangent_norm,
+    }
+
+
+def summary_line(numbers: dict[str, Any]) -> str:
+    """Returns what a run says of its analysis, in one line."""
+    if numbers["nothing_to_see"]:
+        return f"analysis: {numbers['nothing_to_see']}"
+    radius, centroid = numbers["radius"], numbers["centroid"]
+    return (
+        f"analysis: median radius {radius['real']['q50']:.2f} real, "
+        f"{radius['synthetic']['q50']:.2f} synthetic; distance of the centroids "
+        f"{centroid['distance']:.3f}; seen through {numbers['encoder']['source']}"
+    )
+
+
+def _draw(
+    directory: RunDirectory,
+    embeddings: Embeddings,
+    layout: DiskLayout,
+    numbers: dict[str, Any],
+    suffix: str,
+) -> dict[str, Any]:
+    """Writes the pictures; returns what `analysis.json` says of them."""
+    save_poincare_picture(
+        directory.pictures / f"poincare{suffix}.png",
+        embeddings,
+        layout,
+        numbers["centroid"]["distance"],
+    )
+    hierarchy = save_hierarchy_picture(
+        directory.pictures / f"hierarchy{suffix}.png", embeddings
+    )
+    return {"poincare.png": layout.to_json(embeddings), "hierarchy.png": hierarchy}
+
+
+def _summarise(
+    summaries: SummaryWriter,
+    iteration: int,
+    embeddings: Embeddings,
+    numbers: dict[str, Any],
+) -> None:
+    kinds = {"real": ~embeddings.synthetic, "synthetic": embeddings.synthetic}
+    for kind, rows in kinds.items():
+        summaries.histogram(iteration, f"radius/{kind}", embeddings.radius[rows])
+        summaries.histogram(
+            iteration, f"lorentz_weight/{kind}", embeddings.weight[rows]
+        )
+    points = {"analysis/centroid_distance": numbers["centroid"]["distance"]}
+    points |= {
+        f"analysis/median_radius_{kind}": numbers["radius"][kind]["q50"]
+        for kind in kinds
+    }
+    summaries.scalars(iteration, points)

@@ -1,0 +1,170 @@
+"""From the words of a command line to a checked `Config`."""
+
+import dataclasses
+import difflib
+import itertools
+import re
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from hdd_tf.arguments.flag_files import expand_flag_files, published_names
+from hdd_tf.config import (
+    Config,
+    config_from_flags,
+    define_flags,
+    flag_text,
+    from_json,
+)
+from hdd_tf.errors import InputError
+from hdd_tf.settings import parsers
+
+_HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
+# The first setting under each heading of the help.
+_HEADINGS = {
+    "dataset": "Data",
+    "objective": "Matching",
+    "image_lr": "Optimisation",
+    "idm_pool_start": "IDM's queue of networks",
+    "num_experts": "DANCE's experts",
+    "network": "Network",
+    "num_eval": "Evaluation",
+    "analysis": "Pictures and embeddings",
+    "strategy": "Devices and memory",
+    "run_dir": "What is written and shown",
+}
+
+
+def parse_command_line(argv: Sequence[str]) -> Config:
+    """Returns the settings a command line asks for, `run_dir` filled in.
+
+    Args:
+        argv: Program name and arguments, such as `sys.argv`.
+
+    Raises:
+        InputError: Something cannot be used; one line, with the flag file's name and
+            line where it came from one.
+        SystemExit: With code 0, after the help that was asked for.
+    """
+    if _HELP_WORDS.intersection(argv[1:]):
+        sys.stdout.write(help_text())
+        raise SystemExit(0)
+    values, stem = _parse_arguments(argv[1:])
+    config = config_from_flags(values)
+    if config.run_dir:
+        return config
+    return dataclasses.replace(config, run_dir=default_run_dir(config, stem))
+
+
+def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Config:
+    """Returns settings that a set or a run holds, with those of arguments for some.
+
+    Args:
+        recorded: Settings, as `config.to_json` gives them; whoever made the set could
+            have written them.
+        arguments: Flags that override them, without a program's name.
+
+    Raises:
+        InputError: As `parse_command_line` and `from_json`; or the recorded settings
+            name a program to run, and no flag does.
+    """
+    config = from_json(recorded)
+    values, _ = _parse_arguments(arguments)
+    given: dict[str, Any] = {
+        name: values[name].value for name in values if values[name].present
+    }
+    programs = [name for name in config.eval_networks if ":" in name]
+    if programs and "eval_networks" not in given:
+        raise InputError(
+            f"the recorded settings name the program {programs[0]} to run; if you "
+            f"trust it, give --eval_networks={','.join(config.eval_networks)}, else "
+            "--eval_networks=none"
+        )
+    return dataclasses.replace(config, **given)
+
+
+def _parse_arguments(arguments: Sequence[str]) -> tuple[flags.FlagValues, str]:
+    """Returns parsed flags and the stem of the last flag file."""
+    expanded, stem = expand_flag_files(arguments)
+    values = define_flags()
+    # A flag file's line is one whole flag; on the command line `--ipc 10` is two words.
+    for origin, words in itertools.groupby(expanded, key=lambda word: word.origin):
+        try:
+            _parse([word.text for word in words], values)
+        except InputError as error:
+            raise InputError(f"{origin}: {error}" if origin else str(error)) from error
+    return values, stem
+
+
+def default_run_dir(config: Config, stem: str) -> str:
+    """Returns the run directory of a command that names none.
+
+    Args:
+        config: The run's settings.
+        stem: Name of its flag file without `.cfg`; "" for data set and IPC instead.
+    """
+    # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
+    stem = stem or re.sub(r"\W+", "_", f"{config.dataset}_ipc{config.ipc}")
+    seeds = f"seed{config.seed}"
+    if config.num_experiments > 1:
+        seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
+    method = config.objective
+    if config.traits.has_geometry:
+        method = f"{method}_{config.geometry}"
+    return f"runs/{stem}_{method}_{seeds}"
+
+
+def _parse(words: list[str], values: flags.FlagValues) -> None:
+    """Sets `values` from words of one origin; absl's errors become one-line ones."""
+    try:
+        leftover = values(["", *words])[1:]
+    except flags.UnrecognizedFlagError as error:
+        close = difflib.get_close_matches(error.flagname, list(values), n=1)
+        hint = f"did you mean --{close[0]}?" if close else "--help lists all flags"
+        raise InputError(f"unknown flag --{error.flagname}; {hint}") from error
+    except flags.IllegalFlagValueError as error:
+        raise InputError(_illegal_value(error, values)) from error
+    except (flags.Error, ValueError) as error:
+        raise InputError(" ".join(str(error).split())) from error
+    if leftover:
+        raise InputError(
+            f"{leftover[0]!r} is not a flag; every setting is given as --name=value"
+        )
+
+
+def _illegal_value(error: Exception, values: flags.FlagValues) -> str:
+    """Rewords absl's "flag --NAME=VALUE: PROBLEM" to say what is accepted."""
+    problem = f": {error.__context__}"
+    match = re.fullmatch(
+        r"flag --(\w+)=(.*)", str(error).removesuffix(problem), re.DOTALL
+    )
+    if match is None:
+        return " ".join(str(error).split())
+    name, value = match.groups()
+    return parsers.refusal(name, value, values[name].parser)
+
+
+def help_text() -> str:
+    """Returns the help: every flag under its heading, with default and bounds."""
+    files = ", ".join(published_names())
+    lines = [
+        "Distils an image data set into a few synthetic images per class.",
+        "",
+        "usage: python -m hdd_tf.main [--flagfile=FILE ...] [--name=value ...]",
+        "",
+        "--flagfile=FILE reads flags from a file; flags after it override it.",
+        *textwrap.wrap(f"Published files: {files}.", width=80),
+    ]
+    wrapper = textwrap.TextWrapper(80, " " * 6, " " * 6, break_on_hyphens=False)
+    for field in dataclasses.fields(Config):
+        if field.name in _HEADINGS:
+            lines += ["", f"{_HEADINGS[field.name]}:"]
+        parser = field.metadata["parser"]
+        default = "" if field.default is None else flag_text(field.default)
+        about = f"{field.metadata['help']} ({parsers.expected_value(parser)})"
+        lines.append(f"  --{field.name}={default}")
+        lines += wrapper.wrap(about)
+    return "\n".join(lines) + "\n"

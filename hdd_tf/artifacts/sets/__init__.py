@@ -1,0 +1,1 @@
+"""Distilled sets: what they hold, and their files."""

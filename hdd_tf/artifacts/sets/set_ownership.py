@@ -1,0 +1,46 @@
+"""Whether a directory holds a distilled set and nothing else, so may be replaced."""
+
+import os
+import pathlib
+
+from hdd_tf.artifacts.encodings.registry import ENCODINGS
+from hdd_tf.artifacts.sets import set_extras
+from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE, read_unchecked
+from hdd_tf.files.links import entries_below
+
+
+def is_distilled_set(path: str | os.PathLike) -> bool:
+    """Says whether a directory holds a distilled set and nothing else."""
+    directory = pathlib.Path(path)
+    files, folders = names_below(directory)
+    if METADATA_FILE not in files:
+        return False
+    files -= {METADATA_FILE}
+    described = read_unchecked(directory / METADATA_FILE)
+    if described is None:
+        # A damaged set is one still, if its files have names that never vary.
+        known = any(
+            files <= encoding.files | set_extras.FILES
+            for encoding in ENCODINGS.values()
+        )
+        return known and folders <= set_extras.FOLDERS
+    metadata, encoding = described
+    owned = encoding.owned(metadata) | set_extras.owned_files(metadata)
+    inside = encoding.folders(metadata) | set_extras.folders(metadata)
+    return files <= owned and folders <= inside
+
+
+def names_below(directory: pathlib.Path) -> tuple[set[str], set[str]]:
+    """Returns the relative names of all files, and of all folders, at any depth.
+
+    A link is a file, wherever it leads.
+    """
+    files: set[str] = set()
+    folders: set[str] = set()
+    if directory.is_dir():
+        for entry in entries_below(directory):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            (folders if is_folder else files).add(
+                pathlib.Path(entry.path).relative_to(directory).as_posix()
+            )
+    return files, folders

@@ -1,0 +1,1 @@
+"""The programs: commands and their start."""

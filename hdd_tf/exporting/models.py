@@ -1,0 +1,136 @@
+"""Exports that look at a run's images: SavedModels, and the projector's files."""
+
+import pathlib
+from collections.abc import Sequence
+
+from hdd_tf.analysis.analyse import encoder_metadata
+from hdd_tf.analysis.disk_layout import lay_out
+from hdd_tf.analysis.embeddings import embed
+from hdd_tf.analysis.encoder_of_run import EncoderOfRun
+from hdd_tf.analysis.measures import nothing_to_see
+from hdd_tf.analysis.projector import write_projector
+from hdd_tf.analysis.pruning import pruned_set, tangent_norms
+from hdd_tf.arguments.command_line import recorded_config
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.saved_models import is_replaceable, save_model
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
+from hdd_tf.exporting.sets import set_of_run
+from hdd_tf.files.links import refuse_links_out
+from hdd_tf.networks.registry import matched_network
+from hdd_tf.reading.loading import load_configured_dataset
+
+
+def export_projector(
+    config: Config, directory: RunDirectory, place: pathlib.Path
+) -> None:
+    """Writes a run's embeddings for TensorBoard's projector, and says what they are.
+
+    Args:
+        config: The run's settings, or others for a part of them.
+        directory: The run's.
+        place: Where to; an earlier projector there is replaced.
+
+    Raises:
+        InputError: the run has no readable images, or its data cannot be loaded.
+    """
+    refuse_links_out(directory.path)
+    images = set_of_run(directory.path)
+    dataset = load_configured_dataset(config)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    weights = EncoderOfRun(config, dataset, network, directory.checkpoints).weights()
+    _, embeddings = embed(config, dataset, network, weights, decode_set(images))
+    reason = nothing_to_see(embeddings)
+    write_projector(place, embeddings, None if reason else lay_out(embeddings))
+    if reason:
+        print(f"no poincare_disk: {reason}")
+    print(
+        f"{(~embeddings.synthetic).sum()} real and {embeddings.synthetic.sum()} "
+        f"synthetic images: tensorboard --logdir={place}"
+    )
+
+
+def export_saved_models(
+    config: Config,
+    directory: RunDirectory,
+    output: pathlib.Path,
+    names: Sequence[str],
+) -> None:
+    """Writes SavedModels of a run, and says what they are.
+
+    Args:
+        config: The run's settings, or others for a part of them.
+        directory: The run's.
+        output: Where to; each has a directory of its name there.
+        names: `encoder`, `classifier`, or both.
+
+    Raises:
+        InputError: the run has no readable images, or its data cannot be loaded.
+    """
+    images = set_of_run(directory.path)
+    dataset = load_configured_dataset(config)
+    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    if "encoder" in names:
+        source = EncoderOfRun(config, dataset, network, directory.checkpoints)
+        encoder, embeddings = embed(
+            config, dataset, network, source.weights(), decode_set(images)
+        )
+        metadata = encoder_metadata(embeddings, images.metadata.get("iteration"))
+        save_model(output / "encoder", encoder, metadata)
+        print(f"encoder, {embeddings.origin['source']}: {output / 'encoder'}")
+    if "classifier" in names:
+        place = output / "classifier"
+        accuracy = train_and_save_classifier(place, config, dataset, images)
+        print(f"classifier, {accuracy:.2f} % of the test split: {place}")
+
+
+def prune_set_of_run(
+    distilled_set: DistilledSet,
+    run_dir: str | pathlib.Path,
+    fraction: float,
+    keep: str,
+    overrides: Sequence[str],
+) -> DistilledSet:
+    """Returns a part of a run's images, decoded; see `analysis.pruning.pruned_set`.
+
+    Args:
+        distilled_set: The images, as they are stored.
+        run_dir: The run's directory, which says the encoder.
+        fraction: Part of each class to keep, in (0, 1].
+        keep: Which ones.
+        overrides: Flags that override settings of the run.
+
+    Raises:
+        InputError: the run's data cannot be loaded, or all radii are the same.
+    """
+    directory = RunDirectory(run_dir)
+    config = recorded_config(directory.read_config()["config"], overrides)
+    decoded, norms = decode_set(distilled_set), None
+    if keep != "random":
+        dataset = load_configured_dataset(config)
+        network = matched_network(config, dataset.image_shape, dataset.num_classes)
+        encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
+        norms = tangent_norms(dataset, network, encoder.weights(), decoded.images)
+    return pruned_set(decoded, norms, fraction, keep, config.seed)
+
+
+def check_targets(output: pathlib.Path, names: Sequence[str], overwrite: bool) -> None:
+    """Refuses what may not be written, before anything is trained.
+
+    Raises:
+        InputError: something else is there, or SavedModels that are to stay.
+    """
+    for target in (output / name for name in names):
+        if not is_replaceable(target):
+            raise InputError(
+                f"{target} holds other things than a SavedModel of hdd_tf: name "
+                "another --output_dir"
+            )
+        if target.exists() and any(target.iterdir()) and not overwrite:
+            raise InputError(
+                f"{target} holds a SavedModel: name another --output_dir, or add "
+                "--overwrite to replace it"
+            )

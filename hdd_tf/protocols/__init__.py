@@ -1,0 +1,1 @@
+"""How a network trains: as data, and the parts it names."""

@@ -1,0 +1,110 @@
+"""Which soft labels a set has, and whether a protocol finds those that it needs."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from hdd_tf.artifacts.sets.set_content import DistilledSet
+from hdd_tf.data.epoch_labels import EpochLabels
+from hdd_tf.errors import InputError
+from hdd_tf.networks.teacher import Teacher
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+
+# Value of `labels` of a protocol -> what it is called.
+_NAMES = {
+    "stored": "a soft label for each image",
+    "epochs": "soft labels for each epoch",
+    "teacher": "a teacher",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelSources:
+    """Labels beside the classes.
+
+    Attributes:
+        label_logits: `[n, C]` float32, one vector of logits an image.
+        epoch_labels: Labels of every view in a number of epochs.
+        teacher: Networks that are asked about what the student sees.
+    """
+
+    label_logits: np.ndarray | None = None
+    epoch_labels: EpochLabels | None = None
+    teacher: Teacher | None = None
+
+    @classmethod
+    def of_set(cls, carried: DistilledSet, protocol: TrainingProtocol) -> Self:
+        """Returns those labels of a set that a protocol asks for."""
+        return cls(
+            carried.label_logits if protocol.labels == "stored" else None,
+            carried.epoch_labels if protocol.labels == "epochs" else None,
+            carried.teacher if protocol.labels == "teacher" else None,
+        )
+
+    def check(
+        self, protocol: TrainingProtocol, num_images: int, image_shape: tuple[int, ...]
+    ) -> None:
+        """Checks that the labels a protocol asks for are here and fit the images.
+
+        Args:
+            protocol: How networks are to train.
+            num_images: Images that they train on.
+            image_shape: Height, width and channels of those.
+
+        Raises:
+            InputError: a label is missing, or is of other images; the message says how
+                to mend it.
+        """
+        found = {
+            "hard": self,
+            "stored": self.label_logits,
+            "epochs": self.epoch_labels,
+            "teacher": self.teacher,
+        }[protocol.labels]
+        if found is None:
+            raise InputError(
+                f"the evaluation protocol trains on {_NAMES[protocol.labels]}, and "
+                "this set has none: name another --eval_protocol"
+            )
+        try:
+            if protocol.labels == "stored":
+                self._check_stored(num_images)
+            elif protocol.labels == "epochs":
+                self._check_epochs(protocol, num_images, image_shape)
+            elif protocol.labels == "teacher":
+                self._check_teacher(image_shape)
+        except ValueError as error:
+            raise InputError(
+                f"the soft labels do not fit the set: {str(error).rstrip('.')}; "
+                "evaluate the set as it was exported"
+            ) from error
+
+    def _check_stored(self, num_images: int) -> None:
+        assert self.label_logits is not None
+        if self.label_logits.ndim != 2 or len(self.label_logits) != num_images:
+            raise ValueError(
+                f"labels of shape {self.label_logits.shape} for {num_images} images."
+            )
+
+    def _check_epochs(
+        self, protocol: TrainingProtocol, num_images: int, image_shape: tuple[int, ...]
+    ) -> None:
+        stored = self.epoch_labels
+        assert stored is not None
+        height, width, _ = image_shape
+        stored.check_images(num_images, height, width, stored.num_classes)
+        if stored.batch_size != protocol.batch_size:
+            raise InputError(
+                f"the set's labels are of batches of {stored.batch_size} images, and "
+                f"networks would train on batches of {protocol.batch_size}: give "
+                f"--eval_batch={stored.batch_size}"
+            )
+
+    def _check_teacher(self, image_shape: tuple[int, ...]) -> None:
+        assert self.teacher is not None
+        if tuple(self.teacher.image_shape) != tuple(image_shape):
+            raise ValueError(
+                f"the teacher takes {self.teacher.image_shape} images, these are "
+                f"{tuple(image_shape)}."
+            )

@@ -1,0 +1,135 @@
+"""The optimisers of training, as functions of weights and slots.
+
+A slot is what an optimiser remembers, zero at its start: SGD's velocities, AdamW's
+moments and number of updates.
+"""
+
+import abc
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from hdd_tf.protocols.sgd import sgd_step
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+
+# Of Adam, added to the corrected root of the second moment.
+_EPSILON = 1e-8
+
+Shapes = Sequence[tuple[int, ...]]
+
+
+class Optimiser(abc.ABC):
+    """Updates all weights of a network.
+
+    Args:
+        protocol: `weight_decay` and `decay_kernels_only` count, and what else the
+            optimiser takes.
+    """
+
+    def __init__(self, protocol: TrainingProtocol) -> None:
+        self._protocol = protocol
+
+    @staticmethod
+    @abc.abstractmethod
+    def slot_shapes(weight_shapes: Shapes) -> list[tuple[int, ...]]:
+        """Returns the shapes of all slots, float32."""
+
+    @abc.abstractmethod
+    def update(
+        self,
+        weights: Sequence[tf.Variable],
+        slots: Sequence[tf.Variable],
+        gradients: Sequence[tf.Tensor],
+        rate: tf.Tensor,
+    ) -> None:
+        """Makes one update.
+
+        Args:
+            weights: The weights; changed.
+            slots: Of `slot_shapes`; changed.
+            gradients: One a weight.
+            rate: Scalar float32.
+        """
+
+    def _decay(self, weight: tf.Variable) -> float:
+        if self._protocol.decay_kernels_only and len(weight.shape) < 2:
+            return 0.0
+        return self._protocol.weight_decay
+
+
+class SGD(Optimiser):
+    """SGD with momentum and L2 weight decay, see `sgd.sgd_step`."""
+
+    @staticmethod
+    def slot_shapes(weight_shapes: Shapes) -> list[tuple[int, ...]]:
+        """Returns one velocity a weight."""
+        return list(weight_shapes)
+
+    def update(
+        self,
+        weights: Sequence[tf.Variable],
+        slots: Sequence[tf.Variable],
+        gradients: Sequence[tf.Tensor],
+        rate: tf.Tensor,
+    ) -> None:
+        """Makes one update; the slots are velocities."""
+        for weight, velocity, gradient in zip(weights, slots, gradients, strict=True):
+            new_weight, new_velocity = sgd_step(
+                weight, velocity, gradient, rate, self._protocol.momentum,
+                self._decay(weight),
+            )  # fmt: skip
+            weight.assign(new_weight)
+            velocity.assign(new_velocity)
+
+
+class AdamW(Optimiser):
+    """Adam with decoupled weight decay, with epsilon where the papers have it.
+
+        w <- (1 - rate decay) w;   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2
+        w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
+
+    Keras adds its epsilon, 1e-7, before the second moment is corrected, which in the
+    first updates is felt where gradients are small.
+
+    Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019,
+    as the framework of the published programs computes it.
+    """
+
+    @staticmethod
+    def slot_shapes(weight_shapes: Shapes) -> list[tuple[int, ...]]:
+        """Returns first moments, second moments, and the number of updates."""
+        return [*weight_shapes, *weight_shapes, ()]
+
+    def update(
+        self,
+        weights: Sequence[tf.Variable],
+        slots: Sequence[tf.Variable],
+        gradients: Sequence[tf.Tensor],
+        rate: tf.Tensor,
+    ) -> None:
+        """Makes one update; the slots are moments and the number of updates."""
+        first_beta, second_beta = self._protocol.betas
+        count = slots[-1].assign_add(1.0)
+        # 1 - beta^t, which float32 would round to a few digits at first.
+        first_correction = -tf.math.expm1(count * math.log(first_beta))
+        second_correction = -tf.math.expm1(count * math.log(second_beta))
+        firsts, seconds = slots[: len(weights)], slots[len(weights) : -1]
+        for weight, first, second, gradient in zip(
+            weights, firsts, seconds, gradients, strict=True
+        ):
+            new_first = first_beta * first + (1.0 - first_beta) * gradient
+            new_second = second_beta * second + (1.0 - second_beta) * gradient**2
+            root = tf.sqrt(new_second / second_correction) + _EPSILON
+            kept = (1.0 - rate * self._decay(weight)) * weight
+            weight.assign(kept - rate * (new_first / first_correction) / root)
+            first.assign(new_first)
+            second.assign(new_second)
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"sgd": SGD, "adamw": AdamW}
+
+
+def optimiser_of(protocol: TrainingProtocol) -> Optimiser:
+    """Returns the optimiser that a protocol names."""
+    return OPTIMISERS[protocol.optimiser](protocol)

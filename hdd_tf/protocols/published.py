@@ -1,0 +1,131 @@
+"""The published protocols by name: how networks train to score a set, and experts."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hdd_tf.augment import dsa
+from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
+from hdd_tf.protocols.training_protocol import TrainingProtocol
+
+# (config, name of the data set without aliases, epochs or None) -> protocol. None
+# epochs: as `--eval_epochs`, or as published.
+Builder = Callable[[Any, str, int | None], TrainingProtocol]
+
+
+def protocol_name(config: Any) -> str:
+    """Returns the key of `PROTOCOLS`: that of `--eval_protocol`, or the method's."""
+    if config.eval_protocol != "auto":
+        return config.eval_protocol
+    return config.traits.evaluation
+
+
+def evaluation_protocol(
+    config: Any, dataset: str, epochs: int | None = None
+) -> TrainingProtocol:
+    """Returns how networks train when a set is scored.
+
+    Args:
+        config: The run's `Config`: `eval_*`, `dsa` and `traits` count.
+        dataset: Name of the data set, without aliases.
+        epochs: Instead of `--eval_epochs`.
+    """
+    return PROTOCOLS[protocol_name(config)](config, dataset, epochs)
+
+
+def dm_protocol(
+    epochs: int, batch_size: int, learning_rate: float, dsa_strategy: str
+) -> TrainingProtocol:
+    """Returns the protocol of DM and IDM (Zhao & Bilen's released program).
+
+    Args:
+        epochs: Published: 1,001. After epoch 502 of 1,001 (and likewise just past the
+            middle of any other number) the rate drops to a tenth and the optimiser
+            starts afresh.
+        batch_size: Published: 256.
+        learning_rate: Published: 0.01.
+        dsa_strategy: Transformations joined by underscores, or `none`.
+
+    Returns:
+        The protocol.
+    """
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        drop_epochs=((epochs - 1) // 2 + 2,),
+        augmentations=dsa.parse_strategy(dsa_strategy),
+    )
+
+
+def dance_protocol(
+    epochs: int, batch_size: int, learning_rate: float, dsa_strategy: str
+) -> TrainingProtocol:
+    """Returns the evaluation protocol of DANCE (and of IDC, from which it is).
+
+    Args:
+        epochs: Published: 1,500 for CIFAR.
+        batch_size: Published: 64.
+        learning_rate: Published: 0.01.
+        dsa_strategy: Transformations joined by underscores; flip, color and cutout
+            always take part where they are named, and one of the others.
+
+    Returns:
+        The protocol.
+    """
+    choice = dsa.dance_choice(dsa.parse_strategy(dsa_strategy))
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        drop_epochs=_two_thirds_and_five_sixths(epochs),
+        drop_factor=0.2,
+        reset_velocity=False,
+        always=choice.always,
+        augmentations=choice.one_of,
+        cutmix=0.5,
+    )
+
+
+def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
+    """Returns how DANCE trains its experts on the real images.
+
+    Args:
+        epochs: Published: 60 for CIFAR, 80 for ImageWoof.
+        batch_size: Published: 64 for CIFAR, 128 for ImageWoof.
+    """
+    return dance_protocol(epochs, batch_size, 0.01, "color_crop")
+
+
+def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
+    return (2 * epochs // 3, 5 * epochs // 6)
+
+
+def _dm_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
+    del dataset
+    strategy = config.dsa if config.eval_dsa == "auto" else config.eval_dsa
+    return dm_protocol(
+        epochs or config.eval_epochs or 1001,
+        config.eval_batch or 256,
+        config.eval_lr,
+        strategy,
+    )
+
+
+def _dance_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    strategy = config.eval_dsa
+    if strategy == "auto":
+        names = ["color", "crop", "flip", "scale", "rotate"]
+        if dataset in HANDEDNESS_MATTERS:
+            names.remove("flip")
+        strategy = "_".join(names)
+    return dance_protocol(
+        epochs or config.eval_epochs or 1500,
+        config.eval_batch or 64,
+        config.eval_lr,
+        strategy,
+    )
+
+
+PROTOCOLS: dict[str, Builder] = {"dm": _dm_of_settings, "dance": _dance_of_settings}

@@ -1,0 +1,277 @@
+"""From a name, or from arrays, to a data set ready to distil."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.config import Config
+from hdd_tf.data.catalogue import (
+    PUBLISHED,
+    canonical_name,
+    published_normalisation,
+)
+from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.memory import available_memory
+from hdd_tf.data.normalisation import whitening_of
+from hdd_tf.data.splits import hold_out_validation
+from hdd_tf.errors import InputError
+from hdd_tf.reading.sources import read_source
+from hdd_tf.settings.parsers import height_and_width
+
+_LOG = logging.getLogger(__name__)
+
+
+def load_configured_dataset(config: Config) -> Dataset:
+    """Loads the data set that a run's settings name; raises as `load_dataset`."""
+    dataset = load_dataset(
+        config.dataset,
+        config.data_dir or None,
+        config.validation_fraction,
+        config.seed,
+        config.traits.normalised_as,
+        height_and_width(config.image_size),
+        config.classes,
+    )
+    return whitened_for(config, dataset)
+
+
+def whitened_for(config: Config, dataset: Dataset) -> Dataset:
+    """Returns a data set with the whitening of its training split, if it takes one.
+
+    Args:
+        config: The settings, whose method says whether images are whitened.
+        dataset: The data set.
+
+    Raises:
+        InputError: memory cannot hold the whitening of such images.
+    """
+    if not config.traits.whitened:
+        return dataset
+    # The covariance, its eigenvectors and a copy of them, in float64.
+    size = math.prod(dataset.image_shape)
+    needed, available = 3 * 8 * size**2, available_memory()
+    if available is not None and needed > available:
+        raise InputError(
+            f"--objective={config.objective} whitens images, which for "
+            f"{dataset.image_shape} ones takes {needed / 2**30:.1f} GiB, and "
+            f"{available / 2**30:.1f} GiB are available: give a smaller --image_size."
+        )
+    whitening = whitening_of(dataset.training.images)
+    return dataclasses.replace(dataset, whitening=whitening)
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | None,
+    validation_fraction: float,
+    seed: int,
+    normalised_as: Mapping[str, str] | None = None,
+    image_size: tuple[int, int] | None = None,
+    classes: Sequence[str] = (),
+) -> Dataset:
+    """Loads an image classification set into memory.
+
+    Args:
+        name: `digits`, a TFDS name such as `cifar10` or `name/config:1.0.0`, or
+            `folder:DIR` for a folder of class folders.
+        data_dir: Where TFDS keeps prepared sets, or the directory of a single one, or
+            where `tiny_imagenet` or `imagewoof` is unpacked; None for TFDS's default.
+            What is missing there is downloaded to it.
+        validation_fraction: Part of the training split to hold out, in [0, 1); nothing
+            is held out of a set that has train, validation and test splits.
+        seed: Seed of the run; decides which images are held out.
+        normalised_as: See `published_normalisation`.
+        image_size: Height and width to fit the images to; None for their own.
+        classes: Indices or names of the classes to keep, numbered anew; empty for all.
+
+    Returns:
+        The data set. A published one has its published normalisation, others have mean
+        and standard deviation of the whole training split.
+
+    Raises:
+        InputError: the set is unknown, missing, damaged, too large or unsuitable.
+    """
+    source = read_source(canonical_name(name), data_dir, image_size, classes)
+    _warn_of_partial_set(source.name, source.num_training, source.num_test)
+    if source.validation is not None and validation_fraction:
+        _LOG.warning(
+            "%s has a validation split: it is used, and nothing is held out.",
+            source.name,
+        )
+    return _build_dataset(
+        source.name,
+        source.training,
+        source.test,
+        source.label_names,
+        published_normalisation(source.name, normalised_as or {}),
+        validation_fraction,
+        seed,
+        source.validation,
+    )
+
+
+def dataset_from_arrays(
+    images: Any,
+    labels: Any,
+    test_images: Any = None,
+    test_labels: Any = None,
+    validation_fraction: float = 0.0,
+    seed: int = 0,
+    label_names: Sequence[str] | None = None,
+) -> Dataset:
+    """Makes a data set of arrays.
+
+    Args:
+        images: `[n, h, w, c]` or `[n, h, w]`, uint8. Other numbers are accepted where
+            they are whole and plainly on the 0-255 scale.
+        labels: `[n]` or `[n, 1]` integers 0, ..., C - 1, each of which occurs.
+        test_images: As `images`, of the same size; None for an empty test split.
+        test_labels: As `labels`; a class may be missing.
+        validation_fraction: Part of the images to hold out, in [0, 1).
+        seed: Decides which images are held out.
+        label_names: One name per class; by default the numbers.
+
+    Returns:
+        The data set, named `arrays`.
+
+    Raises:
+        InputError: the arrays cannot be used as they are.
+    """
+    training = LabelledImages(_as_images(images, "images"), _as_labels(labels))
+    num_classes = int(training.labels.max()) + 1 if len(training.labels) else 0
+    if label_names is None:
+        label_names = [str(label) for label in range(num_classes)]
+    if (test_images is None) != (test_labels is None):
+        raise InputError("test_images and test_labels: give both or neither.")
+    if test_images is None:
+        test = training.take(np.arange(0))
+    else:
+        test = LabelledImages(
+            _as_images(test_images, "test_images"), _as_labels(test_labels)
+        )
+    for title, split in (("", training), ("test_", test)):
+        if len(split.images) != len(split.labels):
+            raise InputError(
+                f"{title}images and {title}labels differ in number: "
+                f"{len(split.images)} and {len(split.labels)}."
+            )
+    if test.images.shape[1:] != training.images.shape[1:]:
+        raise InputError(
+            f"test_images are {test.images.shape[1:]}, but images "
+            f"{training.images.shape[1:]}: they must have one shape."
+        )
+    return _build_dataset(
+        "arrays",
+        training,
+        test,
+        tuple(label_names),
+        None,
+        validation_fraction,
+        seed,
+    )
+
+
+def _build_dataset(
+    name: str,
+    training: LabelledImages,
+    test: LabelledImages,
+    label_names: tuple[str, ...],
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None,
+    validation_fraction: float,
+    seed: int,
+    validation: LabelledImages | None = None,
+) -> Dataset:
+    _check_labels(name, training.labels, test.labels, len(label_names))
+    mean, std = normalisation or channel_statistics(training.images)
+    channels = training.images.shape[-1]
+    if len(mean) != channels:
+        raise InputError(
+            f"the {name} found here has images of {channels} channels instead of "
+            f"{len(mean)}: it is another data set under that name."
+        )
+    if not all(std):
+        raise InputError(
+            f"channel {std.index(0.0)} of {name} has the same value in every training "
+            "image and cannot be normalised: leave it out."
+        )
+    if validation is None:
+        training, validation = hold_out_validation(
+            training, len(label_names), validation_fraction, seed
+        )
+    return Dataset(name, training, validation, test, label_names, mean, std)
+
+
+def _check_labels(
+    name: str, training: np.ndarray, test: np.ndarray, num_classes: int
+) -> None:
+    for labels in (training, test):
+        outside = labels[(labels < 0) | (labels >= num_classes)]
+        if len(outside):
+            raise InputError(
+                f"{name} has a label {outside[0]}, but its {num_classes} classes are "
+                f"0, ..., {num_classes - 1}."
+            )
+    empty = np.flatnonzero(np.bincount(training, minlength=num_classes) == 0)
+    if len(empty) or not num_classes:
+        raise InputError(
+            f"{name} has no training image of class {', '.join(map(str, empty[:5]))}"
+            f"{', ...' if len(empty) > 5 else ''}: every class of 0, ..., C - 1 needs "
+            "at least one; leave unused classes out and number the others anew."
+        )
+
+
+def _as_images(images: Any, title: str) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or not images.size:
+        raise InputError(
+            f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
+            f"{images.shape}."
+        )
+    if images.dtype == np.uint8:
+        return images
+    convertible = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
+    # A largest value of 1 in another type than uint8 means black and white on the 0-1
+    # scale; taken as 0-255 it would be black and nearly black.
+    if convertible and images.min() >= 0 and 1 < images.max() <= 255:
+        converted = images.astype(np.uint8)
+        if np.array_equal(converted, images):
+            return converted
+    raise InputError(
+        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype}: convert "
+        "the 0-1 scale by (255 * images).round().astype('uint8')."
+    )
+
+
+def _as_labels(labels: Any) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # As keras.datasets gives them.
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"labels must be integers of shape [n], but are {labels.dtype} of shape "
+            f"{labels.shape}: convert one-hot rows by labels.argmax(axis=1), and "
+            "floats by labels.astype('int64')."
+        )
+    return labels.astype(np.int64)
+
+
+def _warn_of_partial_set(name: str, num_training: int, num_test: int) -> None:
+    published = PUBLISHED.get(name)
+    if published is None:
+        return
+    if (num_training, num_test) != (published.num_training, published.num_test):
+        _LOG.warning(
+            "%s here has %d training and %d test images, the published set %d and %d: "
+            "do not compare scores with published ones.",
+            name,
+            num_training,
+            num_test,
+            published.num_training,
+            published.num_test,
+        )

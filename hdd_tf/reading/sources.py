@@ -1,0 +1,122 @@
+"""From a data set's name to its images, wherever they come from."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from hdd_tf.data.catalogue import DIGITS, FOLDER
+from hdd_tf.data.dataset import LabelledImages, SourceImages
+from hdd_tf.data.digits import read_digits
+from hdd_tf.data.memory import check_memory
+from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
+from hdd_tf.reading.class_folders import ImageFiles
+from hdd_tf.reading.folder import read_folder
+from hdd_tf.reading.image_files import fit_image, read_images
+from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
+
+
+def read_source(
+    name: str,
+    data_dir: str | None,
+    image_size: tuple[int, int] | None,
+    classes: Sequence[str],
+) -> SourceImages:
+    """Reads the images of a data set.
+
+    Args:
+        name: `digits`, `folder:DIR`, or a TFDS name; no alias.
+        data_dir: As `loading.load_dataset`.
+        image_size: Height and width to fit the images to; None for their own.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Raises:
+        InputError: as `loading.load_dataset`.
+    """
+    if name == DIGITS:
+        return _read_digits(image_size, classes)
+    if name.startswith(FOLDER):
+        return read_folder(name.removeprefix(FOLDER), image_size, classes)
+    # TFDS takes seconds to import, and digits and folders do not need it.
+    from hdd_tf.reading.tfds_builders import (
+        Request,
+        data_root,
+        find_prepared,
+        open_builder,
+    )
+    from hdd_tf.reading.tfds_reader import classification_features, read_splits
+
+    request = Request.parse(name)
+    if request.name in ARCHIVES and not find_prepared(request, data_root(data_dir)):
+        folder = find_unpacked(request.name, pathlib.Path(data_root(data_dir)))
+        if folder is not None:
+            return read_unpacked(request.name, folder, image_size, classes)
+    builder = open_builder(request, data_dir, image_size)
+    features = classification_features(builder.info, image_size)
+    return read_splits(builder, features, classes)
+
+
+def read_unpacked(
+    name: str,
+    folder: pathlib.Path,
+    image_size: tuple[int, int] | None,
+    classes: Sequence[str],
+) -> SourceImages:
+    """Reads TinyImageNet or ImageWoof from the files of its archive.
+
+    They are not prepared with TFDS first: decoding them takes no longer than reading
+    a prepared copy, and nothing is written to a directory that is the user's.
+
+    Args:
+        name: `tiny_imagenet` or `imagewoof`.
+        folder: As `unpacked.find_unpacked` returns it.
+        image_size: Height and width to fit the images to, after the set's own.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Raises:
+        InputError: files are missing or damaged, or memory cannot hold them.
+    """
+    files = list_unpacked(name, folder)
+    kept = resolve_classes(classes, files.label_names)
+    own_size = ARCHIVES[name].size, ARCHIVES[name].size
+    size = image_size or own_size
+    parts = [
+        part.take(kept_rows(part.labels, kept)) for part in (files.training, files.test)
+    ]
+    check_memory(name, len(parts[0].paths), len(parts[1].paths), (*size, 3))
+
+    def read(part: ImageFiles) -> LabelledImages:
+        # The set's own size first, so that this is what a prepared copy gives.
+        images = read_images(part.paths, 3, own_size, size)
+        return LabelledImages(images, renumber(part.labels, kept))
+
+    return SourceImages(
+        name,
+        read(parts[0]),
+        None,
+        read(parts[1]),
+        kept_names(files.label_names, kept),
+        len(files.training.paths),
+        len(files.test.paths),
+    )
+
+
+def _read_digits(
+    image_size: tuple[int, int] | None, classes: Sequence[str]
+) -> SourceImages:
+    *splits, label_names = read_digits()
+    kept = resolve_classes(classes, label_names)
+    counts = [len(part.labels) for part in splits]
+    shape = (*(image_size or splits[0].images.shape[1:3]), 1)
+    check_memory(DIGITS, counts[0], counts[1], shape)
+
+    def choose(part: LabelledImages) -> LabelledImages:
+        part = part.take(kept_rows(part.labels, kept))
+        images = part.images
+        if image_size:
+            images = np.stack([fit_image(image, image_size) for image in images])
+        return LabelledImages(images, renumber(part.labels, kept))
+
+    training, test = map(choose, splits)
+    names = kept_names(label_names, kept)
+    return SourceImages(DIGITS, training, None, test, names, *counts)

@@ -1,0 +1,248 @@
+"""Finds data sets that TFDS has prepared, or has TFDS download them."""
+
+import contextlib
+import difflib
+import fnmatch
+import json
+import os
+import re
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from hdd_tf.data.catalogue import FOLDER, NAMED
+from hdd_tf.errors import InputError
+from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
+from hdd_tf.reading.tfds_trust import check_features_file, check_records
+from hdd_tf.reading.unpacked import ARCHIVES
+
+_INFO_FILE = "dataset_info.json"
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+# What TFDS itself leaves: partial downloads, and the name of a default configuration.
+_UNFINISHED = re.compile(r"\.tmp\.|^\.config$")
+_PROBED_HOSTS = 3
+_PROBE_SECONDS = 5.0
+
+
+class Request(NamedTuple):
+    """A TFDS name `name/config:version`; "" for what is not said."""
+
+    name: str
+    config: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Request":
+        """Splits a name, or raises InputError where it cannot be one."""
+        found = re.fullmatch(r"(\w+)(?:/([^:/]+))?(?::([\d.*]+))?", text)
+        if found is None:
+            raise InputError(
+                f"--dataset={text} is not the name of a data set, which looks like "
+                f"name, name/config or name:1.0.0; own images are {FOLDER}DIR."
+            )
+        return cls(*(part or "" for part in found.groups()))
+
+    def __str__(self) -> str:
+        config = f"/{self.config}" if self.config else ""
+        return self.name + config + (f":{self.version}" if self.version else "")
+
+
+def data_root(data_dir: str | None) -> Any:
+    """Returns `tfds.core.Path` of a directory of data sets; None is TFDS's default."""
+    import tensorflow_datasets as tfds
+
+    return tfds.core.Path(
+        data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    ).expanduser()
+
+
+def open_builder(
+    request: Request, data_dir: str | None, image_size: tuple[int, int] | None = None
+) -> Any:
+    """Opens a prepared data set, after downloading it where it is missing.
+
+    Args:
+        request: Which one. Without a version the newest that is there.
+        data_dir: Directory of prepared data sets, or that of a single one; None for
+            TFDS's own default.
+        image_size: Height and width that images will be fitted to; None for their own.
+
+    Returns:
+        `tfds.core.DatasetBuilder`, prepared.
+
+    Raises:
+        InputError: no such data set, or it is neither there nor can be downloaded.
+    """
+    import tensorflow_datasets as tfds
+
+    root = data_root(data_dir)
+    directory = find_prepared(request, root) or _download(request, root, image_size)
+    check_features_file(directory)
+    with calling_tfds(
+        f"{directory} cannot be read: delete that directory and prepare it again"
+    ):
+        builder = tfds.builder_from_directory(directory)
+        check_records(builder)
+    there = Request(
+        builder.info.name, builder.info.config_name or "", str(builder.info.version)
+    )
+    # Only a directory that is itself a data set can be another than asked for.
+    if any(
+        asked and not fnmatch.fnmatchcase(found, asked)
+        for asked, found in zip(request, there, strict=True)
+    ):
+        raise InputError(
+            f"--data_dir={directory} holds the data set {there}, not {request}."
+        )
+    return builder
+
+
+def find_prepared(request: Request, root: Any) -> Any | None:
+    """Returns the directory of a prepared data set, or None.
+
+    Args:
+        request: Which one.
+        root: `tfds.core.Path` of a directory of data sets, or of one data set.
+
+    Raises:
+        InputError: several configurations are there and none was asked for.
+    """
+    if (root / _INFO_FILE).exists():
+        return root
+    home = root / request.name
+    if request.config or not home.is_dir():
+        return _newest_version(home / request.config, request.version)
+    directory = _newest_version(home, request.version)
+    if directory is not None:
+        return directory
+    configs = {
+        child.name: found
+        for child in home.iterdir()
+        if (found := _newest_version(child, request.version)) is not None
+    }
+    if len(configs) <= 1:
+        return next(iter(configs.values()), None)
+    metadata = home / ".config" / "metadata.json"
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return configs[json.loads(metadata.read_text())["default_config_name"]]
+    raise InputError(
+        f"{home} holds several configurations, and --dataset={request} says none: give "
+        + " or ".join(f"{request.name}/{config}" for config in sorted(configs))
+        + "."
+    )
+
+
+def _newest_version(directory: Any, pattern: str) -> Any | None:
+    if not directory.is_dir():
+        return None
+    versions = [
+        child
+        for child in directory.iterdir()
+        if _VERSION.fullmatch(child.name)
+        and fnmatch.fnmatchcase(child.name, pattern or "*")
+        and (child / _INFO_FILE).exists()
+    ]
+    return max(
+        versions,
+        key=lambda child: tuple(map(int, child.name.split("."))),
+        default=None,
+    )
+
+
+def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -> Any:
+    """Downloads and prepares a data set; returns its directory."""
+    import tensorflow_datasets as tfds
+
+    if request.name not in tfds.list_builders(with_community_datasets=False):
+        raise _unknown_name(request, root)
+    with calling_tfds(f"TFDS cannot make {request}"):
+        builder = tfds.builder(str(request), data_dir=os.fspath(root))
+        # Before gigabytes are downloaded.
+        classification_features(builder.info, image_size)
+    missing = f"{request} is not prepared in {root}"
+    if not root.exists():
+        missing += " (no such directory)"
+    mend = (
+        f"where there is a network, run `tfds build {request} --data_dir=DIR`, then "
+        "give that DIR with --data_dir"
+    )
+    if request.name in ARCHIVES:
+        mend = (
+            f"where there is a network, download {ARCHIVES[request.name].url}, unpack "
+            "it, and give the directory it is in with --data_dir"
+        )
+    _check_network(builder, missing, mend)
+    with (
+        calling_tfds(f"{missing} and cannot be downloaded: {mend}"),
+        _nothing_unfinished(root, request.name),
+        # TFDS's notes do not belong among the program's results.
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        builder.download_and_prepare()
+    return builder.data_path
+
+
+def _check_network(builder: Any, missing: str, mend: str) -> None:
+    """Raises InputError if no host that the data set comes from can be reached.
+
+    TFDS itself would try again for minutes, without a time limit of its own.
+    """
+    import requests
+
+    hosts: dict[str, str] = {}
+    urls = list(builder.url_infos or ())
+    if builder.name in ARCHIVES:
+        urls.append(ARCHIVES[builder.name].url)
+    for url in urls:
+        if url.startswith("http"):
+            hosts.setdefault(urllib.parse.urlsplit(url).netloc, url)
+    for url in list(hosts.values())[:_PROBED_HOSTS]:
+        # Any answer will do: some hosts refuse HEAD requests.
+        with contextlib.suppress(requests.RequestException):
+            requests.head(url, timeout=_PROBE_SECONDS)
+            return
+    if hosts:
+        raise InputError(
+            f"{missing} and cannot be downloaded, as {next(iter(hosts))} cannot be "
+            f"reached from here: {mend}."
+        )
+
+
+@contextlib.contextmanager
+def _nothing_unfinished(root: Any, name: str) -> Iterator[None]:
+    """Removes what a failed or interrupted download leaves, but no finished file."""
+    patterns = [
+        f"{top}{below}" for top in ("downloads", name) for below in ("", "/*", "/*/*")
+    ]
+    patterns.append(f"{name}/.config")
+
+    def entries() -> set[Any]:
+        found = {path for pattern in patterns for path in root.glob(pattern)}
+        return found | ({root} if root.exists() else set())
+
+    before = entries()
+    try:
+        yield
+    except BaseException:
+        # The deepest first, so that directories are empty when it is their turn.
+        for path in sorted(entries() - before, key=lambda path: -len(path.parts)):
+            if path.is_dir() and (
+                _UNFINISHED.search(path.name) or not any(path.iterdir())
+            ):
+                path.rmtree()
+        raise
+
+
+def _unknown_name(request: Request, root: Any) -> InputError:
+    import tensorflow_datasets as tfds
+
+    known = [*NAMED, *tfds.list_builders(with_community_datasets=False)]
+    if root.is_dir():
+        known += [child.name for child in root.iterdir() if child.is_dir()]
+    close = difflib.get_close_matches(request.name, dict.fromkeys(known), n=3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "."
+    return InputError(
+        f"no data set '{request}': neither prepared in {root} nor one of "
+        f"{', '.join(NAMED)} or of TFDS's own, nor {FOLDER}DIR{hint}"
+    )

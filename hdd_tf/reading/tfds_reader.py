@@ -1,0 +1,288 @@
+"""Reads image classification sets that TFDS has prepared into arrays."""
+
+import contextlib
+import dataclasses
+import logging
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.data.catalogue import PUBLISHED
+from hdd_tf.data.dataset import LabelledImages, SourceImages
+from hdd_tf.data.memory import check_memory
+from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
+from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.reading.image_files import fit_image
+
+_LOG = logging.getLogger(__name__)
+_BATCH_BYTES = 2**22
+_MOST_CLASSES = 10**6
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFeatures:
+    """Where a TFDS set keeps its images and labels.
+
+    Attributes:
+        image: Key of the image.
+        label: Key of its class.
+        shape: Height, width, channels as they will be read.
+        label_names: One name per class.
+        resized: Whether the images must be fitted to `shape`.
+    """
+
+    image: str
+    label: str
+    shape: tuple[int, int, int]
+    label_names: tuple[str, ...]
+    resized: bool = False
+
+
+@contextlib.contextmanager
+def calling_tfds(problem: str) -> Iterator[None]:
+    """Turns whatever TFDS raises into an `InputError` that starts with `problem`.
+
+    TFDS documents no exceptions for damaged files or failed downloads: AssertionError,
+    ValueError, OSError, TypeError and TensorFlow's own have all been seen. It also
+    warns of its own deprecations, which are not the user's: they are not shown.
+    """
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    except (InputError, InterruptedRunError):
+        raise
+    except Exception as error:
+        reason = textwrap.shorten(str(error) or type(error).__name__, 200)
+        raise InputError(f"{problem} ({reason})") from error
+    finally:
+        logger.setLevel(level)
+
+
+def classification_features(
+    info: Any, image_size: tuple[int, int] | None = None
+) -> ImageFeatures:
+    """Finds image and label among the features of a TFDS set.
+
+    Args:
+        info: `tfds.core.DatasetInfo`.
+        image_size: Height and width to fit the images to; None for their own.
+
+    Returns:
+        The supervised keys if they are an image and a class; else the only image and
+        the only class label there are.
+
+    Raises:
+        InputError: it has no or several such features, or not uint8 images of one size.
+    """
+    import tensorflow_datasets as tfds
+
+    features = {}
+    if isinstance(info.features, tfds.features.FeaturesDict):
+        # Sorted, as TFDS restores them in no fixed order.
+        features = dict(sorted(info.features.items()))
+    images = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, tfds.features.Image)
+        and not isinstance(feature, tfds.features.LabeledImage)  # Segmentation maps.
+    ]
+    labels = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, tfds.features.ClassLabel)
+    ]
+    if not images or not labels:
+        found = ", ".join(features) or type(info.features).__name__
+        raise InputError(
+            f"{info.name} is not an image classification set: it needs an Image and a "
+            f"ClassLabel among its features, but has: {found}."
+        )
+    keys = info.supervised_keys
+    if keys and len(keys) == 2 and keys[0] in images and keys[1] in labels:
+        image, label = keys
+    elif len(images) == len(labels) == 1:
+        image, label = images[0], labels[0]
+    else:
+        raise InputError(
+            f"{info.name} does not say which to use of its images "
+            f"({', '.join(images)}) and labels ({', '.join(labels)})."
+        )
+    own_shape = features[image].shape
+    shape = (*(image_size or own_shape[:2]), own_shape[2])
+    if own_shape[2] is None:
+        raise InputError(
+            f"the images of {info.name} have no fixed number of channels {own_shape}; "
+            "only data sets whose images all have the same can be distilled."
+        )
+    if None in shape:
+        raise InputError(
+            f"the images of {info.name} have no fixed size {own_shape}: give the one "
+            "to bring them to with --image_size, such as --image_size=64."
+        )
+    if features[image].np_dtype != np.uint8:
+        raise InputError(
+            f"the images of {info.name} are {np.dtype(features[image].np_dtype).name}; "
+            "only uint8 images can be distilled."
+        )
+    if not all(side >= 1 for side in shape):
+        raise InputError(
+            f"the images of {info.name} are said to be {shape}: no image is."
+        )
+    # Names are made of numbers where there are none: of 10^12 classes too.
+    classes = features[label].num_classes
+    if classes is None or not 1 <= classes <= _MOST_CLASSES:
+        raise InputError(f"{info.name} is said to have {classes} classes: none has.")
+    names = tuple(features[label].names)
+    return ImageFeatures(image, label, shape, names, resized=shape != own_shape)
+
+
+def read_splits(
+    builder: Any, features: ImageFeatures, classes: Sequence[str] = ()
+) -> SourceImages:
+    """Reads the training and the test split, always in the same order.
+
+    Args:
+        builder: `tfds.core.DatasetBuilder` of a prepared set.
+        features: Its image and label.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Returns:
+        The split `train`, and `test` or else `validation`.
+
+    Raises:
+        InputError: a split is missing, damaged, unlabelled or too large for memory, or
+            there is no such class.
+    """
+    name, splits = builder.info.name, builder.info.splits
+    if "train" not in splits:
+        raise InputError(
+            f"{name} in {builder.data_dir} has no split 'train', only: "
+            f"{', '.join(splits) or 'none'}."
+        )
+    held_out = next((split for split in ("test", "validation") if split in splits), "")
+    if not held_out:
+        raise InputError(
+            f"{name} has only the splits {', '.join(splits)}, and a test split is "
+            "needed: write a copy with the splits 'train' and 'test' by "
+            "tfds.dataset_builders.store_as_tfds_dataset and give its --data_dir."
+        )
+    if held_out == "validation" and name not in PUBLISHED:
+        _LOG.warning("%s has no test split: its validation split serves as one.", name)
+    kept = resolve_classes(classes, features.label_names)
+    used = ("train", held_out)
+    counts = [splits[split].num_examples for split in used]
+    rows: list[np.ndarray | None] = [None, None]
+    if kept is not None:  # Only the labels say how many images there will be.
+        rows = [kept_rows(_read_labels(builder, features, s), kept) for s in used]
+    num_kept = [
+        count if row is None else len(row)
+        for count, row in zip(counts, rows, strict=True)
+    ]
+    check_memory(name, num_kept[0], num_kept[1], features.shape)
+    training, test = (
+        LabelledImages(part.images, renumber(part.labels, kept))
+        for part in (
+            _read_split(builder, features, split, row)
+            for split, row in zip(used, rows, strict=True)
+        )
+    )
+    label_names = kept_names(features.label_names, kept)
+    return SourceImages(name, training, None, test, label_names, *counts)
+
+
+def _read_split(
+    builder: Any, features: ImageFeatures, split: str, rows: np.ndarray | None
+) -> LabelledImages:
+    """Reads a split, or some of its rows in ascending order, where they are given."""
+    total = builder.info.splits[split].num_examples
+    wanted = np.ones(total, bool)
+    if rows is not None:
+        wanted[:] = False
+        wanted[rows] = True
+    images = np.empty((np.count_nonzero(wanted), *features.shape), np.uint8)
+    labels = np.empty(len(images), np.int64)
+    seen = done = 0
+    damaged = _damaged(builder, split)
+    with calling_tfds(damaged):
+        # Other features may be large, and need not be decoded.
+        keys = {features.image: True, features.label: True}
+        examples = _examples(builder, split, keys)
+        for part_images, part_labels in _batches(examples, features):
+            keep = wanted[seen : seen + len(part_labels)]
+            seen += len(part_labels)
+            # NumPy would repeat a smaller image until it fills a larger one.
+            if part_images.shape[1:] != features.shape:
+                raise ValueError(f"images of shape {part_images.shape[1:]}")
+            count = int(np.count_nonzero(keep))
+            # More images than promised do not fit, and raise.
+            images[done : done + count] = part_images[keep]
+            labels[done : done + count] = part_labels[keep]
+            done += count
+    if seen != total:
+        raise InputError(f"{damaged} ({seen} images instead of {total})")
+    _check_labelled(builder.info.name, features, split, labels)
+    return LabelledImages(images, labels)
+
+
+def _read_labels(builder: Any, features: ImageFeatures, split: str) -> np.ndarray:
+    with calling_tfds(_damaged(builder, split)):
+        examples = _examples(builder, split, {features.label: True}).batch(1024)
+        batches = [batch[features.label].numpy() for batch in examples]
+    labels = np.concatenate([np.empty(0, np.int64), *batches])
+    total = builder.info.splits[split].num_examples
+    if len(labels) != total:
+        raise InputError(
+            f"{_damaged(builder, split)} ({len(labels)} labels instead of {total})"
+        )
+    _check_labelled(builder.info.name, features, split, labels)
+    return labels
+
+
+def _examples(builder: Any, split: str, keys: dict[str, bool]) -> Any:
+    """Returns the `tf.data.Dataset` of a split, always in the same order."""
+    import tensorflow_datasets as tfds
+
+    return builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(keys),
+        # File by file; and no second copy in TensorFlow's cache.
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False, skip_prefetch=True
+        ),
+    )
+
+
+def _batches(
+    examples: Any, features: ImageFeatures
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if features.resized:
+        for example in examples.prefetch(16):  # Of different sizes, perhaps.
+            image = fit_image(example[features.image].numpy(), features.shape[:2])
+            yield image[None], example[features.label].numpy()[None]
+        return
+    batch_size = max(1, _BATCH_BYTES // int(np.prod(features.shape)))
+    for batch in examples.batch(min(batch_size, 1024)).prefetch(2):
+        yield batch[features.image].numpy(), batch[features.label].numpy()
+
+
+def _damaged(builder: Any, split: str) -> str:
+    return (
+        f"the split '{split}' of {builder.info.name} in {builder.data_dir} is damaged: "
+        "delete that directory and prepare it again"
+    )
+
+
+def _check_labelled(
+    name: str, features: ImageFeatures, split: str, labels: np.ndarray
+) -> None:
+    outside = np.flatnonzero((labels < 0) | (labels >= len(features.label_names)))
+    if len(outside):
+        raise InputError(
+            f"the split '{split}' of {name} has {len(outside):,} images without a "
+            f"class (label {labels[outside[0]]}); only labelled splits can be used."
+        )

@@ -1,0 +1,197 @@
+"""The command's work: one experiment, or several with following seeds."""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
+from hdd_tf.artifacts.run_directory import is_own_trace
+from hdd_tf.config import Config, identity
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.distributed.cluster import read_cluster
+from hdd_tf.distributed.signal_watch import SignalWatch
+from hdd_tf.distributed.strategies import build_strategy
+from hdd_tf.distributed.workers import Workers
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.pooling import pool_results
+from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.files import atomic, links, lock
+from hdd_tf.reading.loading import load_configured_dataset
+from hdd_tf.running.dry_run import estimate_run
+from hdd_tf.running.monitor import cadences
+from hdd_tf.running.runner import run_experiment
+from hdd_tf.running.selection_run import run_selection
+from hdd_tf.running.worker_run import run_as_worker
+
+
+def run_experiments(config: Config) -> dict[str, Any] | None:
+    """Runs what a command asks for, and prints its result.
+
+    Args:
+        config: The settings. With `num_experiments` above 1 each experiment has its own
+            run directory, `run_dir/seed<N>`, and `run_dir/result.json` pools them.
+
+    Returns:
+        The contents of `run_dir/result.json`; None for a dry run, and of several
+        processes for all but the chief.
+
+    Raises:
+        InputError: settings, data and run directory do not fit together, or another
+            process uses the directory.
+        InterruptedRunError: a signal stopped the run, with its state saved.
+        LostWorkerError: another process of the run has ended.
+    """
+    several_workers = read_cluster() is not None
+    if config.dry_run and several_workers:
+        raise InputError(
+            "--dry_run estimates a run of one process: unset TF_CONFIG for it"
+        )
+    strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    if not several_workers:
+        return _run(config, strategy, Workers(strategy, SignalWatch()))
+    with SignalWatch() as watch:
+        return _run(config, strategy, Workers(strategy, watch))
+
+
+def _run(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> dict[str, Any] | None:
+    """Does this process's part of a command."""
+    devices = ", ".join(
+        d.split("device:")[-1] for d in strategy.extended.worker_devices
+    )
+    of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
+    print(f"{of_several}computing on {devices}", flush=True)
+    with workers.lost_ones_told(), workers.chief_dismisses(), _exhaustion_told():
+        # Blocks of iterations end where something is due, so that counts too.
+        settings = [identity(config), cadences(config), config.num_experiments]
+        workers.compare("settings", settings)
+        if workers.is_chief:
+            result = _run_all(config, strategy, workers)
+        else:
+            result = None
+            _help_chief(config, strategy, workers)
+        # All together, so that whoever restarts one restarts all.
+        workers.wait()
+        return result
+
+
+@contextlib.contextmanager
+def _exhaustion_told() -> Iterator[None]:
+    """Turns what TensorFlow says when memory is used up into one line."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            "memory or disk is used up: make room, or lower --max_images_per_forward "
+            "(to 256, 64, ...) where images are distilled, --eval_batch where they are "
+            "scored; the same command goes on from the last checkpoint."
+        ) from error
+
+
+def _help_chief(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> None:
+    """Computes a share of every distillation; there is none of a selection."""
+    if config.traits.is_selection:
+        return
+    for experiment in _each_seed(config):
+        dataset = load_configured_dataset(experiment)
+        run_as_worker(experiment, dataset, strategy, workers)
+
+
+def _each_seed(config: Config) -> list[Config]:
+    """Returns the settings of each experiment, with its own directory."""
+    if config.num_experiments == 1:
+        return [config]
+    return [
+        dataclasses.replace(
+            config,
+            seed=seed,
+            num_experiments=1,
+            run_dir=str(pathlib.Path(config.run_dir) / f"seed{seed}"),
+        )
+        for seed in range(config.seed, config.seed + config.num_experiments)
+    ]
+
+
+def _run_all(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> dict[str, Any] | None:
+    if config.dry_run:
+        print(estimate_run(config, load_configured_dataset(config), strategy))
+        return None
+    if config.num_experiments == 1:
+        with lock.locked(config.run_dir):
+            dataset = load_configured_dataset(config)
+            result = _run_one(config, dataset, strategy, workers)
+            if analysis_is_due(config, result["iterations"]):
+                _analyse(config, dataset, result)
+        return result
+    parent = pathlib.Path(config.run_dir)
+    _check_parent(parent)
+    with lock.locked(parent):
+        experiments, results = _each_seed(config), []
+        for experiment in experiments:
+            with lock.locked(experiment.run_dir):
+                dataset = load_configured_dataset(experiment)
+                results.append(_run_one(experiment, dataset, strategy, workers))
+        pooled = pool_results(results)
+        atomic.write_json(parent / "result.json", pooled)
+        print(result_table(pooled, config.run_dir), flush=True)
+        # Once all results are safe.
+        for experiment, result in zip(experiments, results, strict=True):
+            if analysis_is_due(experiment, result["iterations"]):
+                with lock.locked(experiment.run_dir):
+                    dataset = load_configured_dataset(experiment)
+                    _analyse(experiment, dataset, result)
+    return pooled
+
+
+def _run_one(
+    config: Config,
+    dataset: Dataset,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+) -> dict[str, Any]:
+    """Makes a set, scores it, and tells; returns its `result.json`."""
+    run = run_selection if config.traits.is_selection else run_experiment
+    result = run(config, dataset, strategy, workers)
+    print(result_table(result, config.run_dir), flush=True)
+    return result
+
+
+def _analyse(config: Config, dataset: Dataset, result: dict[str, Any]) -> None:
+    """Looks at a set whose result is there.
+
+    Raises:
+        InputError: that cannot be done; says that nothing else is missing.
+    """
+    try:
+        analyse_finished_run(config, dataset, result["iterations"])
+    except (InputError, OSError) as error:
+        raise InputError(
+            f"{error} (The result is complete, only its analysis is missing; "
+            "--noanalysis does without.)"
+        ) from error
+
+
+def _check_parent(parent: pathlib.Path) -> None:
+    """Refuses a directory whose files are not those of several experiments."""
+    if not parent.exists():
+        return
+    if not parent.is_dir():
+        raise InputError(f"run_dir {parent} is a file: give a directory.")
+    links.refuse_links_out(parent)
+    names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
+    foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
+    if foreign - {"result.json"} or (foreign and len(names) == 1):
+        raise InputError(
+            f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
+            "--num_experiments: give a new or empty directory with --run_dir."
+        )

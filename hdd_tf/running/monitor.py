@@ -1,0 +1,204 @@
+"""What a run writes and shows while it distils."""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from hdd_tf.artifacts.history import ValidationScore, record_validation
+from hdd_tf.artifacts.pictures import grid_array, save_grid
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config, identity
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.running.keepers import Keeper
+from hdd_tf.running.loop import BlockReport, StopRequest
+
+# However slow iterations are, a crash costs no more than this.
+SECONDS_BETWEEN_CHECKPOINTS = 600.0
+
+
+class RunMonitor:
+    """Writes checkpoints, summaries and pictures, and moves the progress bar.
+
+    A context: entering writes the starting picture, leaving closes the files.
+
+    Args:
+        config: The run's settings.
+        directory: Where to write.
+        checkpoints: The run's checkpoints.
+        synthetic_set: The images.
+        make_set: Returns the set as it is by now.
+        label_names: Of the classes.
+        start: Iterations already done.
+        seconds: Seconds of distillation already spent.
+        stop: Asked after each block whether to end the run.
+        evaluate: Returns a set's accuracy on the validation split in percent; called
+            every `--eval_every` iterations.
+        analyse: Looks at the current images after so many iterations; called every
+            `--analysis_every`.
+        keepers: Are offered the images after each of these scores.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        directory: RunDirectory,
+        checkpoints: DistillationCheckpoints,
+        synthetic_set: SyntheticSet,
+        make_set: Callable[[], DistilledSet],
+        label_names: tuple[str, ...],
+        start: int,
+        seconds: float,
+        stop: StopRequest,
+        evaluate: Callable[[DistilledSet], float],
+        analyse: Callable[[int, SummaryWriter], None],
+        keepers: Sequence[Keeper],
+    ) -> None:
+        self._config = config
+        self._directory = directory
+        self._checkpoints = checkpoints
+        self._synthetic_set = synthetic_set
+        self._make_set = make_set
+        self._label_names = label_names
+        self._stop = stop
+        self._evaluate = evaluate
+        self._analyse = analyse
+        self._keepers = keepers
+        self._start = start
+        self._saved_at = time.monotonic()
+        self.seconds = seconds
+        self.summaries = SummaryWriter(directory.tensorboard)
+        self._progress = tqdm(
+            desc="distil",
+            total=config.iterations,
+            initial=start,
+            unit="it",
+            disable=not config.progress,
+            dynamic_ncols=True,
+        )
+
+    def __enter__(self) -> Self:
+        if self._start == 0:
+            values = identity(self._config)
+            self.summaries.hyper_parameters(values, self._directory.path.name)
+            self._picture(0, "init.png")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.close()
+        self.summaries.close()
+
+    def after_block(self, report: BlockReport) -> None:
+        """Does all that is due after a block of iterations.
+
+        Raises:
+            InterruptedRunError: a signal asked the run to stop; its state is saved.
+        """
+        config, iteration = self._config, report.iteration
+        done = iteration == config.iterations
+        self.seconds += report.seconds
+        loss = float(report.loss_per_class[-1].sum())
+        self._progress.update(len(report.loss_per_class))
+        self._progress.set_postfix(loss=f"{loss:.4g}", refresh=False)
+        self._log(report, done)
+        if _due(iteration, config.picture_every):
+            self._picture(iteration, f"iter_{iteration:06d}.png")
+        stopped = self._stop.signal is not None
+        overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        looked_at = _due(iteration, config.analysis_every) and not done
+        # Only with the state saved: these take long, and the analysis reads it.
+        due = overdue or looked_at or _due(iteration, config.eval_every)
+        if done or stopped or due or _due(iteration, config.checkpoint_every):
+            self._checkpoints.save(iteration, self.seconds)
+            self._saved_at = time.monotonic()
+            self.summaries.flush()
+        self._stop.check()
+        self.look(iteration)
+
+    def look(self, iteration: int) -> None:
+        """Analyses and scores the images where that is due; their state is saved.
+
+        Called again where a run goes on: it may have ended meanwhile.
+
+        Raises:
+            InterruptedRunError: a signal came; it is not waited for what is under way.
+        """
+        config = self._config
+        done = iteration == config.iterations
+        if _due(iteration, config.analysis_every) and not done:
+            with self._stop.at_once():
+                self._analyse(iteration, self.summaries)
+            # Its graphs and the functions that trace them hold each other. Python would
+            # leave them for long, ten megabytes for each analysis.
+            gc.collect()
+        if config.eval_every and (done or _due(iteration, config.eval_every)):
+            self._validate(iteration)
+
+    def _validate(self, iteration: int) -> None:
+        with self._stop.at_once():
+            # Once: a method may take long to say what it has made.
+            made = self._make_set()
+            accuracy = self._evaluate(made)
+        self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
+        score = ValidationScore(iteration, self.seconds, accuracy)
+        record_validation(self._directory.path, score)
+        for keeper in self._keepers:
+            keeper.offer(iteration, accuracy, made)
+        self._stop.check()
+
+    def _log(self, report: BlockReport, done: bool) -> None:
+        every = self._config.log_every
+        first = report.iteration - len(report.gradient_norm) + 1
+        for row, iteration in enumerate(range(first, report.iteration + 1)):
+            if iteration % every and not (done and iteration == report.iteration):
+                continue
+            losses = report.loss_per_class[row]
+            self.summaries.scalars(
+                iteration,
+                {
+                    "loss": float(losses.sum()),
+                    "gradient_norm": float(report.gradient_norm[row]),
+                    "seconds_per_iteration": report.seconds / len(report.gradient_norm),
+                },
+            )
+            self.summaries.loss_per_class(iteration, losses, self._label_names)
+        # On the 0-255 scale, where a value beyond it is easy to see.
+        least, largest = self._synthetic_set.limits()
+        limits = {"image/min": least, "image/max": largest}
+        if self._synthetic_set.student_rate is not None:
+            limits["student_rate"] = float(self._synthetic_set.student_rate.numpy())
+        self.summaries.scalars(report.iteration, limits)
+
+    def _picture(self, iteration: int, name: str) -> None:
+        pixels = self._synthetic_set.pixels()
+        self._directory.pictures.mkdir(parents=True, exist_ok=True)
+        if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
+            save_grid(self._directory.pictures / name, pixels, self._label_names)
+            self.summaries.image_grid(iteration, grid_array(pixels))
+
+
+def cadences(config: Config) -> tuple[int, ...]:
+    """Returns every how many iterations something is done; 0: never."""
+    return (
+        config.checkpoint_every,
+        config.picture_every,
+        config.eval_every,
+        config.analysis_every,
+    )
+
+
+def _due(iteration: int, every: int) -> bool:
+    """Says whether what happens every so many iterations does now; 0: never."""
+    return every > 0 and iteration % every == 0

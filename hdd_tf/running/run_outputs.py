@@ -1,0 +1,135 @@
+"""What a run writes at its beginning and at its end."""
+
+import time
+from typing import Any
+
+from hdd_tf.artifacts.pictures import save_grid
+from hdd_tf.artifacts.provenance import describe_environment
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.artifacts.sets.run_whitening import keep_whitening
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import Config, identity, to_flag_file, to_json
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.distributed.workers import Workers
+from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.running.finished import keep_fair_score, read_export
+
+
+def open_run(config: Config, dataset: Dataset) -> RunDirectory:
+    """Makes `run_dir` the run's, or finds that it is already.
+
+    Raises:
+        InputError: the directory belongs to another run, or holds other things.
+    """
+    directory = RunDirectory(config.run_dir)
+    directory.open_or_create(
+        to_json(config),
+        identity(config),
+        to_flag_file(config),
+        describe_environment(),
+        data_record(dataset),
+    )
+    keep_whitening(directory.path, dataset.whitening)
+    return directory
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Returns what a run's `config.json` says of its data.
+
+    With their checksums: a folder may hold other images under the same names by the
+    time its run goes on.
+    """
+    splits = {"training": dataset.training, "test": dataset.test}
+    if dataset.validation is not None:
+        splits["validation"] = dataset.validation
+    return {
+        "name": dataset.name,
+        "label_names": dataset.label_names,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "training_images": len(dataset.training.labels),
+        "test_images": len(dataset.test.labels),
+        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
+    }
+
+
+def compare_data(workers: Workers, dataset: Dataset) -> None:
+    """Makes sure that all processes of a run read the same; all have to ask.
+
+    Raises:
+        InputError: as `Workers.compare`.
+        InterruptedRunError: likewise.
+    """
+    values = [dataset.training.checksum, dataset.mean, dataset.std]
+    workers.compare("training images", values)
+
+
+def write_export(
+    directory: RunDirectory, stored: DistilledSet, num_classes: int
+) -> None:
+    """Writes a run's images: a picture, the set, and decoded where that is another.
+
+    Args:
+        directory: The run's.
+        stored: The images as they are stored, as many of each class.
+        num_classes: C.
+    """
+    directory.forget_analysis()
+    images = stored.images.reshape(num_classes, -1, *stored.images.shape[1:])
+    if images.shape[-1] in (1, 3):
+        names = [str(name) for name in stored.metadata["label_names"]]
+        save_grid(directory.pictures / "final.png", images, names)
+    write_distilled_set(directory.synthetic, stored)
+    decoded = decode_set(stored)
+    if decoded is not stored:
+        write_distilled_set(directory.synthetic_decoded, decoded)
+
+
+def score_export(
+    config: Config,
+    dataset: Dataset,
+    directory: RunDirectory,
+    evaluation: Evaluation,
+    iterations: int,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Scores the exported files, and writes and returns the result.
+
+    The first network trained on them is written too, as `saved_model/classifier`.
+
+    Args:
+        config: The run's settings.
+        dataset: The real images.
+        directory: The run's, with its export.
+        evaluation: Of the run's settings.
+        iterations: How many the run was to do.
+        seconds: What the making of the set took, by name.
+    """
+    started = time.perf_counter()
+    # What is scored is what users get: the files, not the variables in memory.
+    export = read_export(directory)
+    result = evaluation.result(export)
+    if evaluation.classifier and config.analysis:
+        place = directory.saved_models / "classifier"
+        save_classifier(place, evaluation, dataset, export)
+    with SummaryWriter(directory.tensorboard) as summaries:
+        summaries.scalars(
+            iterations,
+            {
+                f"accuracy/test_{network}": score["mean"]
+                for network, score in result["accuracy"].items()
+            },
+        )
+    # What was asked for, and what a later start compares with; `selected` says which
+    # iteration's images these are.
+    result["iterations"] = iterations
+    result["seconds"] = {
+        **seconds,
+        "evaluate": round(time.perf_counter() - started, 3),
+    }
+    result = keep_fair_score(directory, result)
+    directory.write_result(result)
+    return result

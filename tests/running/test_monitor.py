@@ -1,0 +1,58 @@
+"""What a run does between blocks of iterations."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config
+from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.running.loop import StopRequest
+from hdd_tf.running.monitor import RunMonitor
+
+
+class Graph:
+    """As TensorFlow's graphs do, it holds itself."""
+
+    def __init__(self):
+        self.itself = self
+
+
+@pytest.fixture
+def uncollected():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollected):
+    config = Config(dataset="digits", iterations=9, analysis_every=2, progress=False)
+    grey = Normalisation((0.5,), (0.5,))
+    synthetic_set = SyntheticSet(np.zeros((2, 1, 8, 8, 1), np.float32), grey)
+    directory = RunDirectory(tmp_path)
+    seen = []
+    with RunMonitor(
+        config=config,
+        directory=directory,
+        checkpoints=DistillationCheckpoints(
+            directory.checkpoints, {"synthetic_set": synthetic_set}
+        ),
+        synthetic_set=synthetic_set,
+        make_set=lambda: None,
+        label_names=("zero", "one"),
+        start=1,
+        seconds=0.0,
+        stop=StopRequest(),
+        evaluate=lambda made: 0.0,
+        analyse=lambda iteration, summaries: seen.append(weakref.ref(Graph())),
+        keepers=(),
+    ) as monitor:
+        monitor.look(1)
+        assert not seen
+        monitor.look(2)
+    assert len(seen) == 1 and seen[0]() is None
