@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-from hdd_tf.distillation.checkpoints import load_images
+from hdd_tf.exporting.saved_sets import load_images
 
 # Among the first to start, see conftest.py.
 pytestmark = pytest.mark.slow

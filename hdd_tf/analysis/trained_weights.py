@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
-from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.training.experts import ExpertShelf
 from hdd_tf.training.progress import epoch_bar
@@ -24,22 +23,20 @@ class EncoderWeights(NamedTuple):
     origin: dict[str, Any]
 
 
-def trained_weights(
-    config: Config, dataset: Dataset, network: FunctionalNetwork, epochs: int
-) -> EncoderWeights:
+def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
     """Returns a network that learns the real training split, where it is not kept yet.
 
     Args:
-        config: expert_dir, expert_seed and progress count.
-        dataset: What it learns.
-        network: The network `--network`.
-        epochs: For how long.
+        run: The experiment, whose network learns its training split; of the settings
+            `expert_dir`, `expert_seed` and `progress` count.
+        epochs: Epochs of the training.
 
     Raises:
         InterruptedRunError: a signal stopped the training, which is saved.
     """
+    config = run.config
     shelf = ExpertShelf(
-        config.expert_dir, network, config.network_title(), dataset,
+        config.expert_dir, run.network, config.network_title(), run.dataset,
         dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
     )  # fmt: skip
     source = "a network trained on the real training split"

@@ -96,7 +96,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
     shelf = expert_shelf(config, context.dataset, context.network)
 
     def take_experts() -> Experts:
-        if context.rehearsal:
+        if context.dry_run:
             return shelf.untrained(config.num_experts)
         total = config.num_experts * config.pretrain_epochs
         with epoch_bar("experts", total, config.progress) as bar:
