@@ -5,7 +5,7 @@ import tensorflow as tf
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.trained_weights import (
     EncoderWeights,
-    first_of_shelf,
+    first_expert,
     trained_weights,
 )
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
@@ -37,11 +37,11 @@ class EncoderOfRun:
         """Returns the weights: IDM's as they are by now, others' found or trained once.
 
         Raises:
-            InputError: IDM's run has no checkpoint that holds its queue.
+            InputError: IDM's run has no checkpoint that holds its pool.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
         if self._run.config.traits.encoder is Encoder.POOL:
-            return _oldest_of_queue(self._run)
+            return _oldest_of_pool(self._run)
         if self._trained is None:
             self._trained = self._train()
         return self._trained
@@ -52,15 +52,13 @@ class EncoderOfRun:
             return trained_weights(self._run, config.encoder_epochs)
         # Experts learn what is matched; others would have to be trained for this.
         matched = pruned_dataset(self._run)
-        shelf_of = imported(config.traits.encoder_source)
-        shelf = shelf_of(config, matched, self._run.network)
+        buffer_of = imported(config.traits.encoder_source)
+        buffer = buffer_of(config, matched, self._run.network)
         epochs = config.pretrain_epochs
-        return first_of_shelf(
-            shelf, config, epochs, f"{config.traits.title}'s expert 0"
-        )
+        return first_expert(buffer, config, epochs, f"{config.traits.title}'s expert 0")
 
 
-def _oldest_of_queue(run: RunContext) -> EncoderWeights:
+def _oldest_of_pool(run: RunContext) -> EncoderWeights:
     config, checkpoints = run.config, run.directory.checkpoints
     files = CheckpointFiles(checkpoints)
     newest = files.newest_whole()
@@ -75,14 +73,14 @@ def _oldest_of_queue(run: RunContext) -> EncoderWeights:
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(
             f"{checkpoints} holds no readable checkpoint with {config.traits.title}'s "
-            "queue of networks, one of which is the encoder: let the run save one "
+            "pool of networks, one of which is the encoder: let the run save one "
             "first."
         ) from error
     return EncoderWeights(
         weights,
         {
             "network": config.network_title(),
-            "source": f"the oldest network of {config.traits.title}'s queue",
+            "source": f"the oldest network of {config.traits.title}'s pool",
             "iterations": iterations,
             "row": row,
         },

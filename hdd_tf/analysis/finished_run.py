@@ -34,7 +34,7 @@ def analyse_finished_run(run: RunContext, iterations: int) -> None:
         iterations: Iterations that the export has seen.
 
     Raises:
-        InputError: the export, or IDM's queue, cannot be read.
+        InputError: the export, or IDM's pool, cannot be read.
         InterruptedRunError: a signal stopped the training of the encoder.
     """
     config, directory = run.config, run.directory

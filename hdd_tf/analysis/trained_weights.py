@@ -7,7 +7,7 @@ import numpy as np
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.protocols.published import dm_protocol
-from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.progress import epoch_bar
 
 
@@ -35,27 +35,27 @@ def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
         InterruptedRunError: a signal stopped the training, which is saved.
     """
     config = run.config
-    shelf = ExpertShelf(
+    buffer = ExpertBuffer(
         config.expert_dir, run.network, config.network_title(), run.dataset,
         dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
     )  # fmt: skip
     source = "a network trained on the real training split"
-    return first_of_shelf(shelf, config, epochs, source)
+    return first_expert(buffer, config, epochs, source)
 
 
-def first_of_shelf(
-    shelf: ExpertShelf, config: Config, epochs: int, source: str
+def first_expert(
+    buffer: ExpertBuffer, config: Config, epochs: int, source: str
 ) -> EncoderWeights:
-    """Returns expert 0 of a shelf, trained where it is missing.
+    """Returns expert 0 of a buffer, trained where it is missing.
 
     Args:
-        shelf: Where it is kept.
+        buffer: Where it is kept.
         config: progress, and what is recorded of it.
         epochs: That it trains.
         source: What it is, in words.
     """
     with epoch_bar("encoder", epochs, config.progress) as bar:
-        experts = shelf.take(1, bar.update)
+        experts = buffer.take(1, bar.update)
     return EncoderWeights(
         [weight[0].numpy() for weight in experts.trained],
         {
@@ -63,6 +63,6 @@ def first_of_shelf(
             "source": source,
             "epochs": epochs,
             "seed": config.expert_seed,
-            "kept_in": str(shelf.path),
+            "kept_in": str(buffer.path),
         },
     )

@@ -14,7 +14,7 @@ class DistillationCheckpoints:
     """The checkpoints of one run.
 
     All random numbers are functions of (seed, iteration), so the iteration and what a
-    method keeps (images, momentum, IDM's queue, a bank) are the whole state.
+    method keeps (images, momentum, IDM's pool, a bank) are the whole state.
 
     Args:
         directory: Where they lie; made when the first is saved.

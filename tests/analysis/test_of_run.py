@@ -35,7 +35,7 @@ def run(place, *arguments):
     ("objective", "source"),
     [
         ("dm", "trained on the real training split"),
-        ("idm", "oldest network of IDM's queue"),
+        ("idm", "oldest network of IDM's pool"),
         ("dance", "expert 0"),
         ("random", "trained on the real training split"),
     ],
