@@ -189,16 +189,6 @@ class RunMonitor:
             self.summaries.image_grid(iteration, grid_array(pixels))
 
 
-def cadences(config: Config) -> tuple[int, ...]:
-    """Returns every how many iterations something is done; 0: never."""
-    return (
-        config.checkpoint_every,
-        config.picture_every,
-        config.eval_every,
-        config.analysis_every,
-    )
-
-
 def _due(iteration: int, every: int) -> bool:
     """Says whether what happens every so many iterations does now; 0: never."""
     return every > 0 and iteration % every == 0

@@ -13,7 +13,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config, identity
+from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.method import IterativeMethod
@@ -29,7 +29,7 @@ from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.running.finished import complete_result
 from hdd_tf.running.keepers import BestOnValidation, Candidates, Keeper
 from hdd_tf.running.loop import BlockReport, run_iterations, stop_on_signals
-from hdd_tf.running.monitor import RunMonitor, cadences
+from hdd_tf.running.monitor import RunMonitor
 from hdd_tf.running.profiling import ProfiledStep
 from hdd_tf.running.run_outputs import (
     compare_data,

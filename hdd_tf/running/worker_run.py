@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.config import Config
+from hdd_tf.config import Config, cadences
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.checkpoints import DistillationCheckpoints
 from hdd_tf.distillation.method import IterativeMethod
@@ -15,7 +15,6 @@ from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.running.loop import BlockReport, run_iterations, stop_on_signals
-from hdd_tf.running.monitor import cadences
 from hdd_tf.running.run_outputs import compare_data
 
 
