@@ -1,6 +1,5 @@
 """The analysis that ends a run, and those on the way."""
 
-import dataclasses
 from typing import Any
 
 from hdd_tf.analysis.analyse import analyse, summary_line
@@ -8,11 +7,11 @@ from hdd_tf.analysis.encoder_of_run import EncoderOfRun
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config
+from hdd_tf.config import Config, names_of
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
 from hdd_tf.files.json_files import read_json
-from hdd_tf.settings.analysis import AnalysisSettings
+from hdd_tf.settings.scope import Scope
 
 
 def analysis_is_due(config: Config, iterations: int) -> bool:
@@ -59,12 +58,7 @@ def _wanted(config: Config, iterations: int) -> dict[str, Any]:
 
 def _settings(config: Config) -> dict[str, Any]:
     """Returns the settings that another analysis would differ by."""
-    names = [field.name for field in dataclasses.fields(AnalysisSettings)]
-    return {
-        name: getattr(config, name)
-        for name in names
-        if name not in ("analysis", "analysis_every")
-    }
+    return {name: getattr(config, name) for name in names_of(Scope.ANALYSIS)}
 
 
 def read_analysis(directory: RunDirectory) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts.run_directory import is_own_trace
-from hdd_tf.config import Config, identity
+from hdd_tf.config import Config, cadences, identity
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.signal_watch import SignalWatch
@@ -23,7 +23,6 @@ from hdd_tf.evaluate.result_text import result_table
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
-from hdd_tf.running.monitor import cadences
 from hdd_tf.running.runner import run_experiment
 from hdd_tf.running.selection_run import run_selection
 

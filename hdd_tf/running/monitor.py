@@ -12,7 +12,7 @@ from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config, identity
+from hdd_tf.config import identity
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.running.checkpoints import DistillationCheckpoints
@@ -224,16 +224,6 @@ class RunMonitor(SilentMonitor):
         if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
-
-
-def cadences(config: Config) -> tuple[int, ...]:
-    """Returns every how many iterations something is done; 0: never."""
-    return (
-        config.checkpoint_every,
-        config.picture_every,
-        config.eval_every,
-        config.analysis_every,
-    )
 
 
 def _due(iteration: int, every: int) -> bool:

@@ -8,13 +8,13 @@ from contextlib import nullcontext
 from typing import Any
 
 from hdd_tf.analysis.pruning import pruned_dataset
+from hdd_tf.config import cadences
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, run_iterations, stop_on_signals
-from hdd_tf.running.monitor import cadences
 from hdd_tf.running.run_writer import run_writer
 
 
