@@ -1,14 +1,18 @@
-"""The program: `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`."""
+"""The program: `hdd-tf`, and `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`.
+
+Its commands are listed in hdd_tf/cli/commands.py; without one, it distils.
+"""
 
 import sys
 from collections.abc import Sequence
 
-from hdd_tf.cli import distill_command
-from hdd_tf.cli.program import leave
+from hdd_tf import __version__
+from hdd_tf.cli.commands import COMMANDS, run_command
+from hdd_tf.cli.program import leave, run_program
 
 
 def main(argv: Sequence[str]) -> int:
-    """Distils.
+    """Runs a command.
 
     Args:
         argv: Program name and arguments.
@@ -18,7 +22,14 @@ def main(argv: Sequence[str]) -> int:
         error; 75 another machine of the run was lost; 130 or 143 stopped by SIGINT or
         SIGTERM, with the state of a run saved.
     """
-    return distill_command.main(argv)
+    return run_program(_main, ["hdd-tf", *argv[1:]])
+
+
+def _main(argv: Sequence[str]) -> int:
+    if argv[1:2] == ["--version"]:
+        print(f"hdd-tf {__version__}")
+        return 0
+    return run_command(COMMANDS, argv)
 
 
 def run() -> None:
