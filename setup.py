@@ -1,14 +1,22 @@
 """Package metadata; tool settings live in pyproject.toml."""
 
 import pathlib
+import re
 
 from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
 
+
+def version() -> str:
+    """Returns `hdd_tf.__version__`, read without importing the package."""
+    text = (HERE / "hdd_tf" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
 setup(
     name="hdd-tf",
-    version="0.1.0",
+    version=version(),
     description="Hyperbolic Dataset Distillation in TensorFlow 2 and Keras 3",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
