@@ -25,6 +25,7 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1,<3",
+        "filelock>=3.30,<5",
         # tensorflow-datasets imports it without declaring it (tensorflow/datasets
         # issue 11212).
         "importlib_resources>=6,<8",
