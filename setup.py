@@ -33,6 +33,7 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1,<3",
+        "filelock>=3.30,<5",
         # tensorflow-datasets imports it without declaring it (tensorflow/datasets
         # issue 11212).
         "importlib_resources>=6,<8",
@@ -42,6 +43,7 @@ setup(
         "pillow>=10,<14",
         "scikit-learn>=1.5,<2",
         "scipy>=1.11,<2",
+        "tabulate>=0.9,<0.11",
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.7,<5",
@@ -58,6 +60,7 @@ setup(
             "pytest>=8.3,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.9,<0.18",
+            "types-tabulate>=0.9,<0.11",
             "types-tqdm>=4.66",
         ],
     },
