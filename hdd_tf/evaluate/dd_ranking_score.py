@@ -1,12 +1,13 @@
-"""DD-Ranking's two scores of a set: what it is worth beside random and all images.
+"""DD-Ranking's two scores of a set: its worth beside random images and all images.
 
-An accuracy also tells of labels, augmentation and schedule. These scores set it against
-the accuracies of random real images and of the whole training set, all by one protocol.
+An accuracy also depends on labels, augmentation and schedule. These scores compare the
+accuracy of a set with the accuracies of random real images and of the whole training
+set, all measured by one protocol.
 
 Source: Li et al., "DD-Ranking: Rethinking the Evaluation of Dataset Distillation",
-arXiv 2505.13300. The formulas are theirs, which their tables give in percent. The
-accuracies are ours: their networks, teachers and tuned learning rates are not here.
-Numbers made here compare with each other, and not with theirs.
+arXiv 2505.13300. The formulas are DD-Ranking's, whose tables give percent. The
+accuracies are measured here, without DD-Ranking's networks, teachers and tuned learning
+rates: scores from this module compare with each other, but not with DD-Ranking's.
 """
 
 import math
@@ -17,15 +18,15 @@ import numpy as np
 
 from hdd_tf.methods.registry import RANDOM, WHOLE
 
-# DD-Ranking's w and gamma: both halves of a score count alike.
+# DD-Ranking's w and gamma: both halves of a score have the same weight.
 WEIGHT = 0.5
 DISTILLED = "distilled"
 _PLAIN = "_without_augmentation"
-# What `pool_fair_scores` gives a deviation of.
+# `pool_fair_scores` adds a deviation to these, and not to `_PARTS`.
 _SCORES = ("lrs", "ars")
 _PARTS = ("hlr", "ior", "a", "b")
 
-# (name of a set, with augmentation) -> its score, as result.json has scores.
+# (name of a set, with augmentation) -> the set's score, in the form of result.json.
 ScoreOf = Callable[[str, bool], dict[str, Any]]
 
 
@@ -33,10 +34,10 @@ def unit_score(exponent: float) -> float:
     """Maps a weighted sum of differences between accuracies to a score.
 
     Args:
-        exponent: From -1 to 1: DD-Ranking's alpha or beta.
+        exponent: DD-Ranking's alpha or beta, from -1 to 1.
 
     Returns:
-        `(e^x - e^-1) / (e - e^-1)`, from 0 to 1; of 0 it is 0.2689.
+        `(e^x - e^-1) / (e - e^-1)`, from 0 to 1; exponent 0 gives 0.2689.
 
     Raises:
         ValueError: the exponent is out of its range.
@@ -47,21 +48,28 @@ def unit_score(exponent: float) -> float:
 
 
 def hard_label_recovery(distilled: float, whole: float) -> float:
-    """Returns HLR, what is lost beside the whole set: small is good, from -1 to 1.
+    """Returns HLR, the loss against the whole set, from -1 to 1: small is good.
 
     Args:
-        distilled: Accuracy with the set's hard labels, a fraction.
-        whole: Likewise of the whole training set.
+        distilled: Accuracy with the set's hard labels, a fraction from 0 to 1.
+        whole: Accuracy with the whole training set, a fraction from 0 to 1.
+
+    Raises:
+        ValueError: an accuracy is out of its range.
     """
     return _fraction(whole) - _fraction(distilled)
 
 
 def improvement_over_random(distilled: float, random: float) -> float:
-    """Returns IOR, what is won beside random images: large is good, from -1 to 1.
+    """Returns IOR, the gain over random images, from -1 to 1: large is good.
 
     Args:
-        distilled: Accuracy, a fraction.
-        random: That of as many random real images of each class, likewise measured.
+        distilled: Accuracy with the set, a fraction from 0 to 1.
+        random: Accuracy with as many random real images of each class, measured in the
+            same way, a fraction from 0 to 1.
+
+    Raises:
+        ValueError: an accuracy is out of its range.
     """
     return _fraction(distilled) - _fraction(random)
 
@@ -71,13 +79,16 @@ def label_robust_exponent(
 ) -> float:
     """Returns `a = w IOR - (1 - w) HLR`, whose `unit_score` is LRS.
 
-    Labels are hard ones here, so HLR and IOR are of the same distilled accuracy.
+    Labels are hard here, so HLR and IOR use the same accuracy of the distilled set.
 
     Args:
-        distilled: Accuracy, a fraction.
-        random: That of random real images.
-        whole: That of the whole training set.
-        weight: w, from 0 to 1.
+        distilled: Accuracy with the set, a fraction from 0 to 1.
+        random: Accuracy with random real images, a fraction from 0 to 1.
+        whole: Accuracy with the whole training set, a fraction from 0 to 1.
+        weight: w, the weight of IOR, from 0 to 1.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
     gained = improvement_over_random(distilled, random)
     lost = hard_label_recovery(distilled, whole)
@@ -94,11 +105,14 @@ def augmentation_robust_exponent(
     """Returns `b`, the weighted sum of two IORs, whose `unit_score` is ARS.
 
     Args:
-        distilled: Accuracy with augmentation, a fraction.
-        random: Likewise of random real images.
-        distilled_plain: Accuracy without augmentation.
-        random_plain: Likewise of random real images.
-        weight: w, of what is measured with augmentation, from 0 to 1.
+        distilled: Accuracy with the set and augmentation, a fraction from 0 to 1.
+        random: Accuracy with random real images and augmentation.
+        distilled_plain: Accuracy with the set, without augmentation.
+        random_plain: Accuracy with random real images, without augmentation.
+        weight: w, the weight of the IOR with augmentation, from 0 to 1.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
     augmented = improvement_over_random(distilled, random)
     plain = improvement_over_random(distilled_plain, random_plain)
@@ -108,16 +122,17 @@ def augmentation_robust_exponent(
 def measure_fair_score(
     score_of: ScoreOf, network: str, whole_epochs: int
 ) -> dict[str, Any]:
-    """Puts the scores of a set together from five evaluations, each asked for once.
+    """Computes the DD-Ranking scores of a set from five evaluations, each run once.
 
     Args:
-        score_of: Gives the evaluations, in percent.
-        network: The architecture that they are of.
+        score_of: Function that evaluates a set, with accuracies in percent.
+        network: Architecture of the networks that are evaluated.
         whole_epochs: Epochs of the networks trained on the whole set.
 
     Returns:
         The entry `fair_score` of `result.json`: `lrs` and `ars` with all their parts.
-        Both are of mean accuracies; those are in percent, all else in fractions.
+        Both scores use mean accuracies. Accuracies are in percent, all other numbers
+        are fractions.
     """
     accuracy = {
         name + ("" if augmented else _PLAIN): score_of(name, augmented)
@@ -129,7 +144,7 @@ def measure_fair_score(
             (RANDOM, False),
         )
     }
-    # 100.00001 % would be out of range.
+    # Rounding may give 100.00001 %, which is out of range.
     mean = {name: min(score["mean"] / 100, 1.0) for name, score in accuracy.items()}
     distilled, random, whole = mean[DISTILLED], mean[RANDOM], mean[WHOLE]
     a = label_robust_exponent(distilled, random, whole)
@@ -152,14 +167,15 @@ def measure_fair_score(
 
 
 def pool_fair_scores(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Pools the entries of several experiments, which differ in the seed.
+    """Pools the entries of several experiments that differ in the seed.
 
     Args:
-        entries: As `measure_fair_score` returns them, one or more.
+        entries: Entries from `measure_fair_score`, at least one.
 
     Returns:
-        Means over the experiments, of `lrs` and `ars` also the population standard
-        deviation (`lrs_std`) and the `lrs_values`; the accuracies stay with each.
+        Means over the experiments. `lrs` and `ars` also have the population standard
+        deviation (`lrs_std`) and the values (`lrs_values`). `accuracy` is left out: it
+        stays with each experiment.
     """
     pooled = {k: v for k, v in entries[0].items() if k != "accuracy"}
     for name in (*_SCORES, *_PARTS):
@@ -172,10 +188,10 @@ def pool_fair_scores(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def fair_score_lines(entry: dict[str, Any]) -> list[str]:
-    """Returns the lines of a result's table.
+    """Returns the lines that a table of results shows of the DD-Ranking scores.
 
     Args:
-        entry: Of one experiment or of several.
+        entry: Entry from `measure_fair_score` or `pool_fair_scores`.
     """
     lrs, ars = (
         f"{entry[name]:.4f}"

@@ -1,4 +1,4 @@
-"""Scores an exported set, and the baselines beside it, by a run's protocol."""
+"""Scores an exported set and its baselines by a run's protocol."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,20 +24,21 @@ class Evaluation:
     """Trains fresh networks on sets and tests them, as the settings say.
 
     Args:
-        config: What `NetworkScorer` takes; for coresets, what `CoresetSelector` takes.
-        dataset: Held-out images, normalisation, and the baselines' real images.
+        config: Settings of `NetworkScorer` and, for coresets, of `CoresetSelector`.
+        dataset: Data set with the held-out images, the normalisation and the real
+            images of the baselines.
         network: The network of `config.network`, a function of its weights.
-        coresets: Chooses the coresets among the baselines; None: one of its own.
+        coresets: Selector of the coresets among the baselines; None makes a new one.
 
     Attributes:
-        scorer: Trains and tests the networks.
-        coresets: Chooses the coresets among the baselines.
-        classifier: What `result` trained on the distilled set: the first network of
-            the first architecture evaluated; None before, and with --num_eval=0.
+        scorer: Scorer that trains and tests the networks.
+        coresets: Selector of the coresets among the baselines.
+        classifier: The first network of the first architecture evaluated, trained by
+            `result` on the distilled set. None before `result`, and with --num_eval=0.
 
     Raises:
-        InputError: as `NetworkScorer`; or fair scores are asked for by a protocol that
-            has none.
+        InputError: `NetworkScorer` raises it, or `config.fair_score` is set and the
+            protocol has no training without augmentation.
     """
 
     def __init__(
@@ -63,14 +64,15 @@ class Evaluation:
         augmented: bool = True,
         on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
     ) -> Score:
-        """Scores a distilled set as it was read from its files.
+        """Scores a distilled set that was read from its files.
 
         Args:
-            distilled_set: Images and labels, as stored or decoded.
+            distilled_set: Images and labels, stored or decoded.
             split: `test` or `validation`.
-            network: Name of the architecture; empty: the first of those evaluated.
-            augmented: Whether networks see the protocol's augmentation and CutMix.
-            on_tested: Called with what holds each network, its number and accuracy.
+            network: Name of the architecture; empty selects the first one evaluated.
+            augmented: True if training uses the protocol's augmentation and CutMix.
+            on_tested: Callback for each tested network. It receives the trainer that
+                holds the network, the network's number and its accuracy in percent.
 
         Raises:
             InputError: the set's images or classes are not the data set's, or it lacks
@@ -97,16 +99,17 @@ class Evaluation:
         )
 
     def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
-        """Scores a set and the baselines asked for, on the test split.
+        """Scores a set and the requested baselines on the test split.
 
         Args:
-            distilled_set: Images and labels, as they were read from their files.
+            distilled_set: Images and labels that were read from their files.
 
         Returns:
-            The contents of `result.json` but for `seconds`.
+            The contents of `result.json` without `seconds`.
 
         Raises:
-            InputError: as `score_set`.
+            InputError: the set does not match the data set or the protocol; see
+                `score_set`.
         """
         config, metadata = self._config, distilled_set.metadata
         accuracy, baselines, extra = {}, {}, {}
@@ -118,7 +121,7 @@ class Evaluation:
             accuracy[first] = score.to_json()
             for name in config.baselines:
                 baselines[name] = self._score_baseline(name, metadata["ipc"]).to_json()
-            # While the first architecture is in memory.
+            # Scored before the others: the first architecture is still in memory.
             if config.fair_score:
                 extra["fair_score"] = self.fair_score(
                     distilled_set, accuracy, baselines
@@ -126,7 +129,7 @@ class Evaluation:
             for name in others:
                 accuracy[name] = self.score_set(distilled_set, network=name).to_json()
         return {
-            # Facts of the set, whatever the settings of this evaluation.
+            # Facts of the set: the settings of this evaluation may differ.
             "dataset": metadata["dataset"],
             "ipc": metadata["ipc"],
             "objective": metadata["objective"],
@@ -147,15 +150,17 @@ class Evaluation:
         accuracy: Mapping[str, dict[str, Any]],
         baselines: Mapping[str, dict[str, Any]],
     ) -> dict[str, Any]:
-        """Returns DD-Ranking's scores of a set, by this run's protocol.
+        """Returns the DD-Ranking scores of a set, by this run's protocol.
 
         Args:
-            distilled_set: The set.
-            accuracy: Its scores so far, as result.json has them, by architecture.
-            baselines: Those of baselines. What is here is not scored again.
+            distilled_set: The set to score.
+            accuracy: Known scores of the set by architecture, in the form of
+                result.json. A known score is not measured again.
+            baselines: Known scores of the baselines by name, in the form of
+                result.json. A known score is not measured again.
 
         Returns:
-            The entry `fair_score` of `result.json`; see `fair_score.py`.
+            The entry `fair_score` of `result.json`; see `measure_fair_score`.
         """
         ipc, first = distilled_set.metadata["ipc"], self.scorer.architectures[0]
         augments = (
@@ -166,7 +171,7 @@ class Evaluation:
             known[DISTILLED, True] = accuracy[first]
 
         def score_of(name: str, augmented: bool) -> dict[str, Any]:
-            # Where there is nothing to leave out, the networks are the same ones.
+            # A protocol without augmentation trains the same networks either way.
             key = name, augmented or not augments
             if key not in known:
                 score = (
@@ -184,11 +189,11 @@ class Evaluation:
 
         Args:
             name: Key of `selection.coresets.SELECTIONS`.
-            ipc: Images of each class; all of them where a class has fewer.
-            augmented: Whether networks see the protocol's augmentation and CutMix.
+            ipc: Images of each class; a class with fewer images gives all of them.
+            augmented: True if training uses the protocol's augmentation and CutMix.
         """
         chosen = self._dataset.training.take(self.coresets.select(name, ipc))
-        # As floats, so that they share the distilled set's trace.
+        # Floats share the trace of the distilled set.
         images = chosen.images.astype(np.float32)
         return self.scorer.score(name, images, chosen.labels, augmented=augmented)
 
@@ -205,11 +210,11 @@ class Evaluation:
     def describe_protocol(
         self, distilled_set: DistilledSet | None = None
     ) -> dict[str, Any]:
-        """Returns how the accuracy is measured, for `result.json`.
+        """Describes the measurement of the accuracy, for `result.json`.
 
         Args:
-            distilled_set: The set that is scored; where it brings its own learning
-                rate, that is told. None: the rate of the protocol.
+            distilled_set: The set that is scored. If the set has a learning rate of
+                its own, the description has that rate. None gives the protocol's rate.
         """
         protocol = self.scorer.protocol()
         described = protocol.describe()
@@ -228,7 +233,7 @@ class Evaluation:
         }
 
     def _check_fair_score(self) -> None:
-        """Refuses DD-Ranking's scores where no set can be seen without augmentation."""
+        """Raises `InputError` if DD-Ranking scores do not exist for the protocol."""
         if self._config.fair_score and self.scorer.protocol().labels == "epochs":
             raise InputError(
                 "--fair_score compares with training without augmentation, and soft "

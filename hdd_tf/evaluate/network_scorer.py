@@ -23,26 +23,29 @@ from hdd_tf.training.progress import epoch_bar
 
 
 def ignore_network(trainer: NetworkTrainer, index: int, accuracy: float) -> None:
-    """Looks at no network."""
+    """Does nothing with a tested network."""
 
 
 class NetworkScorer:
     """Scores images by the networks that train on them.
 
-    Networks of several architectures are trained in turn, and only one architecture is
-    in memory beside the matched one.
+    Architectures take turns: besides the matched network, only one architecture is in
+    memory.
+
+    The constructor checks the settings, because an error after hours of distillation
+    would be too late.
 
     Args:
-        config: num_eval, eval_networks, eval_epochs and what else the protocol takes.
-        dataset: Held-out images and normalisation.
+        config: Settings `num_eval`, `eval_networks`, `eval_epochs` and the protocol's.
+        dataset: Data set with the held-out images and the normalisation.
         network: The network of `config.network`, a function of its weights.
 
     Attributes:
-        architectures: Names of those evaluated, at least one.
+        architectures: Names of the architectures evaluated, at least one.
 
     Raises:
         InputError: a network of `config.eval_networks` cannot be built, or
-            `config.eval_dsa` not read. Now, rather than after hours of distilling.
+            `config.eval_dsa` is invalid.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class NetworkScorer:
         self._config = config
         self._dataset = dataset
         self._matched = self._network = network
-        # Of one architecture at a time.
+        # All trainers are of this architecture, so that memory holds one at a time.
         self._architecture = ""
         self._trainers: dict[tuple, NetworkTrainer] = {}
         if config.num_eval:
@@ -76,21 +79,22 @@ class NetworkScorer:
         """Trains `num_eval` fresh networks on images and tests them.
 
         Args:
-            title: Of the progress bar.
+            title: Title of the progress bar.
             images: `[n, h, w, c]` uint8, or float32 on the 0-255 scale.
             labels: `[n]` integers.
-            split: What they are tested on: `test` or `validation`.
-            epochs: How long they train; by default as the flags say.
-            network: Name of the architecture; empty: the first of those evaluated.
-            augmented: Whether they see the protocol's augmentation and CutMix.
-            carried: The set that the images are of, for what it holds beside them: soft
-                labels, a teacher, a learnt rate, a whitening. None: the images are real
-                ones, and networks learn their classes.
-            on_tested: Called with what holds each network, its number and accuracy.
+            split: Split that the networks are tested on, `test` or `validation`.
+            epochs: Epochs of each training; None takes the number from the flags.
+            network: Name of the architecture; empty selects the first one evaluated.
+            augmented: True if training uses the protocol's augmentation and CutMix.
+            carried: The set that the images belong to. Its soft labels, teacher, learnt
+                rate and whitening are used. None means real images, whose classes the
+                networks learn.
+            on_tested: Callback for each tested network. It receives the trainer that
+                holds the network, the network's number and its accuracy in percent.
 
         Raises:
-            InputError: there is no such split, or the protocol asks for labels that the
-                set lacks.
+            InputError: the split does not exist, or the set lacks the labels that the
+                protocol asks for.
         """
         protocol = self.protocol(epochs)
         if carried is None:
@@ -114,15 +118,19 @@ class NetworkScorer:
             )
 
     def protocol(self, epochs: int | None = None) -> TrainingProtocol:
-        """Returns how networks are trained; by default for as long as the flags say."""
+        """Returns the protocol of the training.
+
+        Args:
+            epochs: Epochs of each training; None takes the number from the flags.
+        """
         return evaluation_protocol(self._config, self._dataset.name, epochs)
 
     def learning_rate(self, carried: DistilledSet | None) -> float:
-        """Returns the rate that networks train with on a set, before any schedule.
+        """Returns the learning rate of networks on a set, before any schedule.
 
         Args:
-            carried: The set; its own rate counts where the protocol says so. None: real
-                images.
+            carried: The set. Its own rate is used if the protocol says so. None means
+                real images.
         """
         protocol = self.protocol()
         if protocol.learnt_rate and carried and carried.student_rate is not None:
@@ -130,10 +138,14 @@ class NetworkScorer:
         return protocol.learning_rate
 
     def normalisation(self, carried: DistilledSet | None) -> Normalisation:
-        """Returns how networks take images: by a set's own whitening, if it has one."""
+        """Returns the normalisation of images, with a set's own whitening if any.
+
+        Args:
+            carried: The set. None means real images.
+        """
         normalisation = self._dataset.normalisation
         own = None if carried is None else carried.whitening
-        # Read from files it is another object, but the same to networks.
+        # A whitening read from files is another object with the same values.
         if own is None or own.equals(normalisation.whitening):
             return normalisation
         return dataclasses.replace(normalisation, whitening=own)
@@ -142,11 +154,11 @@ class NetworkScorer:
         """Returns the network of an architecture, as the settings say.
 
         Args:
-            name: As `--eval_networks` has it; that of `config.network` is the matched
-                one itself.
+            name: Name as in `--eval_networks`. The name `config.network` returns the
+                matched network itself.
 
         Raises:
-            InputError: it cannot be built.
+            InputError: the network cannot be built.
         """
         if name == self._config.network:
             return self._matched
@@ -172,7 +184,7 @@ class NetworkScorer:
         protocol: TrainingProtocol,
         carried: DistilledSet | None,
     ) -> NetworkTrainer:
-        """Returns a trainer on the images; one trace serves all sets of one shape."""
+        """Returns a trainer on the images, with one trace for all sets of one shape."""
         if name != self._architecture:
             self._trainers.clear()
             self._network = self._matched
@@ -183,14 +195,15 @@ class NetworkScorer:
         normalisation, sources = self.normalisation(carried), LabelSources()
         if carried is not None:
             sources = LabelSources.of_set(carried, protocol)
-        # What graphs hold is told apart by its identity: a trainer keeps it, so nothing
-        # else can have the same.
+        # Identities distinguish the objects that graphs hold: a trainer keeps them
+        # alive, so no other object can have the same identity.
         held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
         kind = (images.shape, images.dtype, protocol, *map(id, held))
         if kind in self._trainers:
             self._trainers[kind].replace_images(images, labels, sources.label_logits)
         else:
-            # Every set that is read brings objects of its own: the last one's go.
+            # Each set read from files brings new objects, so the trainers that hold
+            # the objects of the former set would only take memory.
             shape = kind[: -len(held)]
             former = [k for k in self._trainers if k[: len(shape)] == shape]
             for key in former:

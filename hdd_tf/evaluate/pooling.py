@@ -1,4 +1,4 @@
-"""Results of several experiments as one, as the published tables pool them."""
+"""Pools the results of several experiments, as the published tables do."""
 
 from typing import Any
 
@@ -11,21 +11,22 @@ def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Pools experiments as the published tables do: all networks of all sets.
 
     Args:
-        results: Contents of the experiments' `result.json`, which differ in the seed.
+        results: Contents of the `result.json` of experiments that differ in the seed,
+            at least one.
 
     Returns:
-        The first with pooled accuracies, summed seconds and `seeds` for `seed`.
+        The first result with pooled accuracies, summed seconds and an entry `seeds`.
     """
     first = results[0]
     selected = {str(result["selected"]): result["selected"] for result in results}
-    # What one seed chose, the others did not.
+    # `best_on_test` is the choice of one seed only.
     common = {
         name: first[name]
         for name in first
         if name not in ("best_on_test", "fair_score")
     }
     fair = [result["fair_score"] for result in results if "fair_score" in result]
-    # Of some seeds only, it would be of other sets than the rest of the result.
+    # A mean over some of the seeds would describe other sets than the accuracies do.
     if len(fair) == len(results):
         common["fair_score"] = pool_fair_scores(fair)
     return {

@@ -19,8 +19,12 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
         place: Directory of a set or of a run.
         arguments: Flags that override the settings recorded in the set.
 
+    Returns:
+        The table, several lines.
+
     Raises:
-        InputError: there is no whole set, its data cannot be loaded, or a flag is bad.
+        InputError: there is no complete set, its data cannot be loaded, or a flag is
+            invalid.
     """
     directory = find_distilled_set(place)
     distilled_set = read_distilled_set(directory)
@@ -32,17 +36,17 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
 def evaluation_of_source(
     source: Mapping[str, Any], arguments: Sequence[str]
 ) -> tuple[Evaluation, Config]:
-    """Returns what scores sets as the run they come from would.
+    """Returns the evaluation that a set's run would use.
 
     Args:
-        source: The run's settings, as a set's metadata hold them.
-        arguments: Flags that override them.
+        source: Settings of the run, from a set's metadata.
+        arguments: Flags that override the settings.
 
     Returns:
         The evaluation and its settings.
 
     Raises:
-        InputError: the run's data cannot be loaded, or a flag is bad.
+        InputError: the run's data cannot be loaded, or a flag is invalid.
     """
     config = recorded_config(source, arguments)
     dataset = load_configured_dataset(config)

@@ -1,4 +1,4 @@
-"""What rounding a distilled set to eight bits costs in accuracy."""
+"""The accuracy that rounding a distilled set to eight bits costs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ from hdd_tf.evaluate.rescore import evaluation_of_source
 def measure_rounding(
     distilled_set: DistilledSet, arguments: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Trains networks on a set's floats and on the same rounded to eight bits.
+    """Trains networks on a set's floats and on the floats rounded to eight bits.
 
-    Both start from the same seeds, so they differ by the images alone.
+    Both trainings start from the same seeds, so they differ by the images alone.
 
     Args:
-        distilled_set: As stored or decoded; it is rounded as it is, then decoded.
+        distilled_set: The set, stored or decoded. A stored set is rounded before it is
+            decoded.
         arguments: Flags that override the settings recorded in the set, such as
             `--num_eval=5`.
 
@@ -30,7 +31,8 @@ def measure_rounding(
         network, the evaluation's seed and the protocol, which names the split.
 
     Raises:
-        InputError: no networks are asked for, or as `evaluation_of_source`.
+        InputError: `--num_eval` is 0, the run's data cannot be loaded, or a flag is
+            invalid.
     """
     rounded = to_uint8(distilled_set.images).astype(np.float32)
     evaluation, config = evaluation_of_source(
@@ -47,7 +49,7 @@ def measure_rounding(
     of_pixels = dataclasses.replace(distilled_set, images=rounded)
     scores["uint8"] = evaluation.score_set(of_pixels).to_json()
     protocol = evaluation.describe_protocol(distilled_set)
-    # Of baselines, which are not scored here.
+    # These entries describe baselines, which are not scored here.
     network = protocol.pop("baseline_network")
     del protocol["whole_epochs"]
     protocol.pop("baseline_labels", None)

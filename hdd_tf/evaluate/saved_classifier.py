@@ -20,16 +20,17 @@ def train_and_save_classifier(
     """Trains the first network that a run would score a set with, and writes it.
 
     Args:
-        directory: Where to.
-        config: The run's settings.
-        dataset: The real images.
+        directory: Directory of the SavedModel.
+        config: Settings of the run.
+        dataset: Data set with the real images.
         distilled_set: The set, stored or decoded.
 
     Returns:
-        Its accuracy on the test split in percent.
+        The network's accuracy on the test split in percent.
 
     Raises:
-        InputError: `directory` holds anything else, or the set is not of the data.
+        InputError: `directory` holds foreign files, or the set does not match the data
+            set.
     """
     first = (config.eval_networks or (config.network,))[0]
     alone = dataclasses.replace(
@@ -51,13 +52,13 @@ def save_classifier(
     """Writes the first network that an evaluation has trained on a distilled set.
 
     Args:
-        directory: Where to.
-        evaluation: After its `result`, with `num_eval` above 0.
-        dataset: Whose classes it tells apart.
-        distilled_set: What it has learnt.
+        directory: Directory of the SavedModel.
+        evaluation: Evaluation whose `result` has run, with `num_eval` above 0.
+        dataset: Data set whose classes the network predicts.
+        distilled_set: The set that the network has learnt.
 
     Raises:
-        InputError: `directory` holds anything else, or cannot be written.
+        InputError: `directory` holds foreign files, or cannot be written.
         ValueError: `evaluation` has not trained a network on a distilled set.
     """
     trained = evaluation.classifier

@@ -17,8 +17,8 @@ class Score:
 
     Attributes:
         values: Accuracy of each network in percent.
-        images: Number of images they were trained on.
-        seconds: Time of all of them.
+        images: Number of images in the set.
+        seconds: Total time of training and testing.
     """
 
     values: tuple[float, ...]
@@ -32,7 +32,7 @@ class Score:
 
     @property
     def std(self) -> float:
-        """Population standard deviation, as the published tables have it."""
+        """Population standard deviation in percent, as in the published tables."""
         return float(np.std(self.values))
 
     def to_json(self) -> dict:
@@ -51,10 +51,10 @@ class TrainedClassifier:
     """A network trained on a distilled set, as it was when it was tested.
 
     Attributes:
-        network_name: Its architecture, as `--eval_networks` names it.
-        weights: In the order of the network's `weight_shapes`.
-        state: In the order of its `state_specs`; empty where it has none.
-        accuracy: On the test split, in percent.
+        network_name: Architecture, a name as in `--eval_networks`.
+        weights: Weights, arrays of the network's `weight_shapes`.
+        state: State, arrays of the network's `state_specs`; empty if it has none.
+        accuracy: Accuracy on the test split, in percent.
     """
 
     network_name: str
@@ -74,13 +74,14 @@ def score_networks(
     """Trains fresh networks on a trainer's images and tests them on held-out ones.
 
     Args:
-        trainer: Holds the images to train on.
-        held_out: The images to test on, read once for each network.
-        num_networks: How many networks, >= 1.
-        seed: Network k is a pure function of (seed, k).
-        on_epochs: Called now and then with the number of epochs just done.
-        on_tested: Called with each network's number and accuracy, while the trainer
-            holds its weights.
+        trainer: Trainer that holds the images to train on.
+        held_out: Images to test on, read once for each network.
+        num_networks: Number of networks, at least 1.
+        seed: Seed of the networks: network k is a pure function of (seed, k).
+        on_epochs: Callback during training. It receives the number of epochs done
+            since its last call.
+        on_tested: Callback for each tested network, while the trainer holds its
+            weights. It receives the network's number and its accuracy in percent.
 
     Returns:
         The score.
