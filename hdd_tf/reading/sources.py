@@ -1,4 +1,4 @@
-"""From a data set's name to its images, wherever they come from."""
+"""Reads the images of a data set by its name, from any source."""
 
 import pathlib
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ def read_source(
 
     Args:
         name: `digits`, `folder:DIR`, or a TFDS name; no alias.
-        data_dir: As `loading.load_dataset`.
+        data_dir: Directory of prepared or unpacked sets, see `loading.load_dataset`.
         image_size: Height and width to fit the images to; None for their own.
-        classes: Indices or names of the classes to keep; empty for all.
+        classes: Indices or names of the classes to keep; empty keeps all.
 
     Raises:
-        InputError: as `loading.load_dataset`.
+        InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
     if name == DIGITS:
         return _read_digits(image_size, classes)
@@ -64,14 +64,15 @@ def read_unpacked(
 ) -> SourceImages:
     """Reads TinyImageNet or ImageWoof from the files of its archive.
 
-    They are not prepared with TFDS first: decoding them takes no longer than reading
-    a prepared copy, and nothing is written to a directory that is the user's.
+    The files are not prepared with TFDS first: decoding them takes no longer than
+    reading a prepared copy, and nothing is written to the user's directory.
 
     Args:
         name: `tiny_imagenet` or `imagewoof`.
-        folder: As `unpacked.find_unpacked` returns it.
-        image_size: Height and width to fit the images to, after the set's own.
-        classes: Indices or names of the classes to keep; empty for all.
+        folder: Folder from `unpacked.find_unpacked`.
+        image_size: Height and width to fit the images to, after the set's own size;
+            None for the set's own size.
+        classes: Indices or names of the classes to keep; empty keeps all.
 
     Raises:
         InputError: files are missing or damaged, or memory cannot hold them.

@@ -1,4 +1,4 @@
-"""Finds data sets that TFDS has prepared, or has TFDS download them."""
+"""Finds data sets that TFDS has prepared, or lets TFDS download them."""
 
 import contextlib
 import difflib
@@ -26,7 +26,13 @@ _PROBE_SECONDS = 5.0
 
 
 class Request(NamedTuple):
-    """A TFDS name `name/config:version`; "" for what is not said."""
+    """A TFDS name `name/config:version`.
+
+    Attributes:
+        name: Name of the data set.
+        config: Name of the configuration; empty if not given.
+        version: Version, which may have wildcards; empty if not given.
+    """
 
     name: str
     config: str
@@ -34,7 +40,14 @@ class Request(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Request":
-        """Splits a name, or raises InputError where it cannot be one."""
+        """Splits a name into its parts.
+
+        Args:
+            text: `name`, `name/config`, `name:version` or `name/config:version`.
+
+        Raises:
+            InputError: the text has another form.
+        """
         found = re.fullmatch(r"(\w+)(?:/([^:/]+))?(?::([\d.*]+))?", text)
         if found is None:
             raise InputError(
@@ -49,7 +62,11 @@ class Request(NamedTuple):
 
 
 def data_root(data_dir: str | None) -> Any:
-    """Returns `tfds.core.Path` of a directory of data sets; None is TFDS's default."""
+    """Returns the `tfds.core.Path` of a directory of data sets.
+
+    Args:
+        data_dir: The directory; None for TFDS's default.
+    """
     import tensorflow_datasets as tfds
 
     return tfds.core.Path(
@@ -60,19 +77,21 @@ def data_root(data_dir: str | None) -> Any:
 def open_builder(
     request: Request, data_dir: str | None, image_size: tuple[int, int] | None = None
 ) -> Any:
-    """Opens a prepared data set, after downloading it where it is missing.
+    """Opens a prepared data set, and downloads a missing one first.
 
     Args:
-        request: Which one. Without a version the newest that is there.
-        data_dir: Directory of prepared data sets, or that of a single one; None for
-            TFDS's own default.
+        request: Name of the data set. Without a version, the newest prepared one is
+            opened.
+        data_dir: Directory of prepared data sets, or of a single one; None for TFDS's
+            default.
         image_size: Height and width that images will be fitted to; None for their own.
 
     Returns:
         `tfds.core.DatasetBuilder`, prepared.
 
     Raises:
-        InputError: no such data set, or it is neither there nor can be downloaded.
+        InputError: there is no such data set, it is damaged, or it is missing and
+            cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -99,14 +118,14 @@ def open_builder(
 
 
 def find_prepared(request: Request, root: Any) -> Any | None:
-    """Returns the directory of a prepared data set, or None.
+    """Returns the directory of a prepared data set; None if there is none.
 
     Args:
-        request: Which one.
+        request: Name of the data set.
         root: `tfds.core.Path` of a directory of data sets, or of one data set.
 
     Raises:
-        InputError: several configurations are there and none was asked for.
+        InputError: several configurations are prepared, and `request` names none.
     """
     if (root / _INFO_FILE).exists():
         return root
@@ -151,7 +170,7 @@ def _newest_version(directory: Any, pattern: str) -> Any | None:
 
 
 def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -> Any:
-    """Downloads and prepares a data set; returns its directory."""
+    """Downloads and prepares a data set, and returns its directory."""
     import tensorflow_datasets as tfds
 
     if request.name not in tfds.list_builders(with_community_datasets=False):
@@ -184,9 +203,9 @@ def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -
 
 
 def _check_network(builder: Any, missing: str, mend: str) -> None:
-    """Raises InputError if no host that the data set comes from can be reached.
+    """Raises InputError if no host of the data set's files can be reached.
 
-    TFDS itself would try again for minutes, without a time limit of its own.
+    TFDS itself would try again for minutes, because it has no time limit.
     """
     import requests
 
@@ -211,7 +230,7 @@ def _check_network(builder: Any, missing: str, mend: str) -> None:
 
 @contextlib.contextmanager
 def _nothing_unfinished(root: Any, name: str) -> Iterator[None]:
-    """Removes what a failed or interrupted download leaves, but no finished file."""
+    """Removes the remains of a failed or interrupted download, but no finished file."""
     patterns = [
         f"{top}{below}" for top in ("downloads", name) for below in ("", "/*", "/*/*")
     ]
