@@ -80,20 +80,20 @@ class ClassMatching:
         self.bank = bank
 
     def match(
-        self, iteration: tf.Tensor, which: int = 0, revisit: bool = False
+        self, iteration: tf.Tensor, pass_index: int = 0, revisit: bool = False
     ) -> Matched:
         """Computes one pass for this replica's classes.
 
         Args:
             iteration: Number of the iteration, scalar int32 tensor.
-            which: Number of the pass.
+            pass_index: Number of the pass.
             revisit: True if the bank already has the real summary of the iteration.
         """
         # With a bank, a later iteration has the network, the batch and the augmentation
         # of an earlier one.
         drawn = self.bank.entry(iteration) if self.bank else iteration
-        work = self.objective.pass_of(drawn, which)
-        if self.bank and work.compare and which:
+        work = self.objective.pass_of(drawn, pass_index)
+        if self.bank and work.compare and pass_index:
             raise ValueError("a bank keeps what the first pass of an iteration sees.")
         with_real = work.compare and not revisit
         if with_real:
@@ -104,9 +104,9 @@ class ClassMatching:
         # A pass without comparison needs no stored summary, so its augmentation can be
         # fresh in every iteration.
         augmentation = self._draw_augmentation(
-            drawn if work.compare else iteration, which
+            drawn if work.compare else iteration, pass_index
         )
-        subset = self._decoded_subset(iteration, which)
+        subset = self._decoded_subset(iteration, pass_index)
         num_kept = self.bank.num_parts if self.bank and with_real else 0
 
         def match_block(classes: tf.Tensor) -> Matched:
@@ -136,7 +136,9 @@ class ClassMatching:
             Matched(tf.float32, tf.float32, [tf.float32] * num_kept),
         )
 
-    def _draw_augmentation(self, iteration: tf.Tensor, which: int) -> dsa.DSAParameters:
+    def _draw_augmentation(
+        self, iteration: tf.Tensor, pass_index: int
+    ) -> dsa.DSAParameters:
         """Draws the augmentation of all classes.
 
         The draw is for all classes at once, because a class's augmentation must not
@@ -144,11 +146,11 @@ class ClassMatching:
 
         Args:
             iteration: Number of the iteration that selects the draw, scalar int32.
-            which: Number of the pass.
+            pass_index: Number of the pass.
         """
         num_classes, _, height, width, _ = self.synthetic_set.images.shape
         return dsa.draw(
-            self._key(Purpose.AUGMENTATION, iteration, which),
+            self._key(Purpose.AUGMENTATION, iteration, pass_index),
             num_classes,
             height,
             width,
@@ -156,12 +158,16 @@ class ClassMatching:
             one_of=self._augmentations.one_of,
         )
 
-    def _key(self, purpose: Purpose, iteration: tf.Tensor, which: int) -> tf.Tensor:
+    def _key(
+        self, purpose: Purpose, iteration: tf.Tensor, pass_index: int
+    ) -> tf.Tensor:
         """Returns the key of a purpose in a pass."""
         key = derive_key(self._seed, purpose, iteration)
-        return derive_key(key, which) if which else key
+        return derive_key(key, pass_index) if pass_index else key
 
-    def _decoded_subset(self, iteration: tf.Tensor, which: int) -> tf.Tensor | None:
+    def _decoded_subset(
+        self, iteration: tf.Tensor, pass_index: int
+    ) -> tf.Tensor | None:
         """Draws the decoded images that take part, the same for every class.
 
         Returns:
@@ -170,7 +176,7 @@ class ClassMatching:
         count = self.synthetic_set.decoded_ipc
         if not 0 < self._max_decoded < count:
             return None
-        key = self._key(Purpose.DECODED_SUBSET, iteration, which)
+        key = self._key(Purpose.DECODED_SUBSET, iteration, pass_index)
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
         return order[: self._max_decoded]
 

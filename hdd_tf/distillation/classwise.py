@@ -125,8 +125,8 @@ class ClasswiseMatching(IterativeMethod):
         self._objective.prepare(iteration)
         num_classes = self.synthetic_set.images.shape[0]
         loss, squared_norm = tf.zeros([num_classes]), tf.constant(0.0)
-        for which in range(self._objective.num_passes):
-            pass_loss, gradient = self._update_images(iteration, which, phase)
+        for pass_index in range(self._objective.num_passes):
+            pass_loss, gradient = self._update_images(iteration, pass_index, phase)
             loss += pass_loss
             squared_norm += tf.reduce_sum(gradient * gradient)
         # Before `clip`, because an objective may record the images of the update.
@@ -142,7 +142,7 @@ class ClasswiseMatching(IterativeMethod):
         return tf.reduce_all(images & velocity, axis=[1, 2, 3, 4])
 
     def _update_images(
-        self, iteration: tf.Tensor, which: int, phase: int
+        self, iteration: tf.Tensor, pass_index: int, phase: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Computes one pass over all classes, and updates the images.
 
@@ -152,7 +152,7 @@ class ClasswiseMatching(IterativeMethod):
         strategy = self._context.strategy
         self._image_sgd.before_gradient()
         match = functools.partial(
-            self.matching.match, which=which, revisit=phase == _REVISITING
+            self.matching.match, pass_index=pass_index, revisit=phase == _REVISITING
         )
         parts = strategy.run(match, (iteration,))
         # One replica computes a class, and the others return zeros for it, so the sum

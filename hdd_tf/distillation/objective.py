@@ -74,7 +74,7 @@ class Objective(tf.Module):
         """
         del iteration
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns a pass of an iteration.
 
         Every replica calls this method, and must get the same pass: a function of the
@@ -82,7 +82,7 @@ class Objective(tf.Module):
 
         Args:
             iteration: Number of the iteration, scalar int32 tensor.
-            index: Number of the pass, in [0, `num_passes`).
+            pass_index: Number of the pass, in [0, `num_passes`).
         """
         raise NotImplementedError
 

@@ -50,7 +50,7 @@ class DualViewAlignment(Objective):
         if self._experts is None:
             self._experts = self._take_experts()
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the matching pass (0) or the calibration (1), with one expert."""
         experts = self._experts
         if experts is None:
@@ -60,7 +60,7 @@ class DualViewAlignment(Objective):
             [], derive_key(key, _EXPERT), 0, experts.number, tf.int32
         )
         trained = [tf.gather(weights, expert) for weights in experts.trained]
-        if index == 1:
+        if pass_index == 1:
             return Pass(trained, compare=False, cross_entropy_weight=1.0)
         start = [tf.gather(weights, expert) for weights in experts.initial]
         share = tf.random.stateless_uniform([], derive_key(key, _SHARE))

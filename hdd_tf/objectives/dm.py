@@ -23,7 +23,7 @@ class DistributionMatching(Objective):
         self._network = network
         self._seed = seed
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the only pass, which has the weights of the iteration's network."""
         key = derive_key(self._seed, Purpose.NETWORK, iteration)
         return Pass(self._network.initial_weights(key))

@@ -84,7 +84,7 @@ class ImprovedDistributionMatching(Objective):
         """Adds the fresh network of an iteration to the pool, if one is due."""
         self.pool.update_queue(iteration)
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the only pass, which has the weights of a network of the pool."""
         key = derive_key(self._seed, Purpose.POOL_MATCHED, iteration)
         row = self.pool.pick(iteration, 1, key)[0]
