@@ -1,1 +1,1 @@
-"""How good a distilled set is: fresh networks trained on it, and baselines."""
+"""The command `python -m hdd_tf.evaluate SET_OR_RUN`, which scores a set."""

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
             )
         keep_freed_memory()
         import_quietly()
-        from hdd_tf.evaluate.rescore import rescore
+        from hdd_tf.evaluation.rescore import rescore
 
         print(rescore(place, arguments[1:]))
     except (InputError, OSError) as error:

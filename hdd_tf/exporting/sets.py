@@ -28,7 +28,7 @@ from hdd_tf.distillation.checkpoints import (
     load_saved_set,
 )
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.rounding import measure_rounding
+from hdd_tf.evaluation.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.methods.registry import is_distilled, traits_of
 

@@ -19,7 +19,7 @@ Warn = Callable[[str], None]
 
 
 class FairScore(NamedTuple):
-    """DD-Ranking's scores of a run's set (see evaluate/fair_score.py), from 0 to 1.
+    """DD-Ranking's scores of a set (see evaluation/dd_ranking_score.py), from 0 to 1.
 
     Attributes:
         network: The architecture they are of.

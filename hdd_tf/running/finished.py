@@ -7,7 +7,7 @@ from typing import Any
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, read_distilled_set
 from hdd_tf.config import Config
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 
 
 def read_export(directory: RunDirectory) -> DistilledSet:

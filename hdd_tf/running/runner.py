@@ -21,7 +21,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.workers import Workers
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import matched_network

@@ -13,7 +13,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distributed.workers import Workers
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_method

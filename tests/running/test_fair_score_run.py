@@ -6,8 +6,8 @@ import pytest
 
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.files import atomic
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.reading.loading import load_configured_dataset
