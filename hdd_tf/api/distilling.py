@@ -13,10 +13,10 @@ from hdd_tf.config import Config, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.metadata import metadata_of_set
-from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.loading import (
@@ -113,9 +113,8 @@ def _dataset_of_arrays(
 
 def _distil(config: Config, dataset: Dataset) -> DistillationResult:
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    matched = pruned_dataset(config, dataset, network)
-    context = MethodContext(config, matched, network, strategy)
+    run = RunContext.build(config, dataset, strategy)
+    context = run.method_context(pruned_dataset(run))
     metadata = _metadata(config, dataset)
     if config.traits.is_selection:
         method: Method = build_method(context)

@@ -24,7 +24,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import row_of
 
-_HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
+HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
 
 
 def parse_command_line(argv: Sequence[str]) -> Config:
@@ -38,7 +38,7 @@ def parse_command_line(argv: Sequence[str]) -> Config:
             line where it came from one.
         SystemExit: With code 0, after the help that was asked for.
     """
-    if _HELP_WORDS.intersection(argv[1:]):
+    if HELP_WORDS.intersection(argv[1:]):
         sys.stdout.write(help_text())
         raise SystemExit(0)
     values, stem = _parse_arguments(argv[1:])

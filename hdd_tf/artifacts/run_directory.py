@@ -186,11 +186,6 @@ class RunDirectory:
         """Writes `analysis.json`, when all else of the analysis is there."""
         atomic.write_json(self.analysis_file, numbers)
 
-    def finished(self, iterations: int) -> bool:
-        """Says whether the run has a result for at least so many iterations."""
-        result = self.read_result()
-        return result is not None and result["iterations"] >= iterations
-
     def _check(
         self, identity: dict[str, Any], data: dict[str, Any] | None
     ) -> dict[str, Any] | None:
