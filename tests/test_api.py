@@ -62,7 +62,7 @@ def test_geometry_is_a_setting(digits):
         ({"ipc": 0}, "--ipc=0"),
         ({"ipc": 1000}, "--ipc=1000"),
         ({"curvature": 1.0}, "--curvature"),
-        ({"no_such": 1}, "no_such; it takes objective"),
+        ({"no_such": 1}, "no_such; it takes data_dir, keep_fraction"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
         ({"run_dir": "x"}, "no setting run_dir: it has a meaning for the command"),
         ({"num_experiments": 2}, "num_experiments"),
