@@ -9,7 +9,7 @@ from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import Config, names_of
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
+from hdd_tf.evaluation.saved_classifier import train_and_save_classifier
 from hdd_tf.files.json_files import read_json
 from hdd_tf.settings.scope import Scope
 

@@ -18,7 +18,7 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
+from hdd_tf.evaluation.saved_classifier import train_and_save_classifier
 from hdd_tf.exporting.sets import set_of_run
 from hdd_tf.files.links import refuse_links_out
 from hdd_tf.reading.loading import load_configured_dataset

@@ -19,10 +19,13 @@ from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
+from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.sources import read_source
 from hdd_tf.settings.parsers import height_and_width
 
 _LOG = logging.getLogger(__name__)
+# What a data set of arrays is called.
+ARRAYS = "arrays"
 
 
 def load_configured_dataset(config: Config) -> Dataset:
@@ -32,8 +35,15 @@ def load_configured_dataset(config: Config) -> Dataset:
         config: Settings of the run.
 
     Raises:
-        InputError: the set is unknown, missing, damaged, too large or unsuitable.
+        InputError: the set is unknown, missing, damaged, too large or unsuitable; or
+            its images were arrays given in Python.
     """
+    if config.dataset == ARRAYS:
+        raise InputError(
+            f"--dataset={ARRAYS} stands for images given in Python, which no file "
+            "holds: name a data set of such images, for example --dataset=folder:DIR, "
+            "or score a set from Python by hdd_tf.evaluate(SET, test=(images, labels))"
+        )
     dataset = load_dataset(
         config.dataset,
         config.data_dir or None,
@@ -153,7 +163,7 @@ def dataset_from_arrays(
         InputError: the shape, type or values of the arrays are not supported, or
             images and labels do not match.
     """
-    training = LabelledImages(_as_images(images, "images"), _as_labels(labels))
+    training = labelled_images(images, labels)
     num_classes = int(training.labels.max()) + 1 if len(training.labels) else 0
     if label_names is None:
         label_names = [str(label) for label in range(num_classes)]
@@ -162,22 +172,14 @@ def dataset_from_arrays(
     if test_images is None:
         test = training.take(np.arange(0))
     else:
-        test = LabelledImages(
-            _as_images(test_images, "test_images"), _as_labels(test_labels)
-        )
-    for title, split in (("", training), ("test_", test)):
-        if len(split.images) != len(split.labels):
-            raise InputError(
-                f"{title}images and {title}labels differ in number: "
-                f"{len(split.images)} and {len(split.labels)}."
-            )
+        test = labelled_images(test_images, test_labels, "test_")
     if test.images.shape[1:] != training.images.shape[1:]:
         raise InputError(
             f"test_images are {test.images.shape[1:]}, but images "
             f"{training.images.shape[1:]}: they must have one shape."
         )
     return _build_dataset(
-        "arrays",
+        ARRAYS,
         training,
         test,
         tuple(label_names),
@@ -234,43 +236,6 @@ def _check_labels(
             f"{', ...' if len(empty) > 5 else ''}: every class of 0, ..., C - 1 needs "
             "at least one; leave unused classes out and number the others anew."
         )
-
-
-def _as_images(images: Any, title: str) -> np.ndarray:
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or not images.size:
-        raise InputError(
-            f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
-            f"{images.shape}."
-        )
-    if images.dtype == np.uint8:
-        return images
-    convertible = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
-    # A largest value of 1 in another type than uint8 means black and white on the 0-1
-    # scale; taken as 0-255 it would be black and nearly black.
-    if convertible and images.min() >= 0 and 1 < images.max() <= 255:
-        converted = images.astype(np.uint8)
-        if np.array_equal(converted, images):
-            return converted
-    raise InputError(
-        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype}: convert "
-        "the 0-1 scale by (255 * images).round().astype('uint8')."
-    )
-
-
-def _as_labels(labels: Any) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # As keras.datasets gives them.
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(
-            f"labels must be integers of shape [n], but are {labels.dtype} of shape "
-            f"{labels.shape}: convert one-hot rows by labels.argmax(axis=1), and "
-            "floats by labels.astype('int64')."
-        )
-    return labels.astype(np.int64)
 
 
 def _warn_of_partial_set(name: str, num_training: int, num_test: int) -> None:

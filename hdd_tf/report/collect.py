@@ -19,7 +19,7 @@ Warn = Callable[[str], None]
 
 
 class FairScore(NamedTuple):
-    """The DD-Ranking scores of a run's set, see evaluate/dd_ranking_score.py.
+    """The DD-Ranking scores of a run's set, see evaluation/dd_ranking_score.py.
 
     Attributes:
         network: Architecture of the networks that were evaluated.

@@ -18,8 +18,8 @@ from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.distributed.workers import Workers
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.pooling import pool_results
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation.pooling import pool_results
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run

@@ -8,7 +8,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, read_distilled_set
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 
 
 def read_export(directory: RunDirectory) -> DistilledSet:

@@ -12,8 +12,8 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.running.finished import keep_fair_score, read_export
 
 

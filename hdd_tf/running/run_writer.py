@@ -14,7 +14,7 @@ from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.finished import complete_result

@@ -8,7 +8,7 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import identity
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method
 from hdd_tf.running.finished import complete_result

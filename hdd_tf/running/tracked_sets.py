@@ -12,7 +12,7 @@ from hdd_tf.artifacts.sets.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 
 
 class SetTracker(Protocol):

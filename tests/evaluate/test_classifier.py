@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.training.network_trainer import NetworkTrainer

@@ -11,9 +11,9 @@ import pytest
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate import network_scorer
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation import network_scorer
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer

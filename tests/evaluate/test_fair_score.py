@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hdd_tf.config import Config
-from hdd_tf.evaluate import dd_ranking_score as fair_score
-from hdd_tf.evaluate import network_scorer
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation import dd_ranking_score as fair_score
+from hdd_tf.evaluation import network_scorer
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_dataset
 from tests.evaluate.digits_set import digits_set

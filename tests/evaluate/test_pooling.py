@@ -1,6 +1,6 @@
 """Pooling several seeds into one result."""
 
-from hdd_tf.evaluate.pooling import pool_results
+from hdd_tf.evaluation.pooling import pool_results
 
 
 def result(seed, selected, **more):

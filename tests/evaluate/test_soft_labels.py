@@ -11,9 +11,9 @@ from hdd_tf.config import Config
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate import network_scorer
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.evaluation import network_scorer
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.protocols import published as protocols

@@ -1,10 +1,11 @@
 """The contents of a distilled set: images, labels, and data learnt with them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+import tensorflow as tf
 
 from hdd_tf.artifacts import run_records
 from hdd_tf.data.epoch_labels import EpochLabels
@@ -16,9 +17,11 @@ _REQUIRED = ("dataset", "label_names", "mean", "std", "objective", "geometry", "
 _LONGEST_LIST = 10_000
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class DistilledSet:
     """Synthetic images with their labels and metadata.
+
+    `images, labels = distilled_set` takes the two apart.
 
     Attributes:
         images: `[n, h, w, c]` float32 on the 0-255 scale, not clipped.
@@ -139,6 +142,54 @@ class DistilledSet:
             label_logits = np.asarray(label_logits, np.float32)
             label_logits = label_logits.reshape(classes * ipc, -1)
         return cls(flat, labels, metadata, label_logits, **extras)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name of each class, in the order of the labels."""
+        return tuple(str(name) for name in self.metadata["label_names"])
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each channel on the 0-1 scale, which networks subtract."""
+        return self.normalisation.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of each channel on the 0-1 scale."""
+        return self.normalisation.std
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def __repr__(self) -> str:
+        return f"DistilledSet({self.summary()})"
+
+    def summary(self) -> str:
+        """Returns the set's size and origin in a few words."""
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        return (
+            f"{len(self.images)} images of {shape}, {len(self.class_names)} classes, "
+            f"{self.metadata['dataset']}"
+        )
+
+    def tf_dataset(
+        self, batch_size: int | None = None, *, normalised: bool = True
+    ) -> tf.data.Dataset:
+        """Returns the examples for `keras.Model.fit` and the like, in the set's order.
+
+        Args:
+            batch_size: Of batches; None for single examples.
+            normalised: Whether images are as networks take them, or on the 0-255
+                scale.
+
+        Returns:
+            Pairs of an image, float32, and its label, int64.
+        """
+        images = self.images
+        if normalised:
+            images = self.normalisation.normalise(images)
+        examples = tf.data.Dataset.from_tensor_slices((images, self.labels))
+        return examples if batch_size is None else examples.batch(batch_size)
 
     @property
     def normalisation(self) -> Normalisation:

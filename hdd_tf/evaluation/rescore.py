@@ -6,8 +6,8 @@ from typing import Any
 from hdd_tf.arguments.command_line import recorded_config
 from hdd_tf.artifacts.sets.distilled_set import find_distilled_set, read_distilled_set
 from hdd_tf.config import Config
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_configured_dataset
 

@@ -12,7 +12,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.scoring import Score, score_networks
+from hdd_tf.evaluation.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.protocols.label_sources import LabelSources

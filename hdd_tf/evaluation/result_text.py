@@ -4,7 +4,7 @@ from typing import Any
 
 from tabulate import DataRow, TableFormat, tabulate
 
-from hdd_tf.evaluate.dd_ranking_score import fair_score_lines
+from hdd_tf.evaluation.dd_ranking_score import fair_score_lines
 from hdd_tf.methods.registry import WHOLE, is_distilled, traits_of
 
 _WHOLE_TITLE = "whole training set"

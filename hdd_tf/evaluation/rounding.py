@@ -9,7 +9,7 @@ import numpy as np
 from hdd_tf.artifacts.encodings.pixels import to_uint8
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.rescore import evaluation_of_source
+from hdd_tf.evaluation.rescore import evaluation_of_source
 
 
 def measure_rounding(

@@ -10,9 +10,9 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.dd_ranking_score import DISTILLED, measure_fair_score
-from hdd_tf.evaluate.network_scorer import NetworkScorer, ignore_network
-from hdd_tf.evaluate.scoring import Score, TrainedClassifier
+from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
+from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
+from hdd_tf.evaluation.scoring import Score, TrainedClassifier
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import protocol_name

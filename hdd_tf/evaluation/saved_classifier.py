@@ -7,7 +7,7 @@ from hdd_tf.artifacts.saved_models import Classifier, save_model
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import matched_network
 
 

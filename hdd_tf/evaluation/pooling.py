@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.evaluate.dd_ranking_score import pool_fair_scores
+from hdd_tf.evaluation.dd_ranking_score import pool_fair_scores
 
 
 def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
