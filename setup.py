@@ -52,8 +52,6 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dev": [
-            # tfds.testing imports it without declaring it.
-            "dill>=0.3.8,<1",
             "hypothesis>=6,<7",
             "mpmath>=1.3,<2",
             "mypy>=1.13,<3",

@@ -21,7 +21,6 @@ PYPI |= {"sklearn": "scikit_learn"}
 # What a use in the code needs although no import and no distribution says so.
 UNDECLARED = {
     "tensorflow_datasets": "importlib_resources",
-    "tfds.testing": "dill",
     "tf.summary": "tensorboard",
 }
 # No dependencies; the second is for a program with an environment of its own.

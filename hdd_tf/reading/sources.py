@@ -38,6 +38,7 @@ def read_source(
     if name.startswith(FOLDER):
         return read_folder(name.removeprefix(FOLDER), image_size, classes)
     # TFDS takes seconds to import, and digits and folders do not need it.
+    from hdd_tf.reading.archives import fetch_archive
     from hdd_tf.reading.tfds_builders import (
         Request,
         data_root,
@@ -47,10 +48,12 @@ def read_source(
     from hdd_tf.reading.tfds_reader import classification_features, read_splits
 
     request = Request.parse(name)
-    if request.name in ARCHIVES and not find_prepared(request, data_root(data_dir)):
-        folder = find_unpacked(request.name, pathlib.Path(data_root(data_dir)))
-        if folder is not None:
-            return read_unpacked(request.name, folder, image_size, classes)
+    root = data_root(data_dir)
+    if request.name in ARCHIVES and not find_prepared(request, root):
+        folder = find_unpacked(request.name, pathlib.Path(root))
+        if folder is None:
+            folder = fetch_archive(request.name, root)
+        return read_unpacked(request.name, folder, image_size, classes)
     builder = open_builder(request, data_dir, image_size)
     features = classification_features(builder.info, image_size)
     return read_splits(builder, features, classes)
@@ -65,7 +68,7 @@ def read_unpacked(
     """Reads TinyImageNet or ImageWoof from the files of its archive.
 
     The files are not prepared with TFDS first: decoding them takes no longer than
-    reading a prepared copy, and nothing is written to the user's directory.
+    reading a prepared copy.
 
     Args:
         name: `tiny_imagenet` or `imagewoof`.
@@ -87,7 +90,7 @@ def read_unpacked(
     check_memory(name, len(parts[0].paths), len(parts[1].paths), (*size, 3))
 
     def read(part: ImageFiles) -> LabelledImages:
-        # The set's own size first, so that this is what a prepared copy gives.
+        # The set's own size first: the published size is that of all other sizes.
         images = read_images(part.paths, 3, own_size, size)
         return LabelledImages(images, renumber(part.labels, kept))
 

@@ -8,14 +8,13 @@ import os
 import re
 import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from hdd_tf.data.catalogue import FOLDER, NAMED
 from hdd_tf.errors import InputError
 from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
 from hdd_tf.reading.tfds_trust import check_features_file, check_records
-from hdd_tf.reading.unpacked import ARCHIVES
 
 _INFO_FILE = "dataset_info.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -179,40 +178,51 @@ def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -
         builder = tfds.builder(str(request), data_dir=os.fspath(root))
         # Before gigabytes are downloaded.
         classification_features(builder.info, image_size)
-    missing = f"{request} is not prepared in {root}"
-    if not root.exists():
-        missing += " (no such directory)"
     mend = (
         f"where there is a network, run `tfds build {request} --data_dir=DIR`, then "
         "give that DIR with --data_dir"
     )
-    if request.name in ARCHIVES:
-        mend = (
-            f"where there is a network, download {ARCHIVES[request.name].url}, unpack "
-            "it, and give the directory it is in with --data_dir"
-        )
-    _check_network(builder, missing, mend)
+    with downloading(request, root, list(builder.url_infos or ()), mend):
+        builder.download_and_prepare()
+    return builder.data_path
+
+
+@contextlib.contextmanager
+def downloading(
+    request: Request, root: Any, urls: Sequence[str], mend: str
+) -> Iterator[None]:
+    """Runs a download by TFDS; what fails leaves nothing unfinished behind.
+
+    Args:
+        request: What is not there.
+        root: `tfds.core.Path` of the directory of data sets to download it to.
+        urls: Where it comes from, as far as that is known.
+        mend: What a user can do who has no network.
+
+    Raises:
+        InputError: no host can be reached, or the block fails.
+    """
+    missing = f"{request} is not prepared in {root}"
+    if not root.exists():
+        missing += " (no such directory)"
+    _check_network(urls, missing, mend)
     with (
         calling_tfds(f"{missing} and cannot be downloaded: {mend}"),
         _nothing_unfinished(root, request.name),
         # TFDS's notes do not belong among the program's results.
         contextlib.redirect_stdout(sys.stderr),
     ):
-        builder.download_and_prepare()
-    return builder.data_path
+        yield
 
 
-def _check_network(builder: Any, missing: str, mend: str) -> None:
-    """Raises InputError if no host of the data set's files can be reached.
+def _check_network(urls: Sequence[str], missing: str, mend: str) -> None:
+    """Raises InputError if no host that a data set comes from can be reached.
 
     TFDS itself would try again for minutes, because it has no time limit.
     """
     import requests
 
     hosts: dict[str, str] = {}
-    urls = list(builder.url_infos or ())
-    if builder.name in ARCHIVES:
-        urls.append(ARCHIVES[builder.name].url)
     for url in urls:
         if url.startswith("http"):
             hosts.setdefault(urllib.parse.urlsplit(url).netloc, url)
