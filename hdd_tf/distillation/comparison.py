@@ -59,7 +59,7 @@ class RealBatch(Protocol):
                 `[]` of one class to float32 tensors. Its result must be a sum over the
                 images, each counted by its weight: a class that is too many for one
                 pass comes in parts, and their results are added.
-            signature: `tf.TensorSpec`s of its result.
+            signature: The `tf.TensorSpec` of each tensor of its result.
 
         Returns:
             `[b, ...]`, structured as `signature`.

@@ -51,6 +51,11 @@ class LorentzLift(_GeometryLayer):
 
     Raises:
         ValueError: If an option is out of its range; the message shows it.
+
+    Example:
+        >>> klein, log_gamma = LorentzLift(curvature=-0.5)(tf.zeros([2, 5, 16]))
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 5, 16) (2, 5)
     """
 
     def __init__(
@@ -111,6 +116,12 @@ class LorentzCentroid(_GeometryLayer):
     Args:
         return_mass: Whether to return `log_mass [...]` too, which merging needs.
         **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> points = LorentzLift()(tf.ones([2, 5, 16]))
+        >>> klein, log_gamma = LorentzCentroid()(points)
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 16) (2,)
     """
 
     def __init__(self, return_mass: bool = False, **kwargs: Any) -> None:
