@@ -1,5 +1,11 @@
-"""The command, as users run it: a real run on the embedded digits."""
+"""The command, from its words to its files: real runs on the embedded digits.
 
+One run is stopped and resumed in processes of its own. The others share this one,
+where TensorFlow is loaded already.
+"""
+
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -8,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,7 +22,10 @@ import tensorflow as tf
 from PIL import Image
 
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-from hdd_tf.distillation.checkpoints import load_images
+from hdd_tf.evaluate.__main__ import main as evaluate_main
+from hdd_tf.exporting.saved_sets import load_images
+from hdd_tf.main import main
+from hdd_tf.report.__main__ import main as report_main
 
 # Among the first to start, see conftest.py.
 pytestmark = pytest.mark.slow
@@ -45,16 +55,36 @@ TINY = [
 MARGIN = 2
 
 
-def run(arguments, *, cwd, module="hdd_tf.main", **kwargs):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(arguments, *, cwd, program=main):
+    """Runs a command in this process, from the directory `cwd`."""
+    words = ["hdd_tf", *map(str, arguments)]
+    if program is main:  # Not over the logical devices of tests/conftest.py.
+        words.append("--strategy=one_device")
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = program(words)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def start(arguments, *, cwd):
+    """Starts the command as users do, from a directory that is not the clone."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hdd_tf.main", *arguments],
         cwd=cwd,
-        env=environment,
-        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=600,
-        **kwargs,
     )
 
 
@@ -123,13 +153,7 @@ def test_finished_run_is_not_repeated_and_not_overwritten(finished):
 def test_interrupted_run_resumes_to_the_same_images(finished, tmp_path):
     directory, _ = finished
     arguments = [*TINY, "--run_dir=run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hdd_tf.main", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(arguments, cwd=tmp_path)
     try:
         deadline = time.monotonic() + 300
         while not (tmp_path / "run/pictures/init.png").exists():
@@ -143,8 +167,10 @@ def test_interrupted_run_resumes_to_the_same_images(finished, tmp_path):
     assert "SIGTERM" in errors and errors.count("\n") == 1
     _, iteration = load_images(tmp_path / "run")
     assert 0 < iteration < 20
-    resumed = run(arguments, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = start(arguments, cwd=tmp_path)
+    output, errors = resumed.communicate(timeout=600)
+    assert resumed.returncode == 0, errors
+    assert f"goes on from iteration {iteration}" in output
     for mine, expected in zip(
         (read_distilled_set(tmp_path / "run").images, load_images(tmp_path / "run")[0]),
         (read_distilled_set(directory).images, load_images(directory)[0]),
@@ -169,7 +195,7 @@ def test_existing_set_is_scored_without_distilling(finished):
     score = run(
         [directory / "synthetic", "--num_eval=1", "--nobaselines", "--noprogress"],
         cwd=directory.parent,
-        module="hdd_tf.evaluate",
+        program=evaluate_main,
     )
     assert score.returncode == 0, score.stderr
     first = json.loads((directory / "result.json").read_text())["accuracy"]["convnet"]
@@ -350,7 +376,7 @@ def test_dance_from_experts_to_the_report(tmp_path):
     assert again.returncode == 0, again.stderr
     # Both runs share the expert.
     assert {path: path.stat().st_mtime_ns for path in experts.iterdir()} == written
-    report = run(["run", "plain"], cwd=tmp_path, module="hdd_tf.report")
+    report = run(["run", "plain"], cwd=tmp_path, program=report_main)
     assert report.returncode == 0, report.stderr
     assert "DANCE" in report.stdout
 
@@ -368,6 +394,6 @@ def test_idm_run_and_its_score_again(tmp_path):
     assert "distilled (convnet)           40" in done.stdout
     accuracy = json.loads((tmp_path / "run/result.json").read_text())["accuracy"]
     # The stored set is decoded before networks train on it: the same score.
-    again = run(["run"], cwd=tmp_path, module="hdd_tf.evaluate")
+    again = run(["run"], cwd=tmp_path, program=evaluate_main)
     assert again.returncode == 0, again.stderr
     assert f"{accuracy['convnet']['mean']:.2f}" in again.stdout

@@ -1,7 +1,6 @@
 """The examples run where hdd_tf cannot be imported, as their readers would run them."""
 
 import importlib
-import itertools
 import json
 import pathlib
 import re
@@ -19,9 +18,6 @@ from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.random_keys import derive_key
-
-# Among the first to start, see conftest.py.
-pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -54,14 +50,29 @@ def python(code, *arguments, cwd):
     )
 
 
-def run_example(*arguments, cwd, program="train_on_distilled.py"):
-    file = str(EXAMPLES / program)
-    # What lies beside a program can be imported, as if it were run by its path.
-    code = f"sys.argv[0] = {file!r}\nsys.path.insert(0, {str(EXAMPLES)!r})\n"
-    code += f"runpy.run_path({file!r}, run_name='__main__')"
-    done = python(BLOCKED + code, *arguments, cwd=cwd)
+# Runs examples one after the other, as if each were run by its path.
+RUN = """
+import json, sys
+for words in json.loads(sys.argv[1]):
+    sys.argv[:] = words
+    # What lies beside a program can be imported.
+    sys.path.insert(0, words[0].rpartition("/")[0])
+    runpy.run_path(words[0], run_name="__main__")
+    print(END, flush=True)
+"""
+END = "-- the end of an example --"
+
+
+def run_examples(calls, cwd):
+    """Returns what programs print, each given as its name and arguments.
+
+    They share one process, for TensorFlow takes longer to start than to train these.
+    """
+    words = [[str(EXAMPLES / name), *map(str, rest)] for name, *rest in calls]
+    code = f"END = {END!r}\n" + BLOCKED + RUN
+    done = python(code, json.dumps(words), cwd=cwd)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.split(f"{END}\n")[:-1]
 
 
 def percentages(text):
@@ -96,6 +107,7 @@ def write_digits(directory, encoding="float32", shown=range(10), recipe=None, **
     return directory
 
 
+@pytest.mark.slow
 def test_the_block_works(tmp_path):
     assert python(REACHABLE + "import hdd_tf.errors", cwd=tmp_path).returncode == 0
     done = python(REACHABLE + BLOCKED + "import hdd_tf.errors", cwd=tmp_path)
@@ -103,34 +115,20 @@ def test_the_block_works(tmp_path):
     assert "hdd_tf is blocked" in done.stderr
 
 
-def test_training_on_a_set_read_by_tfds(digits_set, tmp_path):
-    out = run_example(
-        digits_set, "--epochs=20", "--width=32", "--test=digits", cwd=tmp_path
-    )
-    assert "50 images of digits, 10 classes, read with tfds" in out
-    accuracy = percentages(out)
-    assert accuracy["training accuracy"] > 90
-    # Chance is 10 %.
-    assert accuracy["test accuracy on digits"] > 50
-
-
-def test_training_on_a_set_read_by_plain_tf_data(digits_set, tmp_path):
-    out = run_example(
-        digits_set, "--reader=tfrecord", "--epochs=20", "--width=32", cwd=tmp_path
-    )
-    assert "read with tfrecord" in out
-    assert percentages(out).keys() == {"training accuracy"}
-    assert percentages(out)["training accuracy"] > 90
-
-
 # Each class shows the next digit: who learns the classes is wrong on the test split.
 MISLEADING = [*range(1, 10), 0]
 
 
-def test_training_with_what_a_set_carries(tmp_path):
+CONTINUAL = ("--steps=2", "--epochs=15", "--width=8", "--seed=3")
+
+
+@pytest.fixture(scope="module")
+def printed(digits_set, tmp_path_factory):
+    """What the examples print on sets of digits, by the names of the tests."""
+    place = tmp_path_factory.mktemp("examples")
     training, _, _ = read_digits()
     write_digits(
-        tmp_path / "set",
+        place / "carries",
         shown=MISLEADING,
         label_logits=np.repeat(8 * np.eye(10)[MISLEADING], 5, axis=0).reshape(
             10, 5, 10
@@ -140,15 +138,54 @@ def test_training_with_what_a_set_carries(tmp_path):
         student_rate=0.05,
         whitening=whitening_of(training.images),
     )
-    out = run_example(
-        tmp_path / "set", "--reader=tfrecord", "--width=16", "--test=digits",
-        cwd=tmp_path,
-    )  # fmt: skip
+    # What arrives in the last step shows the first step's digits.
+    shown = list(range(10))
+    for early, late in zip(*arrivals(), strict=True):
+        shown[late] = early
+    write_digits(place / "late", shown=shown)
+    train, test = "train_on_distilled.py", "--test=digits"
+    calls = {
+        "tfds": [train, digits_set, "--epochs=20", "--width=32", test],
+        "tfrecord": [
+            train, digits_set, "--reader=tfrecord", "--epochs=20", "--width=32",
+        ],
+        "carries": [train, place / "carries", "--reader=tfrecord", "--width=16", test],
+        "continual": ["continual_learning.py", f"--set={digits_set}", *CONTINUAL],
+        "late": ["continual_learning.py", f"--set={place / 'late'}", *CONTINUAL],
+        "search": [
+            "architecture_search.py", f"--set={digits_set.parent}", "--candidates=3",
+            "--epochs=15", "--whole_epochs=1", "--seed=2",
+        ],
+    }  # fmt: skip
+    return dict(zip(calls, run_examples(calls.values(), place), strict=True))
+
+
+@pytest.mark.slow
+def test_training_on_a_set_read_by_tfds(printed):
+    out = printed["tfds"]
+    assert "50 images of digits, 10 classes, read with tfds" in out
     accuracy = percentages(out)
+    assert accuracy["training accuracy"] > 90
+    # Chance is 10 %.
+    assert accuracy["test accuracy on digits"] > 50
+
+
+@pytest.mark.slow
+def test_training_on_a_set_read_by_plain_tf_data(printed):
+    out = printed["tfrecord"]
+    assert "read with tfrecord" in out
+    assert percentages(out).keys() == {"training accuracy"}
+    assert percentages(out)["training accuracy"] > 90
+
+
+@pytest.mark.slow
+def test_training_with_what_a_set_carries(printed):
+    accuracy = percentages(printed["carries"])
     assert accuracy["training accuracy"] < 10
     assert accuracy["test accuracy on digits"] > 50
 
 
+@pytest.mark.slow
 def test_training_with_a_teacher(
     import_example, digits_teacher, monkeypatch, tmp_path, capsys
 ):
@@ -258,50 +295,40 @@ def import_example(monkeypatch):
     return importlib.import_module
 
 
-CONTINUAL = ("--steps=2", "--epochs=15", "--width=8", "--seed=3")
+def arrivals():
+    """Returns the classes that arrive at each of two steps, `[2, 5]`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        share_out = importlib.import_module("continual_learning").share_out
+    return np.array(share_out(10, 2, seed=3))
 
 
-def run_continual_learning(directory, cwd):
-    """Returns the classes that arrive at each step, and the table's numbers."""
-    out = run_example(
-        f"--set={directory}", *CONTINUAL, cwd=cwd, program="continual_learning.py"
-    )
+def continual_table(out):
+    """Returns the numbers of the table that continual_learning.py prints."""
     title, *lines = out.splitlines()
     assert title == "digits, 5 images a class in the memory; arriving:"
-    arrivals = [re.fullmatch(r"  step \d: (.+)", line)[1] for line in lines[:2]]
+    said = [re.fullmatch(r"  step \d: (.+)", line)[1] for line in lines[:2]]
+    # Class i is called by its digit.
+    assert [step.split(", ") for step in said] == arrivals().astype(str).tolist()
     assert lines[3].split() == ["step", "classes", "images", "distilled", "random"]
     assert lines[6].startswith("mean ")
     table = [[float(cell) for cell in line.split()] for line in lines[4:6]]
     mean = [float(cell) for cell in lines[6].split()[1:]]
     np.testing.assert_allclose(mean, np.mean(table, axis=0)[3:], atol=0.11)
-    return [step.split(", ") for step in arrivals], np.array(table)
+    return np.array(table)
 
 
-@pytest.fixture(scope="module")
-def continual_learning(digits_set, tmp_path_factory):
-    return run_continual_learning(digits_set, tmp_path_factory.mktemp("continual"))
-
-
-def test_continual_learning(continual_learning):
-    arrivals, table = continual_learning
-    assert [len(step) for step in arrivals] == [5, 5]
-    assert sorted(itertools.chain(*arrivals)) == [str(digit) for digit in range(10)]
+@pytest.mark.slow
+def test_continual_learning(printed):
+    table = continual_table(printed["continual"])
     np.testing.assert_array_equal(table[:, :3], [[1, 5, 25], [2, 10, 50]])
     # Twice what guessing gets, with either memory, at each step.
     assert (table[:, 3:] > 2 * 100 / table[:, 1:2]).all()
 
 
-def test_classes_that_have_not_arrived_are_not_in_the_memory(
-    continual_learning, tmp_path
-):
-    arrivals, table = continual_learning
-    # The same set, but what arrives in the last step shows the first step's digits.
-    shown = list(range(10))
-    for late, early in zip(arrivals[1], arrivals[0], strict=True):
-        shown[int(late)] = int(early)
-    write_digits(tmp_path / "synthetic", shown=shown)
-    again, other = run_continual_learning(tmp_path, tmp_path)
-    assert again == arrivals
+@pytest.mark.slow
+def test_classes_that_have_not_arrived_are_not_in_the_memory(printed):
+    table, other = (continual_table(printed[name]) for name in ("continual", "late"))
     # The seed gives the very same networks until the images differ.
     np.testing.assert_array_equal(other[0], table[0])
     assert other[1, 3] < table[1, 3] - 5
@@ -316,12 +343,9 @@ def test_classes_arrive_in_steps_of_nearly_the_same_size(import_example):
     assert np.concatenate(share_out(10, 3, seed=1)).tolist() != [*np.concatenate(steps)]
 
 
-def test_architecture_search(digits_set, tmp_path):
-    out = run_example(
-        f"--set={digits_set.parent}", "--candidates=3", "--epochs=15",
-        "--whole_epochs=1", "--seed=2",
-        cwd=tmp_path, program="architecture_search.py",
-    )  # fmt: skip
+@pytest.mark.slow
+def test_architecture_search(printed):
+    out = printed["search"]
     title, header, *lines = out.splitlines()
     assert title == "digits, 5 images a class; accuracy in % that ranks"
     names = ["distilled", "random", "whole"]

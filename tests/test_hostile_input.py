@@ -35,6 +35,7 @@ TINY = [
     *("--dataset=digits", "--classes=0,1", "--ipc=1", "--iterations=2"),
     *("--real_batch=2", "--width=4", "--depth=1", "--num_eval=1", "--eval_epochs=1"),
     *("--checkpoint_every=1", "--noanalysis", "--noprogress", "--formation_factor=1"),
+    "--strategy=one_device",
 ]
 # A hang would be for ever; the slowest of these takes two seconds.
 LONGEST = 120
@@ -414,6 +415,7 @@ def test_data_set_of_tfds(
     refused(main, *TINY, *flags, said=said)
 
 
+@pytest.mark.slow
 def test_a_record_without_end(prepared, tmp_path):
     """In a process of its own, for TensorFlow would end it."""
     place = tmp_path / "data" / "pictures" / "1.0.0"

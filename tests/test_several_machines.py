@@ -1,5 +1,6 @@
 """Two worker processes on this machine, as TF_CONFIG brings them together."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.distributed.cluster import Cluster, read_cluster, wait_until_all_listen
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.exporting.saved_sets import load_images
+from hdd_tf.main import main
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Five classes: the workers' shares differ.
@@ -78,12 +80,10 @@ class Pair:
 
 
 def alone(cwd, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "hdd_tf.main", *SMALL, *arguments, "--run_dir=alone"],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    """Runs a command in this process, and returns its images and their iteration."""
+    words = [*SMALL, *arguments, "--run_dir=alone", "--strategy=one_device"]
+    with contextlib.chdir(cwd):
+        assert main(["hdd_tf", *words]) == 0
     return load_images(cwd / "alone")
 
 
@@ -224,6 +224,7 @@ def test_a_worker_with_other_images_is_refused(tmp_path):
     assert not (tmp_path / "run/checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_alone_names_whom_it_waits_for_and_can_be_stopped(tmp_path):
     ports = free_ports()
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
@@ -304,20 +305,20 @@ def test_other_tf_configs_are_refused(text, monkeypatch):
         read_cluster()
 
 
-def test_flags_that_do_not_go_with_several_machines(monkeypatch, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment["TF_CONFIG"] = json.dumps(
-        {"cluster": {"worker": ["localhost:1", "localhost:2"]},
-         "task": {"type": "worker", "index": 0}}
-    )  # fmt: skip
-    for flag, said in (
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
         ("--dry_run", "unset TF_CONFIG"),
         ("--num_virtual_devices=2", "leave --strategy and --num_virtual_devices"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "hdd_tf.main", *SMALL, flag],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 2, done.stderr
-        assert said in done.stderr and done.stderr.count("\n") == 1
+    ],
+)
+def test_flags_that_do_not_go_with_several_machines(
+    flag, said, monkeypatch, tmp_path, capfd
+):
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    monkeypatch.setenv("TF_CONFIG", tf_config(cluster, type="worker", index=0))
+    monkeypatch.chdir(tmp_path)
+    assert main(["hdd_tf", *SMALL, flag]) == 2
+    error = capfd.readouterr().err
+    assert said in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ import pytest
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-from hdd_tf.distillation.checkpoints import load_images
+from hdd_tf.exporting.saved_sets import load_images
 from hdd_tf.main import main
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -137,6 +137,7 @@ WILD = [
     "hdd_tf", "--flagfile=flags/quickstart.cfg", "--classes=0,1", "--ipc=1",
     "--width=8", "--real_batch=8", "--checkpoint_every=1", "--picture_every=0",
     "--num_eval=0", "--noprogress", "--noanalysis", "--iterations=9", "--run_dir=wild",
+    "--strategy=one_device",
 ]  # fmt: skip
 
 
@@ -163,7 +164,7 @@ def test_images_that_diverge_leave_the_checkpoint_from_before(
 TINY = [
     "--flagfile=flags/quickstart.cfg", "--ipc=1", "--width=8", "--real_batch=8",
     "--checkpoint_every=2", "--picture_every=0", "--num_eval=0", "--noprogress",
-    "--noanalysis", "--run_dir=run",
+    "--noanalysis", "--strategy=one_device", "--run_dir=run",
 ]  # fmt: skip
 
 
@@ -173,6 +174,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_signal_after_the_end_changes_no_exit_code(name):
     late = (

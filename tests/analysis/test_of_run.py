@@ -1,5 +1,8 @@
 """The analysis as a part of runs: each objective's encoder, and no work twice."""
 
+import contextlib
+import functools
+import io
 import json
 
 import numpy as np
@@ -14,9 +17,12 @@ from hdd_tf.errors import InputError
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.experiments import run_experiments
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
-    "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=2", "--real_batch=8",
-    "--iterations=4", "--num_eval=0", "--noprogress", "--encoder_epochs=1",
+    "main", "--dataset=digits", "--classes=0,1,2", "--dsa=flip", "--ipc=1",
+    "--width=4", "--depth=2", "--real_batch=8", "--iterations=4", "--num_eval=0",
+    "--noprogress", "--encoder_epochs=1",
     "--pretrain_epochs=1", "--num_experts=1", "--idm_train_steps=1",
     "--idm_pool_start=1", "--idm_pool_size=3", "--idm_join_every=1",
     "--strategy=one_device", "--picture_every=0", "--analysis_images=40",
@@ -31,21 +37,32 @@ def run(place, *arguments):
     return config, directory, json.loads(directory.analysis_file.read_text())
 
 
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory):
+    """A function from an objective to a run of it, which is made once."""
+
+    @functools.cache
+    def make(objective):
+        place, printed = tmp_path_factory.mktemp(objective), io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            found = run(place, f"--objective={objective}", "--analysis_every=2")
+        return place, *found, printed.getvalue()
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("objective", "source"),
     [
         ("dm", "trained on the real training split"),
-        ("idm", "oldest network of IDM's queue"),
+        ("idm", "oldest network of IDM's pool"),
         ("dance", "expert 0"),
         ("random", "trained on the real training split"),
     ],
 )
-def test_run_writes_what_there_is_to_see(objective, source, tmp_path, capsys):
-    config, directory, numbers = run(
-        tmp_path, f"--objective={objective}", "--analysis_every=2"
-    )
+def test_run_writes_what_there_is_to_see(objective, source, analysed):
+    place, config, directory, numbers, printed = analysed(objective)
     assert source in numbers["encoder"]["source"]
-    printed = capsys.readouterr().out
     assert "analysis: median radius 2.00 real" in printed
     pictures = {path.name for path in directory.pictures.iterdir()}
     assert {"poincare.png", "hierarchy.png"} <= pictures
@@ -60,19 +77,14 @@ def test_run_writes_what_there_is_to_see(objective, source, tmp_path, capsys):
     radius = encoder(real)["radius"].numpy()
     assert np.median(radius) == pytest.approx(numbers["radius"]["real"]["q50"])
     assert radius.max() == pytest.approx(numbers["radius"]["real"]["max"], rel=1e-5)
-    # Nothing is done again ...
+    # Nothing is done again.
     before = directory.analysis_file.stat().st_mtime_ns
-    run(tmp_path, f"--objective={objective}", "--analysis_every=2")
+    run(place, f"--objective={objective}", "--analysis_every=2")
     assert directory.analysis_file.stat().st_mtime_ns == before
-    # ... unless other settings ask for it; the run itself stays finished.
-    _, _, other = run(tmp_path, f"--objective={objective}", "--analysis_curvature=-0.5")
-    assert (
-        other["curvature"] == -0.5 and other["settings"]["analysis_curvature"] == -0.5
-    )
 
 
-def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(tmp_path):
-    _, directory, numbers = run(tmp_path, "--objective=idm")
+def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(analysed):
+    _, _, directory, numbers, _ = analysed("idm")
     # 1 + 1 + 3 have joined places 0, 1, 2, 0, 1 by iteration 3: the oldest has 2.
     assert (numbers["encoder"]["row"], numbers["encoder"]["iterations"]) == (2, 4)
     reader = tf.train.load_checkpoint(
@@ -121,7 +133,7 @@ def test_a_failing_analysis_costs_no_result(tmp_path, capsys):
     assert capsys.readouterr().out.count("no analysis of iteration 2") == 2
 
 
-def test_a_stopped_analysis_is_made_up_for(tmp_path, monkeypatch):
+def test_a_stopped_analysis_is_made_up_for_and_another_one_made(tmp_path, monkeypatch):
     def stopped(*arguments, **named):
         raise KeyboardInterrupt
 
@@ -129,5 +141,10 @@ def test_a_stopped_analysis_is_made_up_for(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     monkeypatch.undo()
-    _, _, numbers = run(tmp_path)
-    assert numbers["iterations"] == 4
+    _, directory, numbers = run(tmp_path)
+    assert numbers["iterations"] == 4 and numbers["curvature"] != -0.5
+    # Other settings ask for another analysis; the run itself stays finished.
+    result = directory.result_file.read_bytes()
+    _, _, numbers = run(tmp_path, "--analysis_curvature=-0.5")
+    assert numbers["curvature"] == numbers["settings"]["analysis_curvature"] == -0.5
+    assert directory.result_file.read_bytes() == result
