@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
-.PHONY: quickstart test lint types unit stress bazel clean
+.PHONY: quickstart test lint types unit stress docs doctest bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -31,6 +31,15 @@ unit: .venv/.installed-dev
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
 
+# The documents with the reference, which docstrings make; a warning is an error.
+docs: .venv/.installed-docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+
+# The examples in docstrings, and those of README and docs/architecture.md.
+doctest: .venv/.installed-dev
+	$(BIN)/python -m pytest -q tests/test_doctests.py tests/test_readme.py \
+		tests/toys/test_architecture_doc.py
+
 # All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
 # current Bazel with those it fetches itself (MODULE.bazel).
 bazel: .venv/.installed-dev
@@ -44,6 +53,10 @@ bazel: .venv/.installed-dev
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/.installed-docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -61,6 +61,11 @@ setup(
             "types-tabulate>=0.9,<0.11",
             "types-tqdm>=4.66",
         ],
+        "docs": [
+            "furo>=2025.12.19,<2026",
+            "myst-parser>=5,<6",
+            "sphinx>=9,<10",
+        ],
     },
     entry_points={"console_scripts": ["hdd-tf=hdd_tf.main:run"]},
 )

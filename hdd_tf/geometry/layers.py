@@ -51,6 +51,11 @@ class LorentzLift(_GeometryLayer):
 
     Raises:
         ValueError: an option is out of its range; the message shows its value.
+
+    Example:
+        >>> klein, log_gamma = LorentzLift(curvature=-0.5)(tf.zeros([2, 5, 16]))
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 5, 16) (2, 5)
     """
 
     def __init__(
@@ -120,6 +125,12 @@ class LorentzCentroid(_GeometryLayer):
     Args:
         return_mass: True to return `log_mass [...]` too, which merging needs.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Example:
+        >>> points = LorentzLift()(tf.ones([2, 5, 16]))
+        >>> klein, log_gamma = LorentzCentroid()(points)
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 16) (2,)
     """
 
     def __init__(self, return_mass: bool = False, **kwargs: Any) -> None:

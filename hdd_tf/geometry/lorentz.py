@@ -78,6 +78,11 @@ def expmap0(v: tf.Tensor, curvature: float, max_tangent_norm: float = 0.0) -> Po
     Returns:
         `(klein [..., d], log_gamma [...])`. At v = 0 the point is the origin, and the
         derivatives are the limits: s times the identity for klein, 0 for log_gamma.
+
+    Example:
+        >>> klein, log_gamma = expmap0(tf.constant([[3.0, 4.0]]), curvature=-1.0)
+        >>> print(klein.numpy().round(4), log_gamma.numpy().round(4))
+        [[0.5999 0.7999]] [4.3069]
     """
     scale = _scale(curvature)
     norm = _norm(v)
@@ -165,6 +170,12 @@ def centroid(
 
     Returns:
         `(klein [..., d], log_gamma [...])`.
+
+    Example:
+        >>> points = expmap0(tf.constant([[2.0, 0.0], [-2.0, 0.0]]), -1.0)
+        >>> klein, log_gamma = centroid(*points)
+        >>> print(klein.numpy().round(4), log_gamma.numpy().round(4))
+        [0. 0.] 0.0
     """
     return centroid_with_mass(klein, log_gamma, weights)[:2]
 
@@ -224,6 +235,11 @@ def geodesic_distance(point_a: Point, point_b: Point, curvature: float) -> tf.Te
 
     Returns:
         `[...]` distances >= 0.
+
+    Example:
+        >>> origin, point = (expmap0(tf.constant(v), -0.25) for v in ([0.0], [3.0]))
+        >>> print(geodesic_distance(origin, point, -0.25).numpy().round(4))
+        3.0
     """
     gap = tf.reduce_sum(tf.math.squared_difference(point_a[0], point_b[0]), axis=-1)
     difference, total = point_a[1] - point_b[1], point_a[1] + point_b[1]

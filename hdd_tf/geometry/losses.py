@@ -70,6 +70,12 @@ class GeodesicCentroidLoss(_MatchingLoss):
     Raises:
         ValueError: an option is out of its range; the message shows its value.
 
+    Example:
+        >>> real, synthetic = tf.fill([3, 8, 1], 1.5), tf.fill([3, 2, 1], 1.0)
+        >>> loss = GeodesicCentroidLoss(loss_weight=10.0)
+        >>> print(loss(real, synthetic).numpy().round(4))
+        [5. 5. 5.]
+
     Source: Li et al., "Hyperbolic Dataset Distillation", 2025.
     """
 
@@ -133,6 +139,11 @@ class MeanFeatureLoss(_MatchingLoss):
 
     Raises:
         ValueError: `loss_weight` is out of its range; the message shows its value.
+
+    Example:
+        >>> real, synthetic = tf.fill([3, 8, 2], 1.5), tf.fill([3, 2, 2], 1.0)
+        >>> print(MeanFeatureLoss()(real, synthetic).numpy())
+        [0.5 0.5 0.5]
 
     Source: Zhao and Bilen, "Dataset Condensation with Distribution Matching", 2023.
     """
