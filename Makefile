@@ -31,7 +31,7 @@ unit: .venv/.installed-dev
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
 
-# All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
+# All tests but those that take minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
 # current Bazel with those it fetches itself (MODULE.bazel).
 bazel: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" bazel test --test_tag_filters=-slow //...
