@@ -50,8 +50,8 @@ def read_package(build, package):
         raise AssertionError(f"//{package}: {message}")
 
     known = dict.fromkeys(RULES, declare)
-    known |= {"load": lambda *_: None, "glob": glob, "fail": fail}
-    known |= {"exports_files": exports_files}
+    known |= dict.fromkeys(("load", "package"), lambda *_, **__: None)
+    known |= {"exports_files": exports_files, "fail": fail, "glob": glob}
     known["native"] = types.SimpleNamespace(glob=glob, test_suite=declare)
     for path in (ROOT / "bazel/pytest_test.bzl", build):
         exec(compile(path.read_text("utf-8"), path, "exec"), known)
