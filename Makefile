@@ -40,7 +40,7 @@ doctest: .venv/.installed-dev
 	$(BIN)/python -m pytest -q tests/test_doctests.py tests/test_readme.py \
 		tests/toys/test_architecture_doc.py
 
-# All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
+# All tests but those that take minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
 # current Bazel with those it fetches itself (MODULE.bazel).
 bazel: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" bazel test --test_tag_filters=-slow //...

@@ -47,6 +47,9 @@ setup(
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.7,<5",
+        # tensorflow-datasets imports it. 1.21 needs protobuf 6.31 without declaring it,
+        # and TensorFlow 2.18 and 2.19 need protobuf 5.
+        "tensorflow-metadata>=1.17,<1.21",
         "tqdm>=4.66,<5",
     ],
     extras_require={

@@ -1,24 +1,55 @@
-"""A test that pytest runs."""
+"""Tests that pytest runs."""
 
+load("@rules_python//python:py_library.bzl", "py_library")
 load("@rules_python//python:py_test.bzl", "py_test")
 
-def pytest_test(name, srcs, deps, tags = [], **kwargs):
-    """Declares a py_test that runs pytest on its files, set up by pyproject.toml.
+def pytest_tests(name, deps, data = [], slow = [], exclude = []):
+    """Declares a test for each test_*.py of the folder, and a suite of them all.
+
+    The folder's other Python files, conftest.py among them, are the library "helpers".
 
     Args:
-      name: Name of the target.
-      srcs: The test files.
-      deps: What they import, conftest.py files included.
-      tags: With "slow" among them the test may take a quarter of an hour.
-      **kwargs: Whatever else py_test takes.
+      name: Name of the suite.
+      deps: What any file of the folder imports or runs.
+      data: Files that the tests read.
+      slow: Names of the tests that take minutes, without ".py".
+      exclude: Files of tests that cannot run below Bazel.
     """
-    py_test(
-        name = name,
-        size = "large" if "slow" in tags else "medium",
-        srcs = srcs + ["//bazel:pytest_main.py"],
-        args = ["$(rootpath %s)" % src for src in srcs],
-        main = "//bazel:pytest_main.py",
-        tags = tags,
+    files = native.glob(
+        ["test_*.py"],
+        exclude = exclude,
+    )
+    tests = [file[:-len(".py")] for file in files]
+    for test in slow:
+        if test not in tests:
+            fail("there is no %s.py" % test)
+    py_library(
+        name = "helpers",
+        testonly = True,
+        srcs = native.glob(
+            ["*.py"],
+            allow_empty = True,
+            exclude = ["test_*.py"],
+        ),
+        data = data,
+        visibility = ["//tests:__subpackages__"],
         deps = deps + ["//bazel:pytest_main"],
-        **kwargs
+    )
+    for test in tests:
+        py_test(
+            name = test,
+            size = "large" if test in slow else "medium",
+            srcs = [
+                test + ".py",
+                "//bazel:pytest_main.py",
+                "//tests:conftest.py",
+            ],
+            args = ["$(rootpath %s.py)" % test],
+            main = "//bazel:pytest_main.py",
+            tags = ["slow"] if test in slow else [],
+            deps = [":helpers"],
+        )
+    native.test_suite(
+        name = name,
+        tests = tests,
     )

@@ -9,7 +9,7 @@ from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.training.network_trainer import NetworkTrainer
-from tests.evaluate.digits_set import digits_set
+from tests.evaluation.digits_set import digits_set
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_dataset
-from tests.evaluate.digits_set import digits_set
+from tests.evaluation.digits_set import digits_set
 
 FRACTIONS = np.linspace(0, 1, 5).tolist()
 
