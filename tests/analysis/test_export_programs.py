@@ -44,6 +44,7 @@ def place(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_saved_models(place, capsys):
     out = place / "models"
     assert export_saved_model(f"--run_dir={place / 'run'}", f"--output_dir={out}") == 0
