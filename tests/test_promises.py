@@ -9,7 +9,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-TEXT = (ROOT / "docs/promises.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`( \((slow|stress)\))?")
 
 
