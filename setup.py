@@ -1,14 +1,22 @@
 """Package metadata; tool settings live in pyproject.toml."""
 
 import pathlib
+import re
 
 from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
 
+
+def version() -> str:
+    """Returns `hdd_tf.__version__`, read without importing the package."""
+    text = (HERE / "hdd_tf" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
 setup(
     name="hdd-tf",
-    version="0.1.0",
+    version=version(),
     description="Hyperbolic Dataset Distillation in TensorFlow 2 and Keras 3",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -25,6 +33,7 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1,<3",
+        "filelock>=3.30,<5",
         # tensorflow-datasets imports it without declaring it (tensorflow/datasets
         # issue 11212).
         "importlib_resources>=6,<8",
@@ -34,6 +43,7 @@ setup(
         "pillow>=10,<14",
         "scikit-learn>=1.5,<2",
         "scipy>=1.11,<2",
+        "tabulate>=0.9,<0.11",
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.7,<5",
@@ -50,6 +60,7 @@ setup(
             "pytest>=8.3,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.9,<0.18",
+            "types-tabulate>=0.9,<0.11",
             "types-tqdm>=4.66",
         ],
     },

@@ -113,7 +113,7 @@ def _call(*arguments: str, at: pathlib.Path) -> None:
 def describe(place: pathlib.Path, name: str) -> tuple[dict[str, Any], np.ndarray]:
     """Returns what a run has written, in checksums, and its synthetic images."""
     from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-    from hdd_tf.distillation.checkpoints import load_images
+    from hdd_tf.exporting.saved_sets import load_images
 
     directory = place / name
     found: dict[str, Any] = {}

@@ -1,187 +1,20 @@
-"""Writes a distilled set for other programs: of a run, a checkpoint or another set.
+"""Writes a distilled set for other programs: the same as `hdd-tf export tfrecord`.
 
-python export/export_tfrecord.py --run_dir=RUN --output_dir=DIR
-
-The result is a folder whose hdd_tf.json says how to use the images. What the images are
-kept in, --encoding chooses:
-
-float32     TFRecords of floats, lossless, as in a run's synthetic/: for TensorFlow
-            Datasets (tfds.builder_from_directory) and tf.data
-png         the same with 8-bit images, as TensorFlow Datasets keeps any other set
-png_folder  PNG files in one folder a class: keras.utils.image_dataset_from_directory,
-            torchvision's ImageFolder
-npz         one NumPy file, lossless
-dd_ranking  one NumPy file with the tensors that the DD-Ranking benchmark takes
-
-With --measure, hdd_tf.json also says what accuracy networks reach with the float images
-and with the 8-bit ones. See examples/train_on_distilled.py for the use of a set.
+python export/export_tfrecord.py --help
 """
 
 import sys
 from collections.abc import Sequence
 
-from absl import flags
-
-from hdd_tf.cli.program import Command, run_program
-from hdd_tf.cli.tensorflow_import import import_quietly
-from hdd_tf.errors import InputError
-from hdd_tf.settings.parsers import KEEP
-
-_SOURCES = ("run_dir", "checkpoint", "set")
-# Settings of the run that --measure may go without.
-_OVERRIDES = ("num_eval", "eval_epochs", "eval_networks", "data_dir")
-
-
-def define_flags() -> flags.FlagValues:
-    """Returns this program's flags; no other program's among them."""
-    values = flags.FlagValues()
-
-    def text(name: str, about: str) -> None:
-        flags.DEFINE_string(name, None, about, flag_values=values)
-
-    text("run_dir", "Run to export, as its newest checkpoint has it.")
-    text("checkpoint", "Checkpoint of a run: RUN/checkpoints/iteration-100.")
-    text("set", "Distilled set to export again, in whatever encoding it is.")
-    text("output_dir", "Directory to write; new or empty.")
-    flags.DEFINE_enum(
-        "images",
-        None,
-        ["stored", "decoded"],
-        "Images as they are stored (the default), or as networks train on them, where "
-        "a stored image holds several.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "encoding", "float32", "What the images are kept in.", flag_values=values
-    )
-    flags.DEFINE_bool(
-        "overwrite",
-        False,
-        "Replace the distilled set that output_dir holds.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "measure",
-        False,
-        "Train networks on the float and on the 8-bit images, by the run's protocol, "
-        "and record the accuracy of both.",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "keep_fraction",
-        1.0,
-        "Part of each class to export, of --run_dir, decoded: by --keep.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "keep",
-        "near_root",
-        KEEP,
-        "Those of smallest or largest hyperbolic radius in the run's encoder, or any.",
-        flag_values=values,
-    )
-    text("num_eval", "With --measure: networks, instead of the run's number.")
-    text("eval_epochs", "With --measure: epochs, instead of the run's number.")
-    text("eval_networks", "With --measure: architectures, instead of the run's.")
-    text("data_dir", "With --measure or --keep_fraction: where the data set lies.")
-    return values
-
-
-def check_flags(values: flags.FlagValues) -> None:
-    """Refuses flags that are missing or do not go together.
-
-    Raises:
-        InputError: If so.
-    """
-    if not values.output_dir:
-        raise InputError("--output_dir is missing; --help says what it is")
-    given = [f"--{name}" for name in _SOURCES if values[name].value]
-    if len(given) != 1:
-        raise InputError(
-            f"{' and '.join(given) or 'nothing'} to export: give one of --run_dir, "
-            "--checkpoint and --set"
-        )
-    pruned = values.keep_fraction < 1
-    for name in _OVERRIDES:
-        needed = values.measure or (pruned and name in ("eval_networks", "data_dir"))
-        if values[name].present and not needed:
-            raise InputError(f"--{name} is of --measure: add that, or leave it out")
-    if pruned and (not values.run_dir or values.images == "stored"):
-        raise InputError(
-            "--keep_fraction is of a run's decoded images: give --run_dir, and no "
-            "--images=stored"
-        )
-    if not values.keep_fraction:
-        raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
-
-
-def export(command: Command) -> None:
-    """Writes the set that the flags ask for.
-
-    Raises:
-        InputError: If there is no such set, or it cannot be written where they say.
-    """
-    if command.overrides:
-        raise InputError(
-            f"{command.overrides[0]!r} is not a flag of this program; --help lists them"
-        )
-    values = command.values
-    check_flags(values)
-    # Only now, seconds of imports: a bad flag is answered at once.
-    import_quietly()
-    from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-    from hdd_tf.exporting import sets as exporting
-
-    exporting.check_output(values.output_dir, values.encoding, values.overwrite)
-    if values.set:
-        distilled_set = read_distilled_set(values.set)
-    elif values.run_dir:
-        distilled_set = exporting.set_of_run(values.run_dir)
-    else:
-        distilled_set = exporting.set_of_checkpoint(values.checkpoint)
-    if values.images == "stored" and distilled_set.metadata.get("decoded"):
-        raise InputError(
-            f"--set={values.set} holds decoded images, and the stored ones cannot be "
-            "had from them: leave out --images=stored"
-        )
-    overrides = [
-        f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
-    ]
-    if values.keep_fraction < 1:
-        from hdd_tf.exporting.models import prune_set_of_run
-
-        distilled_set = prune_set_of_run(
-            distilled_set, values.run_dir, values.keep_fraction, values.keep, overrides
-        )
-    metadata = exporting.export_set(
-        distilled_set,
-        values.output_dir,
-        values.images or "stored",
-        values.encoding,
-        overrides if values.measure else None,
-    )
-    iterations = metadata.get("iteration", "an unknown number of")
-    print(
-        f"{metadata['dataset']} after {iterations} iterations, {values.encoding}: "
-        f"{values.output_dir}"
-    )
-    if pruned := metadata.get("pruned"):
-        print(
-            f"kept ({pruned['keep']}): {len(distilled_set.labels)} of {pruned['of']} "
-            "images"
-        )
-    for kind in ("float32", "uint8"):
-        if values.measure and kind in metadata["accuracy"]:
-            score = metadata["accuracy"][kind]
-            print(f"{kind}: {score['mean']:.2f} ± {score['std']:.2f} %")
+from hdd_tf.cli import export_set
+from hdd_tf.cli.program import leave
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the program and returns its exit code."""
-    return run_program("export_tfrecord", __doc__ or "", define_flags(), export, argv)
+    called = "python export/export_tfrecord.py"
+    return export_set.main([called, *argv[1:]], "export_tfrecord")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    leave(main(sys.argv))

@@ -1,9 +1,11 @@
 """Every setting of a run: one table that is the flags and the `Config` at once.
 
 Each row of `Config` holds a setting's default, the parser that accepts or refuses a
-value, its help with units, and whether it is part of a run's identity. The absl flags
-are made from those rows, so nothing is written twice and a value given in Python is
-checked exactly as one given on the command line.
+value, its help with units, and its scope (settings/scope.py), which says whether it is
+part of a run's identity. The absl flags are made from those rows, so nothing is written
+twice and a value given in Python is checked exactly as one given on the command line.
+Whoever needs some of the settings asks for their names by scope: there is no second
+list of names.
 
 The flags live in a `flags.FlagValues` made for each parse, not in absl's global one:
 importing hdd_tf as a library claims no flag name (`--seed`, `--run_dir`) in the
@@ -28,10 +30,9 @@ from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives import DanceSettings, IdmSettings
 from hdd_tf.settings.optimisation import OptimisationSettings
+from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings
-
-# A larger target extends a finished run, so growing it keeps the run's identity.
-_MAY_GROW = "iterations"
+from hdd_tf.settings.scope import Scope
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,7 +180,7 @@ class Config(
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:
     """Returns `value` as the field's type, through its flag's parser."""
-    parser = field.metadata["parser"]
+    parser = row_of(field).parser
     try:
         # NumPy's scalars are no int or float to absl.
         return parser.parse(value.item() if hasattr(value, "item") else value)
@@ -191,20 +192,39 @@ def _fields() -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(Config)
 
 
+def rows() -> dict[str, Row]:
+    """Returns the row of every setting by its name, in the order of the help."""
+    return {field.name: row_of(field) for field in _fields()}
+
+
+def names_of(*scopes: Scope) -> tuple[str, ...]:
+    """Returns the names of the settings of some scopes, in the order of the help."""
+    return tuple(name for name, row in rows().items() if row.scope in scopes)
+
+
+def headings() -> dict[str, str]:
+    """Returns the heading of each group in the help, by the group's first setting."""
+    return {
+        dataclasses.fields(group)[0].name: vars(group)["HEADING"]
+        for group in reversed(Config.__mro__)
+        if "HEADING" in vars(group)
+    }
+
+
 def define_flags() -> flags.FlagValues:
     """Returns a fresh set of absl flags, one per field of `Config`."""
     values = flags.FlagValues()
     for field in _fields():
-        parser = field.metadata["parser"]
+        row = row_of(field)
         flags.DEFINE(
-            parser,
+            row.parser,
             field.name,
             field.default,
-            field.metadata["help"],
+            row.help,
             flag_values=values,
             module_name=__name__,
             # These may stand without a value, and with `no` before their name.
-            boolean=parser in (parsers.SWITCH, parsers.BASELINE_NAMES),
+            boolean=row.parser in (parsers.SWITCH, parsers.BASELINE_NAMES),
         )
     return values
 
@@ -254,10 +274,10 @@ def to_flag_file(config: Config) -> str:
     """Returns the text of a flag file that repeats the run, every value stated."""
     lines = ["# Every setting of one run: python -m hdd_tf.main --flagfile=THIS_FILE"]
     lines += [
-        f"--{f.name}={flag_text(getattr(config, f.name))}"
-        for f in _fields()
+        f"--{name}={flag_text(getattr(config, name))}"
+        for name, row in rows().items()
         # A repeated run goes to a directory of its own.
-        if f.name not in ("run_dir", "dry_run")
+        if row.scope is not Scope.START
     ]
     return "\n".join(lines) + "\n"
 
@@ -269,7 +289,14 @@ def identity(config: Config) -> dict[str, Any]:
     devices, memory, progress and cadences.
     """
     values = to_json(config)
-    return {f.name: values[f.name] for f in _fields() if f.metadata["identity"]}
+    return {name: values[name] for name, row in rows().items() if row.scope.is_identity}
+
+
+def cadences(config: Config) -> tuple[int, ...]:
+    """Returns every how many iterations something needs the images; 0: never."""
+    return tuple(
+        getattr(config, name) for name, row in rows().items() if row.is_cadence
+    )
 
 
 def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -285,9 +312,10 @@ def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
     """
     defaults = to_json(Config(dataset="any"))
     names = [*new, *(name for name in old if name not in new)]
+    may_grow = names_of(Scope.MAY_GROW)
 
     def differs(name: str) -> bool:
         before, after = old.get(name, defaults.get(name)), new.get(name)
-        return after < before if name == _MAY_GROW else after != before
+        return after < before if name in may_grow else after != before
 
     return [name for name in names if differs(name)]

@@ -1,17 +1,18 @@
-"""The command: `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`."""
+"""The program: `hdd-tf`, and `python -m hdd_tf.main --flagfile=flags/quickstart.cfg`.
 
-import signal
+Its commands are listed in hdd_tf/cli/commands.py; without one, it distils.
+"""
+
 import sys
+from collections.abc import Sequence
 
-from hdd_tf.arguments.command_line import parse_command_line
-from hdd_tf.cli.memory_allocator import keep_freed_memory
-from hdd_tf.cli.tensorflow_import import import_quietly
-from hdd_tf.errors import EXPECTED, ending
-from hdd_tf.signals import STOPPING, signals_end_the_run
+from hdd_tf import __version__
+from hdd_tf.cli.commands import COMMANDS, run_command
+from hdd_tf.cli.program import leave, run_program
 
 
-def main(argv: list[str]) -> int:
-    """Runs the command.
+def main(argv: Sequence[str]) -> int:
+    """Runs a command.
 
     Args:
         argv: Program name and arguments.
@@ -19,31 +20,21 @@ def main(argv: list[str]) -> int:
     Returns:
         The exit code: 0 done; 2 unusable flags or input, said in one line on standard
         error; 75 another machine of the run was lost; 130 or 143 stopped by SIGINT or
-        SIGTERM, with the state saved.
+        SIGTERM, with the state of a run saved.
     """
-    try:
-        config = parse_command_line(argv)
-        with signals_end_the_run():
-            # Only now, seconds of imports: a bad flag is answered at once.
-            keep_freed_memory()
-            import_quietly()
-            from hdd_tf.running.experiments import run_experiments
+    return run_program(_main, ["hdd-tf", *argv[1:]])
 
-            run_experiments(config)
-    except EXPECTED as error:
-        line, code = ending(error)
-        print(f"hdd_tf: {line}", file=sys.stderr)
-        return code
-    return 0
+
+def _main(argv: Sequence[str]) -> int:
+    if argv[1:2] == ["--version"]:
+        print(f"hdd-tf {__version__}")
+        return 0
+    return run_command(COMMANDS, argv)
 
 
 def run() -> None:
     """Entry point of the console script `hdd-tf`."""
-    code = main(sys.argv)
-    # TensorFlow takes a moment to go. All is written, and the exit code says what.
-    for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(code)
+    leave(main(sys.argv))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
 from hdd_tf.settings.parsers import BASELINES
+from hdd_tf.settings.row import setting
+from hdd_tf.settings.scope import Scope
 
 # A value other than the default for every setting, as Python has it.
 OTHER_VALUES = {
@@ -409,3 +411,60 @@ def test_contradictions_of_idm_dance_and_what_is_told(settings, message):
     with pytest.raises(InputError, match=message):
         Config(dataset="x", **settings)
     Config(dataset="x", run_dir="a/b", expert_dir="a/bc")
+
+
+def test_identity_keeps_its_names_in_their_order():
+    # Run directories hold them: a name that goes or moves makes old runs other runs.
+    expected = [name for name in FIELDS if name not in NOT_IDENTITY]
+    assert list(config_lib.identity(Config(dataset="x"))) == expected
+    assert len(expected) == 55
+
+
+def test_every_setting_has_a_scope():
+    with pytest.raises(TypeError, match="scope"):
+        setting(1, parsers.COUNT, "A new setting.")
+    scopes = {name: row.scope for name, row in config_lib.rows().items()}
+    assert list(scopes) == FIELDS
+    assert {type(scope) for scope in scopes.values()} == {Scope}
+    assert {n for n in FIELDS if not scopes[n].is_identity} == NOT_IDENTITY
+
+
+@pytest.mark.parametrize(
+    ("scopes", "names"),
+    [
+        ([Scope.MAY_GROW], "iterations"),
+        ([Scope.START], "run_dir dry_run"),
+        ([Scope.SEED, Scope.BASELINES], "seed num_experiments baselines whole_epochs"),
+        (
+            [Scope.ANALYSIS],
+            "encoder_epochs analysis_curvature analysis_max_tangent_norm "
+            "analysis_images",
+        ),
+    ],
+)
+def test_lists_of_settings_follow_their_scopes(scopes, names):
+    assert config_lib.names_of(*scopes) == tuple(names.split())
+
+
+def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
+    rows = config_lib.rows()
+    assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
+        "curvature", "loss_weight", "lift", "max_tangent_norm"
+    }  # fmt: skip
+    config = Config(
+        dataset="x", checkpoint_every=2, picture_every=3, analysis_every=5,
+        eval_every=7, validation_fraction=0.1, log_every=11,
+    )  # fmt: skip
+    assert sorted(config_lib.cadences(config)) == [2, 3, 5, 7]
+    assert [name for name, row in rows.items() if row.is_budget] == [
+        "iterations", "real_batch", "num_eval", "eval_epochs"
+    ]  # fmt: skip
+
+
+def test_help_has_a_heading_over_each_group():
+    assert list(config_lib.headings().items())[:3] == [
+        ("dataset", "Data"),
+        ("objective", "Matching"),
+        ("image_lr", "Optimisation"),
+    ]
+    assert len(config_lib.headings()) == 10

@@ -89,7 +89,7 @@ def test_every_package_has_its_place():
     [
         "from hdd_tf.running import loop",
         "import hdd_tf.evaluate.evaluation",
-        "def late():\n    from hdd_tf.cli.program import Command",
+        "def late():\n    from hdd_tf.cli.program import run_program",
     ],
 )
 def test_an_import_upward_is_found(tmp_path, line):

@@ -14,6 +14,7 @@ from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.selection.coresets import SELECTIONS
 from hdd_tf.settings import matching, networks
 from hdd_tf.settings.evaluation import EvaluationSettings
+from hdd_tf.settings.row import row_of
 
 
 def test_flags_offer_what_the_registries_hold():
@@ -56,4 +57,4 @@ def test_every_method_has_a_protocol_and_flags_offer_it():
     row = next(
         f for f in dataclasses.fields(EvaluationSettings) if f.name == "eval_protocol"
     )
-    assert set(row.metadata["parser"].enum_values) == {"auto", *PROTOCOLS}
+    assert set(row_of(row).parser.enum_values) == {"auto", *PROTOCOLS}

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hdd_tf.distillation.checkpoints import load_images
 from hdd_tf.distributed.cluster import Cluster, read_cluster, wait_until_all_listen
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.exporting.saved_sets import load_images
 from hdd_tf.main import main
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -15,7 +15,7 @@ import pytest
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-from hdd_tf.distillation.checkpoints import load_images
+from hdd_tf.exporting.saved_sets import load_images
 from hdd_tf.main import main
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""One look at a run's images: from the encoder to files and numbers."""
+"""One analysis of a run's images: from the encoder to files and numbers."""
 
 from typing import Any
 
@@ -14,16 +14,11 @@ from hdd_tf.artifacts.saved_models import save_model
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
-from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.distillation.run_context import RunContext
 
 
 def analyse(
-    config: Config,
-    dataset: Dataset,
-    network: FunctionalNetwork,
-    directory: RunDirectory,
+    run: RunContext,
     weights: EncoderWeights,
     distilled_set: DistilledSet,
     iteration: int,
@@ -34,11 +29,8 @@ def analyse(
     """Embeds real and synthetic images, and writes what there is to see.
 
     Args:
-        config: The run's settings.
-        dataset: The real images.
-        network: The network `--network`.
-        directory: The run's.
-        weights: Of the encoder.
+        run: The experiment.
+        weights: The encoder's weights.
         distilled_set: The images, as they are stored.
         iteration: How many iterations they have seen.
         summaries: Of the run.
@@ -51,8 +43,9 @@ def analyse(
     Raises:
         InputError: something else is where the projector or the encoder is to be.
     """
+    directory = run.directory
     decoded = decode_set(distilled_set)
-    encoder, embeddings = embed(config, dataset, network, weights, decoded)
+    encoder, embeddings = embed(run, weights, decoded)
     numbers = measure(embeddings)
     layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
     if final:

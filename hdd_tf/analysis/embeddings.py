@@ -10,10 +10,9 @@ import tensorflow as tf
 from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
 from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
-from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.geometry import lorentz
-from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose
 
 # Bounds the memory of a forward pass.
@@ -66,24 +65,20 @@ class Embeddings:
 
 
 def embed(
-    config: Config,
-    dataset: Dataset,
-    network: FunctionalNetwork,
-    weights: EncoderWeights,
-    decoded: DistilledSet,
+    run: RunContext, weights: EncoderWeights, decoded: DistilledSet
 ) -> tuple[HyperbolicEncoder, Embeddings]:
     """Embeds real images and a distilled set, of many images a part of each class.
 
     Args:
-        config: `analysis_*` and `seed` count.
-        dataset: The real images; they say the curvature where the settings do not.
-        network: The network `--network`.
+        run: The experiment; of its settings `analysis_*` and `seed` count. Its real
+            images say the curvature where the settings do not.
         weights: Of the encoder.
         decoded: The set as networks train on it.
 
     Returns:
         The encoder, with the curvature of the analysis, and what it sees.
     """
+    config, dataset, network = run.config, run.dataset, run.network
 
     def of_curvature(curvature: float) -> HyperbolicEncoder:
         return HyperbolicEncoder(

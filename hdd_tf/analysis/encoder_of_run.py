@@ -1,21 +1,17 @@
 """Which trained network a run is looked at with, and the words that say so."""
 
-import pathlib
-
 import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.analysis.trained_weights import (
     EncoderWeights,
-    first_of_shelf,
+    first_expert,
     trained_weights,
 )
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
-from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.methods.traits import Encoder, imported
-from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import read_network
 
 _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
@@ -29,53 +25,41 @@ class EncoderOfRun:
     training split for the analysis.
 
     Args:
-        config: The run's settings.
-        dataset: Its training split is what an encoder learns.
-        network: The network `--network`.
-        checkpoints: The run's, of which the newest is read for its pool.
+        run: The experiment. An encoder learns its training split, or is read from its
+            newest checkpoint.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        dataset: Dataset,
-        network: FunctionalNetwork,
-        checkpoints: str | pathlib.Path,
-    ) -> None:
-        self._config = config
-        self._dataset = dataset
-        self._network = network
-        self._checkpoints = checkpoints
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
         self._trained: EncoderWeights | None = None
 
     def weights(self) -> EncoderWeights:
         """Returns the weights: IDM's as they are by now, others' found or trained once.
 
         Raises:
-            InputError: IDM's run has no checkpoint that holds its queue.
+            InputError: IDM's run has no checkpoint that holds its pool.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
-        if self._config.traits.encoder is Encoder.POOL:
-            return _oldest_of_queue(self._config, self._checkpoints)
+        if self._run.config.traits.encoder is Encoder.POOL:
+            return _oldest_of_pool(self._run)
         if self._trained is None:
             self._trained = self._train()
         return self._trained
 
     def _train(self) -> EncoderWeights:
-        config, dataset, network = self._config, self._dataset, self._network
+        config = self._run.config
         if config.traits.encoder is Encoder.TRAINED:
-            return trained_weights(config, dataset, network, config.encoder_epochs)
+            return trained_weights(self._run, config.encoder_epochs)
         # Experts learn what is matched; others would have to be trained for this.
-        matched = pruned_dataset(config, dataset, network)
-        shelf_of = imported(config.traits.encoder_source)
-        shelf = shelf_of(config, matched, network)
+        matched = pruned_dataset(self._run)
+        buffer_of = imported(config.traits.encoder_source)
+        buffer = buffer_of(config, matched, self._run.network)
         epochs = config.pretrain_epochs
-        return first_of_shelf(
-            shelf, config, epochs, f"{config.traits.title}'s expert 0"
-        )
+        return first_expert(buffer, config, epochs, f"{config.traits.title}'s expert 0")
 
 
-def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> EncoderWeights:
+def _oldest_of_pool(run: RunContext) -> EncoderWeights:
+    config, checkpoints = run.config, run.directory.checkpoints
     files = CheckpointFiles(checkpoints)
     newest = files.newest_whole()
     try:
@@ -89,14 +73,14 @@ def _oldest_of_queue(config: Config, checkpoints: str | pathlib.Path) -> Encoder
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(
             f"{checkpoints} holds no readable checkpoint with {config.traits.title}'s "
-            "queue of networks, one of which is the encoder: let the run save one "
+            "pool of networks, one of which is the encoder: let the run save one "
             "first."
         ) from error
     return EncoderWeights(
         weights,
         {
             "network": config.network_title(),
-            "source": f"the oldest network of {config.traits.title}'s queue",
+            "source": f"the oldest network of {config.traits.title}'s pool",
             "iterations": iterations,
             "row": row,
         },

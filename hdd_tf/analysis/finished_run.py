@@ -1,6 +1,5 @@
 """The analysis that ends a run, and those on the way."""
 
-import dataclasses
 from typing import Any
 
 from hdd_tf.analysis.analyse import analyse, summary_line
@@ -8,12 +7,11 @@ from hdd_tf.analysis.encoder_of_run import EncoderOfRun
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
+from hdd_tf.config import Config, names_of
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
 from hdd_tf.files.json_files import read_json
-from hdd_tf.networks.registry import matched_network
-from hdd_tf.settings.analysis import AnalysisSettings
+from hdd_tf.settings.scope import Scope
 
 
 def analysis_is_due(config: Config, iterations: int) -> bool:
@@ -27,31 +25,28 @@ def analysis_is_due(config: Config, iterations: int) -> bool:
     return config.analysis and not _wanted(config, iterations).items() <= found.items()
 
 
-def analyse_finished_run(config: Config, dataset: Dataset, iterations: int) -> None:
+def analyse_finished_run(run: RunContext, iterations: int) -> None:
     """Analyses what a run has exported, and tells.
 
     Args:
-        config: The run's settings.
-        dataset: The real images.
-        iterations: The export's.
+        run: The experiment.
+        iterations: Iterations that the export has seen.
 
     Raises:
-        InputError: the export, or IDM's queue, cannot be read.
+        InputError: the export, or IDM's pool, cannot be read.
         InterruptedRunError: a signal stopped the training of the encoder.
     """
-    directory = RunDirectory(config.run_dir)
+    config, directory = run.config, run.directory
     stored = read_distilled_set(directory.synthetic)
     classifier = directory.saved_models / "classifier"
     if config.num_eval and not classifier.exists():
         # The run was scored without an analysis.
-        train_and_save_classifier(classifier, config, dataset, stored)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
+        train_and_save_classifier(classifier, config, run.dataset, stored)
+    encoder = EncoderOfRun(run)
     with SummaryWriter(directory.tensorboard) as summaries:
         numbers = analyse(
-            config, dataset, network, directory, encoder.weights(), stored, iterations,
-            summaries, final=True,
-        )  # fmt: skip
+            run, encoder.weights(), stored, iterations, summaries, final=True
+        )
     directory.write_analysis({**_wanted(config, iterations), **numbers})
     print(summary_line(numbers), flush=True)
 
@@ -63,12 +58,7 @@ def _wanted(config: Config, iterations: int) -> dict[str, Any]:
 
 def _settings(config: Config) -> dict[str, Any]:
     """Returns the settings that another analysis would differ by."""
-    names = [field.name for field in dataclasses.fields(AnalysisSettings)]
-    return {
-        name: getattr(config, name)
-        for name in names
-        if name not in ("analysis", "analysis_every")
-    }
+    return {name: getattr(config, name) for name in names_of(Scope.ANALYSIS)}
 
 
 def read_analysis(directory: RunDirectory) -> dict[str, Any]:

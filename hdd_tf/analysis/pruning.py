@@ -16,32 +16,32 @@ from hdd_tf.analysis.trained_weights import EncoderWeights, trained_weights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose
 
 
-def pruned_dataset(
-    config: Config, dataset: Dataset, network: FunctionalNetwork
-) -> Dataset:
+def pruned_dataset(run: RunContext) -> Dataset:
     """Returns the data set with the part of its training split that is matched.
 
     Args:
-        config: `keep_fraction`, `keep` and `keep_epochs`; a fraction of 1 keeps all.
-        dataset: The real images.
-        network: The network `--network`, trained on all of them for the order.
+        run: The experiment; of its settings `keep_fraction`, `keep` and `keep_epochs`
+            count, and a fraction of 1 keeps all images. Its network trains on all of
+            them for the order.
 
     Raises:
         InputError: the radii are all the same, or too few images would be left.
         InterruptedRunError: a signal stopped the training, which is saved.
     """
+    config, dataset, network = run.config, run.dataset, run.network
     training, fraction = dataset.training, config.keep_fraction
     if fraction == 1.0:
         return dataset
     _check_enough(config, int(np.bincount(training.labels).min()))
     norms = None
     if config.keep != "random":
-        weights = trained_weights(config, dataset, network, config.keep_epochs)
+        weights = trained_weights(run, config.keep_epochs)
         norms = tangent_norms(dataset, network, weights, training.images)
     rows = kept_rows(norms, training.labels, fraction, config.keep, config.seed)
     return dataclasses.replace(dataset, training=training.take(rows))

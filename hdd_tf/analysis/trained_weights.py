@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
-from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.protocols.published import dm_protocol
-from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.progress import epoch_bar
 
 
@@ -24,41 +23,39 @@ class EncoderWeights(NamedTuple):
     origin: dict[str, Any]
 
 
-def trained_weights(
-    config: Config, dataset: Dataset, network: FunctionalNetwork, epochs: int
-) -> EncoderWeights:
+def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
     """Returns a network that learns the real training split, where it is not kept yet.
 
     Args:
-        config: expert_dir, expert_seed and progress count.
-        dataset: What it learns.
-        network: The network `--network`.
-        epochs: For how long.
+        run: The experiment, whose network learns its training split; of the settings
+            `expert_dir`, `expert_seed` and `progress` count.
+        epochs: Epochs of the training.
 
     Raises:
         InterruptedRunError: a signal stopped the training, which is saved.
     """
-    shelf = ExpertShelf(
-        config.expert_dir, network, config.network_title(), dataset,
+    config = run.config
+    buffer = ExpertBuffer(
+        config.expert_dir, run.network, config.network_title(), run.dataset,
         dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
     )  # fmt: skip
     source = "a network trained on the real training split"
-    return first_of_shelf(shelf, config, epochs, source)
+    return first_expert(buffer, config, epochs, source)
 
 
-def first_of_shelf(
-    shelf: ExpertShelf, config: Config, epochs: int, source: str
+def first_expert(
+    buffer: ExpertBuffer, config: Config, epochs: int, source: str
 ) -> EncoderWeights:
-    """Returns expert 0 of a shelf, trained where it is missing.
+    """Returns expert 0 of a buffer, trained where it is missing.
 
     Args:
-        shelf: Where it is kept.
+        buffer: Where it is kept.
         config: progress, and what is recorded of it.
         epochs: That it trains.
         source: What it is, in words.
     """
     with epoch_bar("encoder", epochs, config.progress) as bar:
-        experts = shelf.take(1, bar.update)
+        experts = buffer.take(1, bar.update)
     return EncoderWeights(
         [weight[0].numpy() for weight in experts.trained],
         {
@@ -66,6 +63,6 @@ def first_of_shelf(
             "source": source,
             "epochs": epochs,
             "seed": config.expert_seed,
-            "kept_in": str(shelf.path),
+            "kept_in": str(buffer.path),
         },
     )

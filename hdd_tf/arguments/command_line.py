@@ -18,24 +18,13 @@ from hdd_tf.config import (
     define_flags,
     flag_text,
     from_json,
+    headings,
 )
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
+from hdd_tf.settings.row import row_of
 
-_HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
-# The first setting under each heading of the help.
-_HEADINGS = {
-    "dataset": "Data",
-    "objective": "Matching",
-    "image_lr": "Optimisation",
-    "idm_pool_start": "IDM's queue of networks",
-    "num_experts": "DANCE's experts",
-    "network": "Network",
-    "num_eval": "Evaluation",
-    "analysis": "Pictures and embeddings",
-    "strategy": "Devices and memory",
-    "run_dir": "What is written and shown",
-}
+HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
 
 
 def parse_command_line(argv: Sequence[str]) -> Config:
@@ -49,7 +38,7 @@ def parse_command_line(argv: Sequence[str]) -> Config:
             line where it came from one.
         SystemExit: With code 0, after the help that was asked for.
     """
-    if _HELP_WORDS.intersection(argv[1:]):
+    if HELP_WORDS.intersection(argv[1:]):
         sys.stdout.write(help_text())
         raise SystemExit(0)
     values, stem = _parse_arguments(argv[1:])
@@ -159,12 +148,13 @@ def help_text() -> str:
         *textwrap.wrap(f"Published files: {files}.", width=80),
     ]
     wrapper = textwrap.TextWrapper(80, " " * 6, " " * 6, break_on_hyphens=False)
+    heading_at = headings()
     for field in dataclasses.fields(Config):
-        if field.name in _HEADINGS:
-            lines += ["", f"{_HEADINGS[field.name]}:"]
-        parser = field.metadata["parser"]
+        if field.name in heading_at:
+            lines += ["", f"{heading_at[field.name]}:"]
+        row = row_of(field)
         default = "" if field.default is None else flag_text(field.default)
-        about = f"{field.metadata['help']} ({parsers.expected_value(parser)})"
+        about = f"{row.help} ({parsers.expected_value(row.parser)})"
         lines.append(f"  --{field.name}={default}")
         lines += wrapper.wrap(about)
     return "\n".join(lines) + "\n"

@@ -21,8 +21,6 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
 
-# The one value of a run's identity that a later start may raise.
-_MAY_GROW = "iterations"
 # What a system says when nothing more can be written.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -161,7 +159,9 @@ class RunDirectory:
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Writes `result.json`, which must say for how many `iterations` it holds."""
-        atomic.write_json(self.result_file, {**result, _MAY_GROW: result[_MAY_GROW]})
+        atomic.write_json(
+            self.result_file, {**result, "iterations": result["iterations"]}
+        )
 
     def read_result(self) -> dict[str, Any] | None:
         """Returns the result, or None if there is no whole one."""
@@ -185,11 +185,6 @@ class RunDirectory:
     def write_analysis(self, numbers: Mapping[str, Any]) -> None:
         """Writes `analysis.json`, when all else of the analysis is there."""
         atomic.write_json(self.analysis_file, numbers)
-
-    def finished(self, iterations: int) -> bool:
-        """Says whether the run has a result for at least so many iterations."""
-        result = self.read_result()
-        return result is not None and result[_MAY_GROW] >= iterations
 
     def _check(
         self, identity: dict[str, Any], data: dict[str, Any] | None

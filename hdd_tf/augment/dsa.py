@@ -24,7 +24,6 @@ from hdd_tf.errors import InputError
 from hdd_tf.random_keys import derive_key
 
 TRANSFORMATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
-DSA_STRATEGY = "_".join(TRANSFORMATIONS)
 
 # Ranges of the drawn values. Shifts and squares are fractions of the image's side.
 _BRIGHTNESS = 0.5  # added, in [-0.5, 0.5]

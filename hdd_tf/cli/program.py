@@ -1,81 +1,67 @@
-"""What the programs in export/ share: flags, one-line errors, the run they export."""
+"""What all commands share: how they end, and what a command line asks for."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NoReturn
 
 from absl import flags
 
-from hdd_tf.arguments.command_line import recorded_config
-from hdd_tf.config import Config
-from hdd_tf.errors import InputError, InterruptedRunError, one_line
-from hdd_tf.signals import signals_end_the_run
-
-
-class Command(NamedTuple):
-    """A parsed command line.
-
-    Attributes:
-        values: The program's own flags.
-        overrides: All others, which are settings of a run.
-    """
-
-    values: flags.FlagValues
-    overrides: list[str]
-
-    def required(self, name: str) -> str:
-        """Returns the value of a flag that has to be given.
-
-        Raises:
-            InputError: it is not.
-        """
-        value = self.values[name].value
-        if not value:
-            raise InputError(f"--{name} is missing; --help says what it is")
-        return str(value)
-
-    def config(self, record: dict) -> Config:
-        """Returns a run's settings, overridden by those of the command line.
-
-        Args:
-            record: Contents of the run's `config.json`.
-
-        Raises:
-            InputError: an unknown flag, or a value that is refused.
-        """
-        return recorded_config(record["config"], self.overrides)
+from hdd_tf.arguments.command_line import HELP_WORDS
+from hdd_tf.errors import EXPECTED, InterruptedRunError, ending, one_line
+from hdd_tf.signals import STOPPING, signals_end_the_run
 
 
 def run_program(
-    name: str,
-    about: str,
-    values: flags.FlagValues,
-    work: Callable[[Command], None],
+    work: Callable[[Sequence[str]], int | None],
     argv: Sequence[str],
+    name: str = "hdd_tf",
+    resumes: bool = False,
 ) -> int:
     """Runs a program and returns its exit code.
 
     Args:
+        work: The program; it returns an exit code, or None for 0.
+        argv: What the user called, which usage texts repeat, and the arguments.
         name: The program's, said before errors.
-        about: Its help.
-        values: Its own flags, not parsed yet.
-        work: The program.
-        argv: Program name and arguments.
+        resumes: Whether the same command goes on from a checkpoint, which its last line
+            then says.
 
     Returns:
-        0; 2 after one line of error; 130 or 143 after SIGINT or SIGTERM.
+        The exit code: that of `work`; 2 unusable flags or input, said in one line on
+        standard error; 75 another machine of the run was lost; 130 or 143 stopped by
+        SIGINT or SIGTERM.
     """
-    if "--help" in argv or "-h" in argv:
-        print(about + values.get_help())
-        return 0
     try:
-        _, *overrides = values(argv, known_only=True)
         with signals_end_the_run():
-            work(Command(values, overrides))
-    except (InputError, flags.Error, OSError) as error:
-        print(f"{name}: {one_line(error)}", file=sys.stderr)
-        return 2
-    except InterruptedRunError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+            return work(argv) or 0
+    except EXPECTED as error:
+        line, code = ending(error)
+        if not resumes:
+            line = _without_checkpoints(error)
+    except flags.Error as error:
+        line, code = one_line(error), 2
+    print(f"{name}: {line}", file=sys.stderr)
+    return code
+
+
+def _without_checkpoints(error: BaseException) -> str:
+    """Returns what a command says that cannot go on from where it was."""
+    if isinstance(error, InterruptedRunError):
+        return f"stopped by {error.stopped_by.name}"
+    return one_line(str(error))
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process, whatever signals still come.
+
+    TensorFlow takes a moment to go. All is written, and the exit code says what.
+    """
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Tells whether a command line asks for help, in any of the usual spellings."""
+    return not HELP_WORDS.isdisjoint(arguments)

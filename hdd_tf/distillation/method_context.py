@@ -26,15 +26,15 @@ class MethodContext:
         dataset: The real images that are distilled or chosen from.
         network: The network `--network`, a function of its weights.
         strategy: Where to compute.
-        rehearsal: Whether nothing is to be trained or written, for a dry run: networks
-            that would be trained ahead stay untrained.
+        dry_run: Whether nothing is to be trained or written: networks that would be
+            trained ahead stay untrained.
     """
 
     config: Config
     dataset: Dataset
     network: FunctionalNetwork
     strategy: tf.distribute.Strategy
-    rehearsal: bool = False
+    dry_run: bool = False
 
     @functools.cached_property
     def store(self) -> ClassStore:

@@ -2,10 +2,18 @@
 
 from typing import Any
 
+from tabulate import DataRow, TableFormat, tabulate
+
 from hdd_tf.evaluate.dd_ranking_score import fair_score_lines
 from hdd_tf.methods.registry import WHOLE, is_distilled, traits_of
 
 _WHOLE_TITLE = "whole training set"
+# As wide as most titles, so that the tables of several runs align.
+_HEADINGS = ("trained on".ljust(19), "images", "test accuracy (%)")
+_ROW = DataRow("", "   ", "")
+_FORMAT = TableFormat(
+    None, None, None, None, _ROW, _ROW, padding=0, with_header_hide=None
+)
 
 
 def result_table(result: dict[str, Any], run_dir: str) -> str:
@@ -49,14 +57,24 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
         if name == WHOLE
     ]
     if rows:
-        width = max(24, *(len(title) + 1 for title, _ in rows))
-        lines.append(f"{'trained on':<{width}}{'images':>8}   test accuracy (%)")
-        lines += [
-            f"{title:<{width}}{score['images']:>8,}   "
-            f"{score['mean']:.2f} ± {score['std']:.2f} "
-            f"({_counted(len(score['values']), 'network')})"
+        cells = [
+            (
+                title,
+                f"{score['images']:,}",
+                f"{score['mean']:.2f} ± {score['std']:.2f} "
+                f"({_counted(len(score['values']), 'network')})",
+            )
             for title, score in rows
         ]
+        lines.append(
+            tabulate(
+                cells,
+                _HEADINGS,
+                _FORMAT,
+                disable_numparse=True,
+                colalign=("left", "right", "left"),
+            )
+        )
     if fair := result.get("fair_score"):
         lines += fair_score_lines(fair)
     if best := result.get("best_on_test"):

@@ -16,11 +16,11 @@ from hdd_tf.artifacts.saved_models import is_replaceable, save_model
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
 from hdd_tf.exporting.sets import set_of_run
 from hdd_tf.files.links import refuse_links_out
-from hdd_tf.networks.registry import matched_network
 from hdd_tf.reading.loading import load_configured_dataset
 
 
@@ -40,9 +40,8 @@ def export_projector(
     refuse_links_out(directory.path)
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    weights = EncoderOfRun(config, dataset, network, directory.checkpoints).weights()
-    _, embeddings = embed(config, dataset, network, weights, decode_set(images))
+    run = RunContext.build(config, dataset, directory=directory)
+    _, embeddings = embed(run, EncoderOfRun(run).weights(), decode_set(images))
     reason = nothing_to_see(embeddings)
     write_projector(place, embeddings, None if reason else lay_out(embeddings))
     if reason:
@@ -72,12 +71,10 @@ def export_saved_models(
     """
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+    run = RunContext.build(config, dataset, directory=directory)
     if "encoder" in names:
-        source = EncoderOfRun(config, dataset, network, directory.checkpoints)
-        encoder, embeddings = embed(
-            config, dataset, network, source.weights(), decode_set(images)
-        )
+        weights = EncoderOfRun(run).weights()
+        encoder, embeddings = embed(run, weights, decode_set(images))
         metadata = encoder_metadata(embeddings, images.metadata.get("iteration"))
         save_model(output / "encoder", encoder, metadata)
         print(f"encoder, {embeddings.origin['source']}: {output / 'encoder'}")
@@ -111,9 +108,9 @@ def prune_set_of_run(
     decoded, norms = decode_set(distilled_set), None
     if keep != "random":
         dataset = load_configured_dataset(config)
-        network = matched_network(config, dataset.image_shape, dataset.num_classes)
-        encoder = EncoderOfRun(config, dataset, network, directory.checkpoints)
-        norms = tangent_norms(dataset, network, encoder.weights(), decoded.images)
+        run = RunContext.build(config, dataset, directory=directory)
+        weights = EncoderOfRun(run).weights()
+        norms = tangent_norms(dataset, run.network, weights, decoded.images)
     return pruned_set(decoded, norms, fraction, keep, config.seed)
 
 

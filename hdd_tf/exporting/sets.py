@@ -22,14 +22,10 @@ from hdd_tf.artifacts.sets.distilled_set import (
 from hdd_tf.artifacts.sets.run_whitening import read_whitening
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE, read_unchecked
 from hdd_tf.config import from_json
-from hdd_tf.distillation.checkpoints import (
-    SavedSet,
-    load_newest_set,
-    load_saved_set,
-)
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
+from hdd_tf.exporting.saved_sets import SavedSet, load_newest_set, load_saved_set
 from hdd_tf.methods.registry import is_distilled, traits_of
 
 

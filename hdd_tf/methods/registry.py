@@ -123,7 +123,7 @@ METHODS: dict[str, Traits] = {
     ),
     "idm": Traits(
         title="IDM",
-        summary="of a queue of semi-trained ones, with cross-entropy",
+        summary="of a pool of semi-trained ones, with cross-entropy",
         kind=Kind.CLASS_WISE,
         build="hdd_tf.objectives.idm:build",
         has_geometry=True,
@@ -169,7 +169,7 @@ METHODS: dict[str, Traits] = {
         may_revisit=True,
         evaluation="dance",
         encoder=Encoder.EXPERT,
-        encoder_source="hdd_tf.objectives.dance:expert_shelf",
+        encoder_source="hdd_tf.objectives.dance:expert_buffer",
         normalised_as=_CIFAR10_FOR_BOTH,
         whitened=False,
         training_ahead=lambda config: (

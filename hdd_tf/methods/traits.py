@@ -80,7 +80,7 @@ class Traits:
         encoder: With which network its runs are analysed.
         encoder_source: `module:function` to where that network is, from the run's
             settings: with `POOL` (config) -> `PoolSchedule`, with `EXPERT` (config,
-            dataset, network) -> `ExpertShelf`; empty with `TRAINED`.
+            dataset, network) -> `ExpertBuffer`; empty with `TRAINED`.
         normalised_as: Data sets to which its program applies the constants of another.
         whitened: Whether images are whitened (ZCA) rather than normalised by channel.
         baseline_title: What a row of its images is called beside a distilled set, where

@@ -52,11 +52,6 @@ class FunctionalNetwork:
         return [tuple(v.shape) for v in self.model.trainable_variables]
 
     @property
-    def feature_dim(self) -> int:
-        """Length of a feature, of networks that are matched."""
-        return int(self.model.output["features"].shape[-1])
-
-    @property
     def state_specs(self) -> list[tf.TensorSpec]:
         """Shape and dtype of each tensor of the state, likewise."""
         state = self.model.non_trainable_variables

@@ -1,7 +1,7 @@
-"""A queue of networks that are trained a little at a time, as stacked variables.
+"""A pool of networks that are trained a little at a time, as stacked variables.
 
 One variable a weight, `[capacity, ...]`, so a network is a row: no model is ever built
-anew, and a graph picks networks by number. Who is in the queue follows from the
+anew, and a graph picks networks by number. Who is in the pool follows from the
 iteration: the k-th network that ever joined has row k modulo capacity, and where all
 rows are taken the newest takes the place of the oldest.
 
@@ -24,7 +24,7 @@ _VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
 
 @dataclasses.dataclass(frozen=True)
 class PoolSchedule:
-    """Who is in the queue when.
+    """Who is in the pool when.
 
     Attributes:
         start: Networks there before the first iteration, >= 1.
@@ -43,24 +43,24 @@ class PoolSchedule:
         return self.start + 1 + iteration // self.join_every
 
     def live(self, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns how many networks are in the queue: the rows 0, ..., live - 1."""
+        """Returns how many networks are in the pool: the rows 0, ..., live - 1."""
         return tf.minimum(self.joined(iteration), self.capacity)
 
     def oldest(self, iterations: int) -> int:
-        """Returns the row of the network longest in the queue after so many."""
+        """Returns the row of the network longest in the pool after so many."""
         joined = self.start + 1 + max(iterations - 1, 0) // self.join_every
         return max(joined - self.capacity, 0) % self.capacity
 
 
 class NetworkPool(tf.Module):
-    """The networks of a queue, their velocities and their accuracy meters.
+    """The networks of a pool, their velocities and their accuracy meters.
 
-    Its variables are plain, not mirrored: every process keeps one copy of the queue.
+    Its variables are plain, not mirrored: every process keeps one copy of the pool.
     Write to it outside `strategy.run` only.
 
     Args:
         network: The network, a function of its weights.
-        schedule: Who is in the queue when.
+        schedule: Who is in the pool when.
         seed: Seed of the run; the k-th network that joins is a function of it and k.
     """
 
@@ -91,7 +91,7 @@ class NetworkPool(tf.Module):
         _if_due(iteration, self._schedule.join_every, lambda: self._put_fresh(newest))
 
     def pick(self, iteration: tf.Tensor, count: int, key: tf.Tensor) -> tf.Tensor:
-        """Draws different networks of the queue.
+        """Draws different networks of the pool.
 
         Args:
             iteration: Scalar int32 tensor, whose newcomer is in.
@@ -159,7 +159,7 @@ class NetworkPool(tf.Module):
 
 
 def read_network(reader: Any, pool: str, row: int) -> list[np.ndarray]:
-    """Reads the weights of one network from a checkpoint, without building the queue.
+    """Reads the weights of one network from a checkpoint, without building the pool.
 
     Args:
         reader: What `tf.train.load_checkpoint` returns.
@@ -167,7 +167,7 @@ def read_network(reader: Any, pool: str, row: int) -> list[np.ndarray]:
         row: The network's.
 
     Raises:
-        KeyError: the checkpoint holds no queue there.
+        KeyError: the checkpoint holds no pool there.
     """
     shapes = reader.get_variable_to_shape_map()
     weights: list[np.ndarray] = []

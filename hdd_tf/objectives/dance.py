@@ -20,7 +20,7 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.features import geometry_comparison
 from hdd_tf.protocols.published import expert_protocol
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import Experts, ExpertShelf
+from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.progress import epoch_bar
 
 _WHICH, _WHERE = 0, 1
@@ -72,11 +72,11 @@ class DualViewAlignment(Objective):
         )
 
 
-def expert_shelf(
+def expert_buffer(
     config: Any, dataset: Dataset, network: FunctionalNetwork
-) -> ExpertShelf:
+) -> ExpertBuffer:
     """Returns where the experts are kept, as a run's `Config` says."""
-    return ExpertShelf(
+    return ExpertBuffer(
         config.expert_dir,
         network,
         config.network_title(),
@@ -93,14 +93,14 @@ def build(context: MethodContext) -> ClasswiseMatching:
         InputError: settings and data do not fit.
     """
     config = context.config
-    shelf = expert_shelf(config, context.dataset, context.network)
+    buffer = expert_buffer(config, context.dataset, context.network)
 
     def take_experts() -> Experts:
-        if context.rehearsal:
-            return shelf.untrained(config.num_experts)
+        if context.dry_run:
+            return buffer.untrained(config.num_experts)
         total = config.num_experts * config.pretrain_epochs
         with epoch_bar("experts", total, config.progress) as bar:
-            return shelf.take(config.num_experts, bar.update)
+            return buffer.take(config.num_experts, bar.update)
 
     return ClasswiseMatching(
         context,

@@ -1,9 +1,9 @@
 """Improved distribution matching (IDM): Zhao et al., CVPR 2023.
 
-Features are matched in a network picked from a queue of semi-trained ones, and that
+Features are matched in a network picked from a pool of semi-trained ones, and that
 network should also recognise the synthetic images: Eq. (6) weights their cross-entropy
-by how good the network is. Then two networks of the queue train a little on real
-images, so that the queue holds networks of many ages.
+by how good the network is. Then two networks of the pool train a little on real
+images, so that the pool holds networks of many ages.
 """
 
 import dataclasses
@@ -24,10 +24,10 @@ from hdd_tf.random_keys import Purpose, derive_key
 
 @dataclasses.dataclass(frozen=True)
 class PoolTraining:
-    """How the networks of the queue train.
+    """How the networks of the pool train.
 
     Attributes:
-        networks: How many train after an iteration, at most the queue's start + 1.
+        networks: How many train after an iteration, at most the pool's start + 1.
         steps: Updates of each.
         batch_size: Real images of an update.
         learning_rate: Of SGD with momentum .9 and L2 weight decay 5e-4.
@@ -42,14 +42,14 @@ class PoolTraining:
 
 
 class ImprovedDistributionMatching(Objective):
-    """Matches features of a queue's networks, with accuracy-weighted cross-entropy.
+    """Matches features of a pool's networks, with accuracy-weighted cross-entropy.
 
     Args:
         network: The network, a function of its weights.
-        store: The real images that the queue's networks train on.
+        store: The real images that the pool's networks train on.
         strategy: Replicas train different networks, each of them whole.
         seed: Seed of the run.
-        schedule: Who is in the queue when.
+        schedule: Who is in the pool when.
         training: How its networks train.
         cross_entropy_weight: w; the cross-entropy counts w x accuracy in percent.
     """
@@ -74,18 +74,18 @@ class ImprovedDistributionMatching(Objective):
         self._cross_entropy_weight = cross_entropy_weight
 
     def prepare(self, iteration: tf.Tensor) -> None:
-        """Lets the newcomer of an iteration join the queue."""
+        """Lets the newcomer of an iteration join the pool."""
         self.pool.update_queue(iteration)
 
     def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
-        """Returns the only pass, through a network of the queue."""
+        """Returns the only pass, through a network of the pool."""
         key = derive_key(self._seed, Purpose.POOL_MATCHED, iteration)
         row = self.pool.pick(iteration, 1, key)[0]
         weight = self._cross_entropy_weight * self.pool.running_accuracy(row)
         return Pass(self.pool.weights(row), True, weight)
 
     def conclude(self, iteration: tf.Tensor) -> None:
-        """Trains networks of the queue."""
+        """Trains networks of the pool."""
         count = self._training.networks
         key = derive_key(self._seed, Purpose.POOL_TRAINED, iteration)
         rows = self.pool.pick(iteration, count, key)
@@ -151,7 +151,7 @@ class ImprovedDistributionMatching(Objective):
 
 
 def pool_schedule(config: Any) -> PoolSchedule:
-    """Returns who is in the queue when, as a run's `Config` says."""
+    """Returns who is in the pool when, as a run's `Config` says."""
     return PoolSchedule(
         config.idm_pool_start,
         config.idm_join_every,

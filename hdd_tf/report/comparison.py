@@ -10,7 +10,7 @@ from typing import Any
 
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.arguments.flag_files import published_names
-from hdd_tf.config import identity
+from hdd_tf.config import identity, names_of, rows
 from hdd_tf.data import catalogue
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
@@ -18,17 +18,16 @@ from hdd_tf.methods.traits import Budget
 from hdd_tf.report import published
 from hdd_tf.report.collect import Run
 from hdd_tf.report.rows import Row
+from hdd_tf.settings.scope import Scope
 
-# Compared as budgets, or part of the cell's name.
+# Budgets are compared by themselves; the rest only says which cell or row it is.
 _NOT_COMPARED = {
-    *("dataset", "ipc", "objective", "geometry"),
-    *("iterations", "real_batch", "num_eval", "eval_epochs"),
-    *("seed", "num_experiments", "baselines", "whole_epochs"),
+    *(name for name, row in rows().items() if row.is_cell or row.is_budget),
+    *names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES),
 }
 _AS_PUBLISHED = {"eval_protocol": "auto", "eval_batch": 0, "eval_dsa": "auto"}
 # Accuracies of other networks are in no table we have.
 _NETWORK = "convnet"
-_OF_HYPERBOLIC = {"curvature", "loss_weight", "lift", "max_tangent_norm"}
 
 
 def published_number(row: Row) -> tuple[float, float] | None:
@@ -140,7 +139,8 @@ def _for_geometry(settings: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Returns a published file's settings as the run's geometry has them."""
     if run.geometry == settings["geometry"]:
         return dict(settings)
-    plain = {k: v for k, v in settings.items() if k not in _OF_HYPERBOLIC}
+    of_one_geometry = {name for name, row in rows().items() if row.geometry}
+    plain = {k: v for k, v in settings.items() if k not in of_one_geometry}
     return {**plain, "image_lr": plain_image_lr(run.dataset, run.ipc, run.objective)}
 
 

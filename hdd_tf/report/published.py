@@ -7,7 +7,7 @@ Data sets have their TFDS names. All distilled sets and coresets were scored wit
 ConvNet they were matched with, of depth 3 (ImageWoof: 5).
 """
 
-from hdd_tf.methods.registry import METHODS, WHOLE, published_row, traits_of
+from hdd_tf.methods.registry import WHOLE, published_row, traits_of
 from hdd_tf.methods.traits import PUBLISHED_IPC, Accuracy, Budget
 
 _WHOLE: dict[str, Accuracy] = {
@@ -42,21 +42,6 @@ def published_accuracy(
 def accuracy_text(accuracy: Accuracy | None) -> str:
     """Returns published numbers as they are printed: one decimal, as published."""
     return f"{accuracy[0]:.1f} ± {accuracy[1]:.1f}" if accuracy else "not known"
-
-
-def published_cells() -> tuple[tuple[str, int, str, str], ...]:
-    """Returns (data set, IPC, objective, geometry) of all accuracies of distillation.
-
-    Those without an accuracy in our source are missing, see `Traits.settings_of`.
-    """
-    return tuple(
-        (dataset, ipc, objective, geometry)
-        for objective, traits in METHODS.items()
-        if not traits.is_selection
-        for geometry, rows in traits.published.items()
-        for dataset, row in rows.items()
-        for ipc, _ in zip(PUBLISHED_IPC, row, strict=False)
-    )
 
 
 def published_budget(

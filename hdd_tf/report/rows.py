@@ -6,36 +6,17 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from hdd_tf.config import names_of
 from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
 from hdd_tf.report.collect import FairScore, Run, Warn
-from hdd_tf.settings.objectives import METHOD_SETTINGS
 from hdd_tf.settings.parsers import BASELINES
+from hdd_tf.settings.scope import Scope
 
 # Settings that do not make another row: the seeds are what is pooled, the result says
 # for how many iterations it holds, and baselines have rows of their own.
-_NOT_OF_THE_ROW = {
-    "seed",
-    "num_experiments",
-    "iterations",
-    "baselines",
-    "whole_epochs",
-}
+_NOT_OF_THE_ROW = {*names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES)}
 # Settings that do not touch a baseline. One unknown here only keeps rows apart.
-_OF_MATCHING = {
-    "objective",
-    "geometry",
-    "curvature",
-    "loss_weight",
-    "lift",
-    "max_tangent_norm",
-    "formation_factor",
-    "image_lr",
-    "image_momentum",
-    "real_batch",
-    "real_bank_size",
-    "init",
-    "select",
-}
+_OF_MATCHING = {*names_of(Scope.MATCHING)}
 
 
 @dataclasses.dataclass
@@ -179,11 +160,7 @@ def _key(run: Run, left_out: set[str]) -> str:
 
 
 def _baseline_key(run: Run, name: str) -> str:
-    matching = {
-        setting
-        for setting in run.settings
-        if setting in _OF_MATCHING or setting in METHOD_SETTINGS
-    }
+    matching = _OF_MATCHING.intersection(run.settings)
     stripped = dataclasses.replace(run, objective="", geometry="", iterations=0)
     if name == WHOLE:  # One set and schedule, whatever the images per class.
         epochs = Row(name, "", [run], []).epochs

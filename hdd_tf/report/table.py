@@ -3,6 +3,8 @@
 import statistics
 from collections.abc import Sequence
 
+from tabulate import tabulate
+
 from hdd_tf.methods.registry import WHOLE, traits_of
 from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import (
@@ -17,20 +19,20 @@ from hdd_tf.report.rows import Row
 
 _WHOLE_TITLE = "whole training set"
 _COLUMNS = {  # Title and alignment.
-    "row": "--:",
-    "data set": ":--",
-    "IPC": "--:",
-    "trained on": ":--",
-    "network": ":--",
-    "test accuracy (%)": "--:",
-    "published (%)": "--:",
-    "sets x networks": "--:",
-    "iterations": "--:",
-    "evaluation epochs": "--:",
-    "against the published protocol": ":--",
+    "row": "right",
+    "data set": "left",
+    "IPC": "right",
+    "trained on": "left",
+    "network": "left",
+    "test accuracy (%)": "right",
+    "published (%)": "right",
+    "sets x networks": "right",
+    "iterations": "right",
+    "evaluation epochs": "right",
+    "against the published protocol": "left",
 }
 # Only where a run was asked for them.
-_FAIR_COLUMNS = {"LRS": "--:", "ARS": "--:"}
+_FAIR_COLUMNS = {"LRS": "right", "ARS": "right"}
 _INTRODUCTION = """\
 # Results beside the published ones
 
@@ -65,11 +67,15 @@ def report_text(rows: Sequence[Row]) -> str:
     columns = _COLUMNS | _FAIR_COLUMNS if fair else _COLUMNS
     lines = [
         _INTRODUCTION,
-        _line(list(columns)),
-        _line(list(columns.values())),
-        *(
-            _line(_cells(index, row) + (_fair_cells(row) if fair else []))
-            for index, row in enumerate(rows, start=1)
+        tabulate(
+            [
+                map(_escaped, _cells(index, row) + (_fair_cells(row) if fair else []))
+                for index, row in enumerate(rows, start=1)
+            ],
+            list(columns),
+            "pipe",
+            disable_numparse=True,
+            colalign=tuple(columns.values()),
         ),
         "",
         "## Where the rows come from",
@@ -178,7 +184,8 @@ def _origin(row: Row) -> str:
     return f"{_trained_on(row)}: {places}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    # A bar would end the cell, and names are the user's.
-    texts = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
-    return f"| {' | '.join(texts)} |"
+def _escaped(cell: str) -> str:
+    # Names are the user's: a bar would end the cell, a line break the row, and
+    # tabulate takes a control character for a line between rows.
+    printable = "".join(c if c.isprintable() else " " for c in cell)
+    return " ".join(printable.replace("|", "\\|").split())

@@ -6,18 +6,15 @@ import sys
 import time
 
 import numpy as np
-import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import IterativeMethod
-from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.methods.registry import RANDOM
 from hdd_tf.methods.traits import Encoder
-from hdd_tf.networks.registry import matched_network
 from hdd_tf.objectives.registry import build_step
 from hdd_tf.random_keys import derive_key
 from hdd_tf.selection.coresets import CoresetSelector
@@ -26,26 +23,22 @@ _TIMED_ITERATIONS = 2
 _TIMED_IMAGES = 512
 
 
-def estimate_run(
-    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy
-) -> str:
+def estimate_run(run: RunContext) -> str:
     """Runs a few real iterations, writes nothing, and says what a run would cost.
 
     Args:
-        config: The run's settings.
-        dataset: The real images.
-        strategy: Where to compute.
+        run: The experiment.
 
     Returns:
         Lines for people: time, memory, bytes.
     """
+    config = run.config
     if config.traits.is_selection:
-        return _estimate_coreset(config, dataset)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
+        return _estimate_coreset(run)
     # Whichever images are kept, they are as many; to choose them may take training.
     as_many = dataclasses.replace(config, keep="random")
-    dataset = pruned_dataset(as_many, dataset, network)
-    step = build_step(MethodContext(config, dataset, network, strategy, rehearsal=True))
+    dataset = pruned_dataset(dataclasses.replace(run, config=as_many))
+    step = build_step(run.method_context(dataset, dry_run=True))
     bank = config.real_bank_size
     seconds = _seconds_per_iteration(step, 0)
     timing = [f"time per iteration  {seconds:.3f} s"]
@@ -80,8 +73,9 @@ def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
     return (time.perf_counter() - began) / _TIMED_ITERATIONS
 
 
-def _estimate_coreset(config: Config, dataset: Dataset) -> str:
+def _estimate_coreset(run: RunContext) -> str:
     """Says what choosing a coreset would cost: the training of one network, if any."""
+    config, dataset = run.config, run.dataset
     training = dataset.training
     count, times = len(training.labels), _times(config)
     work = "no network to train"
@@ -92,9 +86,8 @@ def _estimate_coreset(config: Config, dataset: Dataset) -> str:
         short = dataclasses.replace(
             config, objective=RANDOM, baselines=(), coreset_epochs=1, progress=False
         )
-        network = matched_network(config, dataset.image_shape, dataset.num_classes)
         # The first training traces the graph.
-        trainer = CoresetSelector(short, few, network).trained_network()
+        trainer = CoresetSelector(short, few, run.network).trained_network()
         began = time.perf_counter()
         trainer.train(derive_key(config.seed))
         epoch = (time.perf_counter() - began) * count / trainer.num_images

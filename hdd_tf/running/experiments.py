@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts.run_directory import is_own_trace
-from hdd_tf.config import Config, identity
-from hdd_tf.data.dataset import Dataset
+from hdd_tf.config import Config, cadences, identity
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
@@ -23,10 +23,8 @@ from hdd_tf.evaluate.result_text import result_table
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
-from hdd_tf.running.monitor import cadences
 from hdd_tf.running.runner import run_experiment
 from hdd_tf.running.selection_run import run_selection
-from hdd_tf.running.worker_run import run_as_worker
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:
@@ -53,7 +51,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         )
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
     if not several_workers:
-        return _run(config, strategy, Workers(strategy, SignalWatch()))
+        return _run(config, strategy, Workers(strategy))
     with SignalWatch() as watch:
         return _run(config, strategy, Workers(strategy, watch))
 
@@ -61,7 +59,7 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
 def _run(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> dict[str, Any] | None:
-    """Does this process's part of a command."""
+    """Does what every process of a command does."""
     devices = ", ".join(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
@@ -70,14 +68,18 @@ def _run(
     with workers.lost_ones_told(), workers.chief_dismisses(), _exhaustion_told():
         # Blocks of iterations end where something is due, so that counts too.
         settings = [identity(config), cadences(config), config.num_experiments]
-        workers.compare("settings", settings)
-        if workers.is_chief:
-            result = _run_all(config, strategy, workers)
+        workers.assert_same("settings", settings)
+        if config.dry_run:
+            dataset = load_configured_dataset(config)
+            print(estimate_run(RunContext.build(config, dataset, strategy, workers)))
+            return None
+        experiments = _each_seed(config)
+        if len(experiments) > 1:
+            result = _run_several(config, experiments, strategy, workers)
         else:
-            result = None
-            _help_chief(config, strategy, workers)
+            result = _run_alone(config, strategy, workers)
         # All together, so that whoever restarts one restarts all.
-        workers.wait()
+        workers.wait("the end of the command")
         return result
 
 
@@ -92,17 +94,6 @@ def _exhaustion_told() -> Iterator[None]:
             "(to 256, 64, ...) where images are distilled, --eval_batch where they are "
             "scored; the same command goes on from the last checkpoint."
         ) from error
-
-
-def _help_chief(
-    config: Config, strategy: tf.distribute.Strategy, workers: Workers
-) -> None:
-    """Computes a share of every distillation; there is none of a selection."""
-    if config.traits.is_selection:
-        return
-    for experiment in _each_seed(config):
-        dataset = load_configured_dataset(experiment)
-        run_as_worker(experiment, dataset, strategy, workers)
 
 
 def _each_seed(config: Config) -> list[Config]:
@@ -120,60 +111,80 @@ def _each_seed(config: Config) -> list[Config]:
     ]
 
 
-def _run_all(
+def _run_alone(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> dict[str, Any] | None:
-    if config.dry_run:
-        print(estimate_run(config, load_configured_dataset(config), strategy))
-        return None
-    if config.num_experiments == 1:
-        with lock.locked(config.run_dir):
-            dataset = load_configured_dataset(config)
-            result = _run_one(config, dataset, strategy, workers)
-            if analysis_is_due(config, result["iterations"]):
-                _analyse(config, dataset, result)
-        return result
+    """Runs one experiment, and analyses its result."""
+    with _held(config.run_dir, workers):
+        run, result = _run_one(config, strategy, workers)
+        if run and result and analysis_is_due(config, result["iterations"]):
+            _analyse(run, result)
+    return result
+
+
+def _run_several(
+    config: Config,
+    experiments: list[Config],
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+) -> dict[str, Any] | None:
+    """Runs experiments one by one, pools their results, then analyses each."""
     parent = pathlib.Path(config.run_dir)
-    _check_parent(parent)
-    with lock.locked(parent):
-        experiments, results = _each_seed(config), []
+    if workers.is_chief:
+        _check_parent(parent)
+    with _held(parent, workers):
+        results = []
         for experiment in experiments:
-            with lock.locked(experiment.run_dir):
-                dataset = load_configured_dataset(experiment)
-                results.append(_run_one(experiment, dataset, strategy, workers))
-        pooled = pool_results(results)
+            with _held(experiment.run_dir, workers):
+                results.append(_run_one(experiment, strategy, workers)[1])
+        found = [result for result in results if result is not None]
+        if not found:
+            return None
+        pooled = pool_results(found)
         atomic.write_json(parent / "result.json", pooled)
         print(result_table(pooled, config.run_dir), flush=True)
         # Once all results are safe.
-        for experiment, result in zip(experiments, results, strict=True):
+        for experiment, result in zip(experiments, found, strict=True):
             if analysis_is_due(experiment, result["iterations"]):
-                with lock.locked(experiment.run_dir):
+                with _held(experiment.run_dir, workers):
                     dataset = load_configured_dataset(experiment)
-                    _analyse(experiment, dataset, result)
+                    _analyse(RunContext.build(experiment, dataset, strategy), result)
     return pooled
 
 
 def _run_one(
-    config: Config,
-    dataset: Dataset,
-    strategy: tf.distribute.Strategy,
-    workers: Workers,
-) -> dict[str, Any]:
-    """Makes a set, scores it, and tells; returns its `result.json`."""
-    run = run_selection if config.traits.is_selection else run_experiment
-    result = run(config, dataset, strategy, workers)
-    print(result_table(result, config.run_dir), flush=True)
-    return result
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> tuple[RunContext | None, dict[str, Any] | None]:
+    """Makes a set, scores it, and prints the result.
+
+    Returns:
+        The experiment and the contents of its `result.json`. A process that is not the
+        chief has no result, and nothing to do for a selection.
+    """
+    if config.traits.is_selection and not workers.is_chief:
+        return None, None
+    run = RunContext.build(config, load_configured_dataset(config), strategy, workers)
+    result = run_selection(run) if config.traits.is_selection else run_experiment(run)
+    if result is not None:
+        print(result_table(result, config.run_dir), flush=True)
+    return run, result
 
 
-def _analyse(config: Config, dataset: Dataset, result: dict[str, Any]) -> None:
-    """Looks at a set whose result is there.
+def _held(
+    directory: str | pathlib.Path, workers: Workers
+) -> contextlib.AbstractContextManager[None]:
+    """Holds a directory against other commands, for all processes of this one."""
+    return lock.locked(directory) if workers.is_chief else contextlib.nullcontext()
+
+
+def _analyse(run: RunContext, result: dict[str, Any]) -> None:
+    """Analyses a set whose result is there.
 
     Raises:
         InputError: that cannot be done; says that nothing else is missing.
     """
     try:
-        analyse_finished_run(config, dataset, result["iterations"])
+        analyse_finished_run(run, result["iterations"])
     except (InputError, OSError) as error:
         raise InputError(
             f"{error} (The result is complete, only its analysis is missing; "

@@ -6,7 +6,8 @@ from typing import Any
 
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, read_distilled_set
-from hdd_tf.config import Config
+from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 
 
@@ -17,24 +18,26 @@ def read_export(directory: RunDirectory) -> DistilledSet:
 
 
 def complete_result(
-    config: Config,
-    directory: RunDirectory,
-    result: dict[str, Any],
-    make_evaluation: Callable[[], Evaluation],
+    run: RunContext, make_evaluation: Callable[[], Evaluation]
 ) -> dict[str, Any]:
     """Adds the fair score to a finished run's result, if it is wanted and not there.
 
     Nothing is distilled, and nothing scored again that the result holds.
 
     Args:
-        config: The run's settings.
-        directory: The run's, with its export.
-        result: Contents of its `result.json`.
+        run: The experiment; its directory holds a result and its export.
         make_evaluation: Called if there is something to score.
 
     Returns:
         The contents of `result.json` afterwards.
+
+    Raises:
+        InputError: there is no result, or no readable export.
     """
+    config, directory = run.config, run.directory
+    result = directory.read_result()
+    if result is None:
+        raise InputError(f"{directory.result_file} is not readable: start again")
     if not config.fair_score or "fair_score" in result:
         print(f"{config.run_dir} is already finished; nothing to distil or to score.")
         return result

@@ -34,10 +34,16 @@ class BlockReport:
 
 
 class StopRequest:
-    """Whether a signal has asked the run to stop, and which."""
+    """Whether a signal has asked the run to stop, and which.
+
+    Attributes:
+        signal: The signal; None: the run goes on.
+        is_shared: Whether all processes of the run know of it.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.is_shared = False
         self._at_once = False
 
     def note(self, stopped_by: signal.Signals) -> None:
@@ -65,6 +71,7 @@ class StopRequest:
         Args:
             anyone: Whether a signal has asked any of them to stop.
         """
+        self.is_shared = anyone
         if anyone and self.signal is None:
             self.signal = signal.Signals.SIGTERM
 

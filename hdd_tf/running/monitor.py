@@ -10,71 +10,114 @@ from tqdm import tqdm
 
 from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
-from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config, identity
-from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.config import identity
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
-from hdd_tf.running.keepers import Keeper
+from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, StopRequest
+from hdd_tf.running.tracked_sets import SetTracker
 
 # However slow iterations are, a crash costs no more than this.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
-class RunMonitor:
+class SilentMonitor:
+    """Writes and shows nothing, in a process that is not the chief; a context.
+
+    Args:
+        stop: Asked after each block whether to end the run.
+
+    Attributes:
+        seconds: Seconds of distillation in all.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
+        self.seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    def catch_up(self, iteration: int) -> None:
+        """Analyses and scores images of an earlier start where that is still due.
+
+        Args:
+            iteration: Iterations that the images have seen; their state is saved.
+
+        Raises:
+            InterruptedRunError: a signal came; work under way is not waited for.
+        """
+
+    def after_block(self, report: BlockReport) -> None:
+        """Does all that is due after a block of iterations.
+
+        Raises:
+            InterruptedRunError: a signal asked the run to stop; its state is saved.
+        """
+        # Of a signal that came meanwhile the other processes do not know yet.
+        if self._stop.is_shared:
+            self._stop.check()
+
+
+class RunMonitor(SilentMonitor):
     """Writes checkpoints, summaries and pictures, and moves the progress bar.
 
     A context: entering writes the starting picture, leaving closes the files.
 
     Args:
-        config: The run's settings.
-        directory: Where to write.
+        run: The experiment.
         checkpoints: The run's checkpoints.
         synthetic_set: The images.
         make_set: Returns the set as it is by now.
-        label_names: Of the classes.
         start: Iterations already done.
         seconds: Seconds of distillation already spent.
         stop: Asked after each block whether to end the run.
         evaluate: Returns a set's accuracy on the validation split in percent; called
             every `--eval_every` iterations.
-        analyse: Looks at the current images after so many iterations; called every
+        analyse: Analyses the current images after so many iterations; called every
             `--analysis_every`.
-        keepers: Are offered the images after each of these scores.
+        trackers: Are offered the images after each of these scores.
     """
 
     def __init__(
         self,
         *,
-        config: Config,
-        directory: RunDirectory,
+        run: RunContext,
         checkpoints: DistillationCheckpoints,
         synthetic_set: SyntheticSet,
         make_set: Callable[[], DistilledSet],
-        label_names: tuple[str, ...],
         start: int,
         seconds: float,
         stop: StopRequest,
         evaluate: Callable[[DistilledSet], float],
         analyse: Callable[[int, SummaryWriter], None],
-        keepers: Sequence[Keeper],
+        trackers: Sequence[SetTracker],
     ) -> None:
+        super().__init__(stop)
+        config = run.config
         self._config = config
-        self._directory = directory
+        self._directory = run.directory
         self._checkpoints = checkpoints
         self._synthetic_set = synthetic_set
         self._make_set = make_set
-        self._label_names = label_names
-        self._stop = stop
+        self._label_names = run.dataset.label_names
         self._evaluate = evaluate
         self._analyse = analyse
-        self._keepers = keepers
+        self._trackers = trackers
         self._start = start
         self._saved_at = time.monotonic()
         self.seconds = seconds
-        self.summaries = SummaryWriter(directory.tensorboard)
+        self.summaries = SummaryWriter(run.directory.tensorboard)
         self._progress = tqdm(
             desc="distil",
             total=config.iterations,
@@ -117,24 +160,18 @@ class RunMonitor:
             self._picture(iteration, f"iter_{iteration:06d}.png")
         stopped = self._stop.signal is not None
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        looked_at = _due(iteration, config.analysis_every) and not done
+        analysed = _due(iteration, config.analysis_every) and not done
         # Only with the state saved: these take long, and the analysis reads it.
-        due = overdue or looked_at or _due(iteration, config.eval_every)
+        due = overdue or analysed or _due(iteration, config.eval_every)
         if done or stopped or due or _due(iteration, config.checkpoint_every):
             self._checkpoints.save(iteration, self.seconds)
             self._saved_at = time.monotonic()
             self.summaries.flush()
         self._stop.check()
-        self.look(iteration)
+        self.catch_up(iteration)
 
-    def look(self, iteration: int) -> None:
-        """Analyses and scores the images where that is due; their state is saved.
-
-        Called again where a run goes on: it may have ended meanwhile.
-
-        Raises:
-            InterruptedRunError: a signal came; it is not waited for what is under way.
-        """
+    def catch_up(self, iteration: int) -> None:
+        """Analyses and scores the images where that is due; see `SilentMonitor`."""
         config = self._config
         done = iteration == config.iterations
         if _due(iteration, config.analysis_every) and not done:
@@ -154,8 +191,8 @@ class RunMonitor:
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
         score = ValidationScore(iteration, self.seconds, accuracy)
         record_validation(self._directory.path, score)
-        for keeper in self._keepers:
-            keeper.offer(iteration, accuracy, made)
+        for tracker in self._trackers:
+            tracker.offer(iteration, accuracy, made)
         self._stop.check()
 
     def _log(self, report: BlockReport, done: bool) -> None:
@@ -187,16 +224,6 @@ class RunMonitor:
         if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
-
-
-def cadences(config: Config) -> tuple[int, ...]:
-    """Returns every how many iterations something is done; 0: never."""
-    return (
-        config.checkpoint_every,
-        config.picture_every,
-        config.eval_every,
-        config.analysis_every,
-    )
 
 
 def _due(iteration: int, every: int) -> bool:

@@ -1,14 +1,18 @@
 """Settings of the data."""
 
 import dataclasses
+from typing import ClassVar
 
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting
+from hdd_tf.settings.scope import Scope
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """Which images are distilled."""
+
+    HEADING: ClassVar = "Data"
 
     dataset: str = setting(
         "",
@@ -17,49 +21,63 @@ class DataSettings:
         "cifar100, tiny_imagenet, imagewoof, any TFDS image classification set, or "
         "folder:DIR with a folder of images for each class (and, above them, train/, "
         "validation/ and test/ where the images are split already). Required.",
+        Scope.DATA,
+        is_cell=True,
     )
     data_dir: str = setting(
         "",
         parsers.PATH,
         "Directory of prepared TFDS data sets, or where tiny_imagenet or imagewoof is "
         "unpacked; empty: TFDS's own default.",
-        identity=False,
+        Scope.PROCESS,
     )
     image_size: str = setting(
         "",
         parsers.IMAGE_SIZE,
         "Size in pixels that images are brought to: scaled until they just cover it, "
         "then the centre is cut out. Empty: their own, which must be one for all.",
+        Scope.DATA,
     )
     classes: tuple[str, ...] = setting(
         (),
         parsers.CLASSES,
         "Classes to keep, by index in the data set or by name; they are numbered anew "
         "in the order of the data set. Empty: all.",
+        Scope.DATA,
     )
-    ipc: int = setting(10, parsers.COUNT, "Synthetic images per class.")
+    ipc: int = setting(
+        10,
+        parsers.COUNT,
+        "Synthetic images per class.",
+        Scope.DATA,
+        is_cell=True,
+    )
     validation_fraction: float = setting(
         None,
         parsers.PART,
         "Part of the training split held out, stratified by class, for choosing "
         "between results; unset: 0 with --select=last, 0.1 with best_validation. A "
         "folder with validation/ and test/ uses those and holds out nothing.",
+        Scope.DATA,
     )
     keep_fraction: float = setting(
         1.0,
         parsers.FRACTION,
         "Part of each class's real images that is matched, by --keep; baselines and "
         "scores see all of them.",
+        Scope.MATCHING,
     )
     keep: str = choice(
         "near_root",
         parsers.KEEP,
         "Which ones: those of smallest or largest hyperbolic radius, which is also the "
         "order of their Lorentz weights, or any.",
+        Scope.MATCHING,
     )
     keep_epochs: int = setting(
         5,
         parsers.COUNT,
         "Epochs that the network behind these radii trains on all real images; kept in "
         "--expert_dir.",
+        Scope.MATCHING,
     )

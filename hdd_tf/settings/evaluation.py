@@ -1,20 +1,26 @@
 """Settings of evaluation."""
 
 import dataclasses
+from typing import ClassVar
 
 from hdd_tf.settings import parsers
 from hdd_tf.settings.networks import NETWORKS
 from hdd_tf.settings.row import choice, setting
+from hdd_tf.settings.scope import Scope
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
     """How the result is scored."""
 
+    HEADING: ClassVar = "Evaluation"
+
     num_eval: int = setting(
         5,
         parsers.COUNT_OR_ZERO,
         "Fresh networks trained on each exported set; 0: no evaluation.",
+        Scope.EVALUATION,
+        is_budget=True,
     )
     eval_networks: tuple[str, ...] = setting(
         (),
@@ -22,61 +28,77 @@ class EvaluationSettings:
         "Architectures evaluated, a row each; none: the one of --network. A "
         "module:function is an own one, (image_shape, num_classes) -> keras.Model "
         "with logits. The first is also that of baselines and validation scores.",
+        Scope.EVALUATION,
     )
     eval_protocol: str = choice(
         "auto",
         ("auto", "dm", "dance"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix; "
         "auto = that of the objective.",
+        Scope.EVALUATION,
     )
     eval_epochs: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
         "protocol and 1500 in dance's.",
+        Scope.EVALUATION,
+        is_budget=True,
     )
     eval_batch: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
         "Images per training batch of evaluation. 0: as published, 256 in the dm "
         "protocol and 64 in dance's.",
+        Scope.EVALUATION,
     )
     eval_dsa: str = setting(
         "auto",
         parsers.NAME,
         "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
         "color_crop_flip_scale_rotate in dance's, without flip for digits.",
+        Scope.EVALUATION,
     )
     eval_lr: float = setting(
-        0.01, parsers.POSITIVE, "Learning rate of evaluation, before it drops."
+        0.01,
+        parsers.POSITIVE,
+        "Learning rate of evaluation, before it drops.",
+        Scope.EVALUATION,
     )
     baselines: tuple[str, ...] = setting(
         (),
         parsers.BASELINE_NAMES,
         "Also train on coresets of the same number of real images (see --objective) "
         "and on the whole training split (whole).",
+        Scope.BASELINES,
     )
     whole_epochs: int = setting(
-        30, parsers.COUNT, "Epochs of the networks trained on the whole training split."
+        30,
+        parsers.COUNT,
+        "Epochs of the networks trained on the whole training split.",
+        Scope.BASELINES,
     )
     coreset_epochs: int = setting(
         30,
         parsers.COUNT,
         "Epochs of the one network, trained on the whole training split, whose "
         "features herding and k_center see and whose training forgetting watches.",
+        Scope.SHARED,
     )
     select: str = choice(
         "last",
         ("last", "best_validation"),
         "Which images are the result: the last, or those with the best accuracy on "
         "the validation split. The test split never chooses.",
+        Scope.MATCHING,
+        is_command_only=True,
     )
     best_on_test: bool = setting(
         False,
         parsers.SWITCH,
         "Also tell, in an extra line, which of the sets that --eval_every scored is "
         "best on the test split. Other programs report that; it is no honest result.",
-        identity=False,
+        Scope.LOGGING,
     )
     fair_score: bool = setting(
         False,
@@ -84,5 +106,5 @@ class EvaluationSettings:
         "Also tell DD-Ranking's label-robust and augmentation-robust scores, from 0 to "
         "1, measured by this run's protocol. Scores random real images and the whole "
         "training split too; the set and random images also without augmentation.",
-        identity=False,
+        Scope.LOGGING,
     )

@@ -1,10 +1,12 @@
 """Settings of matching."""
 
 import dataclasses
+from typing import ClassVar
 
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting, unset
+from hdd_tf.settings.scope import Scope
 
 GEOMETRIES = ("hyperbolic", "euclidean")
 LIFTS = ("expmap0", "project")
@@ -30,47 +32,62 @@ def _chosen() -> str:
 class MatchingSettings:
     """What is matched, and in which geometry."""
 
+    HEADING: ClassVar = "Matching"
+
     objective: str = setting(
         "dm",
         parsers.METHOD,
         f"What is matched: {_matched()}. Or a coreset, real images chosen without any "
         f"distillation: {_chosen()}. Settings of matching and optimisation are unused "
         "then.",
+        Scope.MATCHING,
+        is_cell=True,
     )
     geometry: str = choice(
         "hyperbolic",
         GEOMETRIES,
         "Where it is matched: hyperbolic = geodesic distance of Lorentz centroids "
         "(HDD), euclidean = squared distance of means (the plain objective).",
+        Scope.MATCHING,
+        is_cell=True,
     )
     curvature: float = setting(
         -1.0,
         parsers.CURVATURE,
         "Sectional curvature K of the hyperboloid; the paper's tables give -1/K, so "
         "their 3 is -1/3 here. Unused in euclidean geometry.",
+        Scope.MATCHING,
+        geometry="hyperbolic",
     )
     loss_weight: float = setting(
         1.0,
         parsers.POSITIVE,
         "Factor lambda of the geodesic distance. Unused in euclidean geometry.",
+        Scope.MATCHING,
+        geometry="hyperbolic",
     )
     lift: str = choice(
         "expmap0",
         LIFTS,
         "From features to the hyperboloid: exponential map at the origin, or "
         "projection along the time axis.",
+        Scope.MATCHING,
+        geometry="hyperbolic",
     )
     max_tangent_norm: float = setting(
         10.0,
         parsers.NOT_NEGATIVE,
         "Clamp on the exponential map's hyperbolic radius r = sqrt(-K)|v|; 10 is what "
         "the published numbers used, 0 means no clamp.",
+        Scope.MATCHING,
+        geometry="hyperbolic",
     )
     dsa: str = setting(
         "color_crop_cutout_flip_scale_rotate",
         parsers.NAME,
         "Siamese augmentations joined by _, one of which is drawn per class and "
         "iteration, and per batch in the evaluation; none = no augmentation.",
+        Scope.SHARED,
     )
 
     formation_factor: int = setting(
@@ -78,4 +95,5 @@ class MatchingSettings:
         parsers.COUNT,
         "A stored image is a grid of factor x factor training images (IDM's partition, "
         f"DANCE's multi-formation). {unset('formation_factor')}",
+        Scope.MATCHING,
     )

@@ -1,9 +1,11 @@
 """Settings of the network."""
 
 import dataclasses
+from typing import ClassVar
 
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting
+from hdd_tf.settings.scope import Scope
 
 NETWORKS = (
     "convnet",
@@ -27,25 +29,43 @@ POOLINGS = ("average", "max", "none")
 class NetworkSettings:
     """The network that is matched and evaluated."""
 
+    HEADING: ClassVar = "Network"
+
     network: str = choice(
         "convnet",
         NETWORKS,
         "Architecture matched and evaluated. Those with batch norm can only be "
         "evaluated.",
+        Scope.SHARED,
     )
     depth: int = setting(
-        3, parsers.COUNT, "Blocks of the ConvNet; each halves the maps."
+        3,
+        parsers.COUNT,
+        "Blocks of the ConvNet; each halves the maps.",
+        Scope.SHARED,
     )
-    width: int = setting(128, parsers.COUNT, "Channels of every block of the ConvNet.")
+    width: int = setting(
+        128,
+        parsers.COUNT,
+        "Channels of every block of the ConvNet.",
+        Scope.SHARED,
+    )
     norm: str = choice(
         "instance",
         NORMS,
         "Norm of ConvNet, VGG and ResNet (a name ending in _batch has batch norm "
         "whatever is said here); group = 4 groups.",
+        Scope.SHARED,
     )
     activation: str = choice(
-        "relu", ACTIVATIONS, "Activation of the ConvNet; leaky_relu has slope 0.01."
+        "relu",
+        ACTIVATIONS,
+        "Activation of the ConvNet; leaky_relu has slope 0.01.",
+        Scope.SHARED,
     )
     pooling: str = choice(
-        "average", POOLINGS, "Pooling that ends every block of the ConvNet, 2x2."
+        "average",
+        POOLINGS,
+        "Pooling that ends every block of the ConvNet, 2x2.",
+        Scope.SHARED,
     )

@@ -1,33 +1,47 @@
 """Settings of the images' optimisation."""
 
 import dataclasses
+from typing import ClassVar
 
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import setting, unset
+from hdd_tf.settings.scope import Scope
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimisationSettings:
     """How the images move."""
 
+    HEADING: ClassVar = "Optimisation"
+
     image_lr: float = setting(
         None,
         parsers.POSITIVE,
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
         f"the 0-1 scale with dance). {unset('image_lr')}",
+        Scope.MATCHING,
     )
-    image_momentum: float = setting(0.5, parsers.PART, "Momentum of SGD on the images.")
+    image_momentum: float = setting(
+        0.5,
+        parsers.PART,
+        "Momentum of SGD on the images.",
+        Scope.MATCHING,
+    )
     iterations: int = setting(
         None,
         parsers.COUNT,
         "Distillation steps; a larger value extends a finished run. "
         f"{unset('iterations')}",
+        Scope.MAY_GROW,
+        is_budget=True,
     )
     real_batch: int = setting(
         None,
         parsers.COUNT,
         "Real images per class and iteration, at most the class's size. "
         f"{unset('real_batch')}",
+        Scope.MATCHING,
+        is_budget=True,
     )
     real_bank_size: int = setting(
         0,
@@ -36,6 +50,7 @@ class OptimisationSettings:
         "what these saw (network, augmentation, centroids of the real features), and "
         "cost the synthetic side alone. Not with idm, whose networks change. 0: new "
         "draws in every iteration, as published.",
+        Scope.MATCHING,
     )
     init: str = setting(
         None,
@@ -44,10 +59,18 @@ class OptimisationSettings:
         "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
         "noise, or from:DIR, an earlier set (a run directory or its synthetic/). "
         f"{unset('init')}",
+        Scope.MATCHING,
     )
     seed: int = setting(
-        0, parsers.SEED, "Every random number of the run follows from it."
+        0,
+        parsers.SEED,
+        "Every random number of the run follows from it.",
+        Scope.SEED,
     )
     num_experiments: int = setting(
-        1, parsers.COUNT, "Distillations, with seeds seed, seed + 1, ...; published: 5."
+        1,
+        parsers.COUNT,
+        "Distillations, with seeds seed, seed + 1, ...; published: 5.",
+        Scope.SEED,
+        is_command_only=True,
     )

@@ -6,21 +6,71 @@ from typing import Any
 from absl import flags
 
 from hdd_tf.methods.registry import METHODS
+from hdd_tf.settings.scope import Scope
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """What is known of a setting beside its name and default.
+
+    Attributes:
+        parser: Accepts a value, as text or from Python, or raises ValueError.
+        help: Meaning and unit.
+        scope: The part of a run that it belongs to.
+        geometry: The one geometry that it has a meaning in; empty for all.
+        is_cell: Whether it is part of the name of a published table's cell.
+        is_budget: Whether published budgets say it (methods/traits.py).
+        is_cadence: Whether it is a number of iterations after which something happens
+            that needs the images as they are by then; 0 for never.
+        is_command_only: Whether `hdd_tf.distill`, which makes one set and writes no
+            run directory, cannot follow it.
+    """
+
+    parser: flags.ArgumentParser
+    help: str
+    scope: Scope
+    geometry: str = ""
+    is_cell: bool = False
+    is_budget: bool = False
+    is_cadence: bool = False
+    is_command_only: bool = False
 
 
 def setting(
-    default: Any, parser: flags.ArgumentParser, help_text: str, *, identity: bool = True
+    default: Any,
+    parser: flags.ArgumentParser,
+    help_text: str,
+    scope: Scope,
+    **traits: Any,
 ) -> Any:
-    """Returns one row of the table, a dataclass field with its flag as metadata."""
-    metadata = {"parser": parser, "help": help_text, "identity": identity}
-    return dataclasses.field(default=default, metadata=metadata)
+    """Returns one row of the table, a dataclass field with its `Row` as metadata.
+
+    Args:
+        default: Its value where none is given; None where other settings decide.
+        parser: As in `Row`.
+        help_text: As `help` in `Row`.
+        scope: As in `Row`; no setting is without one.
+        **traits: The further attributes of `Row`.
+    """
+    row = Row(parser=parser, help=help_text, scope=scope, **traits)
+    return dataclasses.field(default=default, metadata={"row": row})
 
 
 def choice(
-    default: str, choices: tuple[str, ...], help_text: str, **kwargs: Any
+    default: str,
+    choices: tuple[str, ...],
+    help_text: str,
+    scope: Scope,
+    **traits: Any,
 ) -> Any:
-    """Returns a row whose value is one of a few names."""
-    return setting(default, flags.EnumParser(choices), help_text, **kwargs)
+    """Returns a row whose value is one of a few names; see `setting`."""
+    return setting(default, flags.EnumParser(choices), help_text, scope, **traits)
+
+
+def row_of(field: dataclasses.Field) -> Row:
+    """Returns the row that a field of the settings was made from."""
+    row: Row = field.metadata["row"]
+    return row
 
 
 def unset(name: str) -> str:

@@ -46,7 +46,7 @@ class Experts(NamedTuple):
         return self.initial[0].shape[0]
 
 
-class ExpertShelf:
+class ExpertBuffer:
     """A directory of experts of one kind.
 
     Args:
@@ -168,7 +168,7 @@ class ExpertShelf:
     def _check_finite(
         self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
     ) -> None:
-        """Keeps a network that has diverged off the shelf."""
+        """Keeps a network that has diverged out of the buffer."""
         if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
             return
         unfinished.unlink(missing_ok=True)

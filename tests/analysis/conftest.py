@@ -9,6 +9,7 @@ from hdd_tf.analysis.embeddings import embed
 from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.networks.registry import matched_network
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays
@@ -61,8 +62,13 @@ def distilled(dataset, config):
 
 
 @pytest.fixture(scope="session")
-def seen(config, dataset, network, weights, distilled):
-    return embed(config, dataset, network, weights, distilled)
+def experiment(config, dataset):
+    return RunContext.build(config, dataset)
+
+
+@pytest.fixture(scope="session")
+def seen(experiment, weights, distilled):
+    return embed(experiment, weights, distilled)
 
 
 @pytest.fixture(scope="session")

@@ -61,13 +61,12 @@ def test_curvature_of_features_that_vanish():
     assert curvature_of_median_radius(np.full([4, 1], 4.0)) == pytest.approx(-0.25)
 
 
-def test_given_curvature_and_clamp_are_kept(
-    config, dataset, network, weights, distilled
-):
+def test_given_curvature_and_clamp_are_kept(experiment, weights, distilled):
     config = dataclasses.replace(
-        config, analysis_curvature=-0.7, analysis_max_tangent_norm=1.0
+        experiment.config, analysis_curvature=-0.7, analysis_max_tangent_norm=1.0
     )
-    encoder, found = embed(config, dataset, network, weights, distilled)
+    run = dataclasses.replace(experiment, config=config)
+    encoder, found = embed(run, weights, distilled)
     assert (encoder.curvature, encoder.max_tangent_norm) == (-0.7, 1.0)
     assert (found.curvature, found.max_tangent_norm) == (-0.7, 1.0)
 
@@ -139,11 +138,9 @@ def test_features_are_traced_once(encoder, dataset, monkeypatch):
     np.testing.assert_allclose(found[1], found[0][:3], rtol=1e-4, atol=1e-5)
 
 
-def test_many_synthetic_images_are_embedded_in_part(
-    config, dataset, network, weights, distilled
-):
-    few = dataclasses.replace(config, analysis_images=3)
-    _, part = embed(few, dataset, network, weights, distilled)
+def test_many_synthetic_images_are_embedded_in_part(experiment, weights, distilled):
+    few = dataclasses.replace(experiment.config, analysis_images=3)
+    _, part = embed(dataclasses.replace(experiment, config=few), weights, distilled)
     assert part.labels[part.synthetic].tolist() == [0, 1, 2]
     shown = np.rint(np.clip(distilled.images[::2], 0, 255))
     np.testing.assert_array_equal(part.images[part.synthetic], shown)

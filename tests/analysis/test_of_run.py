@@ -55,7 +55,7 @@ def analysed(tmp_path_factory):
     ("objective", "source"),
     [
         ("dm", "trained on the real training split"),
-        ("idm", "oldest network of IDM's queue"),
+        ("idm", "oldest network of IDM's pool"),
         ("dance", "expert 0"),
         ("random", "trained on the real training split"),
     ],

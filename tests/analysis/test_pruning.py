@@ -12,6 +12,7 @@ from hdd_tf.analysis.pruning import (
     pruned_set,
     tangent_norms,
 )
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 2])
@@ -58,10 +59,10 @@ def test_training_split_is_pruned_and_nothing_else(config, dataset, network, tmp
     config = dataclasses.replace(
         config, keep_fraction=0.4, keep_epochs=1, expert_dir=str(tmp_path)
     )
-    near = pruned_dataset(config, dataset, network)
-    far = pruned_dataset(
-        dataclasses.replace(config, keep="far_from_root"), dataset, network
-    )
+    run = RunContext.build(config, dataset)
+    near = pruned_dataset(run)
+    far_config = dataclasses.replace(config, keep="far_from_root")
+    far = pruned_dataset(dataclasses.replace(run, config=far_config))
     assert np.bincount(near.training.labels).tolist() == [12, 12, 12]
     assert near.test is dataset.test and near.mean == dataset.mean
     # 12 + 12 of 30: no image is in both.
@@ -70,7 +71,7 @@ def test_training_split_is_pruned_and_nothing_else(config, dataset, network, tmp
     # One network, kept, ranks for both.
     assert len(list(tmp_path.glob("*/expert_000.npz"))) == 1
     whole = dataclasses.replace(config, keep_fraction=1.0)
-    assert pruned_dataset(whole, dataset, network) is dataset
+    assert pruned_dataset(dataclasses.replace(run, config=whole)) is dataset
 
 
 def test_distilled_set_is_pruned_and_says_so(dataset, network, weights, distilled):
@@ -105,7 +106,7 @@ def test_too_few_images_are_refused_before_anything_trains(
         config, keep_fraction=0.03, expert_dir=str(tmp_path / "experts")
     )
     with pytest.raises(InputError, match="leaves 1 images of the smallest class"):
-        pruned_dataset(config, dataset, network)
+        pruned_dataset(RunContext.build(config, dataset))
     assert not (tmp_path / "experts").exists()
 
 

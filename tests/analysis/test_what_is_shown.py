@@ -50,12 +50,13 @@ def test_numbers(embeddings):
 
 
 def test_equal_radii_are_told_rather_than_drawn(
-    config, dataset, network, weights, distilled, embeddings
+    experiment, weights, distilled, embeddings
 ):
     clamped = dataclasses.replace(
-        config, analysis_curvature=-1e6, analysis_max_tangent_norm=10.0
+        experiment.config, analysis_curvature=-1e6, analysis_max_tangent_norm=10.0
     )
-    _, flat = embed(clamped, dataset, network, weights, distilled)
+    run = dataclasses.replace(experiment, config=clamped)
+    _, flat = embed(run, weights, distilled)
     assert "radii agree within 0.001" in nothing_to_see(flat)
     assert "--analysis_max_tangent_norm=0" in measure(flat)["nothing_to_see"]
     # Radii so small that cosh does not tell them apart.

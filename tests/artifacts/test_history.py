@@ -2,6 +2,7 @@
 
 import signal
 
+import numpy as np
 import pytest
 
 from hdd_tf.artifacts.history import (
@@ -11,7 +12,9 @@ from hdd_tf.artifacts.history import (
 )
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InterruptedRunError
+from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running.loop import StopRequest
 from hdd_tf.running.monitor import RunMonitor
 
@@ -51,26 +54,28 @@ def test_a_score_that_is_no_number_is_damage(tmp_path):
 
 def monitor_of(directory, stop, evaluate=lambda made: 61.5):
     return RunMonitor(
-        config=Config(dataset="x", eval_every=5, validation_fraction=0.1),
-        directory=RunDirectory(directory),
+        run=RunContext.build(
+            Config(dataset="x", eval_every=5, validation_fraction=0.1),
+            dataset_from_arrays(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)),
+            directory=RunDirectory(directory),
+        ),
         checkpoints=None,
         synthetic_set=None,
         make_set=lambda: None,
-        label_names=(),
         start=0,
         seconds=12.5,
         stop=stop,
         evaluate=evaluate,
         analyse=lambda iteration, summaries: None,
-        keepers=(),
+        trackers=(),
     )
 
 
 def test_a_run_records_each_score_with_the_seconds_spent(tmp_path):
     monitor = monitor_of(tmp_path, StopRequest())
     with monitor.summaries:
-        monitor.look(4)
-        monitor.look(5)
+        monitor.catch_up(4)
+        monitor.catch_up(5)
     assert read_validation(tmp_path) == (ValidationScore(5, 12.5, 61.5),)
 
 
@@ -83,5 +88,5 @@ def test_a_signal_during_a_score_ends_the_run_without_it(tmp_path):
 
     monitor = monitor_of(tmp_path, stop, evaluate)
     with monitor.summaries, pytest.raises(InterruptedRunError):
-        monitor.look(5)
+        monitor.catch_up(5)
     assert read_validation(tmp_path) == ()

@@ -225,14 +225,11 @@ def test_reading_the_config_of_no_run_is_refused(tmp_path):
             RunDirectory(tmp_path / name).read_config()
 
 
-def test_a_result_finishes_the_run_for_its_iterations(tmp_path):
+def test_a_result_is_read_as_it_was_written(tmp_path):
     run = start(tmp_path)
     assert run.read_result() is None
-    assert not run.finished(100)
     run.write_result(whole_result(iterations=100))
     assert run.read_result() == whole_result(iterations=100)
-    assert run.finished(100)
-    assert not run.finished(101)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +259,6 @@ def test_half_a_result_is_none(tmp_path, text):
     run = start(tmp_path)
     run.result_file.write_text(text)
     assert run.read_result() is None
-    assert not run.finished(1)
 
 
 def test_a_result_must_say_its_iterations(tmp_path):

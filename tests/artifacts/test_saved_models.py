@@ -1,4 +1,4 @@
-"""SavedModels as strangers load them: without hdd_tf, and by saved_model_cli."""
+"""SavedModels as other programs load them: without hdd_tf, and by saved_model_cli."""
 
 import json
 import os

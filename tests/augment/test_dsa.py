@@ -57,8 +57,8 @@ def kinds(parameters, width):
 
 
 def test_parse_strategy():
-    assert dsa.parse_strategy(dsa.DSA_STRATEGY) == dsa.TRANSFORMATIONS
-    assert dsa.DSA_STRATEGY == "color_crop_cutout_flip_scale_rotate"
+    all_of_them = "color_crop_cutout_flip_scale_rotate"
+    assert dsa.parse_strategy(all_of_them) == dsa.TRANSFORMATIONS
     assert dsa.parse_strategy("flip_color") == ("flip", "color")
     assert dsa.parse_strategy("none") == ()
 

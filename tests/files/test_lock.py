@@ -1,5 +1,6 @@
 """One process at a time, and nothing left behind, seen with real processes."""
 
+import errno
 import fcntl
 import os
 import pathlib
@@ -149,11 +150,38 @@ def test_where_no_lock_can_be_made_the_block_runs(tmp_path, place):
     assert ran and (tmp_path / "file").read_text() == "mine"
 
 
-def test_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys, number):
     def refuse(descriptor, operation):
-        raise OSError(37, "No locks available")
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(lock.fcntl, "flock", refuse)
-    with lock.locked(tmp_path):
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):
+        # No other kind of lock takes its place: a killed holder's would bar the way.
+        with lock.locked(tmp_path), lock.locked(tmp_path):
+            pass
+    assert (
+        capsys.readouterr().err.count(f"cannot be locked ({os.strerror(number)})") == 4
+    )
+
+
+@pytest.mark.parametrize("target", ["thing", "nowhere"])
+def test_lock_that_is_a_link_is_refused(tmp_path, target):
+    (tmp_path / "thing").write_text("precious")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / lock.NAME).symlink_to(tmp_path / target)
+    with (
+        pytest.raises(InputError, match="is a symbolic link"),
+        lock.locked(tmp_path / "run"),
+    ):
         pass
-    assert "cannot be locked (No locks available)" in capsys.readouterr().err
+    assert (tmp_path / "thing").read_text() == "precious"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_waiting_outlives_the_directory(tmp_path):
+    """The holder removes what it made; whoever waits makes it again."""
+    process = holder(tmp_path / "runs/a", 0.5)
+    with lock.locked(tmp_path / "runs/a", lambda holder: None):
+        assert (tmp_path / "runs/a" / lock.NAME).exists()
+    process.communicate()

@@ -1,4 +1,4 @@
-"""IDM's queue: who is in it, what its meters say, what is put back."""
+"""IDM's pool: who is in it, what its meters say, what is put back."""
 
 import numpy as np
 import pytest
@@ -28,20 +28,20 @@ def newcomer(network, joining):
 
 def test_queue_against_a_list(network, pool):
     # What the published program does: a list that grows and loses its head.
-    queue, joined = [0, 1], 2
+    pool, joined = [0, 1], 2
     update = tf.function(pool.update_queue)
     for iteration in range(14):
         if iteration % 3 == 0:
-            queue.append(joined)
+            pool.append(joined)
             joined += 1
-            queue = queue[-4:]
+            pool = pool[-4:]
         update(tf.constant(iteration))
         live = int(SCHEDULE.live(tf.constant(iteration)))
-        assert live == len(queue)
+        assert live == len(pool)
         found = {
             pool.weights(tf.constant(row))[0].numpy().tobytes() for row in range(live)
         }
-        assert found == {newcomer(network, k).tobytes() for k in queue}
+        assert found == {newcomer(network, k).tobytes() for k in pool}
     assert update.experimental_get_tracing_count() == 1
 
 
@@ -83,12 +83,12 @@ def test_newcomer_in_an_old_place_starts_afresh(network, pool):
 
 
 def test_oldest_against_a_list():
-    queue, joined = [(0, 0), (1, 1)], 2  # Number of joining, and row.
+    pool, joined = [(0, 0), (1, 1)], 2  # Number of joining, and row.
     for iteration in range(30):
         if iteration % SCHEDULE.join_every == 0:
-            queue = [*queue, (joined, joined % 4)][-4:]
+            pool = [*pool, (joined, joined % 4)][-4:]
             joined += 1
-        assert SCHEDULE.oldest(iteration + 1) == min(queue)[1]
+        assert SCHEDULE.oldest(iteration + 1) == min(pool)[1]
     assert SCHEDULE.oldest(0) == 0
 
 

@@ -2,7 +2,7 @@
 
 Not always bit for bit: a device that has fewer classes convolves fewer images at once,
 and the library then sums in another order. 1e-6 of the largest value is what float32
-leaves of that; what is not split (each network of IDM's queue trains whole on one
+leaves of that; what is not split (each network of IDM's pool trains whole on one
 device) is the same to the last bit where the images it learns are.
 """
 

@@ -1,4 +1,4 @@
-"""IDM: the batched iteration against the program's loop, and the queue's training."""
+"""IDM: the batched iteration against the program's loop, and the pool's training."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,8 @@ def test_the_table_is_printed(tmp_path, capsys):
     write_run(tmp_path / "run")
     assert main(["report", str(tmp_path)]) == 0
     output = capsys.readouterr()
-    assert "| 1 | fashion_mnist | 1 | DM+HDD | convnet | 70.50 ± 0.50 |" in output.out
+    cells = " ".join(output.out.split())
+    assert "| 1 | fashion_mnist | 1 | DM+HDD | convnet | 70.50 ± 0.50 |" in cells
     assert f"1. DM+HDD: `{tmp_path / 'run'}` (seed 0)" in output.out
     assert output.err == ""
 

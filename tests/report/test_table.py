@@ -1,6 +1,7 @@
 """Tests of pooling and of the table: every number, its budget and its standing."""
 
 import pytest
+import tabulate
 
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.rows import group_runs, table_rows
@@ -204,9 +205,12 @@ def test_baselines_beside_several_groups_are_one_row_each_seed_once(tmp_path):
 
 
 def test_names_cannot_break_the_table(tmp_path):
-    write_run(tmp_path, "--dataset=digits", result={"dataset": "my|set\nof digits"})
-    (row,) = table(tmp_path)
-    assert row["data set"] == "my\\|set of digits"
+    names = ("my|set\nof digits", "Zahlen ü 数", tabulate.SEPARATING_LINE)
+    for number, name in enumerate(names):
+        path = tmp_path / str(number)
+        write_run(path, "--dataset=digits", result={"dataset": name})
+    cells = {row["data set"] for row in table(tmp_path)}
+    assert cells == {"my\\|set of digits", "Zahlen ü 数", ""}
 
 
 def test_baselines_alone_are_reported(tmp_path):

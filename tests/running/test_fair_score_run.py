@@ -6,15 +6,15 @@ import pytest
 
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.rescore import rescore
 from hdd_tf.files import atomic
-from hdd_tf.networks.registry import matched_network
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.report.__main__ import main as report
 from hdd_tf.running.experiments import run_experiments
 from hdd_tf.running.finished import keep_fair_score
-from hdd_tf.running.run_outputs import score_export
+from hdd_tf.running.outputs import score_export
 from hdd_tf.training.network_trainer import NetworkTrainer
 from tests.whole_result import FAIR_SCORE, whole_result
 
@@ -124,16 +124,9 @@ def test_scoring_a_run_again_keeps_it(tmp_path):
     words = "--objective=random", f"--run_dir={tmp_path / 'run'}"
     scored = run(tmp_path / "run", "--objective=random", "--fair_score")
     config = parse_command_line([*SMALL, *words])
-    dataset = load_configured_dataset(config)
-    network = matched_network(config, dataset.image_shape, dataset.num_classes)
-    again = score_export(
-        config,
-        dataset,
-        RunDirectory(tmp_path / "run"),
-        Evaluation(config, dataset, network),
-        0,
-        {},
-    )
+    experiment = RunContext.build(config, load_configured_dataset(config))
+    evaluation = Evaluation(config, experiment.dataset, experiment.network)
+    again = score_export(experiment, evaluation, 0, {})
     assert again["fair_score"] == scored["fair_score"]
     stored = json.loads((tmp_path / "run/result.json").read_text())
     assert stored["fair_score"] == scored["fair_score"]

@@ -9,8 +9,10 @@ import pytest
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.distillation.checkpoints import DistillationCheckpoints
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.reading.loading import dataset_from_arrays
+from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import StopRequest
 from hdd_tf.running.monitor import RunMonitor
 
@@ -35,24 +37,25 @@ def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollect
     grey = Normalisation((0.5,), (0.5,))
     synthetic_set = SyntheticSet(np.zeros((2, 1, 8, 8, 1), np.float32), grey)
     directory = RunDirectory(tmp_path)
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    dataset = dataset_from_arrays(images, np.arange(2))
+    experiment = RunContext.build(config, dataset, directory=directory)
     seen = []
     with RunMonitor(
-        config=config,
-        directory=directory,
+        run=experiment,
         checkpoints=DistillationCheckpoints(
             directory.checkpoints, {"synthetic_set": synthetic_set}
         ),
         synthetic_set=synthetic_set,
         make_set=lambda: None,
-        label_names=("zero", "one"),
         start=1,
         seconds=0.0,
         stop=StopRequest(),
         evaluate=lambda made: 0.0,
         analyse=lambda iteration, summaries: seen.append(weakref.ref(Graph())),
-        keepers=(),
+        trackers=(),
     ) as monitor:
-        monitor.look(1)
+        monitor.catch_up(1)
         assert not seen
-        monitor.look(2)
+        monitor.catch_up(2)
     assert len(seen) == 1 and seen[0]() is None

@@ -17,7 +17,7 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
 from hdd_tf.protocols.published import expert_protocol
 from hdd_tf.training import network_trainer
-from hdd_tf.training.experts import ExpertShelf
+from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
 
 NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
@@ -33,9 +33,9 @@ def dataset():
     return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
 
 
-def shelf(directory, dataset, epochs=4, batch=16, seed=0):
+def buffer(directory, dataset, epochs=4, batch=16, seed=0):
     protocol = expert_protocol(epochs, batch)
-    return ExpertShelf(directory, NETWORK, "convnet", dataset, protocol, seed)
+    return ExpertBuffer(directory, NETWORK, "convnet", dataset, protocol, seed)
 
 
 def arrays(experts):
@@ -49,22 +49,22 @@ def assert_equal(first, second):
 
 def test_trained_once_and_found_again(tmp_path, dataset, monkeypatch):
     epochs = []
-    taken = shelf(tmp_path, dataset).take(2, epochs.append)
+    taken = buffer(tmp_path, dataset).take(2, epochs.append)
     assert taken.number == 2 and sum(epochs) == 8
     assert not np.array_equal(taken.initial[0], taken.trained[0])
     assert not np.array_equal(taken.trained[0][0], taken.trained[0][1])
     monkeypatch.setattr(NetworkTrainer, "train", None)  # Training would fail now.
     epochs.clear()
-    assert_equal(shelf(tmp_path, dataset).take(2, epochs.append), taken)
+    assert_equal(buffer(tmp_path, dataset).take(2, epochs.append), taken)
     assert sum(epochs) == 8
     assert_equal(
-        shelf(tmp_path, dataset).take(1),
+        buffer(tmp_path, dataset).take(1),
         [[w[:1] for w in weights] for weights in taken],
     )
 
 
 def test_experts_learn(tmp_path, dataset):
-    taken = shelf(tmp_path, dataset, epochs=20).take(1)
+    taken = buffer(tmp_path, dataset, epochs=20).take(1)
     images = (dataset.training.images / 255 - 0.5) / 0.25
     logits = NETWORK.logits([w[0] for w in taken.trained], images.astype(np.float32))
     assert (logits.numpy().argmax(1) == dataset.training.labels).mean() > 0.9
@@ -77,23 +77,23 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
     other = dataclasses.replace(dataset, training=changed)
     whitening = whitening_of(dataset.training.images)
     places = {
-        shelf(tmp_path, dataset).path,
-        shelf(tmp_path, dataset, epochs=5).path,
-        shelf(tmp_path, dataset, batch=8).path,
-        shelf(tmp_path, dataset, seed=1).path,
-        shelf(tmp_path, other).path,
-        shelf(tmp_path, dataclasses.replace(dataset, std=(0.3,))).path,
-        shelf(tmp_path, dataclasses.replace(dataset, whitening=whitening)).path,
+        buffer(tmp_path, dataset).path,
+        buffer(tmp_path, dataset, epochs=5).path,
+        buffer(tmp_path, dataset, batch=8).path,
+        buffer(tmp_path, dataset, seed=1).path,
+        buffer(tmp_path, other).path,
+        buffer(tmp_path, dataclasses.replace(dataset, std=(0.3,))).path,
+        buffer(tmp_path, dataclasses.replace(dataset, whitening=whitening)).path,
     }
     assert len(places) == 7
-    assert shelf(tmp_path, dataset).path in places
+    assert buffer(tmp_path, dataset).path in places
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7])
 def test_interrupted_training_goes_on_to_the_same_expert(
     tmp_path, dataset, monkeypatch, stop_after
 ):
-    whole = shelf(tmp_path / "whole", dataset).take(1)
+    whole = buffer(tmp_path / "whole", dataset).take(1)
     # 5 updates an epoch; calls of 3, so that they end within epochs too.
     monkeypatch.setattr(network_trainer, "UPDATES_PER_CALL", 3)
     trained, calls = NetworkTrainer.train, []
@@ -109,19 +109,19 @@ def test_interrupted_training_goes_on_to_the_same_expert(
 
     monkeypatch.setattr(NetworkTrainer, "train", interrupted)
     with pytest.raises(InterruptedRunError):
-        shelf(tmp_path / "parts", dataset).take(1)
-    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+        buffer(tmp_path / "parts", dataset).take(1)
+    names = {path.name for path in buffer(tmp_path / "parts", dataset).path.iterdir()}
     assert names == {"kind.json", "expert_000_unfinished.npz"}
     epochs = []
-    assert_equal(shelf(tmp_path / "parts", dataset).take(1, epochs.append), whole)
+    assert_equal(buffer(tmp_path / "parts", dataset).take(1, epochs.append), whole)
     assert sum(epochs) == 4
-    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+    names = {path.name for path in buffer(tmp_path / "parts", dataset).path.iterdir()}
     assert names == {"kind.json", "expert_000.npz"}
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "text", "another"])
 def test_damaged_file_is_named(tmp_path, dataset, damage):
-    place = shelf(tmp_path, dataset)
+    place = buffer(tmp_path, dataset)
     taken = place.take(1)
     file = place.path / "expert_000.npz"
     content = bytearray(file.read_bytes())
@@ -136,13 +136,13 @@ def test_damaged_file_is_named(tmp_path, dataset, damage):
         content = file.read_bytes()
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"expert_000\.npz .* remove it"):
-        shelf(tmp_path, dataset).take(1)
+        buffer(tmp_path, dataset).take(1)
 
 
 def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     tmp_path, dataset, monkeypatch
 ):
-    whole = shelf(tmp_path / "whole", dataset).take(2)
+    whole = buffer(tmp_path / "whole", dataset).take(2)
     draw, drawn = FunctionalNetwork.initial_variables, []
 
     def interrupted(self, key):
@@ -153,14 +153,14 @@ def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
 
     monkeypatch.setattr(FunctionalNetwork, "initial_variables", interrupted)
     with pytest.raises(InterruptedRunError):
-        shelf(tmp_path / "parts", dataset).take(2)
-    names = {path.name for path in shelf(tmp_path / "parts", dataset).path.iterdir()}
+        buffer(tmp_path / "parts", dataset).take(2)
+    names = {path.name for path in buffer(tmp_path / "parts", dataset).path.iterdir()}
     assert names == {"kind.json", "expert_000.npz"}
-    assert_equal(shelf(tmp_path / "parts", dataset).take(2), whole)
+    assert_equal(buffer(tmp_path / "parts", dataset).take(2), whole)
 
 
 def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, capsys):
-    place = shelf(tmp_path, dataset)
+    place = buffer(tmp_path, dataset)
     train, trained = NetworkTrainer.train, []
 
     def slow(self, *arguments):
@@ -171,7 +171,7 @@ def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, c
     monkeypatch.setattr(NetworkTrainer, "train", slow)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         # Each opens the lock's file for itself, as two processes do.
-        first, second = pool.map(lambda _: shelf(tmp_path, dataset).take(1), range(2))
+        first, second = pool.map(lambda _: buffer(tmp_path, dataset).take(1), range(2))
     assert_equal(first, second)
     assert len(trained) == 1
     assert f"waiting for process {os.getpid()} on " in capsys.readouterr().out
@@ -181,4 +181,4 @@ def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, c
     }
     # Whole experts are there for everyone.
     with lock.locked(place.path):
-        shelf(tmp_path, dataset).take(1)
+        buffer(tmp_path, dataset).take(1)

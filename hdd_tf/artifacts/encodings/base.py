@@ -84,7 +84,7 @@ class Encoding(abc.ABC):
         """Returns the names of the folders that those files lie in."""
         return set()
 
-    def strangers(
+    def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
         """Returns files that readers would take for a part of the set."""

@@ -53,7 +53,7 @@ class Float32(Encoding):
             num_logits(metadata),
         )
 
-    def strangers(
+    def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
         """Returns other files of records."""

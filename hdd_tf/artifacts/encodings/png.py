@@ -54,7 +54,7 @@ class Png(Encoding):
         images = pixels.decode_png(list(files), metadata["image_shape"])
         return images, labels, label_logits
 
-    def strangers(
+    def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
         """Returns other files of records."""

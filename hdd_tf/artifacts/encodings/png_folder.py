@@ -115,7 +115,7 @@ class PngFolder(Encoding):
             if folder in folders and _FILE.fullmatch(file)
         }
 
-    def strangers(
+    def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
         """Returns images in the folders of classes, and folders beside those."""

@@ -126,9 +126,9 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
     _check_memory(directory, metadata)
     checksums.verify_files(directory, metadata["files"])
     try:
-        strangers = sorted(encoding.strangers(directory, metadata))
-        if strangers:
-            raise InputError(f"{strangers[0]} does not belong to the set: move it away")
+        foreign = sorted(encoding.foreign_files(directory, metadata))
+        if foreign:
+            raise InputError(f"{foreign[0]} does not belong to the set: move it away")
         images, labels, label_logits = encoding.read(directory, metadata)
         extras = set_extras.read_extras(directory, metadata)
         return DistilledSet(images, labels, metadata, label_logits, **extras)

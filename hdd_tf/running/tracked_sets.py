@@ -1,4 +1,4 @@
-"""Keeping the images that did best on the validation split, or all of them."""
+"""Sets that are kept while a run goes on: the best on validation, or every one."""
 
 import dataclasses
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluate.evaluation import Evaluation
 
 
-class Keeper(Protocol):
+class SetTracker(Protocol):
     """Keeps some of the sets that are scored on the validation split."""
 
     def offer(
@@ -54,7 +54,7 @@ class BestOnValidation:
     def offer(
         self, iteration: int, accuracy: float, distilled_set: DistilledSet
     ) -> None:
-        """Keeps a candidate if none before was as good; see `Keeper`."""
+        """Keeps a candidate if none before was as good; see `SetTracker`."""
         if accuracy <= self._accuracy:
             return
         self._accuracy = accuracy
@@ -72,7 +72,7 @@ class BestOnValidation:
         return read_distilled_set(self._place)
 
 
-class Candidates:
+class EverySet:
     """Every set that was scored during a run, for what `--best_on_test` tells.
 
     They are scored on the test split only once the run's own result is there, so that
@@ -90,7 +90,7 @@ class Candidates:
     def offer(
         self, iteration: int, accuracy: float, distilled_set: DistilledSet
     ) -> None:
-        """Keeps every set; see `Keeper`."""
+        """Keeps every set; see `SetTracker`."""
         del accuracy
         write_distilled_set(
             self._place / f"iteration_{iteration:06d}",

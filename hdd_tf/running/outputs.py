@@ -5,26 +5,25 @@ from typing import Any
 
 from hdd_tf.artifacts.pictures import save_grid
 from hdd_tf.artifacts.provenance import describe_environment
-from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import Config, identity, to_flag_file, to_json
+from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distributed.workers import Workers
+from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluate.evaluation import Evaluation
 from hdd_tf.evaluate.saved_classifier import save_classifier
 from hdd_tf.running.finished import keep_fair_score, read_export
 
 
-def open_run(config: Config, dataset: Dataset) -> RunDirectory:
-    """Makes `run_dir` the run's, or finds that it is already.
+def open_run(run: RunContext) -> None:
+    """Makes `run_dir` the directory of the run, or finds that it is already.
 
     Raises:
         InputError: the directory belongs to another run, or holds other things.
     """
-    directory = RunDirectory(config.run_dir)
+    config, dataset, directory = run.config, run.dataset, run.directory
     directory.open_or_create(
         to_json(config),
         identity(config),
@@ -33,7 +32,6 @@ def open_run(config: Config, dataset: Dataset) -> RunDirectory:
         data_record(dataset),
     )
     keep_whitening(directory.path, dataset.whitening)
-    return directory
 
 
 def data_record(dataset: Dataset) -> dict[str, Any]:
@@ -56,29 +54,17 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def compare_data(workers: Workers, dataset: Dataset) -> None:
-    """Makes sure that all processes of a run read the same; all have to ask.
-
-    Raises:
-        InputError: as `Workers.compare`.
-        InterruptedRunError: likewise.
-    """
-    values = [dataset.training.checksum, dataset.mean, dataset.std]
-    workers.compare("training images", values)
-
-
-def write_export(
-    directory: RunDirectory, stored: DistilledSet, num_classes: int
-) -> None:
+def write_export(run: RunContext, stored: DistilledSet) -> None:
     """Writes a run's images: a picture, the set, and decoded where that is another.
 
     Args:
-        directory: The run's.
+        run: The experiment.
         stored: The images as they are stored, as many of each class.
-        num_classes: C.
     """
+    directory = run.directory
     directory.forget_analysis()
-    images = stored.images.reshape(num_classes, -1, *stored.images.shape[1:])
+    shape = stored.images.shape[1:]
+    images = stored.images.reshape(run.dataset.num_classes, -1, *shape)
     if images.shape[-1] in (1, 3):
         names = [str(name) for name in stored.metadata["label_names"]]
         save_grid(directory.pictures / "final.png", images, names)
@@ -89,9 +75,7 @@ def write_export(
 
 
 def score_export(
-    config: Config,
-    dataset: Dataset,
-    directory: RunDirectory,
+    run: RunContext,
     evaluation: Evaluation,
     iterations: int,
     seconds: dict[str, float],
@@ -101,20 +85,19 @@ def score_export(
     The first network trained on them is written too, as `saved_model/classifier`.
 
     Args:
-        config: The run's settings.
-        dataset: The real images.
-        directory: The run's, with its export.
-        evaluation: Of the run's settings.
-        iterations: How many the run was to do.
-        seconds: What the making of the set took, by name.
+        run: The experiment; its directory holds the export.
+        evaluation: Scores sets by the settings of the run.
+        iterations: Iterations that the run was to do.
+        seconds: Seconds that the making of the set took, by name.
     """
+    directory = run.directory
     started = time.perf_counter()
     # What is scored is what users get: the files, not the variables in memory.
     export = read_export(directory)
     result = evaluation.result(export)
-    if evaluation.classifier and config.analysis:
+    if evaluation.classifier and run.config.analysis:
         place = directory.saved_models / "classifier"
-        save_classifier(place, evaluation, dataset, export)
+        save_classifier(place, evaluation, run.dataset, export)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.scalars(
             iterations,

@@ -1,0 +1,34 @@
+"""The command `hdd-tf distill`, which is also meant where no command is named."""
+
+import sys
+from collections.abc import Sequence
+
+from hdd_tf.arguments.command_line import help_text, parse_command_line
+from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.program import run_program, wants_help
+from hdd_tf.cli.tensorflow_import import import_quietly
+
+
+def distill(argv: Sequence[str]) -> None:
+    """Distils as the flags say, and prints the results.
+
+    Raises:
+        InputError: unusable flags, data or run directory.
+        LostWorkerError: another machine of the run was lost.
+        InterruptedRunError: a signal stopped the run, with its state saved.
+    """
+    if wants_help(argv[1:]):
+        sys.stdout.write(help_text())
+        return
+    config = parse_command_line(argv)
+    # Only now, seconds of imports: a bad flag is answered at once.
+    keep_freed_memory()
+    import_quietly()
+    from hdd_tf.running.experiments import run_experiments
+
+    run_experiments(config)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code, as `run_program` does."""
+    return run_program(distill, argv, resumes=True)

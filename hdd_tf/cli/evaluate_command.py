@@ -1,0 +1,49 @@
+"""The command `hdd-tf evaluate`: scores a set that already exists."""
+
+from collections.abc import Sequence
+
+from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.program import run_program, wants_help
+from hdd_tf.cli.tensorflow_import import import_quietly
+from hdd_tf.errors import InputError
+
+_HELP = """\
+Trains fresh networks on a distilled set and prints their accuracy.
+
+usage: {called} SET_OR_RUN [--name=value ...]
+
+SET_OR_RUN is the directory of a set, in any encoding, or of a run. The settings are
+those the set was distilled with; flags after it override them, such as --num_eval=20,
+--eval_epochs=300, --eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or
+--fair_score. `hdd-tf distill --help` describes them all.
+"""
+
+
+def evaluate(argv: Sequence[str]) -> None:
+    """Prints the table of results of a set.
+
+    Raises:
+        InputError: there is no whole set, its data cannot be loaded, or a flag is bad.
+    """
+    called, *arguments = argv
+    if wants_help(arguments):
+        print(_HELP.format(called=called), end="")
+        return
+    usage = f"{called} SET_OR_RUN [--name=value ...]"
+    if not arguments:
+        raise InputError(f"no set or run named: {usage}")
+    place, *overrides = arguments
+    if place.startswith("-"):
+        raise InputError(
+            f"the first argument is the set or run to score, not {place}: {usage}"
+        )
+    keep_freed_memory()
+    import_quietly()
+    from hdd_tf.evaluate.rescore import rescore
+
+    print(rescore(place, overrides))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code, as `run_program` does."""
+    return run_program(evaluate, argv)

@@ -1,0 +1,66 @@
+"""Flags of a command's own, beside which settings of a run may be given."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from absl import flags
+
+from hdd_tf.arguments.command_line import recorded_config
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError
+
+
+class ParsedFlags(NamedTuple):
+    """A parsed command line.
+
+    Attributes:
+        values: The command's own flags.
+        overrides: All other arguments, which are settings of a run.
+    """
+
+    values: flags.FlagValues
+    overrides: list[str]
+
+    def required(self, name: str) -> str:
+        """Returns the value of a flag that has to be given.
+
+        Raises:
+            InputError: it is not.
+        """
+        value = self.values[name].value
+        if not value:
+            raise InputError(f"--{name} is missing; --help says what it is")
+        return str(value)
+
+    def config(self, record: dict) -> Config:
+        """Returns a run's settings, overridden by those of the command line.
+
+        Args:
+            record: Contents of the run's `config.json`.
+
+        Raises:
+            InputError: an unknown flag, or an invalid value.
+        """
+        return recorded_config(record["config"], self.overrides)
+
+
+def parse_own_flags(argv: Sequence[str], values: flags.FlagValues) -> ParsedFlags:
+    """Sets a command's own flags from its command line.
+
+    Args:
+        argv: Program name and arguments.
+        values: The command's own flags, not parsed yet.
+
+    Raises:
+        flags.Error: one of them has an invalid value.
+    """
+    _, *overrides = values(list(argv), known_only=True)
+    return ParsedFlags(values, overrides)
+
+
+def own_flags_help(values: flags.FlagValues) -> str:
+    """Returns the help's list of a command's own flags."""
+    # absl heads them with a module's name, and goes on with flags of its own.
+    own = values.get_help().partition("\nabsl.flags:")[0]
+    return "\n" + re.sub(r"^\S+:$", "Flags:", own.strip(), count=1, flags=re.M) + "\n"

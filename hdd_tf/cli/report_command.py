@@ -1,0 +1,91 @@
+"""The command `hdd-tf report`: runs beside the published numbers."""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from hdd_tf.cli.program import run_program, wants_help
+from hdd_tf.errors import InputError, one_line
+from hdd_tf.files import atomic
+from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.plot import save_plot
+from hdd_tf.report.rows import group_runs, table_rows
+from hdd_tf.report.table import report_text
+
+_USAGE = "{called} RUN_DIR... [--output=FILE.md] [--plot=FILE.png]"
+_HELP = f"""\
+Reports runs beside the published numbers.
+
+usage: {_USAGE}
+
+RUN_DIR is a run's directory, that of a command with --num_experiments, or a folder of
+such directories (runs/). Runs that are the same but for the seed are pooled.
+
+  --output=FILE.md  Write the Markdown table there instead of printing it.
+  --plot=FILE.png   Also draw accuracy against seconds of distillation.
+"""
+
+
+def report(argv: Sequence[str]) -> None:
+    """Prints or writes the table of runs, and the plot that is asked for.
+
+    Raises:
+        InputError: unusable arguments, no run to report, or a file that cannot be
+            written.
+    """
+    called, *arguments = argv
+    if wants_help(arguments):
+        print(_HELP.format(called=called), end="")
+        return
+    places, output, plot = _parse(called, arguments)
+    try:
+        _write(places, output, plot)
+    except OSError as error:
+        raise InputError(f"cannot write the report: {one_line(error)}") from error
+
+
+def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
+    """Returns the directories, and the files to write ("" for none).
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    values = flags.FlagValues()
+    for name in ("output", "plot"):
+        flags.DEFINE_string(name, "", "", flag_values=values)
+    try:
+        places = values(["", *arguments])[1:]
+    except flags.Error as error:
+        raise InputError(
+            f"{' '.join(str(error).split())}; the flags are --output=FILE.md and "
+            "--plot=FILE.png"
+        ) from error
+    if not places:
+        raise InputError(f"no run named: {_USAGE.format(called=called)}")
+    output, plot = (str(values[name].value) for name in ("output", "plot"))
+    if plot and not plot.lower().endswith(".png"):
+        raise InputError(f"--plot={plot}: only PNG is written; end the name in .png")
+    return places, output, plot
+
+
+def _write(places: list[str], output: str, plot: str) -> None:
+    groups = group_runs(collect_runs(places, _warn), _warn)
+    text = report_text(table_rows(groups))
+    if output:
+        atomic.write_text(output, text)
+        print(f"table: {output}")
+    else:
+        print(text, end="")
+    if plot:
+        save_plot(plot, groups)
+        print(f"plot: {plot}", file=sys.stdout if output else sys.stderr)
+
+
+def _warn(line: str) -> None:
+    print(f"hdd_tf: warning: {one_line(line)}", file=sys.stderr)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code, as `run_program` does."""
+    return run_program(report, argv)

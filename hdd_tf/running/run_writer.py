@@ -1,0 +1,202 @@
+"""What a process writes of an experiment: the chief everything, the others nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hdd_tf.analysis.analyse import analyse
+from hdd_tf.analysis.encoder_of_run import EncoderOfRun
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.run_whitening import keep_whitening
+from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.config import identity
+from hdd_tf.distillation.method import IterativeMethod
+from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.distillation.step import DistillationStep
+from hdd_tf.errors import InputError
+from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.exporting.metadata import metadata_of_set
+from hdd_tf.running.checkpoints import DistillationCheckpoints
+from hdd_tf.running.finished import complete_result
+from hdd_tf.running.loop import StopRequest
+from hdd_tf.running.monitor import RunMonitor, SilentMonitor
+from hdd_tf.running.outputs import data_record, open_run, score_export, write_export
+from hdd_tf.running.profiling import ProfiledStep
+from hdd_tf.running.tracked_sets import BestOnValidation, EverySet, SetTracker
+
+
+class SilentWriter:
+    """The writer of a process that is not the chief: it writes nothing.
+
+    The runner calls the methods in their order here.
+    """
+
+    def is_finished(self) -> bool:
+        """Returns whether the directory holds the result that is asked for.
+
+        Raises:
+            InputError: the directory belongs to another run, or holds other things.
+        """
+        return False
+
+    def complete(self) -> dict[str, Any] | None:
+        """Returns the result of a finished run, with whatever is asked for only now."""
+        return None
+
+    def check(self) -> None:
+        """Refuses settings that could not be evaluated, before anything trains.
+
+        Raises:
+            InputError: the checkpoints or the settings of evaluation cannot be used.
+        """
+
+    def open(self, method: IterativeMethod) -> None:
+        """Makes the directory that of the run.
+
+        Args:
+            method: The method, after `assemble`.
+        """
+
+    def monitor(
+        self,
+        checkpoints: DistillationCheckpoints,
+        start: int,
+        seconds: float,
+        stop: StopRequest,
+    ) -> SilentMonitor:
+        """Returns what writes and shows the iterations, a context.
+
+        Args:
+            checkpoints: The checkpoints of the run.
+            start: Iterations already done.
+            seconds: Seconds of distillation already spent.
+            stop: Asked after each block of iterations whether to end the run.
+        """
+        return SilentMonitor(stop)
+
+    def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:
+        """Returns the step, recorded for TensorBoard if that is asked for."""
+        return step
+
+    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
+        """Exports what the method has made, scores the export, and returns the result.
+
+        Args:
+            method: The method, after its last iteration.
+            seconds: Seconds of distillation in all.
+        """
+        return None
+
+
+class RunWriter(SilentWriter):
+    """The writer of the chief.
+
+    Args:
+        run: The experiment.
+    """
+
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+
+    def is_finished(self) -> bool:
+        """Returns whether the directory holds the result; see `SilentWriter`."""
+        config, directory = self._run.config, self._run.directory
+        directory.check(identity(config), data_record(self._run.dataset))
+        result = directory.read_result()
+        if result is None or result["iterations"] < config.iterations:
+            return False
+        return not config.best_on_test or "best_on_test" in result
+
+    def complete(self) -> dict[str, Any] | None:
+        """Returns the result of a finished run; see `SilentWriter`."""
+        run = self._run
+        keep_whitening(run.directory.path, run.dataset.whitening)
+        return complete_result(run, self._new_evaluation)
+
+    def check(self) -> None:
+        """Refuses what cannot be evaluated; see `SilentWriter`."""
+        CheckpointFiles(self._run.directory.checkpoints).check()
+        self._evaluation = self._new_evaluation()
+
+    def open(self, method: IterativeMethod) -> None:
+        """Makes the directory that of the run; see `SilentWriter`."""
+        run, config = self._run, self._run.config
+        open_run(run)
+        self._method = method
+        record = run.directory.read_config()
+        self._metadata = metadata_of_set(config, record, config.iterations)
+        self._best = self._every = None
+        if config.select == "best_validation":
+            self._best = BestOnValidation(run.directory, self._metadata)
+        if config.best_on_test:
+            self._every = EverySet(run.directory, self._metadata)
+
+    def monitor(
+        self,
+        checkpoints: DistillationCheckpoints,
+        start: int,
+        seconds: float,
+        stop: StopRequest,
+    ) -> RunMonitor:
+        """Returns what writes and shows the iterations; see `SilentWriter`."""
+        trackers: list[SetTracker | None] = [self._best, self._every]
+        return RunMonitor(
+            run=self._run,
+            checkpoints=checkpoints,
+            synthetic_set=self._method.synthetic_set,
+            make_set=self._made_set,
+            start=start,
+            seconds=seconds,
+            stop=stop,
+            evaluate=self._accuracy_on_validation,
+            analyse=self._analysis(),
+            trackers=[tracker for tracker in trackers if tracker],
+        )
+
+    def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:
+        """Returns the step, recorded if asked for; see `SilentWriter`."""
+        if not self._run.config.profile:
+            return step
+        return ProfiledStep(step, self._run.directory.tensorboard)
+
+    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
+        """Exports, scores and returns the result; see `SilentWriter`."""
+        run = self._run
+        distilled = self._best.read() if self._best else self._made_set()
+        write_export(run, distilled)
+        spent = {"distil": round(seconds, 3)}
+        result = score_export(run, self._evaluation, run.config.iterations, spent)
+        if self._every:
+            result["best_on_test"] = self._every.best_on_test(self._evaluation)
+            run.directory.write_result(result)
+        return result
+
+    def _new_evaluation(self) -> Evaluation:
+        run = self._run
+        return Evaluation(run.config, run.dataset, run.network)
+
+    def _made_set(self) -> DistilledSet:
+        return self._method.result(self._metadata)
+
+    def _accuracy_on_validation(self, made: DistilledSet) -> float:
+        return self._evaluation.score_set(made, split="validation").mean
+
+    def _analysis(self) -> Callable[[int, SummaryWriter], None]:
+        """Returns the analysis that is made on the way, by one encoder."""
+        run = self._run
+        encoder = EncoderOfRun(run)
+
+        def analyse_now(iteration: int, summaries: SummaryWriter) -> None:
+            made = self._made_set()
+            try:
+                analyse(run, encoder.weights(), made, iteration, summaries, final=False)
+            except (InputError, OSError) as error:
+                # The analysis fails alone: the distillation goes on.
+                print(f"no analysis of iteration {iteration}: {error}", flush=True)
+
+        return analyse_now
+
+
+def run_writer(run: RunContext) -> SilentWriter:
+    """Returns the writer of this process."""
+    return RunWriter(run) if run.workers.is_chief else SilentWriter()
