@@ -179,6 +179,7 @@ def test_lock_that_is_a_link_is_refused(tmp_path, target):
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_waiting_outlives_the_directory(tmp_path):
     """The holder removes what it made; whoever waits makes it again."""
     process = holder(tmp_path / "runs/a", 0.5)
