@@ -80,6 +80,7 @@ def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
 
 
 @pytest.mark.parametrize(("replicas", "max_images"), [(2, 10_000), (3, 25), (4, 10)])
+@pytest.mark.slow
 def test_neither_devices_nor_blocks_change_the_images(
     problem, one_device, replicas, max_images
 ):
