@@ -42,6 +42,7 @@ def weights(problem, number):
     ("name", "geometry"),
     [("dm", "hyperbolic"), ("dm", "euclidean"), ("dance", "hyperbolic")],
 )
+@pytest.mark.slow
 def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry):
     # DANCE's calibration sees no real image, and is augmented anew every time.
     names = () if name == "dance" else ("color", "crop", "cutout")
@@ -59,6 +60,7 @@ def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry
     assert len({tuple(np.round(loss, 3)) for loss in np.array(losses)}) == ITERATIONS
 
 
+@pytest.mark.slow
 def test_calls_may_be_of_any_length(problem, one_device):
     whole, expected = build(problem, one_device, bank_size=SIZE)
     whole.run(0, ITERATIONS)
