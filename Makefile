@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
-.PHONY: quickstart test lint types unit stress docs doctest bazel clean
+.PHONY: quickstart test test-fast lint types unit stress docs doctest bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -24,10 +24,18 @@ types: .venv/.installed-dev
 	$(BIN)/mypy
 
 # A file a process, in the order of tests/conftest.py: what its tests share is made once.
-unit: .venv/.installed-dev
-	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-# What is left out of `test` to keep it short: random kills and a full disk.
+# Every test but those of `make stress`.
+unit: .venv/.installed-dev
+	$(PYTEST)
+
+# What needs no process of its own and takes at most a few seconds a test.
+test-fast: .venv/.installed-dev
+	$(PYTEST) -m "not slow and not stress"
+
+# What is left out of `test` to keep it short: random kills, a full disk, seeded runs,
+# and every number of devices and size of block. Smaller tests of each are in `test`.
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
 

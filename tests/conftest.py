@@ -1,10 +1,14 @@
-"""What all tests share: quiet TensorFlow, and a CPU split for tests of replicas."""
+"""What all tests share: quiet TensorFlow, a CPU split for replicas, and a guard."""
 
+import collections
 import os
+import pathlib
+import sys
 
 # Before TensorFlow is imported anywhere.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import pytest
 import tensorflow as tf
 
 # Logical devices can only be made before TensorFlow first uses the CPU.
@@ -13,8 +17,49 @@ tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 4
 )
 
+_STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.system"}
+_FORKS = {"os.fork", "os.forkpty"}
+# They end at once: config.json names the commit, platform asks for the processor,
+# matplotlib for fonts, and rm needs no recursion in Python.
+_QUICK = {"git", "rm", "uname", "fc-list"}
+_running: list[pytest.Item] = []
+
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: as the last, one would leave a core idle."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with most slow tests come first: as the last, one would idle a core."""
+    slow = collections.Counter(
+        item.path for item in items if item.get_closest_marker("slow")
+    )
+    items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Tells the guard which test runs, its fixtures included."""
+    _running.append(item)
+    try:
+        return (yield)
+    finally:
+        _running.pop()
+
+
+def _guard(event, arguments):
+    """Keeps `make test-fast` fast: only slow tests may start a process.
+
+    An audit hook sees every way to start one, in whatever module it is.
+    """
+    if event not in _STARTS | _FORKS or not _running or os.getpid() != _PROCESS:
+        return
+    item = _running[-1]
+    if item.get_closest_marker("slow") or item.get_closest_marker("stress"):
+        return
+    # The first argument of all but the forks is the program.
+    name = os.fsdecode(arguments[0]) if event in _STARTS else "a fork"
+    program = pathlib.Path(name).name
+    if program not in _QUICK:
+        pytest.fail(f"{item.nodeid} starts {program}: mark it with pytest.mark.slow")
+
+
+_PROCESS = os.getpid()
+# It cannot be taken away again, and ends with the process.
+sys.addaudithook(_guard)

@@ -26,6 +26,7 @@ def test_arrays_in_arrays_out(digits):
     assert not np.array_equal(images, np.rint(images))
 
 
+@pytest.mark.slow
 def test_same_seed_same_images_other_seed_others(digits):
     first, again, other = (
         hdd_tf.distill(*digits, ipc=1, seed=seed, **SETTINGS)[0] for seed in (1, 1, 2)
@@ -35,6 +36,7 @@ def test_same_seed_same_images_other_seed_others(digits):
 
 
 @pytest.mark.parametrize("objective", ["idm", "dance"])
+@pytest.mark.slow
 def test_idm_and_dance_give_the_images_that_networks_train_on(
     digits, objective, tmp_path
 ):
@@ -48,6 +50,7 @@ def test_idm_and_dance_give_the_images_that_networks_train_on(
     np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 4))
 
 
+@pytest.mark.slow
 def test_geometry_is_a_setting(digits):
     hyperbolic, euclidean = (
         hdd_tf.distill(*digits, ipc=1, geometry=geometry, curvature="-1/3", **SETTINGS)

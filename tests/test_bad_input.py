@@ -122,6 +122,7 @@ def test_unwritable_run_dir(place, capfd):
     assert "locked/run" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_bad_flags_are_answered_without_loading_tensorflow():
     # What makes the answer instant.
     code = (

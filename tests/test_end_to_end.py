@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+from hdd_tf.evaluate.network_scorer import NetworkScorer
 from PIL import Image
 
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
@@ -216,13 +217,22 @@ def test_a_longer_target_extends_a_finished_run(finished, tmp_path):
     )
 
 
-def test_validation_split_chooses_and_the_choice_is_exported(tmp_path):
+def test_validation_split_chooses_and_the_choice_is_exported(tmp_path, monkeypatch):
+    held_out, splits = NetworkScorer._held_out, []
+
+    def noted(self, split):
+        splits.append(split)
+        return held_out(self, split)
+
+    monkeypatch.setattr(NetworkScorer, "_held_out", noted)
     arguments = [
         *TINY, "--run_dir=run", "--iterations=8", "--eval_every=4", "--num_eval=1",
         "--eval_epochs=20", "--select=best_validation", "--nobaselines",
     ]  # fmt: skip
     done = run(arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    # The test split is read once, at the end.
+    assert splits == ["validation", "validation", "test"]
     result = json.loads((tmp_path / "run/result.json").read_text())
     stored = read_distilled_set(tmp_path / "run")
     assert result["selected"] == stored.metadata["selected"]

@@ -184,6 +184,7 @@ def test_published_files_are_found_from_anywhere(name, tmp_path, monkeypatch):
     assert "--dataset=svhn_cropped" in [argument.text for argument in arguments]
 
 
+@pytest.mark.slow
 def test_published_files_are_found_beside_an_installed_package(tmp_path):
     """The layout of a wheel: flags/ is the package hdd_tf.published_flags."""
     package = Path(flag_files.__file__).parents[1]

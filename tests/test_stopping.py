@@ -141,6 +141,7 @@ WILD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_images_that_diverge_leave_the_checkpoint_from_before(
     tmp_path, monkeypatch, capfd
 ):

@@ -44,6 +44,7 @@ def place(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_saved_models(place, capsys):
     out = place / "models"
     assert export_saved_model(f"--run_dir={place / 'run'}", f"--output_dir={out}") == 0
@@ -60,6 +61,7 @@ def test_saved_models(place, capsys):
     assert (out / "encoder/saved_model.pb").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_unasked(place, capsys):
     out = place / "again"
     words = [f"--run_dir={place / 'run'}", f"--output_dir={out}", "--model=encoder"]
@@ -72,6 +74,7 @@ def test_nothing_is_overwritten_unasked(place, capsys):
     assert json.loads((out / "encoder/hdd_tf.json").read_text())["curvature"] == -3.0
 
 
+@pytest.mark.slow
 def test_projector_goes_to_the_run_or_elsewhere(place, capsys):
     assert export_projector(f"--run_dir={place / 'run'}") == 0
     assert "30 real and 10 synthetic images" in capsys.readouterr().out

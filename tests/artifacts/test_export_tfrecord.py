@@ -146,6 +146,7 @@ def test_a_set_is_exported_again(program, out, tmp_path, last_set, capsys):
     np.testing.assert_array_equal(read_distilled_set(out).images, expected.images)
 
 
+@pytest.mark.slow
 def test_what_a_set_carries_is_exported_again(
     program, out, tmp_path, last_set, capsys, monkeypatch
 ):
@@ -193,6 +194,7 @@ def test_what_a_set_carries_is_exported_again(
     assert part.student_rate == carried.student_rate
 
 
+@pytest.mark.slow
 def test_accuracy_is_measured_and_recorded(program, out, tmp_path, capsys):
     from hdd_tf.evaluation.rounding import measure_rounding
 

@@ -52,11 +52,15 @@ def test_a_score_that_is_no_number_is_damage(tmp_path):
     assert read_validation(tmp_path) == ()
 
 
+# Of different values, for a constant channel cannot be normalised.
+IMAGES = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
+
+
 def monitor_of(directory, stop, evaluate=lambda made: 61.5):
     return RunMonitor(
         run=RunContext.build(
             Config(dataset="x", eval_every=5, validation_fraction=0.1),
-            dataset_from_arrays(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)),
+            dataset_from_arrays(IMAGES, np.arange(2)),
             directory=RunDirectory(directory),
         ),
         checkpoints=None,

@@ -11,6 +11,8 @@ from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from tests.artifacts.full_set import RECIPE, full_set
 
+pytestmark = pytest.mark.slow
+
 READERS = """
 import json, os, pathlib, sys
 

@@ -66,6 +66,7 @@ def saved(tmp_path_factory):
     return place, images
 
 
+@pytest.mark.slow
 def test_a_process_without_hdd_tf_gets_the_same_values(saved, tmp_path):
     place, images = saved
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -101,6 +102,7 @@ def test_a_process_without_hdd_tf_gets_the_same_values(saved, tmp_path):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["encoder", "classifier"])
 def test_saved_model_cli_runs_it(name, saved, tmp_path):
     place, images = saved

@@ -115,6 +115,7 @@ def test_the_first_command_is_meant_where_none_is_named(capsys):
         run_command(commands, ["it", "zzz"])
 
 
+@pytest.mark.slow
 def test_help_and_version_need_no_tensorflow():
     """What makes the answer instant."""
     code = (
@@ -126,6 +127,7 @@ def test_help_and_version_need_no_tensorflow():
     assert python("-c", code).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["hdd_tf", "hdd_tf.main"])
 def test_modules_are_the_program(module):
     done = python("-m", module, "--version")

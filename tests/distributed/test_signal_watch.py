@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[2]
 # Like TensorFlow's waits, a lock of C's goes on waiting after a signal's handler.
 PROGRAM = """

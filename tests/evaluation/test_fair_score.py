@@ -126,6 +126,7 @@ def evaluation_of(dataset, protocol="dance", dsa="flip", **settings):
     return Evaluation(config, dataset, network)
 
 
+@pytest.mark.slow
 def test_five_evaluations_are_all_there_is(dataset, distilled_set, evaluations):
     alone = evaluation_of(dataset).result(distilled_set)
     assert sorted(images for images, _ in evaluations) == [20, 20, 20, 20, 1297]

@@ -106,6 +106,7 @@ def test_soft_labels_count_and_baselines_learn_classes(swapped, evaluation_by):
     assert told["baseline_labels"] == "hard"
 
 
+@pytest.mark.slow
 def test_labels_of_epochs_and_of_a_teacher_count(dataset, plain_set, evaluation_by):
     protocol = dataclasses.replace(SOFT, labels="epochs")
     carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
@@ -187,6 +188,7 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     assert trainer.trace_count == 1
 
 
+@pytest.mark.slow
 def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
     dataset, plain_set, evaluation_by
 ):

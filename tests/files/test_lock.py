@@ -42,6 +42,7 @@ def end(process):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_second_process_is_refused_in_one_line_and_a_killed_one_bars_nothing(tmp_path):
     process = holder(tmp_path / "run")
     try:
@@ -86,6 +87,7 @@ def test_who_holds_it_may_say_so_late_or_never(tmp_path, monkeypatch, text, name
             pass
 
 
+@pytest.mark.slow
 def test_waiting_ends_with_the_holder(tmp_path):
     process, told = holder(tmp_path, 0.5), []
     began = time.monotonic()
@@ -96,6 +98,7 @@ def test_waiting_ends_with_the_holder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_waiting_hears_signals(tmp_path):
     def stop(number, frame):
         raise InterruptedRunError(signal.SIGALRM)
@@ -125,6 +128,7 @@ def test_what_was_made_for_the_lock_goes_with_it_and_what_was_written_stays(tmp_
     ]
 
 
+@pytest.mark.slow
 def test_directory_replaced_meanwhile_keeps_its_new_lock(tmp_path):
     run = tmp_path / "run"
     with lock.locked(run):
@@ -175,6 +179,7 @@ def test_lock_that_is_a_link_is_refused(tmp_path, target):
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_waiting_outlives_the_directory(tmp_path):
     """The holder removes what it made; whoever waits makes it again."""
     process = holder(tmp_path / "runs/a", 0.5)

@@ -28,20 +28,20 @@ def newcomer(network, joining):
 
 def test_queue_against_a_list(network, pool):
     # What the published program does: a list that grows and loses its head.
-    pool, joined = [0, 1], 2
+    expected, joined = [0, 1], 2
     update = tf.function(pool.update_queue)
     for iteration in range(14):
         if iteration % 3 == 0:
-            pool.append(joined)
+            expected.append(joined)
             joined += 1
-            pool = pool[-4:]
+            expected = expected[-4:]
         update(tf.constant(iteration))
         live = int(SCHEDULE.live(tf.constant(iteration)))
-        assert live == len(pool)
+        assert live == len(expected)
         found = {
             pool.weights(tf.constant(row))[0].numpy().tobytes() for row in range(live)
         }
-        assert found == {newcomer(network, k).tobytes() for k in pool}
+        assert found == {newcomer(network, k).tobytes() for k in expected}
     assert update.experimental_get_tracing_count() == 1
 
 

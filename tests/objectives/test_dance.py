@@ -39,6 +39,7 @@ def reference(problem, experts, one_device):
 @pytest.mark.parametrize(
     ("geometry", "rate"), [("hyperbolic", 0.1), ("euclidean", 5.0)]
 )
+@pytest.mark.slow
 def test_iteration_equals_one_optimiser_call_a_class(
     problem, experts, one_device, geometry, rate
 ):
@@ -91,6 +92,7 @@ def test_middle_encoder_lies_between_one_experts_start_and_end(experts):
     assert min(shares) > -1e-3 and max(shares) < 1.001
 
 
+@pytest.mark.slow
 def test_images_stay_in_the_unit_range(reference):
     images, _ = reference
     assert images.min() == 0.0 and images.max() == 1.0

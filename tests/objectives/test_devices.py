@@ -21,6 +21,8 @@ from hdd_tf.random_keys import derive_key
 from hdd_tf.training.experts import Experts
 
 ITERATIONS = 3
+pytestmark = pytest.mark.slow
+
 # How classes are split has nothing to do with the geometry, and one device is the same
 # for every objective: these will do for every day, and `make stress` has all.
 EVERY_DAY = {

@@ -38,6 +38,7 @@ def reference(problem, one_device):
 
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.slow
 def test_iteration_equals_one_optimiser_call_a_class(problem, one_device, geometry):
     found, losses, pool = run(problem, one_device, geometry=geometry)
     objective = build(problem, one_device)
@@ -134,6 +135,7 @@ def test_training_of_the_queue_equals_a_plain_loop(problem, one_device):
         np.testing.assert_allclose(found, accuracy, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_calls_do_not_matter(problem, one_device, reference):
     found = run(problem, one_device, calls=(1, 3, 2))
     np.testing.assert_array_equal(found[0], reference[0])

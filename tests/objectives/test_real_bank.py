@@ -42,6 +42,7 @@ def weights(problem, number):
     ("name", "geometry"),
     [("dm", "hyperbolic"), ("dm", "euclidean"), ("dance", "hyperbolic")],
 )
+@pytest.mark.slow
 def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry):
     # DANCE's calibration sees no real image, and is augmented anew every time.
     names = () if name == "dance" else ("color", "crop", "cutout")
@@ -59,6 +60,7 @@ def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry
     assert len({tuple(np.round(loss, 3)) for loss in np.array(losses)}) == ITERATIONS
 
 
+@pytest.mark.slow
 def test_calls_may_be_of_any_length(problem, one_device):
     whole, expected = build(problem, one_device, bank_size=SIZE)
     whole.run(0, ITERATIONS)
@@ -80,6 +82,7 @@ def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
 
 
 @pytest.mark.parametrize(("replicas", "max_images"), [(2, 10_000), (3, 25), (4, 10)])
+@pytest.mark.slow
 def test_neither_devices_nor_blocks_change_the_images(
     problem, one_device, replicas, max_images
 ):

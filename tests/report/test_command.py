@@ -75,6 +75,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_command_starts_without_tensorflow(tmp_path):
     write_run(tmp_path / "run")
     program = (
@@ -98,6 +99,7 @@ def test_the_command_starts_without_tensorflow(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_the_module_is_a_command():
     result = subprocess.run(
         [sys.executable, "-m", "hdd_tf.report", "--help"],

@@ -18,6 +18,8 @@ from hdd_tf.running.outputs import score_export
 from hdd_tf.training.network_trainer import NetworkTrainer
 from tests.whole_result import FAIR_SCORE, whole_result
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=1", "--iterations=2",
     "--real_batch=4", "--num_eval=1", "--eval_epochs=3", "--whole_epochs=1",

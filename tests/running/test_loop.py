@@ -111,6 +111,7 @@ with stop_on_signals() as stop:
 """
 
 
+@pytest.mark.slow
 def test_first_signal_is_noted_and_the_second_kills():
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED],

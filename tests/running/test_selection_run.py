@@ -16,6 +16,8 @@ from hdd_tf.running import selection_run
 from hdd_tf.running.experiments import run_experiments
 from hdd_tf.selection.coresets import CoresetSelector
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "main", "--dataset=digits", "--ipc=3", "--width=8", "--depth=2",
     "--coreset_epochs=2", "--num_eval=1", "--eval_epochs=5", "--noprogress",
