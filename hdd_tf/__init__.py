@@ -37,7 +37,7 @@ __all__ = [
     "load",
     "losses",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # TensorFlow takes seconds to import; `--help` and bad flags need not wait for it. So
 # each name is imported from its module when it is first used.
