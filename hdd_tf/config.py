@@ -143,7 +143,7 @@ class Config(
         if self.idm_train_networks > self.idm_pool_start + 1:
             raise InputError(
                 f"--idm_train_networks={self.idm_train_networks} is more than the "
-                "queue holds at first: at most --idm_pool_start + 1"
+                "pool holds at first: at most --idm_pool_start + 1"
             )
 
     def _check_bank(self) -> None:

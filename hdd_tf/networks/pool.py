@@ -83,7 +83,7 @@ class NetworkPool(tf.Module):
         for row in range(schedule.start):
             self._put_fresh(tf.constant(row))
 
-    def update_queue(self, iteration: tf.Tensor) -> None:
+    def admit_newcomer(self, iteration: tf.Tensor) -> None:
         """Resets the meters and adds a fresh network, if they are due at `iteration`.
 
         Args:
@@ -97,7 +97,7 @@ class NetworkPool(tf.Module):
         """Draws different networks of the pool.
 
         Args:
-            iteration: Scalar int32 tensor, after `update_queue` of that iteration.
+            iteration: Scalar int32 tensor, after `admit_newcomer` of that iteration.
             count: Number of networks, at most `start + 1`.
             key: `[2]` int32 key of the draw.
 

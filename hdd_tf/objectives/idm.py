@@ -82,7 +82,7 @@ class ImprovedDistributionMatching(Objective):
 
     def prepare(self, iteration: tf.Tensor) -> None:
         """Adds the fresh network of an iteration to the pool, if one is due."""
-        self.pool.update_queue(iteration)
+        self.pool.admit_newcomer(iteration)
 
     def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the only pass, which has the weights of a network of the pool."""

@@ -83,11 +83,10 @@ class SilentWriter:
         """Returns the step, profiled for TensorBoard with `--profile`."""
         return step
 
-    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
+    def finish(self, seconds: float) -> dict[str, Any] | None:
         """Exports the method's set, scores the export, and returns the result.
 
         Args:
-            method: The method, after its last iteration.
             seconds: Seconds of distillation in all.
 
         Returns:
@@ -167,7 +166,7 @@ class RunWriter(SilentWriter):
             return step
         return ProfiledStep(step, self._run.directory.tensorboard)
 
-    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
+    def finish(self, seconds: float) -> dict[str, Any] | None:
         """Exports, scores and returns the result; see `SilentWriter`."""
         run = self._run
         distilled = self._best.read() if self._best else self._made_set()

@@ -80,7 +80,7 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
                 dataset.label_names,
                 lambda steps: workers.broadcast("iterations of a call", steps),
             )
-    return writer.finish(method, monitor.seconds)
+    return writer.finish(monitor.seconds)
 
 
 def _restore(
