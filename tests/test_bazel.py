@@ -52,8 +52,10 @@ def read_package(build, package):
     known = dict.fromkeys(RULES, declare)
     known |= dict.fromkeys(("load", "package"), lambda *_, **__: None)
     known |= {"exports_files": exports_files, "fail": fail, "glob": glob}
-    known["native"] = types.SimpleNamespace(glob=glob, test_suite=declare)
-    for path in (ROOT / "bazel/pytest_test.bzl", build):
+    known["native"] = types.SimpleNamespace(
+        glob=glob, test_suite=declare, package_name=lambda: package
+    )
+    for path in (ROOT / "bazel/python.bzl", build):
         exec(compile(path.read_text("utf-8"), path, "exec"), known)
     return declared
 

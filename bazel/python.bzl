@@ -1,7 +1,20 @@
-"""Tests that pytest runs."""
+"""A package of Python files as one library, and tests that pytest runs."""
 
 load("@rules_python//python:py_library.bzl", "py_library")
 load("@rules_python//python:py_test.bzl", "py_test")
+
+def python_package(deps):
+    """Declares all Python files of a folder as a library of the folder's name.
+
+    Args:
+      deps: The packages that it imports and that no other of these brings.
+    """
+    py_library(
+        name = native.package_name().split("/")[-1],
+        srcs = native.glob(["*.py"]),
+        visibility = ["//visibility:public"],
+        deps = deps,
+    )
 
 def pytest_tests(name, deps, data = [], slow = [], exclude = []):
     """Declares a test for each test_*.py of the folder, and a suite of them all.
