@@ -60,7 +60,7 @@ class RealBatch(Protocol):
                 label `[]` of one class to float32 tensors. Its result must be a
                 weighted sum over the images: a class that is too large for one pass is
                 processed in parts, whose results are added.
-            signature: `tf.TensorSpec`s of the function's result.
+            signature: The `tf.TensorSpec` of each tensor of the result.
 
         Returns:
             Tensors `[b, ...]`, structured like `signature`.
