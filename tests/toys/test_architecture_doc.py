@@ -24,6 +24,7 @@ def described(monkeypatch):
 
 
 @pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.slow
 def test_the_described_method_runs(described, geometry):
     assert METHODS["energy"] is not METHODS["dm"]
     rng = np.random.default_rng(0)
