@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
-.PHONY: quickstart test test-fast lint types unit stress bazel clean
+.PHONY: quickstart test test-fast lint types unit stress docs doctest bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -39,7 +39,16 @@ test-fast: .venv/.installed-dev
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
 
-# All but the tests of minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
+# The documents with the reference, which docstrings make; a warning is an error.
+docs: .venv/.installed-docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+
+# The examples in docstrings, and those of README and docs/architecture.md.
+doctest: .venv/.installed-dev
+	$(BIN)/python -m pytest -q tests/test_doctests.py tests/test_readme.py \
+		tests/toys/test_architecture_doc.py
+
+# All tests but those that take minutes. Bazel 4 runs them with .venv's packages (WORKSPACE),
 # current Bazel with those it fetches itself (MODULE.bazel).
 bazel: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" bazel test --test_tag_filters=-slow //...
@@ -52,6 +61,10 @@ bazel: .venv/.installed-dev
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/.installed-docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -47,13 +47,14 @@ setup(
         "tensorboard>=2.18,<2.22",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.7,<5",
+        # tensorflow-datasets imports it. 1.21 needs protobuf 6.31 without declaring it,
+        # and TensorFlow 2.18 and 2.19 need protobuf 5.
+        "tensorflow-metadata>=1.17,<1.21",
         "tqdm>=4.66,<5",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dev": [
-            # tfds.testing imports it without declaring it.
-            "dill>=0.3.8,<1",
             "hypothesis>=6,<7",
             "mpmath>=1.3,<2",
             "mypy>=1.13,<3",
@@ -62,6 +63,11 @@ setup(
             "ruff>=0.9,<0.18",
             "types-tabulate>=0.9,<0.11",
             "types-tqdm>=4.66",
+        ],
+        "docs": [
+            "furo>=2025.12.19,<2026",
+            "myst-parser>=5,<6",
+            "sphinx>=9,<10",
         ],
     },
     entry_points={"console_scripts": ["hdd-tf=hdd_tf.main:run"]},

@@ -43,7 +43,7 @@ from hdd_tf.artifacts.sets.distilled_set import (
 )
 from hdd_tf.config import identity, to_flag_file
 from hdd_tf.errors import InputError, one_line
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.files import checksums
 from hdd_tf.files.npz_file import read_npz
 from hdd_tf.reading.tfds_trust import check_features_file

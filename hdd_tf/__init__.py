@@ -1,22 +1,68 @@
-"""Hyperbolic Dataset Distillation in TensorFlow 2 and Keras 3.
+"""Dataset distillation in TensorFlow 2 and Keras 3, in Euclidean and hyperbolic space.
 
-`distill(images, labels, ipc=10)` is the Python interface; the command is
-`python -m hdd_tf.main`.
+    import hdd_tf
+
+    result = hdd_tf.distill(images, labels, ipc=10, iterations=500)
+    print(hdd_tf.evaluate(result, test=(test_images, test_labels)))
+    result.save("my_set")
+    images, labels = hdd_tf.load("my_set")
+
+`distill` makes a set, `evaluate` trains networks on one and tests them, `load` reads
+one or that of a run, `export` writes one for other programs. `layers` and `losses` are
+Keras layers and losses of hyperbolic geometry. What cannot be used is an `InputError`
+of one line. The command is `python -m hdd_tf.main`.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hdd_tf.api import distill
+    from hdd_tf import layers, losses
+    from hdd_tf.api.distilling import distill
+    from hdd_tf.api.evaluating import evaluate
+    from hdd_tf.api.results import DistillationResult, EvaluationResult
+    from hdd_tf.api.sets import export, load
+    from hdd_tf.artifacts.sets.set_content import DistilledSet
+    from hdd_tf.errors import InputError
 
-__all__ = ["distill"]
-__version__ = "0.1.0"
+__all__ = [
+    "DistillationResult",
+    "DistilledSet",
+    "EvaluationResult",
+    "InputError",
+    "distill",
+    "evaluate",
+    "export",
+    "layers",
+    "load",
+    "losses",
+]
+__version__ = "0.2.0"
+
+# TensorFlow takes seconds to import; `--help` and bad flags need not wait for it. So
+# each name is imported from its module when it is first used.
+_HOMES = {
+    "DistillationResult": "hdd_tf.api.results",
+    "DistilledSet": "hdd_tf.artifacts.sets.set_content",
+    "EvaluationResult": "hdd_tf.api.results",
+    "InputError": "hdd_tf.errors",
+    "distill": "hdd_tf.api.distilling",
+    "evaluate": "hdd_tf.api.evaluating",
+    "export": "hdd_tf.api.sets",
+    "load": "hdd_tf.api.sets",
+}
+_MODULES = ("layers", "losses")
 
 
 def __getattr__(name: str) -> Any:
-    # TensorFlow takes seconds to import; `--help` and bad flags need not wait for it.
-    if name == "distill":
-        from hdd_tf.api import distill
-
-        return distill
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

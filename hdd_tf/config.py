@@ -13,17 +13,17 @@ importing program. Nothing here imports TensorFlow, so `--help` is instant.
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
 
 from hdd_tf.errors import InputError
-from hdd_tf.methods.registry import METHODS, traits_of
+from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import Traits
 from hdd_tf.settings import parsers
 from hdd_tf.settings.analysis import AnalysisSettings
+from hdd_tf.settings.consistency import check_consistency
 from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import EvaluationSettings
 from hdd_tf.settings.matching import MatchingSettings
@@ -74,47 +74,10 @@ class Config(
         # Real images are whole, whatever a distillation's flag file says.
         if traits.is_selection or self.formation_factor is None:
             object.__setattr__(self, "formation_factor", traits.formation_factor)
-        if traits.whitened and self.formation_factor > 1:
-            raise InputError(
-                f"--formation_factor={self.formation_factor} cuts images apart, and "
-                f"--objective={self.objective} whitens them whole: leave it at 1"
-            )
-        self._check_expert_dir()
-        self._check_pool()
-        self._check_bank()
-        self._check_selection()
-        choosing = self.select == "best_validation"
         if self.validation_fraction is None:
+            choosing = self.select == "best_validation"
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
-        elif choosing and not self.validation_fraction:
-            raise InputError(
-                "--select=best_validation has nothing to choose by with "
-                "--validation_fraction=0: give a fraction such as 0.1"
-            )
-        if choosing and not self.eval_every:
-            raise InputError(
-                "--select=best_validation has only the last images to choose from: "
-                "give --eval_every, such as 500"
-            )
-        if self.best_on_test and not self.eval_every:
-            raise InputError(
-                "--best_on_test has nothing to compare without --eval_every: give it, "
-                "such as 500"
-            )
-        if self.fair_score and not self.num_eval:
-            raise InputError(
-                "--fair_score is of the accuracies of --num_eval networks: give 1 or "
-                "more of them"
-            )
-        if self.eval_every and not self.num_eval:
-            raise InputError(
-                "--eval_every scores with --num_eval networks: give 1 or more of them"
-            )
-        if self.eval_every and not self.validation_fraction:
-            raise InputError(
-                f"--eval_every={self.eval_every} scores on a validation split, never "
-                "on the test split: give --validation_fraction, such as 0.1"
-            )
+        check_consistency(self)
 
     @property
     def traits(self) -> Traits:
@@ -124,58 +87,6 @@ class Config(
     def network_title(self) -> str:
         """Returns what `--network` is, in words; widths and depths show in shapes."""
         return " ".join([self.network, self.norm, self.activation, self.pooling])
-
-    def _check_expert_dir(self) -> None:
-        # A new run's directory has to be empty, and experts come before it.
-        shelf, run = (os.path.abspath(p) for p in (self.expert_dir, self.run_dir))
-        if self.run_dir and f"{shelf}/".startswith(f"{run}/"):
-            raise InputError(
-                f"--expert_dir={self.expert_dir} lies in the run's own directory: give "
-                "one beside it, which other runs can share"
-            )
-
-    def _check_pool(self) -> None:
-        if self.idm_pool_size <= self.idm_pool_start:
-            raise InputError(
-                f"--idm_pool_size={self.idm_pool_size} has no place for a network to "
-                f"join the --idm_pool_start={self.idm_pool_start}: give a larger one"
-            )
-        if self.idm_train_networks > self.idm_pool_start + 1:
-            raise InputError(
-                f"--idm_train_networks={self.idm_train_networks} is more than the "
-                "queue holds at first: at most --idm_pool_start + 1"
-            )
-
-    def _check_bank(self) -> None:
-        traits = self.traits
-        if not self.real_bank_size or traits.may_revisit or traits.is_selection:
-            return
-        others = [name for name, other in METHODS.items() if other.may_revisit]
-        raise InputError(
-            f"--real_bank_size={self.real_bank_size} revisits networks, and those "
-            f"of --objective={self.objective} change: leave it at 0, or give "
-            f"{' or '.join(others)}"
-        )
-
-    def _check_selection(self) -> None:
-        if self.traits.is_selection and self.select != "last":
-            raise InputError(
-                f"--select={self.select} has one set only to choose from with "
-                f"--objective={self.objective}: leave it at last"
-            )
-        if self.traits.is_selection and self.keep_fraction < 1:
-            raise InputError(
-                f"--keep_fraction={self.keep_fraction} is of what is matched, and "
-                f"--objective={self.objective} matches nothing: leave it at 1"
-            )
-        for name in (self.objective, *self.baselines):
-            traits = traits_of(name)
-            if traits and self.coreset_epochs < traits.least_epochs:
-                raise InputError(
-                    f"--coreset_epochs={self.coreset_epochs} shows each image too "
-                    f"seldom, so {name} has nothing to count: give "
-                    f"{traits.least_epochs} or more"
-                )
 
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:

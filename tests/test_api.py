@@ -1,4 +1,4 @@
-"""The Python interface on plain arrays."""
+"""`hdd_tf.distill` on plain arrays."""
 
 import numpy as np
 import pytest
@@ -66,9 +66,14 @@ def test_geometry_is_a_setting(digits):
         ({"ipc": 0}, "--ipc=0"),
         ({"ipc": 1000}, "--ipc=1000"),
         ({"curvature": 1.0}, "--curvature"),
-        ({"no_such": 1}, "no_such"),
-        ({"run_dir": "x"}, "run_dir"),
-        ({"dataset": "digits"}, "dataset"),
+        ({"no_such": 1}, "no_such; it takes data_dir, keep_fraction"),
+        ({"iteration": 3}, "no setting iteration; did you mean iterations"),
+        ({"run_dir": "x"}, "no setting run_dir: it has a meaning for the command"),
+        ({"num_experiments": 2}, "num_experiments"),
+        ({"classes": "0,1"}, "classes"),
+        ({"dataset": "digits"}, "give one of the two"),
+        ({"class_names": ["a", "b"]}, "class_names holds 2 names"),
+        ({"class_names": ["a"] * 10}, "distinct"),
     ],
 )
 def test_bad_settings_are_input_errors(digits, settings, said):
@@ -81,6 +86,21 @@ def test_floats_on_the_unit_scale_are_refused(digits):
         hdd_tf.distill(digits[0] / 255.0, digits[1], **SETTINGS)
 
 
-def test_package_offers_nothing_else():
-    with pytest.raises(AttributeError, match="no_such"):
-        _ = hdd_tf.no_such
+def test_a_coreset_is_chosen_among_the_images(digits):
+    result = hdd_tf.distill(*digits, ipc=2, objective="random", progress=False)
+    assert result.images.shape == (20, 32, 32, 1)
+    np.testing.assert_array_equal(result.labels, np.repeat(np.arange(10), 2))
+    rows = result.distilled_set.metadata["training_rows"]
+    np.testing.assert_array_equal(result.images, digits[0][rows])
+    assert len(result.history["loss"]) == 0
+
+
+def test_a_data_set_is_taken_by_its_name(digits):
+    settings = SETTINGS | {"iterations": 1, "real_bank_size": 1}
+    result = hdd_tf.distill(dataset="digits", ipc=1, classes="3,5", **settings)
+    assert result.class_names == ("3", "5")
+    assert result.settings["real_bank_size"] == 1
+    with pytest.raises(InputError, match="give one of the two"):
+        hdd_tf.distill(**settings)
+    with pytest.raises(InputError, match="give both"):
+        hdd_tf.distill(digits[0])

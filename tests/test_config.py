@@ -399,7 +399,7 @@ def test_formation_follows_the_objective_unless_it_is_said():
     ("settings", "message"),
     [
         ({"idm_pool_start": 5, "idm_pool_size": 5}, "no place for a network"),
-        ({"idm_train_networks": 5}, "more than the queue holds"),
+        ({"idm_train_networks": 5}, "more than the pool holds"),
         ({"run_dir": "a/b", "expert_dir": "a/b/c"}, "in the run's own directory"),
         ({"run_dir": "a/b", "expert_dir": "a/b"}, "in the run's own directory"),
         ({"objective": "random", "keep_fraction": 0.5}, "matches nothing"),

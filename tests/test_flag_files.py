@@ -188,7 +188,7 @@ def test_published_files_are_found_from_anywhere(name, tmp_path, monkeypatch):
 def test_published_files_are_found_beside_an_installed_package(tmp_path):
     """The layout of a wheel: flags/ is the package hdd_tf.published_flags."""
     package = Path(flag_files.__file__).parents[1]
-    for path in (*package.glob("*.py"), *package.glob("settings/*.py")):
+    for path in package.rglob("*.py"):
         target = tmp_path / "site/hdd_tf" / path.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)

@@ -26,22 +26,22 @@ def analyse(
     *,
     final: bool,
 ) -> dict[str, Any]:
-    """Embeds real and synthetic images, and writes what there is to see.
+    """Embeds real and synthetic images, and writes pictures, projector and summaries.
 
     Args:
         run: The experiment.
-        weights: The encoder's weights.
-        distilled_set: The images, as they are stored.
-        iteration: How many iterations they have seen.
-        summaries: Of the run.
-        final: Whether to write `saved_model/encoder` too, and the pictures under their
-            final names.
+        weights: Weights of the encoder.
+        distilled_set: The images as stored.
+        iteration: Iterations of distillation that the images have seen.
+        summaries: Writer of the run's summaries.
+        final: True for the analysis at the end of a run, which also writes
+            `saved_model/encoder` and gives the pictures their final names.
 
     Returns:
-        The numbers, see `measures.measure`, and how the pictures are drawn.
+        The numbers of `measures.measure`, and the description of the pictures.
 
     Raises:
-        InputError: something else is where the projector or the encoder is to be.
+        InputError: foreign files are in the place of the projector or the encoder.
     """
     directory = run.directory
     decoded = decode_set(distilled_set)
@@ -49,7 +49,7 @@ def analyse(
     numbers = measure(embeddings)
     layout = None if numbers["nothing_to_see"] else lay_out(embeddings)
     if final:
-        # This one may have nothing to show.
+        # Old pictures would stay if this analysis draws none.
         directory.forget_analysis_pictures()
     if layout:
         suffix = "" if final else f"_{iteration:06d}"
@@ -63,11 +63,12 @@ def analyse(
 
 
 def encoder_metadata(embeddings: Embeddings, iteration: int | None) -> dict[str, Any]:
-    """Returns what a saved encoder has to say of itself.
+    """Returns the metadata of a saved encoder.
 
     Args:
-        embeddings: What it sees.
-        iteration: How many iterations the images among them have seen, if known.
+        embeddings: Embeddings from the encoder.
+        iteration: Iterations of distillation that the synthetic images have seen, None
+            if unknown.
     """
     return {
         "iteration": iteration,
@@ -86,7 +87,11 @@ def encoder_metadata(embeddings: Embeddings, iteration: int | None) -> dict[str,
 
 
 def summary_line(numbers: dict[str, Any]) -> str:
-    """Returns what a run says of its analysis, in one line."""
+    """Returns one line about an analysis, for the output of a run.
+
+    Args:
+        numbers: Contents of `analysis.json`.
+    """
     if numbers["nothing_to_see"]:
         return f"analysis: {numbers['nothing_to_see']}"
     radius, centroid = numbers["radius"], numbers["centroid"]
@@ -104,7 +109,7 @@ def _draw(
     numbers: dict[str, Any],
     suffix: str,
 ) -> dict[str, Any]:
-    """Writes the pictures; returns what `analysis.json` says of them."""
+    """Writes the pictures and returns their description for `analysis.json`."""
     save_poincare_picture(
         directory.pictures / f"poincare{suffix}.png",
         embeddings,

@@ -1,8 +1,8 @@
-"""From a ball of many dimensions to the disk: exact radii, the best angles.
+"""Projects a ball of many dimensions to the disk: exact radii, the best angles.
 
-A linear map of the ball, or t-SNE, would change how far points are from the root, the
-very thing to be seen. Here every point keeps its radius, and its angle in the disk is
-chosen such that hyperbolic distances in the disk are near those in the ball: metric
+A linear map of the ball, or t-SNE, would change the distances of points from the root,
+which the picture is to show. Here every point keeps its radius. The angles in the disk
+are chosen such that hyperbolic distances in the disk are near those in the ball: metric
 multidimensional scaling (Kruskal's stress) over angles alone.
 """
 
@@ -14,20 +14,22 @@ import tensorflow as tf
 
 from hdd_tf.geometry import lorentz
 
-# Evaluations of the stress; it has settled to three digits by then.
+# Evaluations of the stress: after these, three digits no longer change.
 _EVALUATIONS = 300
 # Below half the radius at which the square of sinh overflows.
 _MOST_RADIUS = 300.0
 
 
 class DiskProjection(NamedTuple):
-    """Points in the unit disk, and how faithful they are.
+    """Points in the unit disk, and the quality of the projection.
 
     Attributes:
-        coordinates: `[n, 2]`, of length tanh(r / 2): the Poincare disk of curvature -1.
-        stress: Root of the squared errors of all distances over the squares of those
-            in the ball; 0 is exact.
-        rank_correlation: Spearman's, of the distances in the disk and in the ball.
+        coordinates: `[n, 2]` points of length tanh(r / 2), in the Poincare disk of
+            curvature -1.
+        stress: Root of the sum of squared errors of all distances, divided by the sum
+            of squared distances in the ball; 0 is exact.
+        rank_correlation: Spearman's correlation between the distances in the disk and
+            those in the ball, from -1 to 1.
     """
 
     coordinates: np.ndarray
@@ -46,9 +48,9 @@ def project_to_disk(
         radius: `[n]` r >= 0, in units of 1/s.
 
     Returns:
-        The projection. It is a pure function of its arguments.
+        The projection, a pure function of the arguments.
     """
-    # Half a second of imports, which most of the program does not need.
+    # Imported here: the import takes half a second, and most commands do not need it.
     from scipy import optimize, stats
 
     distances = distances_in_ball(klein, log_gamma)
@@ -79,7 +81,7 @@ def distances_in_ball(klein: np.ndarray, log_gamma: np.ndarray) -> np.ndarray:
     def from_one(one: lorentz.Point) -> tf.Tensor:
         return lorentz.geodesic_distance(point, one, -1.0)
 
-    # Row by row: all differences at once would be n * n * d numbers.
+    # Row by row, because all differences at once would be n * n * d numbers.
     return tf.map_fn(from_one, point, fn_output_signature=tf.float64).numpy()
 
 
@@ -89,7 +91,7 @@ def _principal_angles(klein: np.ndarray) -> np.ndarray:
     directions = klein / np.maximum(length, 1e-12)
     centred = directions - directions.mean(axis=0)
     left, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    # Signs of singular vectors are arbitrary, and pictures should not be.
+    # The signs of singular vectors are arbitrary; fixed signs give the same picture.
     largest = np.take_along_axis(axes, np.abs(axes).argmax(-1)[:, None], -1)[:, 0]
     components = np.zeros((len(klein), 2))
     components[:, : min(2, len(sizes))] = (left * sizes * np.sign(largest))[:, :2]
@@ -117,12 +119,12 @@ def _stress(
 def _disk_distances(angles: tf.Tensor, radius: tf.Tensor) -> tf.Tensor:
     """Returns `[n, n]` distances of points in polar coordinates, at curvature -1.
 
-    By sinh^2(d/2) = sinh^2((r - r')/2) + sinh(r) sinh(r') sin^2((a - a')/2), in which
-    nothing cancels where two points are close.
+    The formula sinh^2(d/2) = sinh^2((r - r')/2) + sinh(r) sinh(r') sin^2((a - a')/2)
+    has no cancellation for points that are close.
     """
     radius = tf.minimum(radius, _MOST_RADIUS)
     turn = tf.square(tf.sin(0.5 * (angles[:, None] - angles[None])))
     radial = tf.square(tf.sinh(0.5 * (radius[:, None] - radius[None])))
     arms = tf.sinh(radius)[:, None] * tf.sinh(radius)[None]
-    # Not 0, where the root has no derivative.
+    # The square root has no derivative at 0.
     return 2.0 * tf.asinh(tf.sqrt(tf.maximum(radial + arms * turn, 1e-24)))

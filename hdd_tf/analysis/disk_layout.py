@@ -1,4 +1,4 @@
-"""Samples and centroids of embeddings, placed in the disk together."""
+"""Places samples and centroids of embeddings in the disk together."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from hdd_tf.analysis.disk import project_to_disk
 from hdd_tf.analysis.embeddings import Embeddings, first_of_each
 from hdd_tf.geometry import lorentz
 
-# More colours are not told apart, and more points hide one another.
+# Readers cannot distinguish more colours, and more points hide each other.
 _MOST_CLASSES = 10
 _MOST_POINTS = 600
 METHOD = (
@@ -21,16 +21,17 @@ METHOD = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DiskLayout:
-    """Where samples and centroids stand in the unit disk of curvature -1.
+    """Positions of samples and centroids in the unit disk of curvature -1.
 
     Attributes:
-        rows: `[m]` which embeddings stand at `coordinates`.
-        coordinates: `[m, 2]`.
+        rows: `[m]` indices of the embeddings shown.
+        coordinates: `[m, 2]` positions of the embeddings `rows`.
         classes: `[k]` labels of the classes shown.
-        centroids: `[k + 1, 2, 2]`: of all classes there are, then of each shown; the
-            real images' before the synthetic ones'.
-        stress: See `disk.DiskProjection`.
-        rank_correlation: Likewise.
+        centroids: `[k + 1, 2, 2]` positions of centroids. The first axis is all classes
+            of the data set, then each class shown; the second is real, then synthetic.
+        stress: Stress of the projection, see `disk.DiskProjection`.
+        rank_correlation: Rank correlation of the projection, see
+            `disk.DiskProjection`.
     """
 
     rows: np.ndarray
@@ -41,7 +42,7 @@ class DiskLayout:
     rank_correlation: float
 
     def to_json(self, embeddings: Embeddings) -> dict[str, Any]:
-        """Returns how faithful the layout is, for `analysis.json`."""
+        """Returns the layout's method and quality, for `analysis.json`."""
         return {
             "method": METHOD,
             "points": len(self.rows),
@@ -52,7 +53,7 @@ class DiskLayout:
 
 
 def lay_out(embeddings: Embeddings) -> DiskLayout:
-    """Places the first ten classes, and of many images the first of each class."""
+    """Places the first ten classes, with at most 300 images of each kind."""
     classes = np.unique(embeddings.labels)[:_MOST_CLASSES]
     rows = _some_of_each_kind(embeddings, classes)
     klein, log_gamma = [embeddings.klein[rows]], [embeddings.log_gamma[rows]]

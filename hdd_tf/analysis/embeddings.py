@@ -1,4 +1,4 @@
-"""Where real and synthetic images lie: one table for all that is shown of them."""
+"""Embeddings of real and synthetic images: one table for pictures and numbers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,20 +24,20 @@ class Embeddings:
     """Images as points of hyperbolic space, the real ones first.
 
     Attributes:
-        images: `[n, h, w, c]` uint8, to look at.
+        images: `[n, h, w, c]` uint8 images for thumbnails.
         labels: `[n]` int64.
-        synthetic: `[n]` bool.
+        synthetic: `[n]` bool, True for synthetic images.
         features: `[n, d]` float32, the tangent vectors v.
         klein: `[n, d]` float32, tanh(r) times the direction of v.
         log_gamma: `[n]` float32, log cosh(r).
         radius: `[n]` float32, r = s |v|: the distance from the origin in units of 1/s.
-        weight: `[n]` float32, the Lorentz weight cosh(r): the share that a point has
-            in the centroid of its class and kind, times how many they are. All are 1
-            where all radii are equal.
-        label_names: Of the classes.
+        weight: `[n]` float32, the Lorentz weight cosh(r): the share of a point in the
+            centroid of its class and kind, times the number of these points. All
+            weights are 1 if all radii are equal.
+        label_names: Names of the classes.
         curvature: K < 0.
         max_tangent_norm: Clamp of r; 0 means none.
-        origin: Of the encoder, in words.
+        origin: Description of the encoder, see `EncoderWeights.origin`.
     """
 
     images: np.ndarray
@@ -57,7 +57,7 @@ class Embeddings:
         """Returns the Lorentz centroid `(klein [d], log_gamma [])` of some points.
 
         Args:
-            rows: `[n]` bool.
+            rows: `[n]` bool, True for the points to use.
         """
         return lorentz.centroid(
             tf.constant(self.klein[rows]), tf.constant(self.log_gamma[rows])
@@ -67,16 +67,16 @@ class Embeddings:
 def embed(
     run: RunContext, weights: EncoderWeights, decoded: DistilledSet
 ) -> tuple[HyperbolicEncoder, Embeddings]:
-    """Embeds real images and a distilled set, of many images a part of each class.
+    """Embeds real images and a distilled set, or a part of each class if many.
 
     Args:
-        run: The experiment; of its settings `analysis_*` and `seed` count. Its real
-            images say the curvature where the settings do not.
-        weights: Of the encoder.
+        run: The experiment, of whose settings `analysis_*` and `seed` are used. If the
+            settings have no curvature, the real images give it.
+        weights: Weights of the encoder.
         decoded: The set as networks train on it.
 
     Returns:
-        The encoder, with the curvature of the analysis, and what it sees.
+        The encoder, with the curvature of the analysis, and the embeddings.
     """
     config, dataset, network = run.config, run.dataset, run.network
 
@@ -90,7 +90,8 @@ def embed(
         )
 
     real = draw_real_images(dataset, config.analysis_images, config.seed)
-    # Not all: 200 classes of 50 images of four cells would be gigabytes of features.
+    # A part, because 200 classes of 50 images of four sub-images each would be
+    # gigabytes of features.
     rows = first_of_each(decoded.labels, config.analysis_images)
     made = decoded.images[rows]
     # Tangent vectors are the same at every curvature.
@@ -123,11 +124,11 @@ def embed(
 
 
 def first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
-    """Returns rows `[m]`, the first of each class: at most so many, but one a class.
+    """Returns the first rows of each class, `[m]`, at most equally many of each.
 
     Args:
         labels: `[n]` integers.
-        most: Rows in all.
+        most: Upper bound of m; every class has at least one row even if m exceeds it.
     """
     classes = np.unique(labels)
     count = max(1, most // len(classes))
@@ -135,17 +136,18 @@ def first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
 
 
 def draw_real_images(dataset: Dataset, most: int, seed: int) -> LabelledImages:
-    """Draws training images, the same number of each class where it has so many.
+    """Draws training images, the same number of each class; a small class gives all.
 
     Args:
-        dataset: Where to draw from.
-        most: Images in all, but at least one a class.
-        seed: Of the draw.
+        dataset: Data set to draw from.
+        most: Upper bound of the number of images; every class has at least one image
+            even if the number exceeds it.
+        seed: Seed of the draw.
     """
     labels, rows = dataset.training.labels, []
     count = max(1, most // dataset.num_classes)
     for label in range(dataset.num_classes):
-        # A stream of its own, so that a class's draw depends on that class alone.
+        # A random stream for each class: its draw depends on that class alone.
         generator = np.random.default_rng([seed, Purpose.ANALYSIS_IMAGES, label])
         rows.append(generator.permutation(np.flatnonzero(labels == label))[:count])
     return dataset.training.take(np.concatenate(rows))
@@ -173,7 +175,7 @@ def feature_function(
 def _weights(
     log_gamma: np.ndarray, labels: np.ndarray, synthetic: np.ndarray
 ) -> np.ndarray:
-    """Returns each point's share in its class and kind, times their number."""
+    """Returns each point's share in its class and kind, times the points' number."""
     weights = np.empty_like(log_gamma)
     for kind in (False, True):
         for label in np.unique(labels):

@@ -1,8 +1,8 @@
 """From pixels to hyperbolic space: a trained network, the lift, coordinates.
 
-Its lift is apart from the one that is matched in. With the published settings every
-radius there is cut to 10, so all Lorentz weights are equal
-and there would be nothing to see.
+The lift of the analysis is not the lift of the matching. With the published settings
+the latter clamps every radius to 10, so all Lorentz weights are equal and a picture
+would show nothing.
 """
 
 import math
@@ -15,18 +15,18 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.geometry import lorentz
 from hdd_tf.networks.functional import FunctionalNetwork
 
-# The radius that half of the real images are to lie within, in units of 1/s: far
-# enough out for the weights cosh(r) to differ, and well inside the disk's rim.
+# The median radius of the real images, in units of 1/s: large enough for the weights
+# cosh(r) to differ, and small enough for points to stay well inside the disk's rim.
 _MEDIAN_RADIUS = 2.0
 
 
 class HyperbolicEncoder(tf.Module):
-    """Images to features and to points of hyperbolic space, normalisation included.
+    """Maps images to features and points of hyperbolic space, with normalisation.
 
     Args:
-        network: A function of its weights, without state.
-        weights: Tensors of `network.weight_shapes`.
-        normalisation: How the network takes images.
+        network: Network as a function of its weights, without state.
+        weights: Weights of the network, tensors of `network.weight_shapes`.
+        normalisation: Normalisation of the network's images.
         curvature: K < 0.
         max_tangent_norm: Clamp of r = s |v|; 0 means none.
     """
@@ -55,14 +55,14 @@ class HyperbolicEncoder(tf.Module):
         return self._network.features(weights, normalised)
 
     def radius(self, features: tf.Tensor) -> tf.Tensor:
-        """Returns r = s |v| `[n]` of features `[n, d]`, however large."""
+        """Returns r = s |v| `[n]` of features `[n, d]`, clamped as the lift clamps."""
         radius = math.sqrt(-self.curvature) * tf.norm(features, axis=-1)
         if self.max_tangent_norm > 0:
             radius = tf.minimum(radius, self.max_tangent_norm)
         return radius
 
     def coordinates(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what `__call__` does, of features `[n, d]`."""
+        """Returns the outputs of `__call__` for features `[n, d]`."""
         point = lorentz.expmap0(features, self.curvature, self.max_tangent_norm)
         return {
             "features": features,
@@ -91,7 +91,7 @@ def curvature_of_median_radius(features: np.ndarray) -> float:
     """Returns the K at which the median of r = sqrt(-K) |v| is 2.
 
     Args:
-        features: `[n, d]`. Where most of them vanish, -1 is returned.
+        features: `[n, d]` tangent vectors. If their median norm is 0, K is -1.
     """
     median = float(np.median(np.linalg.norm(features.astype(np.float64), axis=-1)))
     return -((_MEDIAN_RADIUS / median) ** 2) if median > 0 else -1.0

@@ -1,4 +1,4 @@
-"""Which trained network a run is looked at with, and the words that say so."""
+"""The trained network that analyses a run, and its description."""
 
 import tensorflow as tf
 
@@ -18,15 +18,15 @@ _ITERATION = "iteration/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class EncoderOfRun:
-    """The encoder that goes with a run's method; its traits say which.
+    """The encoder of a run, chosen by the traits of the run's method.
 
-    Methods that train a pool of networks have the oldest of them, those with experts an
-    expert. All others match in random networks or in none: theirs trains on the real
-    training split for the analysis.
+    A method that trains a pool of networks uses the oldest network of the pool. A
+    method with experts uses an expert. All other methods match in random networks or in
+    none: their encoder trains on the real training split for the analysis.
 
     Args:
-        run: The experiment. An encoder learns its training split, or is read from its
-            newest checkpoint.
+        run: The experiment, with the training split that an encoder learns, or the
+            newest checkpoint that holds the pool.
     """
 
     def __init__(self, run: RunContext) -> None:
@@ -34,10 +34,13 @@ class EncoderOfRun:
         self._trained: EncoderWeights | None = None
 
     def weights(self) -> EncoderWeights:
-        """Returns the weights: IDM's as they are by now, others' found or trained once.
+        """Returns the weights of the encoder.
+
+        The oldest network of a pool comes from the newest checkpoint at every call. The
+        other encoders are read or trained once.
 
         Raises:
-            InputError: IDM's run has no checkpoint that holds its pool.
+            InputError: the run has no readable checkpoint that holds its pool.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
         if self._run.config.traits.encoder is Encoder.POOL:
@@ -50,7 +53,8 @@ class EncoderOfRun:
         config = self._run.config
         if config.traits.encoder is Encoder.TRAINED:
             return trained_weights(self._run, config.encoder_epochs)
-        # Experts learn what is matched; others would have to be trained for this.
+        # The run's experts learn the matched images; the whole split would need other
+        # experts, trained for the analysis alone.
         matched = pruned_dataset(self._run)
         buffer_of = imported(config.traits.encoder_source)
         buffer = buffer_of(config, matched, self._run.network)

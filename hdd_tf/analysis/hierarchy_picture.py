@@ -1,7 +1,7 @@
 """`hierarchy.png`: the images of one class from the root to the rim.
 
-As figure 1 of Li et al., "Hyperbolic Dataset Distillation" (2025): what lies near the
-root is to be typical of its class, what lies far out special.
+The picture follows figure 1 of Li et al., "Hyperbolic Dataset Distillation" (2025):
+images near the root should be typical of their class, images far from it special.
 """
 
 import io
@@ -16,7 +16,7 @@ from hdd_tf.files import atomic
 _MOST_THUMBNAILS = 14
 _INCHES = (14.0, 5.2)
 _DOTS_PER_INCH = 110
-# Inches of a thumbnail's longer side, whatever its pixels.
+# Inches of a thumbnail's longer side, for images of any size.
 _THUMBNAIL = 0.72
 
 
@@ -25,18 +25,18 @@ def save_hierarchy_picture(
 ) -> dict[str, Any]:
     """Draws real and synthetic images of a class over their radii.
 
-    The class is the one whose real images have the widest range of radii. Of many
-    images those at equal steps of rank are shown, the nearest and the farthest among
-    them.
+    The class is the one whose real images have the widest range of radii. If a class
+    has many images, those at equal steps of rank are shown, from the nearest to the
+    farthest.
 
     Args:
         path: PNG file to write.
-        embeddings: What to draw.
+        embeddings: Embeddings to draw.
 
     Returns:
-        What is shown, for `analysis.json`.
+        The name of the class and the radii of the images shown, for `analysis.json`.
     """
-    # No display: the figure is made without pyplot and its choice of a backend.
+    # Without pyplot, whose choice of a backend may need a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -84,11 +84,11 @@ def _draw_row(
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     axes.plot(radii, np.zeros_like(radii), "|", color="C0", markersize=14)
-    # Of 72 points an inch.
+    # The zoom is in points per pixel, at 72 points an inch.
     zoom = 72.0 * _THUMBNAIL / max(embeddings.images.shape[1:3])
     for place, row in zip(_places(len(rows)), rows, strict=True):
         image = embeddings.images[row]
-        # One channel is grey, three are colours; of others the first is shown.
+        # Images of other than three channels show their first channel in grey.
         image = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, -1)
         box = AnnotationBbox(
             OffsetImage(image, zoom=zoom, interpolation="nearest"),
@@ -112,5 +112,5 @@ def _draw_row(
 
 
 def _places(count: int) -> np.ndarray:
-    """Returns where thumbnails stand, as parts of the width."""
+    """Returns the thumbnails' centres `[count]`, as fractions of the width."""
     return (np.arange(count) + 0.5) / count

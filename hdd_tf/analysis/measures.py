@@ -1,4 +1,4 @@
-"""The numbers beside the pictures: where real and synthetic images lie."""
+"""The numbers of an analysis: radii, weights and centroids of both kinds of images."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from hdd_tf.analysis.embeddings import Embeddings
 from hdd_tf.geometry import lorentz
 
-# Radii, or weights, that differ by less than this part say nothing of the images.
+# Radii or weights whose relative difference is smaller carry no information.
 _AGREE = 1e-3
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -15,8 +15,8 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def measure(embeddings: Embeddings) -> dict[str, Any]:
     """Returns radii, weights and centroid distances, for `analysis.json`.
 
-    Distances are in units of 1/s like the radii, so that they do not depend on the
-    unit of length that the curvature sets.
+    Distances and radii are in units of 1/s, so that they do not depend on the unit of
+    length that the curvature sets.
     """
     kinds = {"real": ~embeddings.synthetic, "synthetic": embeddings.synthetic}
     return {
@@ -41,7 +41,7 @@ def measure(embeddings: Embeddings) -> dict[str, Any]:
 
 
 def nothing_to_see(embeddings: Embeddings) -> str:
-    """Returns why radii cannot be compared, or an empty text."""
+    """Returns the reason why radii cannot be compared, or an empty text."""
     for name, values in (
         ("radii", embeddings.radius),
         ("Lorentz weights", embeddings.weight),
@@ -57,7 +57,7 @@ def nothing_to_see(embeddings: Embeddings) -> str:
 
 
 def agree(values: np.ndarray) -> bool:
-    """Says whether `[n]` numbers >= 0 are all the same within a part of 1e-3."""
+    """Returns True if all `[n]` numbers >= 0 agree within a relative 1e-3."""
     return bool(np.ptp(values) <= _AGREE * np.max(values))
 
 
@@ -68,7 +68,7 @@ def _centroids(embeddings: Embeddings, rows: np.ndarray) -> dict[str, float]:
         for kind in (False, True)
     )
     origin = tuple(0.0 * part for part in real)
-    # At curvature -1 lengths are in units of 1/s.
+    # Curvature -1 gives lengths in units of 1/s.
     return {
         "distance": float(lorentz.geodesic_distance(real, synthetic, -1.0)),
         "radius_real": float(lorentz.geodesic_distance(real, origin, -1.0)),

@@ -1,7 +1,7 @@
 """`poincare.png`: real and synthetic images on the Poincare disk, with centroids.
 
-As figure 3 of Li et al., "Hyperbolic Dataset Distillation" (2025), with a projection
-that says how faithful it is.
+The picture follows figure 3 of Li et al., "Hyperbolic Dataset Distillation" (2025), and
+its title gives the quality of the projection.
 """
 
 import io
@@ -28,11 +28,11 @@ def save_poincare_picture(
 
     Args:
         path: PNG file to write.
-        embeddings: What stands at the layout's places.
-        layout: The places.
-        distance: Of the centroids of all classes, in units of 1/s.
+        embeddings: Embeddings that the layout places.
+        layout: Positions of the embeddings and of the centroids.
+        distance: Distance between the two centroids of all classes, in units of 1/s.
     """
-    # No display: the figure is made without pyplot and its choice of a backend.
+    # Without pyplot, whose choice of a backend may need a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -70,7 +70,7 @@ def _draw_classes(axes: Any, embeddings: Embeddings, layout: DiskLayout) -> None
         colour = f"C{number}"
         real = layout.coordinates[(labels == label) & ~synthetic]
         made = layout.coordinates[(labels == label) & synthetic]
-        # Two dollars would make mathematics of what is between them.
+        # matplotlib would set text between two dollar signs as mathematics.
         name = embeddings.label_names[label].replace("$", r"\$")
         axes.scatter(*real.T, s=9, color=colour, alpha=0.45, linewidths=0)
         axes.scatter(

@@ -1,7 +1,7 @@
 """Embeddings for TensorBoard's projector: tensors, sprites and metadata.
 
-The files stand beside the event files of a run, and the paths among them are relative:
-the directory may be moved or copied.
+The files are in the directory of a run's event files. The paths in them are relative,
+so that the directory may be moved or copied.
 """
 
 import io
@@ -23,7 +23,7 @@ from hdd_tf.geometry import lorentz
 # TensorBoard looks for this name.
 CONFIG_FILE = "projector_config.pbtxt"
 _FOLDER = "projector"
-# A sprite sheet is refused beyond 8192 pixels.
+# TensorBoard does not support sprite sheets beyond 8192 pixels.
 _MOST_THUMBNAIL = 64
 _MOST_SHEET = 8192
 
@@ -31,16 +31,16 @@ _MOST_SHEET = 8192
 def write_projector(
     directory: str | os.PathLike, embeddings: Embeddings, layout: DiskLayout | None
 ) -> None:
-    """Writes what TensorBoard's Projector tab shows.
+    """Writes the files of TensorBoard's Projector tab.
 
     Args:
-        directory: Where a run's event files are.
-        embeddings: Their features and their coordinates in the Poincare ball of
+        directory: Directory of a run's event files.
+        embeddings: Embeddings whose features and coordinates in the Poincare ball of
             radius 1 are shown.
-        layout: Coordinates in the disk; None: there are none.
+        layout: Coordinates in the disk; None leaves the disk out.
 
     Raises:
-        InputError: a projector of something else is there.
+        InputError: `directory` holds a foreign projector.
     """
     target = pathlib.Path(directory)
     _refuse_foreign(target / CONFIG_FILE)
@@ -51,22 +51,22 @@ def write_projector(
         ("features", embeddings.features, everything),
     ]
     if layout:
-        # A third coordinate of zeros: the tab looks from above, and turns in space.
+        # The tab shows points in space, so the disk needs a third coordinate of zeros.
         flat = np.pad(layout.coordinates, [(0, 0), (0, 1)])
         tensors.append(("poincare_disk", flat, layout.rows))
     config = projector.ProjectorConfig()
     for name, tensor, rows in tensors:
         _write_tensor(target, name, tensor.astype(np.float32), config)
         _write_points(target, name, embeddings, rows, config)
-    # Last: it names the others.
+    # Last, because the configuration names the other files.
     atomic.write_text(target / CONFIG_FILE, str(config))
 
 
 def _refuse_foreign(config: pathlib.Path) -> None:
-    """Refuses to replace a projector that is not ours.
+    """Checks that a projector to replace is ours.
 
     Raises:
-        InputError: it is not.
+        InputError: the projector is foreign.
     """
     if not config.exists():
         return
@@ -88,7 +88,7 @@ def _write_tensor(
     entry = config.embeddings.add()
     entry.tensor_name = name
     entry.tensor_path = f"{_FOLDER}/{name}.bytes"
-    # Without it TensorBoard could not read the bytes.
+    # TensorBoard reads the raw bytes only with a shape.
     entry.tensor_shape.extend(tensor.shape)
     atomic.write_bytes(target / entry.tensor_path, tensor.tobytes())
 

@@ -1,8 +1,9 @@
-"""Keeping a part of the images of each class, by where they lie.
+"""Keeps a part of the images of each class, by their hyperbolic radius.
 
-The order is that of the hyperbolic radius r = sqrt(-K) |v|. Within a class it is that
-of the Lorentz weights cosh(r) too, and the same at every curvature: so it is taken of
-the tangent vectors' norms. Images near the root are to be typical of their class.
+The order of the hyperbolic radii r = sqrt(-K) |v| within a class is also the order of
+the Lorentz weights cosh(r), and is the same at every curvature. The norms of the
+tangent vectors therefore give the order. Images near the root should be typical of
+their class.
 """
 
 import dataclasses
@@ -26,9 +27,9 @@ def pruned_dataset(run: RunContext) -> Dataset:
     """Returns the data set with the part of its training split that is matched.
 
     Args:
-        run: The experiment; of its settings `keep_fraction`, `keep` and `keep_epochs`
-            count, and a fraction of 1 keeps all images. Its network trains on all of
-            them for the order.
+        run: The experiment, of whose settings `keep_fraction`, `keep` and `keep_epochs`
+            are used. A fraction of 1 keeps all images. For an order by radius, the
+            run's network trains on all images.
 
     Raises:
         InputError: the radii are all the same, or too few images would be left.
@@ -48,7 +49,7 @@ def pruned_dataset(run: RunContext) -> Dataset:
 
 
 def _check_enough(config: Config, smallest: int) -> None:
-    """Refuses, before anything trains, what the start of the images would refuse."""
+    """Checks, before anything trains, that the initial images can be drawn."""
     kept = _count(config.keep_fraction, smallest)
     needed = config.ipc * config.formation_factor**2
     if config.init in ("real", "mix") and needed > kept:
@@ -66,14 +67,14 @@ def pruned_set(
     keep: str,
     seed: int,
 ) -> DistilledSet:
-    """Returns a part of a distilled set, and says so in its metadata.
+    """Returns a part of a distilled set, with an entry `pruned` in its metadata.
 
     Args:
         decoded: The set as networks train on it; its epoch labels are dropped.
-        norms: As `kept_rows`; likewise the others.
-        fraction: Part of each class, in (0, 1].
-        keep: Which ones.
-        seed: Of a random choice.
+        norms: `[n]` |v|; None for a random choice, which does not read them.
+        fraction: Part of each class to keep, in (0, 1], but at least one image.
+        keep: Order of the images, one of `parsers.KEEP`; `random` without norms.
+        seed: Seed of a random choice.
 
     Raises:
         InputError: the radii are all the same.
@@ -94,15 +95,15 @@ def tangent_norms(
     """Returns |v| `[n]` of images, pass by pass.
 
     Args:
-        dataset: Says how images are normalised.
-        network: The network `--network`.
-        weights: Of the encoder.
+        dataset: Data set with the normalisation of the images.
+        network: The network of `--network`.
+        weights: Weights of the encoder.
         images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
     """
     features_of = feature_function(
         HyperbolicEncoder(network, weights.weights, dataset.normalisation, -1.0)
     )
-    # A training split's features would not fit the memory together.
+    # The features of a whole training split would not fit in memory.
     chunks = np.array_split(images, max(1, len(images) // 1000))
     return np.concatenate(
         [np.linalg.norm(features_of(chunk), axis=-1) for chunk in chunks]
@@ -119,17 +120,17 @@ def kept_rows(
     """Chooses a part of each class.
 
     Args:
-        norms: `[n]` |v|; None, or left unread, for a random choice.
+        norms: `[n]` |v|; None for a random choice, which does not read them.
         labels: `[n]` integers.
-        fraction: Part of each class, in (0, 1], but at least one image.
-        keep: One of `parsers.KEEP`; `random` where there are no norms.
-        seed: Of a random choice.
+        fraction: Part of each class to keep, in (0, 1], but at least one image.
+        keep: Order of the images, one of `parsers.KEEP`; `random` without norms.
+        seed: Seed of a random choice.
 
     Returns:
-        Int64 rows in their order.
+        `[m]` int64 rows in ascending order.
 
     Raises:
-        InputError: there is no order, as the radii are all the same.
+        InputError: the radii are all the same, so there is no order.
     """
     if keep == "random":
         norms = None
@@ -142,7 +143,7 @@ def kept_rows(
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if norms is None:
-            # A stream of its own: a class's choice depends on that class alone.
+            # A random stream for each class: its choice depends on that class alone.
             generator = np.random.default_rng([seed, Purpose.PRUNING, label])
             ordered = generator.permutation(rows)
         else:
@@ -153,5 +154,5 @@ def kept_rows(
 
 
 def _count(fraction: float, size: int) -> int:
-    """Returns how many images of a class of so many are kept."""
+    """Returns the number of images kept of a class of `size` images, at least 1."""
     return max(1, round(fraction * size))

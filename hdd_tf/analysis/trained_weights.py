@@ -1,4 +1,4 @@
-"""A network that has learnt the real training split, to look through."""
+"""The encoder of an analysis, trained on the real training split."""
 
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ from hdd_tf.training.progress import epoch_bar
 
 
 class EncoderWeights(NamedTuple):
-    """A trained network, and where it is from.
+    """A trained network and its origin.
 
     Attributes:
-        weights: Arrays of the network's `weight_shapes`.
-        origin: For records: `network`, `source` in words, and numbers beside them.
+        weights: Weights of the network, arrays of its `weight_shapes`.
+        origin: Description for records: `network`, `source` in words, and numbers such
+            as epochs.
     """
 
     weights: list[np.ndarray]
@@ -24,11 +25,13 @@ class EncoderWeights(NamedTuple):
 
 
 def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
-    """Returns a network that learns the real training split, where it is not kept yet.
+    """Returns a network trained on the real training split, from its expert buffer.
+
+    A network that is not in the buffer yet is trained first.
 
     Args:
-        run: The experiment, whose network learns its training split; of the settings
-            `expert_dir`, `expert_seed` and `progress` count.
+        run: The experiment, whose network learns its training split. Of its settings,
+            `expert_dir`, `expert_seed` and `progress` are used.
         epochs: Epochs of the training.
 
     Raises:
@@ -46,13 +49,16 @@ def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
 def first_expert(
     buffer: ExpertBuffer, config: Config, epochs: int, source: str
 ) -> EncoderWeights:
-    """Returns expert 0 of a buffer, trained where it is missing.
+    """Returns expert 0 of a buffer; an expert that is missing is trained first.
 
     Args:
-        buffer: Where it is kept.
-        config: progress, and what is recorded of it.
-        epochs: That it trains.
-        source: What it is, in words.
+        buffer: Buffer of the expert.
+        config: Settings: `progress`, and the network and `expert_seed` to record.
+        epochs: Epochs of the expert's training, to record and for the progress bar.
+        source: Description of the expert, in words.
+
+    Raises:
+        InterruptedRunError: a signal stopped the training, which is saved.
     """
     with epoch_bar("encoder", epochs, config.progress) as bar:
         experts = buffer.take(1, bar.update)

@@ -60,11 +60,23 @@ def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Co
         InputError: As `parse_command_line` and `from_json`; or the recorded settings
             name a program to run, and no flag does.
     """
-    config = from_json(recorded)
     values, _ = _parse_arguments(arguments)
-    given: dict[str, Any] = {
-        name: values[name].value for name in values if values[name].present
-    }
+    return overridden(
+        recorded, {name: values[name].value for name in values if values[name].present}
+    )
+
+
+def overridden(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
+    """Returns recorded settings, with the values given for some of them.
+
+    Args:
+        recorded: As in `recorded_config`.
+        given: Values by the settings' names.
+
+    Raises:
+        InputError: As `recorded_config`.
+    """
+    config = from_json(recorded)
     programs = [name for name in config.eval_networks if ":" in name]
     if programs and "eval_networks" not in given:
         raise InputError(

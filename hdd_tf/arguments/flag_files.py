@@ -10,7 +10,7 @@ Here each of these mistakes ends the program with the file, the line and the rem
 import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +18,6 @@ from hdd_tf.errors import InputError
 
 _DIRECTIVE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
 _FLAG_LINE = re.compile(r"--\w+(=.*)?")
-# Of files that one command reads; those that come with hdd_tf nest two deep. Files that
-# each name the next one twice would be read 2^n times.
-_MOST_FILES = 200
-_MOST_BYTES = 2**20
 
 
 class Argument(NamedTuple):
@@ -69,7 +65,6 @@ def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
         InputError: A file or one of its lines cannot be used.
     """
     expanded: list[Argument] = []
-    budget = iter(range(_MOST_FILES))
     stem = ""
     remaining = iter(arguments)
     for text in remaining:
@@ -79,21 +74,14 @@ def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
             continue
         name = directive[1] if directive[1] is not None else next(remaining, "")
         path = _find(name, ())
-        expanded += _read(path, (), budget)
+        expanded += _read(path, ())
         stem = path.stem
     return expanded, stem
 
 
-def _read(
-    path: Path, including: tuple[Path, ...], budget: Iterator[int], origin: str = ""
-) -> list[Argument]:
+def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Argument]:
     """Returns the arguments of one file; `including` are the files that led to it."""
     at = f"{origin}: " if origin else ""
-    if next(budget, None) is None:
-        raise InputError(
-            f"{at}more than {_MOST_FILES} flag files are named one by another, "
-            "repeats counted: name fewer"
-        )
     if path.resolve() in including:
         raise InputError(
             f"{at}--flagfile={path} comes back to a file that includes this line; "
@@ -101,16 +89,17 @@ def _read(
         )
     try:
         # utf-8-sig: some editors put a byte order mark first.
-        text = _read_bytes(path, bool(including)).decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{at}flag file {path} is not UTF-8 text (byte {error.start}); "
             "save it as UTF-8"
         ) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{at}flag file {path} cannot be read: {reason}") from error
+    except OSError as error:
+        raise InputError(
+            f"{at}flag file {path} cannot be read: {error.strerror}"
+        ) from error
 
     arguments: list[Argument] = []
     for number, line in enumerate(map(str.strip, lines), start=1):
@@ -128,27 +117,8 @@ def _read(
         else:
             chain = (*including, path.resolve())
             nested = _find(directive[1] or "", chain, here)
-            arguments += _read(nested, chain, budget, here)
+            arguments += _read(nested, chain, here)
     return arguments
-
-
-def _read_bytes(path: Path, nested: bool) -> bytes:
-    """Returns what a flag file holds.
-
-    The command line may name a pipe, as a shell's `<(...)` does; a file may not, for
-    reading it could wait for ever.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is no file, or too large.
-    """
-    if not path.is_file() and (nested or not path.is_fifo()):
-        raise ValueError("it is no ordinary file")
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
-    return content
 
 
 def _find(name: str, including: tuple[Path, ...], origin: str = "") -> Path:

@@ -1,1 +1,1 @@
-"""What a run writes: distilled sets, pictures, summaries and the run directory."""
+"""The files of a run: distilled sets, pictures, summaries and the run directory."""

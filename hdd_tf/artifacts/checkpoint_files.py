@@ -1,12 +1,12 @@
-"""The files of a run's checkpoints: which are whole, which to keep.
+"""The files of a run's checkpoints: which checkpoints are whole, and which to keep.
 
-    iteration-500.index, iteration-500.data-00000-of-00001    by TensorFlow
-    iteration-500.sha256.json    their sizes and SHA-256 sums, written after them
-    checkpoint                   TensorFlow's list, for its own tools
+    iteration-500.index, iteration-500.data-00000-of-00001    written by TensorFlow
+    iteration-500.sha256.json    sizes and SHA-256 sums of these files, written last
+    checkpoint                   TensorFlow's list, for TensorFlow's own tools
 
-A checkpoint with sums that agree is whole. One without was not written to the end,
-unless none has any: earlier versions wrote no sums, and TensorFlow's own check of what
-it reads has to do.
+A checkpoint whose sums agree is whole. A checkpoint without sums was not written to the
+end. If no checkpoint has sums, an earlier version of hdd_tf wrote them all, and only
+TensorFlow's own check protects the reader.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ _SUMS = ".sha256.json"
 
 
 class CheckpointFiles:
-    """The checkpoints of one directory, which need not be there yet."""
+    """The checkpoints of one directory, which need not exist yet."""
 
     def __init__(self, directory: str | os.PathLike) -> None:
         self.directory = pathlib.Path(directory)
 
     def prefix(self, iteration: int) -> pathlib.Path:
-        """Returns what the names of a checkpoint's files begin with."""
+        """Returns the prefix of the names of a checkpoint's files."""
         return self.directory / f"iteration-{iteration}"
 
     def whole(self) -> Iterator[int]:
         """Yields the iterations of whole checkpoints, the newest first.
 
-        Those that are newer and damaged are named in a printed line before the first.
+        A printed line names the newer, damaged checkpoints that are skipped.
 
         Raises:
-            InputError: there are checkpoints, and none is whole (or none is any more,
-                when asked for more of them).
+            InputError: there are checkpoints, but none is whole, or the caller asks for
+                more whole checkpoints than there are.
         """
         found = self._iterations()
         sealed = {number for number in found if self.has_sums(number)}
@@ -64,10 +64,10 @@ class CheckpointFiles:
             raise self._none_whole()
 
     def check(self) -> None:
-        """Refuses a directory as `whole` does, without a word of those passed over.
+        """Checks, without printing, that a checkpoint is whole if there are any.
 
         Raises:
-            InputError: there are checkpoints, and none is whole.
+            InputError: there are checkpoints, but none is whole.
         """
         found = self._iterations()
         sealed = any(map(self.has_sums, found))
@@ -84,16 +84,16 @@ class CheckpointFiles:
         """Returns the iteration of the newest whole checkpoint; None without any.
 
         Raises:
-            InputError: as `whole`.
+            InputError: there are checkpoints, but none is whole.
         """
         return next(self.whole(), None)
 
     def has_sums(self, iteration: int) -> bool:
-        """Says whether there are sums of a checkpoint."""
+        """Returns True if a checkpoint has sums."""
         return self._sums(iteration).exists()
 
     def seal(self, iteration: int) -> None:
-        """Writes the sums of a checkpoint that has been written, or read, whole."""
+        """Writes the sums of a checkpoint that was written or read completely."""
         names = [path.name for path in self._files(iteration)]
         for name in names:
             with (self.directory / name).open("rb") as file:
@@ -105,12 +105,12 @@ class CheckpointFiles:
         atomic.write_json(self._sums(iteration), seal(record))
 
     def keep(self, iteration: int, count: int) -> None:
-        """Removes all but the newest checkpoints, and lists these.
+        """Removes all but the newest checkpoints, and writes TensorFlow's list of them.
 
         Args:
-            iteration: That of the newest. Later ones are of a state that the run has
-                gone back from.
-            count: How many to keep; 0: all.
+            iteration: Iteration of the newest checkpoint to keep. Later checkpoints
+                hold a state that the run has gone back from.
+            count: Number of checkpoints to keep; 0 keeps all.
         """
         sealed = [
             number
@@ -129,7 +129,7 @@ class CheckpointFiles:
                 self._remove(path)
 
     def remove(self, iteration: int) -> None:
-        """Removes what there is of a checkpoint."""
+        """Removes all files of a checkpoint."""
         for path, number, _ in self._entries():
             if number == iteration:
                 self._remove(path)
@@ -139,14 +139,14 @@ class CheckpointFiles:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _entries(self) -> list[tuple[pathlib.Path, int, str]]:
-        """Returns path, iteration and rest of the name; sums first."""
+        """Returns path, iteration and rest of the name of each file; sums first."""
         if not self.directory.is_dir():
             return []
         matches = [
             (path, _NAME.fullmatch(path.name)) for path in self.directory.iterdir()
         ]
         entries = [(path, int(m[1]), m[2]) for path, m in matches if m]
-        # While a checkpoint is being removed it must not look whole.
+        # Sums are removed first, so that a half-removed checkpoint is not whole.
         return sorted(entries, key=lambda entry: entry[2] != _SUMS)
 
     def _iterations(self) -> list[int]:
@@ -165,7 +165,7 @@ class CheckpointFiles:
         return self.prefix(iteration).with_name(f"iteration-{iteration}{_SUMS}")
 
     def _damage(self, iteration: int) -> str | None:
-        """Says what is wrong with a checkpoint; None if it is whole."""
+        """Returns a description of a checkpoint's damage; None if it is whole."""
         sums = self._sums(iteration)
         try:
             record = read_json(sums)
@@ -173,7 +173,8 @@ class CheckpointFiles:
             if not is_sealed(record) or not files:
                 return f"{sums.name} is damaged"
             for name, expected in files.items():
-                # Anyone can compute sums, of /dev/zero too.
+                # Anyone can compute sums, even of /dev/zero: only names of this
+                # checkpoint are opened.
                 found = _NAME.fullmatch(name)
                 if not found or int(found[1]) != iteration:
                     return f"{sums.name} is damaged"

@@ -1,7 +1,7 @@
-"""How a run's images did on the validation split while they were distilled.
+"""Scores of a run's images on the validation split during distillation.
 
-TensorBoard shows the same scores; this file can be read without TensorFlow, and has
-the seconds beside the iterations.
+TensorBoard shows the same scores. `validation.json` can be read without TensorFlow, and
+records seconds as well as iterations.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ class ValidationScore:
     """One score.
 
     Attributes:
-        iteration: Iterations the images had seen.
-        seconds: Of distillation until then, without the scoring itself.
-        accuracy: In percent, mean of the networks.
+        iteration: Iterations that the images had seen.
+        seconds: Seconds of distillation until then, without the scoring itself.
+        accuracy: Mean accuracy of the networks in percent.
     """
 
     iteration: int
@@ -33,8 +33,12 @@ class ValidationScore:
 def record_validation(run_dir: str | os.PathLike, score: ValidationScore) -> None:
     """Adds a score to a run's `validation.json`.
 
-    A run resumed from a checkpoint scores some iterations again: what was written of
-    this iteration and later ones is replaced.
+    A run resumed from a checkpoint scores some iterations again, so the new score
+    replaces the scores of its iteration and of later ones.
+
+    Args:
+        run_dir: Directory of the run.
+        score: Score to add.
     """
     earlier = [
         old for old in read_validation(run_dir) if old.iteration < score.iteration

@@ -1,4 +1,4 @@
-"""Grids of images, one row a class, to look at."""
+"""Pictures of image grids, one row a class."""
 
 import io
 import math
@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hdd_tf.files import atomic
 
-# Neither side of a grid grows beyond this; rows and columns that do not fit are left
-# out. 100 classes of 50 images of 32x32 still fit, without enlargement.
+# The longest side of a grid in pixels; rows and columns that do not fit are left out.
+# 100 classes of 50 images of 32x32 still fit, without enlargement.
 _MAX_SIDE = 3500
-# Small grids are enlarged as long as their cells and their longer side stay below.
+# Bounds on the enlargement of small grids, in pixels of a cell and of the longer side.
 _COMFORTABLE_CELL = 96
 _COMFORTABLE_SIDE = 1200
 _GAP = 2
@@ -28,15 +28,15 @@ def grid_array(
     """Lays images out in rows and columns.
 
     Args:
-        images: `[rows, columns, h, w, c]` on the 0-255 scale, c = 1 or 3. Values
-            outside are clipped, for the picture only.
-        label_names: Written to the left of the rows, if given.
+        images: `[rows, columns, h, w, c]` on the 0-255 scale, c = 1 or 3. The picture
+            shows values outside the range clipped.
+        label_names: Names to write to the left of the rows; None writes no names.
 
     Returns:
         `[height, width, 3]` uint8.
 
     Raises:
-        ValueError: If `images` has another shape or fewer names than rows.
+        ValueError: `images` has another shape, or there are fewer names than rows.
     """
     if images.ndim != 5 or images.shape[-1] not in (1, 3) or not images.size:
         raise ValueError(
@@ -53,7 +53,7 @@ def grid_array(
     factor = _enlargement(rows, columns, height, width)
     cells = _to_uint8(images).repeat(factor, axis=2).repeat(factor, axis=3)
     cells = np.broadcast_to(cells, (*cells.shape[:4], 3))
-    # The gap to the right of and below every cell, then to the left and on top.
+    # Each cell gets a gap on its right and below; the grid adds those left and above.
     cells = np.pad(
         cells,
         [(0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0)],
@@ -80,7 +80,7 @@ def save_grid(
 
 
 def _fitting(cell_side: int, margin: int) -> int:
-    """Returns how many cells fit beside one another, at least one."""
+    """Returns the number of cells that fit side by side, at least one."""
     return max(1, (_MAX_SIDE - margin - _GAP) // (cell_side + _GAP))
 
 
@@ -104,7 +104,7 @@ def _label_texts(label_names: Sequence[str], rows: int) -> list[str]:
     texts = []
     for name in label_names[:rows]:
         short = name[: _LABEL_LENGTH - 1] + "~" if len(name) > _LABEL_LENGTH else name
-        # The built-in font may lack letters beyond ASCII, and then refuses them.
+        # The built-in font may lack letters beyond ASCII, and then raises an error.
         texts.append(short.encode("ascii", "replace").decode())
     return texts
 

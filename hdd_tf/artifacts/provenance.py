@@ -1,4 +1,4 @@
-"""What a result was computed with: versions, source revision, devices, threads."""
+"""The environment of a result: versions, source revision, devices and threads."""
 
 import importlib.metadata
 import os
@@ -13,7 +13,7 @@ _LIBRARIES = ("hdd-tf", "tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
 def library_versions() -> dict[str, str]:
-    """Returns the versions of Python, of hdd_tf and of what it computes with."""
+    """Returns the versions of Python, hdd_tf and the libraries that hdd_tf uses."""
     versions = {"python": platform.python_version()}
     for library in _LIBRARIES:
         try:
@@ -26,7 +26,7 @@ def library_versions() -> dict[str, str]:
 def git_revision() -> str | None:
     """Returns the commit of hdd_tf's source, `-dirty` if edited; None without git."""
     here = pathlib.Path(__file__).resolve()
-    # An installed copy may lie inside the repository of something else.
+    # An installed copy may lie inside the repository of another project.
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
         return None
     revision = _git(here.parent, "rev-parse", "HEAD")
@@ -36,10 +36,11 @@ def git_revision() -> str | None:
 
 
 def describe_environment() -> dict[str, Any]:
-    """Returns what `config.json` records beside the flags.
+    """Returns the environment that `config.json` records beside the flags.
 
-    Devices are the machine's, so that asking does not yet fix how TensorFlow splits
-    them. The number of threads belongs here because sums depend on it.
+    The devices are the physical ones, because a query of the logical devices would fix
+    how TensorFlow splits them. The number of threads is recorded because sums depend on
+    it.
     """
     return {
         "libraries": library_versions(),

@@ -1,11 +1,11 @@
-"""The directory of one run: who it belongs to, where things lie, what came out.
+"""The directory of one run: its identity, the places of its files, its result.
 
-config.json    identity, every flag's value, environment; what an export needs
+config.json    identity, every flag's value, environment, and the data of an export
 flags.cfg      a flag file that repeats the run
 checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
 validation.json  scores on the validation split during the run (see history.py)
-result.json    only once the run is done
-.lock          while a process works here (see lock.py)
+result.json    the result, written when the run is done
+.lock          exists while a process works in the directory (see lock.py)
 """
 
 import errno
@@ -21,64 +21,64 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
 
-# What a system says when nothing more can be written.
+# Errors of a system where nothing more can be written.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RunDirectory:
-    """A run's directory; nothing is touched before `open_or_create`."""
+    """A run's directory; no method before `open_or_create` changes it."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
 
     @property
     def config_file(self) -> pathlib.Path:
-        """What the run is: see `open_or_create`."""
+        """Record of the run: see `open_or_create`."""
         return self.path / "config.json"
 
     @property
     def flags_file(self) -> pathlib.Path:
-        """A flag file that repeats the run."""
+        """Flag file that repeats the run."""
         return self.path / "flags.cfg"
 
     @property
     def result_file(self) -> pathlib.Path:
-        """The result of a finished run."""
+        """Result of a finished run."""
         return self.path / "result.json"
 
     @property
     def checkpoints(self) -> pathlib.Path:
-        """For the state of the distillation, see checkpoint_files.py."""
+        """Directory of the distillation's checkpoints, see checkpoint_files.py."""
         return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> pathlib.Path:
-        """For event files."""
+        """Directory of event files."""
         return self.path / "tensorboard"
 
     @property
     def pictures(self) -> pathlib.Path:
-        """For PNG files."""
+        """Directory of PNG files."""
         return self.path / "pictures"
 
     @property
     def synthetic(self) -> pathlib.Path:
-        """For the distilled set as it is stored."""
+        """Directory of the distilled set as stored."""
         return self.path / "synthetic"
 
     @property
     def synthetic_decoded(self) -> pathlib.Path:
-        """For the set as networks train on it, where that is another."""
+        """Directory of the decoded set, if it differs from the stored set."""
         return self.path / "synthetic_decoded"
 
     @property
     def saved_models(self) -> pathlib.Path:
-        """For the SavedModels `encoder` and `classifier`."""
+        """Directory of the SavedModels `encoder` and `classifier`."""
         return self.path / "saved_model"
 
     @property
     def analysis_file(self) -> pathlib.Path:
-        """Numbers of the analysis."""
+        """Numbers of the analysis, in JSON."""
         return self.path / "analysis.json"
 
     def open_or_create(
@@ -89,21 +89,21 @@ class RunDirectory:
         environment: Mapping[str, Any],
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Makes this the directory of a run, or continues the run it belongs to.
+        """Makes this the directory of a run, or continues the run in it.
 
         Args:
-            config_values: The value of every flag.
-            identity: Those values that must be the same for a run to continue.
+            config_values: Value of every flag.
+            identity: Values that must stay the same for the run to continue.
             flag_file_text: Contents of `flags.cfg`.
-            environment: Library versions, devices and the like. Those of later starts
-                are kept beside the first where they differ.
-            data: What exports need to know of the data set: name, label_names, mean,
-                std; and all else in which the data of a later start may not differ.
+            environment: Library versions, devices and the like. A later environment
+                that differs is kept beside the first.
+            data: Facts of the data set for exports: name, label_names, mean and std;
+                and all other facts that must stay the same for the run to continue.
 
         Raises:
-            InputError: If the directory cannot be written, belongs to another run,
-                holds other things, or links that lead out of it. Nothing in it has
-                changed then.
+            InputError: the directory cannot be written, belongs to another run, holds
+                foreign files, or holds links that lead out of it. The directory is
+                unchanged.
         """
         record = atomic.to_plain(
             {
@@ -119,7 +119,7 @@ class RunDirectory:
             if stored is not None:
                 _keep_history(stored, record)
             self.path.mkdir(parents=True, exist_ok=True)
-            # config.json first: it is what makes the directory ours.
+            # config.json first, because it marks the directory as ours.
             if record != stored:
                 atomic.write_json(self.config_file, record)
             if record != stored or not self.flags_file.exists():
@@ -131,10 +131,14 @@ class RunDirectory:
     def check(
         self, identity: Mapping[str, Any], data: Mapping[str, Any] | None
     ) -> None:
-        """Refuses what `open_or_create` would refuse, and writes nothing.
+        """Makes the checks of `open_or_create`, and writes nothing.
+
+        Args:
+            identity: Values that must stay the same for the run to continue.
+            data: Facts of the data set, see `open_or_create`.
 
         Raises:
-            InputError: likewise.
+            InputError: `open_or_create` would raise it.
         """
         try:
             self._check(atomic.to_plain(identity), atomic.to_plain(data))
@@ -145,7 +149,7 @@ class RunDirectory:
         """Returns the contents of `config.json`.
 
         Raises:
-            InputError: If this is not a run's directory.
+            InputError: this is not a run's directory.
         """
         try:
             stored = self._read_stored_config()
@@ -158,13 +162,17 @@ class RunDirectory:
         return stored
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Writes `result.json`, which must say for how many `iterations` it holds."""
+        """Writes `result.json`.
+
+        Args:
+            result: The result, with the `iterations` that were requested.
+        """
         atomic.write_json(
             self.result_file, {**result, "iterations": result["iterations"]}
         )
 
     def read_result(self) -> dict[str, Any] | None:
-        """Returns the result, or None if there is no whole one."""
+        """Returns the result; None if it is missing or damaged."""
         try:
             result = read_json(self.result_file)
         except (OSError, ValueError):
@@ -172,7 +180,7 @@ class RunDirectory:
         return result if run_records.is_result(result) else None
 
     def forget_analysis(self) -> None:
-        """Removes what an analysis of earlier images has left."""
+        """Removes the files of an analysis of earlier images."""
         self.analysis_file.unlink(missing_ok=True)
         shutil.rmtree(self.saved_models, ignore_errors=True)
         self.forget_analysis_pictures()
@@ -183,13 +191,17 @@ class RunDirectory:
             (self.pictures / name).unlink(missing_ok=True)
 
     def write_analysis(self, numbers: Mapping[str, Any]) -> None:
-        """Writes `analysis.json`, when all else of the analysis is there."""
+        """Writes `analysis.json`, which marks an analysis as complete.
+
+        Args:
+            numbers: Contents, written after all other files of the analysis.
+        """
         atomic.write_json(self.analysis_file, numbers)
 
     def _check(
         self, identity: dict[str, Any], data: dict[str, Any] | None
     ) -> dict[str, Any] | None:
-        """Returns the stored record of the same run, or None of a new one."""
+        """Returns the stored record of the same run; None for a new run."""
         links.refuse_links_out(self.path)
         stored = self._read_stored_config()
         if stored is None:
@@ -207,7 +219,7 @@ class RunDirectory:
         )
 
     def _read_stored_config(self) -> dict[str, Any] | None:
-        """Returns the contents of `config.json`, or None if there is none."""
+        """Returns the contents of `config.json`; None if it does not exist."""
         try:
             stored = read_json(self.config_file)
         except FileNotFoundError:
@@ -248,7 +260,7 @@ class RunDirectory:
     ) -> None:
         if old is None or new is None:
             return
-        # What an earlier version did not record may be anything.
+        # Earlier versions recorded fewer facts, which cannot be compared.
         names = [name for name in new if old.get(name, new[name]) != new[name]]
         if names:
             raise InputError(
@@ -259,12 +271,16 @@ class RunDirectory:
 
 
 def is_own_trace(name: str) -> bool:
-    """Says whether a file is one that a killed run left, or a lock: nobody's work."""
+    """Returns True if a file is a lock or was left by a killed run.
+
+    Args:
+        name: Name of the file.
+    """
     return name == lock.NAME or atomic.is_leftover(name)
 
 
 def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:
-    """Carries over to `record` what earlier starts of the run knew."""
+    """Copies the data and the environments of earlier starts into `record`."""
     record["data"] = record["data"] or stored["data"]
     environments = [stored["environment"], *stored["later_environments"]]
     if record["environment"] not in environments:

@@ -1,7 +1,7 @@
-"""What config.json and result.json have to be for a command to go on from them.
+"""Checks of the contents of config.json and result.json.
 
-They are files of JSON, which anybody may have written. What they say is looked at here
-once, so that whatever reads them need not.
+Anybody may have written these JSON files. The checks run once, when a file is read, so
+that the users of the contents need no checks.
 """
 
 import math
@@ -13,14 +13,14 @@ _LARGEST = 1e12
 
 
 def is_config(record: Any) -> bool:
-    """Says whether a value can be the contents of a run's `config.json`."""
+    """Returns True if a value can be the contents of a run's `config.json`."""
     if not isinstance(record, dict) or not record.keys() >= _KEYS:
         return False
     data = record["data"]
     named = [record["config"], record["identity"]]
     return (
         all(isinstance(settings, dict) for settings in named)
-        # The one that is compared by size.
+        # `iterations` alone is compared by size.
         and all(is_count(settings.get("iterations", 0)) for settings in named)
         and isinstance(record["later_environments"], list)
         and (data is None or isinstance(data, dict))
@@ -28,7 +28,7 @@ def is_config(record: Any) -> bool:
 
 
 def is_result(result: Any) -> bool:
-    """Says whether a value can be the contents of a run's `result.json`."""
+    """Returns True if a value can be the contents of a run's `result.json`."""
     if not isinstance(result, dict) or not is_count(result.get("iterations")):
         return False
     texts = ("dataset", "objective", "geometry")
@@ -44,7 +44,7 @@ def is_result(result: Any) -> bool:
 
 
 def is_choice(selected: Any) -> bool:
-    """Says whether a value can be the entry `selected` of a result or of a set."""
+    """Returns True if a value can be the entry `selected` of a result or of a set."""
     if isinstance(selected, Mapping):
         return is_count(selected.get("iteration")) and is_percentage(
             selected.get("validation_accuracy")
@@ -53,27 +53,27 @@ def is_choice(selected: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Says whether a value is a whole number, 0 or more, of a size that occurs."""
+    """Returns True if a value is an integer from 0 to 2**53 - 1."""
     return is_number(value) and isinstance(value, int) and 0 <= value < 2**53
 
 
 def is_number(value: Any) -> bool:
-    """Says whether a value is a number that text and sums can hold."""
+    """Returns True if a value is a number of absolute value below 1e16."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        # Neither NaN nor what is too much for a float.
+        # The bounds exclude NaN and integers that do not fit into a float.
         and -_LARGEST * 1e4 < value < _LARGEST * 1e4
     )
 
 
 def is_percentage(value: Any) -> bool:
-    """Says whether a value is a number from 0 to 100, rounding aside."""
+    """Returns True if a value is a number from 0 to 100, up to rounding."""
     return is_number(value) and -0.001 <= value <= 100.001
 
 
 def are_percentages(values: Any) -> bool:
-    """Says whether a value is a list of accuracies, and has any."""
+    """Returns True if a value is a list of percentages that is not empty."""
     return isinstance(values, list) and bool(values) and all(map(is_percentage, values))
 
 
@@ -117,7 +117,7 @@ def _has_distilled(accuracy: Any) -> bool:
 
 
 def is_fraction(value: Any) -> bool:
-    """Says whether a value is a number from 0 to 1."""
+    """Returns True if a value is a number from 0 to 1."""
     return is_number(value) and 0 <= value <= 1 and math.isfinite(value)
 
 

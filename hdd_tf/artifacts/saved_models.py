@@ -1,8 +1,8 @@
 """SavedModels: a trained network with its preprocessing, to load without hdd_tf.
 
-They take `[n, h, w, c]` images on the 0-255 scale and normalise them inside. uint8 is
-the signature `serving_default`, float32 `serving_float`; the loaded object takes both.
-A SavedModel is a program: load those only whose source you trust.
+A SavedModel takes `[n, h, w, c]` images on the 0-255 scale and normalises them. The
+signature `serving_default` takes uint8, `serving_float` takes float32, and the loaded
+object takes both. A SavedModel is a program: load it only if you trust its source.
 """
 
 import os
@@ -25,13 +25,13 @@ _FORMAT = {"format": "hdd_tf SavedModel", "format_version": 1}
 
 
 class Classifier(tf.Module):
-    """A network as `images -> {logits, probabilities, label}`.
+    """A network as a function `images -> {logits, probabilities, label}`.
 
     Args:
-        network: A function of its weights.
-        weights: Tensors of `network.weight_shapes`.
-        state: Tensors of `network.state_specs`.
-        normalisation: How the network takes images.
+        network: Network as a function of its weights.
+        weights: Weights of the network, arrays of `network.weight_shapes`.
+        state: State of the network, arrays of `network.state_specs`.
+        normalisation: Normalisation of the network's images.
     """
 
     def __init__(
@@ -69,11 +69,12 @@ class Classifier(tf.Module):
 
 
 class _Served(tf.Module):
-    """What is saved: a module's call as a graph, beside the variables it reads."""
+    """The module to save: another module's call as a graph, with its variables."""
 
     def __init__(self, module: tf.Module, call: Callable[[tf.Tensor], Any]) -> None:
         super().__init__(name=module.name)
-        # Under another name they would not be found from here, and not be saved.
+        # TensorFlow saves only variables that it finds from here. The attribute's name
+        # is part of their names in the checkpoint, which teacher_files.py reads.
         self.read = list(module.variables)
         self._call = call
 
@@ -85,15 +86,15 @@ class _Served(tf.Module):
 def save_model(
     directory: str | os.PathLike, module: Any, metadata: Mapping[str, Any]
 ) -> None:
-    """Writes a SavedModel; one that is there is replaced as a whole.
+    """Writes a SavedModel, which replaces a SavedModel of hdd_tf as a whole.
 
     Args:
-        directory: Where to.
+        directory: Directory of the SavedModel.
         module: A `tf.Module` with `image_shape` that is called with images.
-        metadata: What else there is to say, for `hdd_tf.json`.
+        metadata: Entries of `hdd_tf.json` that describe the module.
 
     Raises:
-        InputError: `directory` holds anything else, or cannot be written.
+        InputError: `directory` holds foreign files, or cannot be written.
     """
     target = pathlib.Path(directory)
     if not is_replaceable(target):
@@ -114,7 +115,7 @@ def save_model(
     try:
         with atomic.new_directory(target) as partial:
             tf.saved_model.save(served, str(partial), signatures)
-            # Empty, and unlike the rest it would not survive a copy by some tools.
+            # Some tools do not copy empty folders, so a copy would differ.
             shutil.rmtree(partial / "assets", ignore_errors=True)
             atomic.write_json(
                 partial / METADATA_FILE, _describe(partial, module, metadata)
@@ -125,7 +126,7 @@ def save_model(
 
 
 def is_replaceable(target: pathlib.Path) -> bool:
-    """Says whether nothing would be lost if a SavedModel were written there."""
+    """Returns True if `target` is missing, empty or a SavedModel of hdd_tf."""
     if not target.is_dir():
         return not target.exists()
     names = {entry.name for entry in target.iterdir()}

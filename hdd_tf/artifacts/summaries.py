@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard while it goes on."""
+"""TensorBoard summaries of a run."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ from tensorboard.plugins.hparams import api as hparams
 class SummaryWriter:
     """Writes scalars, pictures and text into a directory of event files.
 
-    A resumed run opens the same directory: steps continue in a new event file, and
-    TensorBoard drops what an interrupted run wrote beyond the step it resumes at.
+    A resumed run opens the same directory. Its steps continue in a new event file, and
+    TensorBoard drops the interrupted run's points beyond the step of the resumption.
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
@@ -31,7 +31,7 @@ class SummaryWriter:
     ) -> None:
         """Writes `[classes]` losses as curves `loss_per_class/<label name>`."""
         pairs = zip(label_names, losses, strict=True)
-        # A slash would open a group of its own.
+        # A slash would open another group of curves.
         self.scalars(
             step,
             {f"loss_per_class/{name.replace('/', '_')}": loss for name, loss in pairs},
@@ -43,7 +43,7 @@ class SummaryWriter:
             tf.summary.image(name, grid[None])
 
     def histogram(self, step: int, name: str, values: np.ndarray) -> None:
-        """Writes how `[n]` values are distributed."""
+        """Writes a histogram of `[n]` values."""
         with self._writer.as_default(step=step):
             tf.summary.histogram(name, values)
 
@@ -51,7 +51,7 @@ class SummaryWriter:
         """Writes a row of the HParams tab, which compares the runs of a directory.
 
         Args:
-            values: Of the settings; lists are shown as text.
+            values: Values of the settings by name; lists are shown as text.
             run: Name of the run.
         """
         shown = {
@@ -71,7 +71,7 @@ class SummaryWriter:
         self._writer.flush()
 
     def close(self) -> None:
-        """Flushes, and ends the event file."""
+        """Flushes and closes the event file."""
         self._writer.close()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Images stitched from cells, with the columns and rows of cells in another order.
+"""Permutation of the columns and rows of cells of stitched images.
 
 Source: Sun et al., "On the Diversity and Realism of Distilled Dataset" (RDED), CVPR
 2024, and its released program: columns first, then rows.
@@ -8,17 +8,23 @@ import tensorflow as tf
 
 from hdd_tf.random_keys import derive_key
 
-# The streams under a draw's key.
+# The streams of random numbers under a draw's key.
 _COLUMNS, _ROWS = range(2)
 
 
 def shuffle_cells(images: tf.Tensor, key: tf.Tensor, factor: int) -> tf.Tensor:
-    """Permutes the columns and the rows of cells, for each image by itself.
+    """Permutes the columns and the rows of cells, independently for each image.
 
     Args:
-        images: `[n, h, w, c]`; factor divides h and w.
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
-        factor: Cells along each side.
+        images: `[n, h, w, c]` tensor; `factor` divides h and w.
+        key: `[2]` int32 key; the draw depends on the key alone.
+        factor: Cells along each side, at least 1.
+
+    Returns:
+        `[n, h, w, c]` tensor of `images`' dtype.
+
+    Raises:
+        ValueError: `factor` does not divide the images' size.
     """
     count = tf.shape(images)[0]
     columns, rows = (
@@ -31,15 +37,18 @@ def shuffle_cells(images: tf.Tensor, key: tf.Tensor, factor: int) -> tf.Tensor:
 
 
 def permute_cells(images: tf.Tensor, columns: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Puts column `columns[:, k]` of cells in place k, then likewise the rows.
+    """Moves column `columns[:, k]` of cells to place k, then row `rows[:, k]`.
 
     Args:
-        images: `[n, h, w, c]`; factor divides h and w.
-        columns: `[n, factor]` int32 permutations.
-        rows: `[n, factor]` int32 permutations.
+        images: `[n, h, w, c]` tensor; `factor` divides h and w.
+        columns: `[n, factor]` int32 permutations of the columns.
+        rows: `[n, factor]` int32 permutations of the rows.
+
+    Returns:
+        `[n, h, w, c]` tensor of `images`' dtype.
 
     Raises:
-        ValueError: the factor does not divide the images' size.
+        ValueError: `factor` does not divide the images' size.
     """
     factor = columns.shape[-1]
     _, height, width, _ = images.shape
@@ -53,6 +62,6 @@ def permute_cells(images: tf.Tensor, columns: tf.Tensor, rows: tf.Tensor) -> tf.
 
 
 def _pixels(order: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns `[n, factor * size]`: which old line each new one is."""
+    """Returns `[n, factor * size]`: the old position of each new row or column."""
     lines = order[:, :, None] * size + tf.range(size)
     return tf.reshape(lines, [-1, order.shape[-1] * size])

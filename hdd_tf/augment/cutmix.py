@@ -1,8 +1,8 @@
 """CutMix: a rectangle of each image is replaced by that of another image.
 
 Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with
-Localizable Features", ICCV 2019; with the rectangle of its released program, which
-IDC's and DANCE's programs keep.
+Localizable Features", ICCV 2019. The rectangle is drawn as in its released program,
+and as in the programs of IDC and DANCE.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from hdd_tf.random_keys import derive_key
 
-# The streams under a draw's key.
+# The streams of random numbers under a draw's key.
 _SWITCH, _SHARE, _PLACE, _PARTNER = range(4)
 
 
@@ -21,9 +21,11 @@ class Mixed(NamedTuple):
     The loss of image i is `share * l(labels[i]) + (1 - share) * l(labels[partner[i]])`.
 
     Attributes:
-        images: `[n, h, w, c]`.
-        partner: `[n]` int32, the image each rectangle comes from.
-        share: Scalar float32, the part of every image that is its own; 1 unmixed.
+        images: `[n, h, w, c]` mixed images.
+        partner: `[n]` int32, the batch position of the image that each rectangle comes
+            from.
+        share: Scalar float32 in [0, 1], the part of every image that is its own; 1 if
+            the batch is not mixed.
     """
 
     images: tf.Tensor
@@ -32,13 +34,18 @@ class Mixed(NamedTuple):
 
 
 def mix(images: tf.Tensor, key: tf.Tensor, probability: float) -> Mixed:
-    """Mixes a batch, all images with one rectangle, or leaves it as it is.
+    """Mixes a batch with one rectangle for all images, or leaves the batch unchanged.
+
+    Before the rectangle is clipped to the image, its area is 1 - lambda of the image's
+    area, with lambda drawn from Beta(1, 1).
 
     Args:
         images: `[n, h, w, c]` float tensor.
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
-        probability: How often a batch is mixed, in [0, 1]. The rectangle's area is
-            1 - lambda of the image's, lambda from Beta(1, 1), before it is clipped.
+        key: `[2]` int32 key; the draw depends on the key alone.
+        probability: Probability that the batch is mixed, in [0, 1].
+
+    Returns:
+        The batch, its partners and its share.
     """
     count, height, width = tf.unstack(tf.shape(images)[:3])
 
@@ -62,9 +69,12 @@ def paste(images: tf.Tensor, partner: tf.Tensor, box: tf.Tensor) -> Mixed:
 
     Args:
         images: `[n, h, w, c]` float tensor.
-        partner: `[n]` int32, places within the batch.
-        box: `[4]` int32: first row, first column, row and column after the last; an
-            empty one leaves the images as they are.
+        partner: `[n]` int32 positions within the batch.
+        box: `[4]` int32: first row, first column, row after the last and column after
+            the last. An empty box leaves the images unchanged.
+
+    Returns:
+        The batch, its partners and its share.
     """
     top, left, bottom, right = tf.unstack(box)
     _, height, width = tf.unstack(tf.shape(images)[:3])

@@ -1,13 +1,14 @@
 """Differentiable Siamese augmentation (DSA).
 
-A group is a set of images that share one draw. In matching a group is a class, and
-its real and its synthetic images get the same draw; when a network trains, every image
-is a group of its own. All groups go through one uniform pipeline,
+A group is a set of images that share one draw. In matching, a group is a class: its
+real and its synthetic images get the same draw. In training, every image is a group of
+its own. All groups pass through one pipeline,
 
-    colour -> one affine warp (crop, flip, scale, rotate) -> cutout,
+    colour -> one affine warp (crop, flip, scale, rotate) -> cutout.
 
-in which whatever a group did not draw is the identity, exactly: no loop over groups, no
-branch. Pixels the warp brings in from outside are zero, whatever the colour.
+A transformation that a group did not draw is exactly the identity, so the pipeline has
+neither a loop over groups nor a branch. Pixels that the warp samples outside of the
+image are zero, whatever the colour.
 
 Source: Zhao and Bilen, "Dataset Condensation with Differentiable Siamese
 Augmentation", ICML 2021, with the ranges of its released program.
@@ -35,22 +36,23 @@ _FLIP_PROBABILITY = 0.5
 _SCALE = 1.2  # factor of the sampling grid in [1 / 1.2, 1.2]
 _ROTATE = math.radians(15.0)
 
-# The two streams under a draw's key.
+# The two streams of random numbers under a draw's key.
 _CHOICE, _VALUES = 0, 1
 
 
 class DSAParameters(NamedTuple):
-    """What happens to each of g groups; unused parts are the identity.
+    """Parameters of the transformations of g groups; unused ones are the identity.
 
     Attributes:
         brightness: `[g]` float32, added to every value; 0 is the identity.
         saturation: `[g]` float32, factor of the channels' distance from their mean;
-            1 is the identity, and so is any value where there is one channel.
+            1 is the identity. For images of one channel every value is the identity.
         contrast: `[g]` float32, factor of the values' distance from the image's mean;
             1 is the identity.
-        affine: `[g, 6]` float64, output pixel to input pixel, see `warp.warp`.
-        cutout: `[g, 4]` int32 top, bottom, left, right of a rectangle set to zero,
-            bottom and right exclusive; all 0 is the identity.
+        affine: `[g, 6]` float64, maps from output pixels to input pixels (see
+            `warp.warp`).
+        cutout: `[g, 4]` int32: top, bottom, left and right of a rectangle set to zero;
+            bottom and right are exclusive. All 0 is the identity.
     """
 
     brightness: tf.Tensor
@@ -61,17 +63,26 @@ class DSAParameters(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Which transformations a draw makes: some always, and one chosen of others."""
+    """Names of the transformations of a draw.
+
+    Attributes:
+        always: Names of the transformations that every group gets.
+        one_of: Names of the transformations of which each group gets one.
+    """
 
     always: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
 
 
 def dance_choice(names: Sequence[str]) -> Choice:
-    """Returns how IDC and DANCE use the names: one of crop, scale and rotate.
+    """Returns the choice of IDC and DANCE: one of crop, scale and rotate.
 
-    Flip, colour and cutout always take part. (Their programs flip before they change
-    colours; the two commute, so the pipeline here gives the same images.)
+    Flip, colour and cutout are always applied if they are named. The programs of IDC
+    and DANCE flip before they change colours. The two operations commute, so this
+    pipeline gives the same images.
+
+    Args:
+        names: Different names out of `TRANSFORMATIONS`.
     """
     always = [name for name in ("flip", "color", "cutout") if name in names]
     one_of = [name for name in names if name not in always]
@@ -79,7 +90,13 @@ def dance_choice(names: Sequence[str]) -> Choice:
 
 
 def parse_strategy(text: str) -> tuple[str, ...]:
-    """Splits names joined by underscores, such as "color_crop"; "none" is ().
+    """Splits names joined by underscores, such as "color_crop".
+
+    Args:
+        text: The joined names, or "none".
+
+    Returns:
+        The names; an empty tuple for "none".
 
     Raises:
         InputError: A name is unknown or given twice.
@@ -105,19 +122,22 @@ def draw(
     one_of: Sequence[str] = (),
     same_choice: bool = False,
 ) -> DSAParameters:
-    """Draws parameters, some transformations always on and one chosen of others.
+    """Draws the parameters of all groups.
 
     Args:
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
-        groups: Number of groups. In matching that is all classes at once, of which
-            `gather` takes blocks, so that a class's draw does not depend on the blocks;
-            when a network trains, every image is a group.
+        key: `[2]` int32 key; the draw depends on the key alone.
+        groups: Number of groups. In matching, draw all classes at once and take blocks
+            with `gather`, so that a class's draw does not depend on the blocks. In
+            training, every image is a group.
         height: Rows of the images.
         width: Columns of the images.
-        always: Names of transformations every group gets.
-        one_of: Names of which each group gets one.
-        same_choice: Whether all groups get the same one of `one_of`; the values stay
-            each group's own.
+        always: Names of the transformations that every group gets.
+        one_of: Names of the transformations of which each group gets one.
+        same_choice: True if all groups get the same transformation of `one_of`. The
+            values are always drawn for each group.
+
+    Returns:
+        Parameters with leading dimension `groups`.
 
     Raises:
         ValueError: A name is unknown or given twice.
@@ -125,8 +145,8 @@ def draw(
     names = [*always, *one_of]
     if len(set(names)) < len(names) or not set(names) <= set(TRANSFORMATIONS):
         raise ValueError(f"Not different names out of {TRANSFORMATIONS}: {names}.")
-    # A float32 below 1 times a whole number, rounded, stays below that number: here
-    # and in the shifts and squares no clipping is needed.
+    # A float32 below 1 times a whole number, rounded, stays below that number. So
+    # neither this choice nor the shifts and squares need clipping.
     choice = tf.random.stateless_uniform(
         [1 if same_choice else groups], derive_key(key, _CHOICE)
     )
@@ -137,8 +157,8 @@ def draw(
         else tf.fill([groups], name in always)
         for name in TRANSFORMATIONS
     }
-    # Every transformation reads columns of its own, so leaving one out of a strategy
-    # does not shift the others' numbers.
+    # Every transformation reads columns of its own: a strategy without one of them
+    # leaves the random numbers of the others unchanged.
     u = tf.unstack(
         tf.random.stateless_uniform([groups, 11], derive_key(key, _VALUES)), axis=1
     )
@@ -172,21 +192,23 @@ def affine_maps(
     scale_y: tf.Tensor,
     angle: tf.Tensor,
 ) -> tf.Tensor:
-    """Builds maps around the image's centre: the image mirrored first, then the rest.
+    """Builds affine maps around the image's centre; mirroring is applied first.
 
     Scale and rotation act on a sampling grid in [-1, 1] along both sides, as in the
-    released program, so a rotation of an image that is not square also shears it.
-    The identity, mirroring and shifts come out exact.
+    released program. So a rotation of an image that is not square also shears it.
+    The identity, mirroring and shifts are exact.
 
     Args:
         height: Rows of the images.
         width: Columns of the images.
-        shift_rows: `[g]` floats, pixels the output shows further down in the input.
-        shift_columns: `[g]` floats, likewise to the right.
-        mirror: `[g]` booleans, left-right.
-        scale_x: `[g]` factors of the grid; above 1 the picture shrinks.
-        scale_y: `[g]` factors of the grid.
-        angle: `[g]` radians the grid turns.
+        shift_rows: `[g]` floats, offset in pixels from an output row down to the input
+            row that it shows.
+        shift_columns: `[g]` floats, offset in pixels from an output column right to the
+            input column that it shows.
+        mirror: `[g]` booleans, True to mirror left and right.
+        scale_x: `[g]` horizontal factors of the grid; above 1 the image shrinks.
+        scale_y: `[g]` vertical factors of the grid; above 1 the image shrinks.
+        angle: `[g]` floats, rotation of the grid in radians.
 
     Returns:
         `[g, 6]` float64 tensor for `warp.warp`.
@@ -207,7 +229,7 @@ def affine_maps(
 
 
 def gather(parameters: DSAParameters, indices: tf.Tensor) -> DSAParameters:
-    """Returns the rows of the groups `indices`, a tensor of integers `[k]`."""
+    """Returns the parameters of the groups `indices`, a `[k]` integer tensor."""
     return DSAParameters(*(tf.gather(field, indices) for field in parameters))
 
 
@@ -218,9 +240,9 @@ def apply(
 
     Args:
         images: `[g, n, h, w, c]` float tensor, n images per group.
-        parameters: One row per group.
-        differentiable: Whether a gradient flows to `images`; the real side needs
-            none. The values are the same.
+        parameters: Parameters of the g groups.
+        differentiable: True if a gradient flows to `images`; real images need none. The
+            values do not depend on it.
 
     Returns:
         `[g, n, h, w, c]` tensor of `images`' dtype.
@@ -235,10 +257,11 @@ def apply(
 def _adjust_color(images: tf.Tensor, parameters: DSAParameters) -> tf.Tensor:
     """Adds the brightness b, then scales saturation by s, then contrast by k.
 
-    With m the mean over the channels and M that over the image, both of the input,
-    the three steps are k s x + k (1 - s) m + (1 - k) M + b: the saturation keeps every
-    mean and the brightness passes through both. Elementwise on purpose: a product with
-    a 3x3 matrix would be rounded to TensorFloat-32 on a GPU.
+    With m the input's mean over the channels and M its mean over the image, the three
+    steps are k s x + k (1 - s) m + (1 - k) M + b: saturation keeps both means, and
+    neither saturation nor contrast changes the added brightness. The operations are
+    elementwise because a GPU would round a product with a 3x3 matrix to
+    TensorFloat-32.
     """
     brightness, saturation, contrast = (
         tf.cast(tf.reshape(field, [-1, 1, 1, 1, 1]), images.dtype)
@@ -254,7 +277,7 @@ def _adjust_color(images: tf.Tensor, parameters: DSAParameters) -> tf.Tensor:
 
 
 def _kept_pixels(cutout: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Returns `[g, 1, h, w, 1]` ones, zeros inside each group's rectangle."""
+    """Returns a `[g, 1, h, w, 1]` mask: 0 inside each group's rectangle, else 1."""
     shape = tf.shape(images)
     top, bottom, left, right = tf.unstack(cutout[:, :, None], axis=1)
     row, column = tf.range(shape[2]), tf.range(shape[3])
@@ -273,7 +296,7 @@ def _scale(uniform: tf.Tensor) -> tf.Tensor:
 
 
 def _shift(uniform: tf.Tensor, side: int) -> tf.Tensor:
-    """Returns whole numbers in [-p, p], as floats."""
+    """Returns whole numbers in [-p, p] as floats, p = 1/8 of the side, rounded."""
     limit = int(_CROP * side + 0.5)
     return tf.floor(uniform * (2 * limit + 1)) - limit
 
@@ -281,7 +304,7 @@ def _shift(uniform: tf.Tensor, side: int) -> tf.Tensor:
 def _cutout_span(uniform: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the first row (or column) to cut and the one after the last."""
     length = int(_CUTOUT * side + 0.5)
-    # The centre of an even square lies between pixels: one more place to be.
+    # The centre of an even square lies between pixels, which gives one more place.
     places = side + 1 - length % 2
     first = tf.cast(uniform * places, tf.int32) - length // 2
     return tf.maximum(first, 0), tf.minimum(first + length, side)

@@ -20,8 +20,8 @@ def decode(
     Args:
         images: `[..., n, h, w, c]` float tensor with static shape.
         factor: Cells along each side, >= 1.
-        padding: What is added below and to the right of sides that `factor` does not
-            divide: a scalar, or one value a channel `[c]`.
+        padding: Value of the pixels added at the bottom and the right of sides that
+            `factor` does not divide: a scalar, or `[c]`, one value a channel.
 
     Returns:
         `[..., factor ** 2 * n, h, w, c]` tensor of `images`' dtype: first the top left
@@ -33,7 +33,7 @@ def decode(
     rows, columns = -(-height // factor), -(-width // factor)
     flat = tf.reshape(images, [-1, height, width, channels])
     if (rows * factor, columns * factor) != (height, width):
-        # The padding is a constant, so what is padded is the distance from it.
+        # `tf.pad` fills with zeros, so the distance from the padding is padded.
         padding = tf.cast(padding, images.dtype)
         bottom, right = rows * factor - height, columns * factor - width
         grow = [[0, 0], [0, bottom], [0, right], [0, 0]]
@@ -50,12 +50,12 @@ def compose(images: tf.Tensor, factor: int, method: str) -> tf.Tensor:
     """Shrinks images and lays them out as the cells of stored images.
 
     Args:
-        images: `[n, factor ** 2, h, w, c]` float tensor with static shape, the cells of
-            each stored image row by row.
-        factor: Cells along each side, >= 1. Where it does not divide a side, the first
-            cells are a pixel longer.
-        method: `bilinear` without smoothing (IDM's start), or `nearest` (`mix`, the
-            start of IDC and DANCE).
+        images: `[n, factor ** 2, h, w, c]` float tensor with static shape; the cells of
+            each stored image are in row-major order.
+        factor: Cells along each side, >= 1. If `factor` does not divide a side, the
+            first cells are one pixel longer.
+        method: `bilinear` without antialiasing (IDM's initial images), or `nearest`
+            (`mix`, the initial images of IDC and DANCE).
 
     Returns:
         `[n, h, w, c]` tensor of `images`' dtype.

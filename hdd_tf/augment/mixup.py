@@ -1,4 +1,4 @@
-"""MixUp: every image becomes a weighted mean of itself and another of its batch.
+"""MixUp: every image becomes a weighted mean of itself and another image of the batch.
 
 Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
 """
@@ -8,20 +8,24 @@ import tensorflow as tf
 from hdd_tf.augment.cutmix import Mixed
 from hdd_tf.random_keys import derive_key
 
-# The streams under a draw's key.
+# The streams of random numbers under a draw's key.
 _SWITCH, _OWN, _FOREIGN, _PARTNER = range(4)
-# Of a Gamma variate; those of a small alpha round to 0.
+# Added to Gamma variates: those of a small alpha round to 0, and 0 / 0 is no share.
 _SMALLEST = 1e-30
 
 
 def mix(images: tf.Tensor, key: tf.Tensor, probability: float, alpha: float) -> Mixed:
-    """Mixes a batch, all images by one share, or leaves it as it is.
+    """Mixes a batch with one share for all images, or leaves the batch unchanged.
 
     Args:
-        images: `[n, h, w, c]` float32.
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
-        probability: How often a batch is mixed, in [0, 1].
-        alpha: An image's own share is drawn from Beta(alpha, alpha), alpha > 0.
+        images: `[n, h, w, c]` float32 tensor.
+        key: `[2]` int32 key; the draw depends on the key alone.
+        probability: Probability that the batch is mixed, in [0, 1].
+        alpha: Parameter of the distribution Beta(alpha, alpha) of an image's own share,
+            > 0.
+
+    Returns:
+        The batch, its partners and its share.
     """
     own, foreign = (
         tf.random.stateless_gamma([], derive_key(key, stream), alpha) + _SMALLEST

@@ -1,8 +1,8 @@
-"""Random resized crops: a part of an image at the size of the whole.
+"""Random resized crops: a part of an image, resized to the size of the image.
 
-Resizing is bilinear with antialias: a triangle of half-width max(1, in / out), whose
-weights are renormalised at the crop's edges. A crop of the whole image at its own size
-is that image exactly.
+Resizing is bilinear with antialiasing: the filter is a triangle of half-width
+max(1, in / out), whose weights are renormalised at the crop's edges. A crop of the
+whole image, resized to its own size, is exactly the image.
 
 Source: the resizing and the draws of the published programs' framework, as RDED (Sun et
 al., CVPR 2024) and G-VBSM (Shao et al., CVPR 2024) use them.
@@ -16,7 +16,7 @@ from hdd_tf.random_keys import derive_key
 
 _TRIES = 10
 _LOG_RATIO = math.log(4 / 3)
-# The streams under a draw's key.
+# The streams of random numbers under a draw's key.
 _SHARE, _RATIO, _PLACE = range(3)
 
 
@@ -25,19 +25,20 @@ def draw_boxes(
 ) -> tf.Tensor:
     """Draws a crop of each image.
 
-    The share of the area is uniform in [smallest, 1], the logarithm of the ratio of
-    width to height in +-log(4/3). What does not fit is drawn again; after ten tries the
-    crop is the largest central one of such a ratio.
+    The crop's share of the image's area is uniform in [smallest, 1]. The logarithm of
+    the ratio of width to height is uniform in [-log(4/3), log(4/3)]. A crop that does
+    not fit is drawn again. After ten tries the crop is the largest central one whose
+    ratio lies in that range.
 
     Args:
-        key: `[2]` int32 key; the draw is a function of it and of nothing else.
+        key: `[2]` int32 key; the draw depends on the key alone.
         count: Number of images.
         height: Rows of the images.
         width: Columns of the images.
-        smallest: In (0, 1].
+        smallest: Smallest share of the area, in (0, 1].
 
     Returns:
-        `[count, 4]` int32 top, left, height, width.
+        `[count, 4]` int32: top, left, height and width of the crops, in pixels.
     """
     shape = [count, _TRIES]
     area = float(height * width) * tf.random.stateless_uniform(
@@ -51,7 +52,7 @@ def draw_boxes(
     rows = tf.cast(tf.round(tf.sqrt(area / ratio)), tf.int32)
     columns = tf.cast(tf.round(tf.sqrt(area * ratio)), tf.int32)
     fits = (rows > 0) & (rows <= height) & (columns > 0) & (columns <= width)
-    # The first that fits.
+    # The first crop that fits.
     chosen = tf.argmax(tf.cast(fits, tf.int32), axis=1)[:, None]
     found = tf.reduce_any(fits, axis=1)
     rows = tf.gather(rows, chosen, batch_dims=1)[:, 0]
@@ -70,7 +71,7 @@ def draw_boxes(
 
 
 def draw_flips(key: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
-    """Draws which images are mirrored, each with probability 1/2: `[count]` bool."""
+    """Draws `[count]` booleans, each True (mirror the image) with probability 1/2."""
     return tf.random.stateless_uniform([count], key) < 0.5
 
 
@@ -81,14 +82,14 @@ def resize_boxes(
     width: int,
     flips: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Cuts a part out of each image and resizes it.
+    """Cuts a part out of each image and resizes the part.
 
     Args:
         images: `[n, h, w, c]` float32.
-        boxes: `[n, 4]` integers: top, left, height and width of the parts.
+        boxes: `[n, 4]` integers: top, left, height and width of the parts, in pixels.
         height: Rows of the result.
         width: Columns of the result.
-        flips: `[n]` bool, which results are mirrored; None: none.
+        flips: `[n]` bool, True for results to mirror; None mirrors none.
 
     Returns:
         `[n, height, width, c]` float32.
@@ -99,7 +100,7 @@ def resize_boxes(
     across = _triangle_weights(boxes[:, 1], boxes[:, 3], columns, width)
     if flips is not None:
         across = tf.where(flips[:, None, None], tf.reverse(across, [1]), across)
-    # Two products of matrices for each image: no loop, and no gather of pixels.
+    # Two matrix products for each image need neither a loop nor a gather of pixels.
     flat = tf.matmul(lines, tf.reshape(images, [-1, rows, columns * channels]))
     resized = tf.einsum(
         "nxw,nywc->nyxc", across, tf.reshape(flat, [-1, height, columns, channels])
@@ -108,18 +109,18 @@ def resize_boxes(
 
 
 def flip_images(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
-    """Mirrors some of `[n, h, w, c]` images: those where `flips` `[n]` is true."""
+    """Mirrors those of `[n, h, w, c]` images for which `flips` `[n]` is True."""
     return tf.where(flips[:, None, None, None], tf.reverse(images, [2]), images)
 
 
 def _triangle_weights(
     first: tf.Tensor, length: tf.Tensor, size: int, wanted: int
 ) -> tf.Tensor:
-    """Returns `[n, wanted, size]`: how much each pixel of a line counts for another.
+    """Returns `[n, wanted, size]` weights of a line's pixels in each resized pixel.
 
     Args:
-        first: `[n]` float32, the part's first pixel.
-        length: `[n]` float32, its number of pixels.
+        first: `[n]` float32, first pixel of the part.
+        length: `[n]` float32, number of pixels of the part.
         size: Pixels of the whole line.
         wanted: Pixels of the result.
     """

@@ -2,16 +2,16 @@
 
 An affine map is a row `(a0, a1, a2, b0, b1, b2)`: the output pixel in column x and
 row y shows the input at column `a0 x + a1 y + a2` and row `b0 x + b1 y + b2`. Pixel
-centres have integer coordinates, the first pixel is (0, 0).
+centres have integer coordinates, and the first pixel is (0, 0).
 
-TensorFlow's own op for this, `ImageProjectiveTransformV3`, is not used. Its gradient is
-wrong (tensorflow issue 127241: it transforms the cotangent by the inverse map, which is
-not the adjoint of bilinear sampling), and its coordinates are rounded to float32. The
-images of a group share one map, so what is below finds the pixels once a group and
-then moves long rows; for groups of many images that is no slower than the op.
+TensorFlow's op `ImageProjectiveTransformV3` is not used. Its gradient is wrong
+(tensorflow issue 127241: it transforms the cotangent by the inverse map, which is not
+the adjoint of bilinear sampling), and it rounds coordinates to float32. The images of a
+group share one map, so this module computes the pixels once a group and then moves long
+rows. For groups of many images that is no slower than the op.
 
-On a GPU the forward pass is deterministic; the gradient adds with atomics, in no fixed
-order, unless `tf.config.experimental.enable_op_determinism()` is on.
+On a GPU the forward pass is deterministic. The gradient is summed with atomics, in no
+fixed order, unless `tf.config.experimental.enable_op_determinism()` is on.
 """
 
 from collections.abc import Callable
@@ -26,15 +26,16 @@ def warp(
 
     Args:
         images: `[g, n, h, w, c]` float tensor.
-        affine: `[g, 6]` float tensor, output pixel to input pixel; float64 keeps the
-            coordinates exact to the images' precision. No gradient flows to it.
-        differentiable: Whether a gradient flows to `images`. Without one a graph can
-            be freed: TensorFlow keeps every custom gradient, and with it the graph it
-            was traced in and all variables there, until the process ends.
+        affine: `[g, 6]` float tensor, maps from output pixels to input pixels; float64
+            keeps the coordinates exact to the images' precision. No gradient flows to
+            the maps.
+        differentiable: True if a gradient flows to `images`. False lets the graph be
+            freed: TensorFlow keeps every custom gradient until the process ends, and
+            with the gradient its graph and all variables of that graph.
 
     Returns:
-        `[g, n, h, w, c]` tensor of `images`' dtype. The identity returns `images`
-        exactly, flips and shifts by whole pixels move them exactly.
+        `[g, n, h, w, c]` tensor of `images`' dtype. The identity, flips and shifts by
+        whole pixels are exact.
     """
     taps = _bilinear_taps(tf.stop_gradient(affine), images)
 
@@ -43,7 +44,7 @@ def warp(
         mixed = tf.add_n([tf.gather(rows, row) * weight for row, weight in taps])
 
         def adjoint(cotangent: tf.Tensor) -> tf.Tensor:
-            # What a weighted gather reads, its adjoint adds to: a weighted scatter.
+            # The adjoint of a weighted gather is a weighted scatter with addition.
             rows = _to_rows(cotangent)
             scattered = tf.math.unsorted_segment_sum(
                 tf.concat([rows * weight for _, weight in taps], axis=0),
@@ -62,11 +63,11 @@ def warp(
 def _bilinear_taps(
     affine: tf.Tensor, images: tf.Tensor
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Returns which rows of `_to_rows` each output row mixes, and how much.
+    """Returns the rows of `_to_rows` that each output row mixes, and their weights.
 
     Returns:
-        Four pairs, the corners around each sampled point: row numbers
-        `[g * h * w]` int32 and weights `[g * h * w, 1]` of `images`' dtype.
+        Four pairs, one for each corner around the sampled points: `[g * h * w]` int32
+        row numbers, and `[g * h * w, 1]` weights of `images`' dtype.
     """
     groups, _, height, width, _ = tf.unstack(tf.shape(images))
     x = tf.cast(tf.range(width), affine.dtype)
@@ -88,15 +89,15 @@ def _bilinear_taps(
 def _linear_taps(
     coordinate: tf.Tensor, size: tf.Tensor, dtype: tf.DType
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Returns the two pixels around each coordinate along one axis, and weights.
+    """Returns the two pixels around each coordinate along one axis, and their weights.
 
-    A pixel outside `[0, size)` weighs 0 and is replaced by one inside.
+    A pixel outside `[0, size)` gets weight 0 and is replaced by a pixel inside.
     """
     below = tf.floor(coordinate)
     fraction = coordinate - below
     taps = []
     for pixel, weight in ((below, 1 - fraction), (below + 1, fraction)):
-        # Clipped before the cast: a point far away must not overflow the integer.
+        # Clipped before the cast, because a distant point would overflow the integer.
         inside = tf.clip_by_value(pixel, 0, tf.cast(size - 1, pixel.dtype))
         weight = tf.where(inside == pixel, weight, 0)
         taps.append((tf.cast(inside, tf.int32), tf.cast(weight, dtype)))
@@ -104,13 +105,13 @@ def _linear_taps(
 
 
 def _to_rows(images: tf.Tensor) -> tf.Tensor:
-    """Lays `[g, n, h, w, c]` out as `[g * h * w, n * c]`, one row a position."""
+    """Reshapes `[g, n, h, w, c]` to `[g * h * w, n * c]`, one row a position."""
     g, n, h, w, c = tf.unstack(tf.shape(images))
     return tf.reshape(tf.transpose(images, [0, 2, 3, 1, 4]), [g * h * w, n * c])
 
 
 def _from_rows(rows: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Undoes `_to_rows` for images of `like`'s shape."""
+    """Inverts `_to_rows` for images of `like`'s shape."""
     g, n, h, w, c = tf.unstack(tf.shape(like))
     images = tf.transpose(tf.reshape(rows, [g, h, w, n, c]), [0, 3, 1, 2, 4])
     return tf.ensure_shape(images, like.shape)

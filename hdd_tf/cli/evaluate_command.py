@@ -39,7 +39,7 @@ def evaluate(argv: Sequence[str]) -> None:
         )
     keep_freed_memory()
     import_quietly()
-    from hdd_tf.evaluate.rescore import rescore
+    from hdd_tf.evaluation.rescore import rescore
 
     print(rescore(place, overrides))
 

@@ -1,1 +1,1 @@
-"""Data sets: where images come from, their splits, and random draws from them."""
+"""Data sets: names, splits, normalisation, and random draws of images."""

@@ -1,28 +1,28 @@
 """Data sets known by name: their aliases and published constants.
 
-Normalisation matters to the result: the features' norm, and with it the radius on the
-hyperboloid, lives in normalised space. So published settings come with published
-constants. Any other data set takes its own from its training split.
+Normalisation affects the results: it scales the features' norm, and with it the radius
+on the hyperboloid. So published settings come with published constants. The constants
+of any other data set are computed from its training split.
 """
 
 import dataclasses
 from collections.abc import Mapping
 
 DIGITS = "digits"
-# Before the directory of the user's own images.
+# Prefix of the directory of a user's own images.
 FOLDER = "folder:"
 
 
 @dataclasses.dataclass(frozen=True)
 class PublishedDataset:
-    """What is published of a data set.
+    """Published constants of a data set.
 
     Attributes:
-        mean: Per channel on the 0-1 scale, as in DM (Zhao & Bilen, WACV 2023).
-        std: Likewise.
-        num_training: Images of the training split.
-        num_test: Images of the split that scores are published on: the test split, or
-            the validation split of a set whose test split has no labels.
+        mean: Mean of each channel on the 0-1 scale, as in DM (Zhao & Bilen, WACV 2023).
+        std: Standard deviation of each channel on the 0-1 scale, as in DM.
+        num_training: Number of images of the training split.
+        num_test: Number of images of the split of the published scores: the test split,
+            or the validation split of a data set whose test split has no labels.
     """
 
     mean: tuple[float, ...]
@@ -31,7 +31,7 @@ class PublishedDataset:
     num_test: int
 
 
-# Of ImageNet, for sets made of its images.
+# ImageNet's constants, for data sets made of its images.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -50,7 +50,7 @@ PUBLISHED = {
     "imagewoof": PublishedDataset(_IMAGENET_MEAN, _IMAGENET_STD, 9_025, 3_929),
 }
 
-# A mirrored digit or letter is another one, or none.
+# A mirrored digit or letter is another one, or no digit or letter at all.
 HANDEDNESS_MATTERS = frozenset({DIGITS, "svhn_cropped", "mnist", "emnist", "kmnist"})
 
 NAMED = (DIGITS, *PUBLISHED)
@@ -67,7 +67,7 @@ _ALIASES = {
 
 
 def canonical_name(name: str) -> str:
-    """Returns the TFDS name for an alias or another case; other names as they are."""
+    """Returns the TFDS name of an alias, in any case; other names are unchanged."""
     lower = name.lower()
     return _ALIASES.get(lower, lower if lower in NAMED else name)
 
@@ -79,8 +79,12 @@ def published_normalisation(
 
     Args:
         name: TFDS name without configuration and version.
-        normalised_as: Data sets to which the method's program applies the constants of
-            another, by name.
+        normalised_as: Names of data sets to which the method's program applies the
+            constants of another data set, mapped to the name of that other data set.
+
+    Returns:
+        Means and standard deviations, one value a channel on the 0-1 scale; None if
+        none are published.
     """
     published = PUBLISHED.get(normalised_as.get(name, name))
     if published is None:

@@ -1,4 +1,4 @@
-"""Random draws of real images, class by class, inside the graph."""
+"""Random draws of real images of each class, inside the graph."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,15 +8,21 @@ from hdd_tf.random_keys import derive_key
 
 
 class ClassStore:
-    """Real images of one training split, kept as uint8 in the host's memory.
+    """Real images of one training split, stored as uint8 in the host's memory.
 
-    Only the drawn batch is ever converted to float or sent to a device.
+    Only drawn batches are converted to float and sent to a device.
 
     Args:
         images: `[n, h, w, c]` uint8.
-        labels: `[n]` integers in [0, num_classes), each of which occurs.
-        num_classes: C.
-        normalisation: How networks take the images.
+        labels: `[n]` integers in [0, num_classes); every class must occur.
+        num_classes: Number of classes C.
+        normalisation: Normalisation of the networks' images.
+
+    Attributes:
+        sizes: `[C]` int32 number of images of each class.
+
+    Raises:
+        ValueError: `images` is not uint8 of rank 4, or a class has no images.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class ClassStore:
             )
         with tf.device("CPU:0"):
             self._images = tf.constant(images)
-            # Rows in the order of their class; the images themselves stay in place.
+            # Sorting row numbers by class avoids a sorted copy of the images.
             self._order = tf.constant(np.argsort(labels, kind="stable"), tf.int64)
             self._starts = tf.constant(np.cumsum(sizes) - sizes, tf.int64)
             self._labels = tf.constant(labels, tf.int32)
@@ -50,25 +56,26 @@ class ClassStore:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
+        """Height, width and channels of the images."""
         return tuple(self._images.shape[1:])
 
     def draw_indices(self, key: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws images of every class at random, without replacement.
 
-        Ranks random 32-bit keys. `tf.random.experimental.index_shuffle` would need no
-        keys for the images that are not drawn, but is slower all the same, and its
+        The draw ranks random 32-bit keys. `tf.random.experimental.index_shuffle` would
+        need no keys for the images that are not drawn. Yet it is slower, and its
         permutations of small classes are measurably not uniform.
 
         Args:
-            key: Key of the draw. A class's draw is a function of (key, class, size of
-                the class) and of nothing else.
-            count: Images of each class; at most the largest class is drawn.
+            key: `[2]` int32 key of the draw. A class's draw depends only on the key,
+                the class and the size of the class.
+            count: Number of images of each class; it is limited to the size of the
+                largest class.
 
         Returns:
-            `[C, count]` int64 rows of the split, and `[C, count]` float32 weights: 1,
-            or 0 from where a class has no image left. Rows of weight 0 are images of
-            the class too, but repeated.
+            `[C, count]` int64 rows of the split, and their `[C, count]` float32
+            weights. A weight is 0 if the class has no further image, else 1. A row of
+            weight 0 repeats an image of the class.
         """
         count = min(count, self._largest)
 
@@ -95,21 +102,24 @@ class ClassStore:
     def draw_batches(
         self, key: tf.Tensor, count: int, batch_size: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws batches of all classes, as a shuffled pass over the split gives them.
+        """Draws batches of all classes, as in shuffled passes over the split.
+
+        If all batches together have more images than the split, the split is shuffled
+        again as often as needed.
 
         Args:
-            key: Key of the draw.
+            key: `[2]` int32 key of the draw.
             count: Number of batches.
-            batch_size: Images of each. Where the split has fewer than all batches
-                together, it is shuffled again as often as needed.
+            batch_size: Number of images of each batch.
 
         Returns:
-            `[count, batch_size]` rows of the split, and their labels, int32.
+            `[count, batch_size]` int32 rows of the split, and their
+            `[count, batch_size]` int32 labels.
         """
         size, wanted = self._labels.shape[0], count * batch_size
         with tf.device("CPU:0"):
-            # Random keys ranked, as in `draw_indices`: a shuffle of the whole split
-            # would cost more than the images do.
+            # This ranks random keys like `draw_indices`, because a shuffle of the whole
+            # split would cost more than the images.
             keys = tf.random.stateless_uniform(
                 [-(-wanted // size), size], key, None, None, tf.int32
             )
@@ -119,7 +129,7 @@ class ClassStore:
             return rows, tf.gather(self._labels, rows)
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns the images at `rows`.
+        """Returns the normalised images at `rows`.
 
         Args:
             rows: `[...]` integer tensor of rows of the split.
@@ -132,7 +142,7 @@ class ClassStore:
         return self.normalise(images)
 
     def normalise(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images as networks take them, float32.
+        """Returns normalised images `[..., h, w, c]`, float32.
 
         Args:
             images: `[..., h, w, c]` uint8 or float on the 0-255 scale, of the store's

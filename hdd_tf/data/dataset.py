@@ -1,4 +1,4 @@
-"""What the rest of the program knows of a data set: splits, names, normalisation."""
+"""The interface of a data set: splits, class names and normalisation."""
 
 import dataclasses
 import functools
@@ -14,8 +14,8 @@ class LabelledImages:
     """Images of one split.
 
     Attributes:
-        images: `[n, h, w, c]` uint8.
-        labels: `[n]` int64.
+        images: `[n, h, w, c]` uint8 images.
+        labels: `[n]` int64 class numbers.
     """
 
     images: np.ndarray
@@ -23,10 +23,10 @@ class LabelledImages:
 
     @functools.cached_property
     def checksum(self) -> str:
-        """SHA-256 sum of all images and labels in their order, as hexadecimal."""
+        """SHA-256 sum of all images and labels in their order, in hexadecimal."""
         digest = hashlib.sha256()
         for values in (self.images, self.labels):
-            # A few MB at a time: in between, signals are heard.
+            # Python handles signals only between blocks, so these are a few MB.
             rows = max(1, 2**24 // max(1, values[:1].nbytes))
             for start in range(0, len(values), rows):
                 digest.update(np.ascontiguousarray(values[start : start + rows]).data)
@@ -39,16 +39,19 @@ class LabelledImages:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SourceImages:
-    """What a source of images gives, before anything is held out or normalised.
+    """Images of a source, before a validation split is held out.
+
+    The splits hold the images of the requested classes, numbered 0, 1, ...
 
     Attributes:
         name: Name of the data set, without aliases.
-        training: Images of the classes asked for, numbered 0, 1, ...
-        validation: Likewise, if the source has such a split beside a test split.
-        test: Likewise.
-        label_names: One name per class that was kept.
-        num_training: Training images of all classes, kept or not.
-        num_test: Likewise.
+        training: Training split.
+        validation: Validation split, or None if the source has none beside a test
+            split.
+        test: Test split.
+        label_names: One name per requested class.
+        num_training: Number of training images of all classes of the source.
+        num_test: Number of test images of all classes of the source.
     """
 
     name: str
@@ -66,14 +69,15 @@ class Dataset:
 
     Attributes:
         name: Name of the data set, without aliases.
-        training: What is distilled.
-        validation: What chooses between results, or None; no image of it is in
+        training: Images that are distilled.
+        validation: Images that choose between results, or None; none of them is in
             `training`.
-        test: What is read once at the end. Empty if none was given.
+        test: Images that are evaluated once, at the end; empty if there is no test
+            split.
         label_names: One name per class.
-        mean: Per channel, in units of the 0-1 scale.
-        std: Likewise, above 0.
-        whitening: Where it is given, networks take whitened images instead.
+        mean: Mean of each channel on the 0-1 scale.
+        std: Standard deviation of each channel on the 0-1 scale, > 0.
+        whitening: Whitening that replaces `mean` and `std`, or None.
     """
 
     name: str
@@ -87,7 +91,7 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
+        """Height, width and channels of the images."""
         height, width, channels = self.training.images.shape[1:]
         return height, width, channels
 
@@ -98,11 +102,11 @@ class Dataset:
 
     @property
     def normalisation(self) -> Normalisation:
-        """What happens to pixels before a network sees them."""
+        """The map from pixels to a network's input."""
         return Normalisation(self.mean, self.std, self.whitening)
 
     def normalise(self, images: np.ndarray) -> np.ndarray:
-        """Returns images as networks take them, float32.
+        """Returns normalised images `[..., h, w, c]`, float32.
 
         Args:
             images: `[..., h, w, c]` uint8 or float on the 0-255 scale.
@@ -115,15 +119,15 @@ def channel_statistics(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns mean and standard deviation of each channel on the 0-1 scale.
 
-    Counts how often each of the 256 values occurs, so the sums are exact and no float
-    copy of the images is made.
+    The computation counts how often each of the 256 values occurs. So the sums are
+    exact, and there is no float copy of the images.
 
     Args:
         images: `[n, h, w, c]` uint8.
     """
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
-    # `bincount` widens what it counts to 64 bits: a few MB at a time.
+    # `bincount` converts its input to 64 bits, so a chunk has a few MB.
     chunk = max(1, 2**20 // max(1, images[:1].size))
     for start in range(0, len(images), chunk):
         part = images[start : start + chunk]

@@ -1,4 +1,4 @@
-"""scikit-learn's embedded digits: real scans that need no network."""
+"""scikit-learn's embedded digits: real scans that need no download."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,21 +12,22 @@ _NUM_TEST = 500
 def read_digits() -> tuple[LabelledImages, LabelledImages, tuple[str, ...]]:
     """Reads the 1,797 scans of handwritten digits.
 
-    They have 8x8 pixels with values 0-16; here 32x32x1, enlarged bilinearly, 0-255.
+    The scans have 8x8 pixels with values 0-16. They are enlarged bilinearly to 32x32x1
+    images with values 0-255.
 
     Returns:
-        Training split, test split, label names. The split is the same always: of each
-        digit, the test images are spaced evenly over the file, so that all writers are
-        in both.
+        Training split, test split and class names. The splits are fixed: the test
+        images of each digit are spaced evenly over the file, so that both splits
+        contain all writers.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI
     Machine Learning Repository (the part that scikit-learn embeds).
     """
-    from sklearn import datasets  # Costs a second; only this data set needs it.
+    from sklearn import datasets  # Takes a second, and only this data set needs it.
 
     scans, labels = datasets.load_digits(return_X_y=True)
     scans = tf.constant(scans.reshape(-1, 8, 8, 1), tf.float32)
-    # Weights are multiples of 1/64, so every platform computes the same bytes.
+    # The weights are multiples of 1/64, so all platforms compute the same bytes.
     enlarged = tf.image.resize(scans, (_SIZE, _SIZE), "bilinear").numpy()
     images = np.rint(enlarged * np.float32(255 / 16)).astype(np.uint8)
     whole = LabelledImages(images, labels.astype(np.int64))

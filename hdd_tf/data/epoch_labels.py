@@ -1,8 +1,8 @@
-"""Soft labels of every view of a set: what a teacher said in each epoch, stored.
+"""Soft labels of every view of a set: a teacher's logits in each epoch, stored.
 
-Students that learn from them need no teacher; their epochs, batches, crops and mixing
-are those that the teacher saw. Source: the relabelling of Shen & Xing (FKD, ECCV 2022),
-as RDED (Sun et al., CVPR 2024) and G-VBSM (Shao et al., CVPR 2024) have it.
+Students that learn from these labels need no teacher: their epochs, batches, crops and
+mixing are those that the teacher saw. Source: the relabelling of Shen & Xing (FKD, ECCV
+2022), as in RDED (Sun et al., CVPR 2024) and G-VBSM (Shao et al., CVPR 2024).
 """
 
 import dataclasses
@@ -17,15 +17,17 @@ class EpochLabels:
     Attributes:
         rows: `[epochs, n]` int32, image numbers in the order of use; each epoch is a
             permutation of 0, ..., n - 1.
-        boxes: `[epochs, n, 4]` int16: top, left, height and width, in pixels of the
-            stored image, of the crop that is resized back to the full size.
-        flips: `[epochs, n]` bool, whether the crop is mirrored.
-        partners: `[epochs, n]` int32, the place within the batch of the image that is
-            mixed in; an image's own place: none.
-        cuts: `[epochs, batches, 4]` int16: first row, first column, row and column
-            after the last, of CutMix's box; an empty box: none.
-        logits: `[epochs, n, C]` float16, of the view that all of this describes.
-        batch_size: Images of a batch; an epoch's last one may be smaller.
+        boxes: `[epochs, n, 4]` int16: top, left, height and width of the crop, in
+            pixels of the stored image; the crop is resized to the size of the image.
+        flips: `[epochs, n]` bool, True if the crop is mirrored.
+        partners: `[epochs, n]` int32, batch position of the image that is mixed in; an
+            image's own position stands for no mixing.
+        cuts: `[epochs, batches, 4]` int16: first row, first column, row after the last
+            and column after the last of CutMix's box; an empty box is no mixing.
+        logits: `[epochs, n, C]` float16, logits of the view that the other attributes
+            describe.
+        batch_size: Number of images of a batch; the last batch of an epoch may be
+            smaller.
 
     Raises:
         ValueError: the parts do not fit together, or a value is out of range.
@@ -78,37 +80,37 @@ class EpochLabels:
 
     @property
     def num_epochs(self) -> int:
-        """Epochs that are stored."""
+        """Number of stored epochs."""
         return self.rows.shape[0]
 
     @property
     def num_images(self) -> int:
-        """Images of the set."""
+        """Number of images of the set."""
         return self.rows.shape[1]
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches of an epoch."""
         return -(-self.rows.shape[1] // self.batch_size)
 
     @property
     def num_classes(self) -> int:
-        """Length of a label."""
+        """Number of classes, the length of a label."""
         return self.logits.shape[2]
 
     def check_images(
         self, num_images: int, height: int, width: int, num_classes: int
     ) -> None:
-        """Checks that these are labels of a certain set.
+        """Checks that the labels fit a set.
 
         Args:
-            num_images: Images of the set.
-            height: Of each.
-            width: Of each.
-            num_classes: Classes of the set.
+            num_images: Number of images of the set.
+            height: Rows of each image.
+            width: Columns of each image.
+            num_classes: Number of classes of the set.
 
         Raises:
-            ValueError: they are not; the message says what differs.
+            ValueError: the labels do not fit; the message says what differs.
         """
         if (self.num_images, self.num_classes) != (num_images, num_classes):
             raise ValueError(

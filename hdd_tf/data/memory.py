@@ -1,4 +1,4 @@
-"""Refusing, before anything is loaded, what memory cannot hold."""
+"""Checks, before anything is loaded, that a data set fits into memory."""
 
 import pathlib
 import re
@@ -9,19 +9,19 @@ from hdd_tf.errors import InputError
 def check_memory(
     name: str, num_training: int, num_held_out: int, image_shape: tuple[int, ...]
 ) -> None:
-    """Refuses images that do not fit into memory.
+    """Checks that the images of a data set fit into memory.
 
     Args:
         name: Name of the data set.
-        num_training: Images of the training split that will be kept.
-        num_held_out: Likewise of all other splits.
-        image_shape: Height, width and channels as they will be kept, a byte each.
+        num_training: Number of images of the training split that are loaded.
+        num_held_out: Number of images of all other splits that are loaded.
+        image_shape: Height, width and channels of the loaded images, one byte a value.
 
     Raises:
-        InputError: more bytes are needed than are available.
+        InputError: the images need more bytes than are available.
     """
     height, width, channels = image_shape
-    # The training images are held twice: here and as TensorFlow's tensor.
+    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
     needed = (2 * num_training + num_held_out) * height * width * channels
     available = available_memory()
     if available is not None and needed > available:
@@ -38,7 +38,7 @@ def available_memory() -> int | None:
     """Returns the bytes that can be allocated without swapping; None if unknown."""
     try:
         text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:  # Linux only.
+    except OSError:  # Only Linux has this file.
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None

@@ -1,7 +1,7 @@
-"""From pixels to what networks take, and back: channel statistics, or whitening (ZCA).
+"""Pixels to networks' inputs and back, by channel statistics or whitening (ZCA).
 
-Every part of the program that turns images on the 0-255 scale into a network's input,
-or a learnt input into pixels, does it here.
+All conversions from images on the 0-255 scale to a network's input, and from learnt
+inputs to pixels, use this module.
 """
 
 import dataclasses
@@ -11,13 +11,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-# Images of one block of the covariance: a few MB, so that signals are heard in between.
+# Values in a block of the covariance's sum. Python handles signals only between blocks,
+# so a block has a few MB.
 _BLOCK_VALUES = 2**21
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Whitening:
-    """ZCA: decorrelates the pixels of a training split, and stays close to the images.
+    """ZCA whitening: decorrelates the pixels of a training split.
 
         z = (x - mean) U diag((s + epsilon)^-1/2) U',   x in [0, 1], flattened h, w, c
 
@@ -25,10 +26,10 @@ class Whitening:
     Trajectory Matching" (DATM), ICLR 2024, and its released program.
 
     Attributes:
-        mean: `[d]` float32, the split's mean; d = h * w * c.
-        vectors: `[d, d]` float32; the columns are the covariance's eigenvectors U.
-        values: `[d]` float32, the eigenvalues s >= 0.
-        epsilon: What is added to each eigenvalue, > 0.
+        mean: `[d]` float32, mean of the split; d = h * w * c.
+        vectors: `[d, d]` float32, whose columns are the covariance's eigenvectors U.
+        values: `[d]` float32, the covariance's eigenvalues s >= 0.
+        epsilon: Number added to each eigenvalue, > 0.
 
     Raises:
         ValueError: the parts do not fit together, or are not finite.
@@ -58,7 +59,7 @@ class Whitening:
             raise ValueError("`values` must be >= 0, and `epsilon` > 0 and finite.")
 
     def equals(self, other: "Whitening | None") -> bool:
-        """Says whether another whitening has the same numbers."""
+        """Returns whether another whitening has the same numbers."""
         return other is not None and (
             self.epsilon == other.epsilon
             and np.array_equal(self.mean, other.mean)
@@ -87,11 +88,11 @@ def whitening_of(images: np.ndarray, epsilon: float = 0.1) -> Whitening:
 
     Args:
         images: `[n, h, w, c]` uint8, n >= 2.
-        epsilon: As `Whitening`.
+        epsilon: Number added to each eigenvalue, > 0.
 
     Returns:
-        The whitening; the covariance is computed in float64 with the divisor n - 1, in
-        blocks of images, so no float copy of the split is made.
+        The whitening. Its covariance is computed in float64 with the divisor n - 1, and
+        in blocks of images, so that there is no float copy of the split.
 
     Raises:
         ValueError: there are fewer than two images, or they are not uint8.
@@ -111,7 +112,7 @@ def whitening_of(images: np.ndarray, epsilon: float = 0.1) -> Whitening:
         centred = flat[start : start + rows] / 255.0 - mean
         scatter += centred.T @ centred
     values, vectors = np.linalg.eigh(scatter / (len(flat) - 1))
-    # A covariance has no negative eigenvalue but by rounding.
+    # Eigenvalues of a covariance are negative only by rounding.
     values = np.maximum(values, 0.0)
     return Whitening(
         mean.astype(np.float32),
@@ -123,12 +124,12 @@ def whitening_of(images: np.ndarray, epsilon: float = 0.1) -> Whitening:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Normalisation:
-    """What happens to pixels before a network sees them.
+    """The map from pixels to a network's input.
 
     Attributes:
-        mean: One value a channel, in units of the 0-1 scale.
-        std: One value a channel, above 0.
-        whitening: Where it is given, it is applied instead of `mean` and `std`.
+        mean: Mean of each channel on the 0-1 scale.
+        std: Standard deviation of each channel on the 0-1 scale, > 0.
+        whitening: Whitening that replaces `mean` and `std`, or None.
     """
 
     mean: tuple[float, ...]
@@ -154,7 +155,7 @@ class Normalisation:
         """Returns float32 images on the 0-255 scale, not clipped.
 
         Args:
-            images: `[..., h, w, c]` float32, as a network takes them.
+            images: `[..., h, w, c]` float32 inputs of a network.
         """
         if self.whitening is not None:
             whitening = self.whitening
@@ -166,21 +167,23 @@ class Normalisation:
         return ((images * std + mean) * 255.0).astype(np.float32)
 
     def tensors(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Returns the same map of tensors; its constants are made now, and eagerly.
+        """Returns `normalise` as a function of tensors.
+
+        Call it outside of graphs: it creates the function's constants.
 
         Returns:
             A function from `[..., h, w, c]` uint8 or float pixels on the 0-255 scale
-            to float32.
+            to `[..., h, w, c]` float32.
         """
         if self.whitening is not None:
             return _Whiten(self.whitening)
         return _NormaliseChannels(self)
 
     def row_tensors(self, width: int) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Returns `tensors()` for images of one width, faster on a CPU.
+        """Returns `tensors()` for images of one width, which is faster on a CPU.
 
         Args:
-            width: The width of all images.
+            width: Columns of all images.
         """
         if self.whitening is not None:
             return _Whiten(self.whitening)
@@ -188,7 +191,7 @@ class Normalisation:
 
 
 class _NormaliseChannels:
-    """`(pixels / 255 - mean) / std`, whose constants no graph folds."""
+    """Computes `(pixels / 255 - mean) / std`, with constants that no graph folds."""
 
     def __init__(self, normalisation: Normalisation) -> None:
         self._mean = tf.constant(normalisation.mean, tf.float32)
@@ -199,10 +202,10 @@ class _NormaliseChannels:
 
 
 class _NormaliseRows:
-    """The same by rows of pixels.
+    """Computes `(pixels / 255 - mean) / std` by rows of pixels.
 
     Broadcasting over an innermost dimension of 3 is slow: for a batch of real images it
-    takes as long as everything else that is done with it before the network.
+    takes as long as all other work before the network.
     """
 
     def __init__(self, normalisation: Normalisation, width: int) -> None:
@@ -216,7 +219,7 @@ class _NormaliseRows:
 
 
 class _Whiten:
-    """ZCA by one matrix product."""
+    """Whitens pixels by one matrix product."""
 
     def __init__(self, whitening: Whitening) -> None:
         self._mean = tf.constant(whitening.mean)

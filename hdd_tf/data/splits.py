@@ -1,4 +1,4 @@
-"""Holding out a part of each class."""
+"""Held-out splits: a random part of each class."""
 
 import numpy as np
 
@@ -10,19 +10,19 @@ from hdd_tf.random_keys import Purpose
 def hold_out_validation(
     training: LabelledImages, num_classes: int, fraction: float, seed: int
 ) -> tuple[LabelledImages, LabelledImages | None]:
-    """Splits training images into training and validation, each class by itself.
+    """Splits training images into a training and a validation split, class by class.
 
-    Of a class of n images `round(fraction * n)` are held out, as `draw_held_out` says.
-    Both parts keep the order of the whole.
+    `draw_held_out` draws the validation images. Both splits keep the order of the
+    images.
 
     Args:
         training: The published training split.
-        num_classes: C.
-        fraction: Part to hold out, in [0, 1); 0 holds out nothing.
+        num_classes: Number of classes C.
+        fraction: Part of each class to hold out, in [0, 1); 0 holds out nothing.
         seed: Seed of the run; the same seed holds out the same images.
 
     Returns:
-        Training and validation; the latter is None for `fraction` 0.
+        The training split, and the validation split or None for a `fraction` of 0.
 
     Raises:
         InputError: `fraction` is outside [0, 1), or too small to hold out any image.
@@ -51,22 +51,23 @@ def hold_out_validation(
 def draw_held_out(
     labels: np.ndarray, num_classes: int, fraction: float, stream: tuple[int, ...]
 ) -> np.ndarray:
-    """Draws a part of each class at random, but leaves at least one of it.
+    """Draws a part of each class at random, and leaves at least one image of a class.
 
     Args:
         labels: `[n]` integers in [0, C).
-        num_classes: C.
-        fraction: Part of each class, in [0, 1).
-        stream: Names the stream of random numbers.
+        num_classes: Number of classes C.
+        fraction: Part of each class to draw, in [0, 1).
+        stream: Integers that select the stream of random numbers.
 
     Returns:
-        `[n]` bool, true for what is held out: `round(fraction * n)` of a class of n.
+        `[n]` bool, True for images that are held out: `round(fraction * m)` images of a
+        class of m, at most m - 1.
     """
     held_out = np.zeros(len(labels), bool)
     for label in range(num_classes):
         rows = np.flatnonzero(labels == label)
         count = min(round(fraction * len(rows)), len(rows) - 1)
-        # A stream of its own, so that a class's split depends on that class alone.
+        # Each class has a stream of its own, so its split depends on that class alone.
         generator = np.random.default_rng([*stream, label])
         held_out[generator.permutation(rows)[: max(count, 0)]] = True
     return held_out

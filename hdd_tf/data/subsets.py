@@ -1,4 +1,4 @@
-"""Keeping some of a data set's classes: `--classes`."""
+"""Subsets of a data set's classes, for `--classes`."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,18 @@ _SHOWN_NAMES = 10
 def resolve_classes(
     wanted: Sequence[str], label_names: Sequence[str]
 ) -> np.ndarray | None:
-    """Returns which labels to keep.
+    """Returns the labels to keep.
 
     Args:
-        wanted: Each an index or, where it is no number, a name; empty for all.
+        wanted: Class indices and class names; a decimal number is an index. Empty for
+            all classes.
         label_names: One name per class of the data set.
 
     Returns:
-        Sorted labels, so that the order of `wanted` does not matter; None for all.
+        `[k]` int64 sorted labels, whatever the order of `wanted`; None for all classes.
 
     Raises:
-        InputError: there is no such class, or one is named twice.
+        InputError: there is no such class, or a class is named twice.
     """
     if not wanted:
         return None
@@ -38,19 +39,19 @@ def resolve_classes(
 
 
 def kept_rows(labels: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
-    """Returns the rows whose label is kept, in their order."""
+    """Returns the rows of labels in `kept`, in ascending order; None keeps all."""
     if kept is None:
         return np.arange(len(labels))
     return np.flatnonzero(np.isin(labels, kept))
 
 
 def renumber(labels: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
-    """Returns labels, all of them kept ones, as 0, 1, ... in the order of `kept`."""
+    """Returns labels in `kept` as their positions 0, 1, ... there; None keeps all."""
     return labels if kept is None else np.searchsorted(kept, labels).astype(np.int64)
 
 
 def kept_names(label_names: Sequence[str], kept: np.ndarray | None) -> tuple[str, ...]:
-    """Returns the names of the classes that are kept."""
+    """Returns the names of the classes in `kept`; None keeps all."""
     if kept is None:
         return tuple(label_names)
     return tuple(label_names[label] for label in kept)

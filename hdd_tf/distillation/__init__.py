@@ -1,1 +1,1 @@
-"""The distillation itself: synthetic images, the step, the loop, the run."""
+"""The distillation: methods, class-wise matching, the synthetic set and the step."""

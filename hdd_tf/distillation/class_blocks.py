@@ -1,11 +1,11 @@
-"""Which classes a replica takes, and in which blocks it takes them."""
+"""The split of the classes over replicas and blocks."""
 
 import dataclasses
 
 import numpy as np
 
-# Memory one forward pass may take for the first layer's output, the largest tensor of
-# a step: 2,560 images of 32x32 at width 128. A step then takes about 4 GiB in all.
+# Largest memory of the first layer's output in a forward pass, the largest tensor of a
+# step: that of 2,560 images of 32x32 at width 128. A step then takes about 4 GiB.
 FIRST_MAP_BYTES = 1280 * 2**20
 
 
@@ -13,16 +13,16 @@ FIRST_MAP_BYTES = 1280 * 2**20
 class ClassBlocks:
     """Classes split over replicas, and each replica's share split into blocks.
 
-    Replica r takes the classes r, r + R, r + 2R, ... of R replicas. A step loops over
-    blocks in the graph, so its memory is bounded by one block; every class is matched
-    by itself, so no split changes the images.
+    Replica r of R replicas takes the classes r, r + R, r + 2R, ... A step loops over
+    blocks in the graph, so one block bounds its memory. Every class is matched
+    independently, so the split does not change the images.
 
     Attributes:
-        classes: `[replicas, blocks, classes_per_block]` int32 class indices; padding
-            repeats a valid index.
-        valid: Same shape, float32: 1, or 0 for padding.
-        real_chunk: Real images per forward pass: all of a block's, or a part of one
-            class where one class alone is too many.
+        classes: `[replicas, blocks, classes_per_block]` int32 class numbers; padding is
+            class 0.
+        valid: `[replicas, blocks, classes_per_block]` float32: 1, or 0 for padding.
+        real_chunk: Largest number of real images of a forward pass: all images of a
+            block, or a part of one class if the class exceeds the limit.
     """
 
     classes: np.ndarray
@@ -40,15 +40,15 @@ def plan_class_blocks(
     """Plans the blocks of a step.
 
     Args:
-        num_classes: C.
-        num_replicas: R.
-        real_per_class: Real images of each class in a step.
-        synthetic_per_class: Synthetic images of each class in a step.
-        max_images: Most images of one forward pass, >= 1. The synthetic images of one
-            class always go together.
+        num_classes: Number of classes C.
+        num_replicas: Number of replicas R.
+        real_per_class: Number of real images of each class in a step.
+        synthetic_per_class: Number of synthetic images of each class in a step.
+        max_images: Largest number of images of one forward pass, >= 1. The synthetic
+            images of a class are never split.
 
     Returns:
-        The plan; blocks are as equal as they can be, to waste little on padding.
+        The plan, whose blocks are as equal as possible, to have little padding.
     """
     share = -(-num_classes // num_replicas)
     largest = max(1, max_images // max(real_per_class, synthetic_per_class))
@@ -65,7 +65,7 @@ def plan_class_blocks(
 
 
 def default_max_images(image_shape: tuple[int, int, int], width: int) -> int:
-    """Returns how many images one forward pass takes when the user does not say.
+    """Returns the default of the largest number of images of one forward pass.
 
     Args:
         image_shape: `(height, width, channels)` of the images.

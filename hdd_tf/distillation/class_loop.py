@@ -1,4 +1,4 @@
-"""A replica's share of the classes, block by block, and what comes out put together."""
+"""The loop over the blocks of a replica's classes, with the results joined."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,14 @@ from hdd_tf.distillation.class_blocks import ClassBlocks
 
 
 class ClassLoop:
-    """Runs functions of a block of classes over the classes of the replica that asks.
+    """Applies functions of a block of classes to the classes of the calling replica.
 
-    To be used within `strategy.run`. Where a replica has several blocks they go one
-    after the other, so that one block's memory is all that is taken.
+    Call its methods within `strategy.run`. The blocks of a replica are processed one
+    after the other, so that memory holds one block at a time.
 
     Args:
         blocks: Split of the classes over replicas and blocks.
-        num_classes: C.
+        num_classes: Number of classes C.
     """
 
     def __init__(self, blocks: ClassBlocks, num_classes: int) -> None:
@@ -24,15 +24,15 @@ class ClassLoop:
         self._num_classes = num_classes
 
     def scatter(self, of_block: Callable[[tf.Tensor], Any], signature: Any) -> Any:
-        """Puts what a function says of each class in the class's place.
+        """Scatters a function's values of a replica's classes to all classes.
 
         Args:
-            of_block: From class numbers `[b]` to tensors `[b, ...]`.
-            signature: Of its result, for `tf.map_fn`.
+            of_block: Function from class numbers `[b]` to tensors `[b, ...]`.
+            signature: Output signature of the function for `tf.map_fn`.
 
         Returns:
-            Tensors `[C, ...]`, zero for the classes of other replicas: the replicas'
-            sum has them all.
+            Tensors `[C, ...]`, zero for the classes of other replicas. Their sum over
+            the replicas has the values of all classes.
         """
         classes, valid = self._share()
         if classes.shape[0] == 1:
@@ -44,7 +44,7 @@ class ClassLoop:
                 fn_output_signature=signature,
                 parallel_iterations=1,
             )
-            # The blocks' classes in one row.
+            # Merges the block dimension and the class dimension.
             found = tf.nest.map_structure(
                 lambda part: tf.reshape(part, [-1, *part.shape[2:]]), found
             )
@@ -60,15 +60,16 @@ class ClassLoop:
     def add(
         self, of_block: Callable[[tf.Tensor, tf.Tensor], Any], signature: Any
     ) -> Any:
-        """Adds up what a function says of blocks.
+        """Sums the values of a function of blocks.
 
         Args:
-            of_block: From class numbers `[b]` and their weights `[b]` float32 to sums
-                over the classes, each counted by its weight: 0 is padding.
-            signature: Of its result, for `tf.map_fn`.
+            of_block: Function from class numbers `[b]` int32 and their weights `[b]`
+                float32 to weighted sums over the classes; weight 0 is padding.
+            signature: Output signature of the function for `tf.map_fn`.
 
         Returns:
-            Its sum over the replica's blocks; the replicas' sum is over all classes.
+            The sum over the replica's blocks. The sum over the replicas is the sum over
+            all classes.
         """
         classes, valid = self._share()
         if classes.shape[0] == 1:
@@ -82,7 +83,11 @@ class ClassLoop:
         return tf.nest.map_structure(lambda part: tf.reduce_sum(part, axis=0), parts)
 
     def _share(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the replica's `[blocks, b]` class numbers, and weights in a row."""
+        """Returns the replica's class numbers and their weights.
+
+        Returns:
+            `[blocks, b]` int32 class numbers, and `[blocks * b]` float32 weights.
+        """
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         classes = tf.gather(self._blocks.classes, replica)
         valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])

@@ -1,4 +1,4 @@
-"""What one replica computes of an iteration: its classes' losses and gradients."""
+"""The computation of one replica: the losses and gradients of its classes."""
 
 from typing import Any, NamedTuple
 
@@ -17,13 +17,13 @@ from hdd_tf.random_keys import Purpose, derive_key
 
 
 class Matched(NamedTuple):
-    """A pass over a replica's classes; all is zero for the classes of other replicas.
+    """Result of a pass over a replica's classes, zero for those of other replicas.
 
     Attributes:
-        loss: `[C]` loss of each class.
-        gradient: `[C, ipc, h, w, c]` gradient of their sum.
-        real: The tensors `[C, ...]` of the real images' summary, if there is a bank to
-            write them to; else empty.
+        loss: `[C]` float32 loss of each class.
+        gradient: `[C, ipc, h, w, c]` float32 gradient of the losses' sum.
+        real: Float32 tensors `[C, ...]` of the real images' summary, if they are to be
+            written to a bank; else empty.
     """
 
     loss: tf.Tensor
@@ -32,25 +32,25 @@ class Matched(NamedTuple):
 
 
 class ClassMatching:
-    """Matches the classes of the replica that asks, and changes nothing.
+    """Matches the classes of the calling replica, and changes no variable.
 
     Args:
-        synthetic_set: The images.
+        synthetic_set: The synthetic images.
         store: The real training images.
-        objective: Which weights the network has in an iteration.
-        comparison: What of real and synthetic images is compared, and the loss.
+        objective: Objective, which gives the weights of each pass.
+        comparison: Comparison of real and synthetic images.
         blocks: Split of the classes over replicas and forward passes.
-        real_batch: Real images of each class in an iteration, at most.
-        augmentations: Which transformations a class draws.
-        max_decoded: Most synthetic images of each class in a pass; beyond, a random
-            part of them. 0: all.
+        real_batch: Largest number of real images of each class in an iteration.
+        augmentations: Transformations that a class draws.
+        max_decoded: Largest number of synthetic images of each class in a pass; a
+            larger class takes part with a random subset. 0 for all.
         seed: Seed of the run.
-        bank: Of summaries to revisit; None: every iteration draws its own.
+        bank: Bank of real summaries; None if every iteration draws real images.
 
     Attributes:
-        synthetic_set: As given.
-        objective: As given.
-        bank: As given.
+        synthetic_set: The synthetic images.
+        objective: The objective.
+        bank: The bank of real summaries, or None.
     """
 
     def __init__(
@@ -80,19 +80,20 @@ class ClassMatching:
         self.bank = bank
 
     def match(
-        self, iteration: tf.Tensor, which: int = 0, revisit: bool = False
+        self, iteration: tf.Tensor, pass_index: int = 0, revisit: bool = False
     ) -> Matched:
         """Computes one pass for this replica's classes.
 
         Args:
-            iteration: Scalar int32 tensor.
-            which: Number of the pass.
-            revisit: Whether the bank has the iteration's real side already.
+            iteration: Number of the iteration, scalar int32 tensor.
+            pass_index: Number of the pass.
+            revisit: True if the bank already has the real summary of the iteration.
         """
-        # The iteration whose network, batch and augmentation this one has.
+        # With a bank, a later iteration has the network, the batch and the augmentation
+        # of an earlier one.
         drawn = self.bank.entry(iteration) if self.bank else iteration
-        work = self.objective.pass_of(drawn, which)
-        if self.bank and work.compare and which:
+        work = self.objective.pass_of(drawn, pass_index)
+        if self.bank and work.compare and pass_index:
             raise ValueError("a bank keeps what the first pass of an iteration sees.")
         with_real = work.compare and not revisit
         if with_real:
@@ -100,11 +101,12 @@ class ClassMatching:
                 derive_key(self._seed, Purpose.REAL_BATCH, drawn), self._real_batch
             )
         images = tf.convert_to_tensor(self.synthetic_set.images)
-        # What nothing real is compared with may look different every time.
+        # A pass without comparison needs no stored summary, so its augmentation can be
+        # fresh in every iteration.
         augmentation = self._draw_augmentation(
-            drawn if work.compare else iteration, which
+            drawn if work.compare else iteration, pass_index
         )
-        subset = self._decoded_subset(iteration, which)
+        subset = self._decoded_subset(iteration, pass_index)
         num_kept = self.bank.num_parts if self.bank and with_real else 0
 
         def match_block(classes: tf.Tensor) -> Matched:
@@ -134,16 +136,21 @@ class ClassMatching:
             Matched(tf.float32, tf.float32, [tf.float32] * num_kept),
         )
 
-    def _draw_augmentation(self, iteration: tf.Tensor, which: int) -> dsa.DSAParameters:
-        """Draws for all classes at once: a class's draw must not depend on the blocks.
+    def _draw_augmentation(
+        self, iteration: tf.Tensor, pass_index: int
+    ) -> dsa.DSAParameters:
+        """Draws the augmentation of all classes.
+
+        The draw is for all classes at once, because a class's augmentation must not
+        depend on the blocks.
 
         Args:
-            iteration: Scalar int32 tensor, whose draw it is.
-            which: Number of the pass.
+            iteration: Number of the iteration that selects the draw, scalar int32.
+            pass_index: Number of the pass.
         """
         num_classes, _, height, width, _ = self.synthetic_set.images.shape
         return dsa.draw(
-            self._key(Purpose.AUGMENTATION, iteration, which),
+            self._key(Purpose.AUGMENTATION, iteration, pass_index),
             num_classes,
             height,
             width,
@@ -151,17 +158,25 @@ class ClassMatching:
             one_of=self._augmentations.one_of,
         )
 
-    def _key(self, purpose: Purpose, iteration: tf.Tensor, which: int) -> tf.Tensor:
-        """Returns a pass's own key."""
+    def _key(
+        self, purpose: Purpose, iteration: tf.Tensor, pass_index: int
+    ) -> tf.Tensor:
+        """Returns the key of a purpose in a pass."""
         key = derive_key(self._seed, purpose, iteration)
-        return derive_key(key, which) if which else key
+        return derive_key(key, pass_index) if pass_index else key
 
-    def _decoded_subset(self, iteration: tf.Tensor, which: int) -> tf.Tensor | None:
-        """Draws which decoded images of every class take part, `[max_decoded]`."""
+    def _decoded_subset(
+        self, iteration: tf.Tensor, pass_index: int
+    ) -> tf.Tensor | None:
+        """Draws the decoded images that take part, the same for every class.
+
+        Returns:
+            `[max_decoded]` int32 positions; None if all images take part.
+        """
         count = self.synthetic_set.decoded_ipc
         if not 0 < self._max_decoded < count:
             return None
-        key = self._key(Purpose.DECODED_SUBSET, iteration, which)
+        key = self._key(Purpose.DECODED_SUBSET, iteration, pass_index)
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
         return order[: self._max_decoded]
 

@@ -1,9 +1,9 @@
 """Class-wise matching: DM, IDM, DANCE, and every method that matches class by class.
 
-Two parts of its own make such a method: an objective says through which weights an
-iteration looks, and a comparison what it compares there. The rest is here and the same
-for all: real batches, augmentation, blocks of classes, devices, the bank of real
-summaries, and the optimiser of the images.
+Such a method has two parts of its own. An objective chooses the network's weights of an
+iteration, and a comparison compares real and synthetic images in that network. This
+module has the parts that all these methods share: real batches, augmentation, blocks of
+classes, devices, the bank of real summaries, and the optimiser of the images.
 """
 
 import functools
@@ -21,25 +21,26 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
 from hdd_tf.distillation.real_bank import RealBank
 
-# The phases of a run with a bank: real images are drawn, then revisited.
+# The phases of a run with a bank: real images are drawn, then their summaries reused.
 _DRAWING, _REVISITING = 0, 1
 
 
 class ClasswiseMatching(IterativeMethod):
     """Matches real and synthetic images of every class and updates the images.
 
-    Runs under any `tf.distribute` strategy: each replica matches its own classes, and
-    the sum of the replicas' gradients updates every copy of the images.
+    The method runs under any `tf.distribute` strategy: each replica matches its own
+    classes, and the sum of the replicas' gradients updates every copy of the images.
 
     Args:
-        context: What the run has.
-        objective: Which weights an iteration looks through.
-        comparison: What it compares.
-        augmentations: Which transformations a class draws.
-        max_decoded: Most synthetic images of each class in a pass; 0: all.
+        context: The run's settings, data, network and devices.
+        objective: Objective, which gives the weights of each pass.
+        comparison: Comparison of real and synthetic images.
+        augmentations: Transformations that a class draws.
+        max_decoded: Largest number of synthetic images of each class in a pass; 0 for
+            all.
 
     Attributes:
-        matching: What each replica computes of an iteration; there after `assemble`.
+        matching: Computation of a replica; available after `assemble`.
 
     Raises:
         InputError: settings and data do not fit.
@@ -66,7 +67,7 @@ class ClasswiseMatching(IterativeMethod):
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
-        """Trains what the objective needs."""
+        """Trains the networks that the objective needs."""
         self._objective.train_ahead()
 
     def assemble(self) -> None:
@@ -75,7 +76,7 @@ class ClasswiseMatching(IterativeMethod):
         if self._start is None:
             raise ValueError("a method is assembled once.")
         self.synthetic_set = self._context.synthetic_set(self._start)
-        # The variables hold the images from here on; at the start they can be large.
+        # The variables hold the images now, and the initial images can be large.
         self._start = None
         with self._context.strategy.scope():
             self._image_sgd = ImageSGD(
@@ -102,7 +103,7 @@ class ClasswiseMatching(IterativeMethod):
         )
 
     def phase_of(self, iteration: int) -> Phase:
-        """Returns whether an iteration draws real images, or revisits a full bank."""
+        """Returns the phase: real images are drawn, or a full bank is reused."""
         if self._bank is None:
             return Phase(_DRAWING)
         if iteration >= self._bank.size:
@@ -110,7 +111,7 @@ class ClasswiseMatching(IterativeMethod):
         return Phase(_DRAWING, self._bank.size)
 
     def state(self) -> Mapping[str, Any]:
-        """Returns the images, their velocity, and what objective and bank keep."""
+        """Returns the set, the velocity of its images, the objective and the bank."""
         bank = {"real_bank": self._bank} if self._bank else {}
         return {
             "synthetic_set": self.synthetic_set,
@@ -120,38 +121,42 @@ class ClasswiseMatching(IterativeMethod):
         }
 
     def iterate(self, iteration: tf.Tensor, phase: int) -> Metrics:
-        """Makes the passes of an iteration, each with an update of the images."""
+        """Computes the passes of an iteration, each with an update of the images."""
         self._objective.prepare(iteration)
         num_classes = self.synthetic_set.images.shape[0]
         loss, squared_norm = tf.zeros([num_classes]), tf.constant(0.0)
-        for which in range(self._objective.num_passes):
-            pass_loss, gradient = self._update_images(iteration, which, phase)
+        for pass_index in range(self._objective.num_passes):
+            pass_loss, gradient = self._update_images(iteration, pass_index, phase)
             loss += pass_loss
             squared_norm += tf.reduce_sum(gradient * gradient)
-        # Before the images are clipped: what an objective remembers of them is of the
-        # images that the update has made.
+        # Before `clip`, because an objective may record the images of the update.
         self._objective.conclude(iteration)
         self.synthetic_set.clip()
         return {"loss_per_class": loss, "gradient_norm": tf.sqrt(squared_norm)}
 
     def finite_classes(self) -> tf.Tensor:
-        """Says of which classes the images can go on: `[C]` bool."""
+        """Returns `[C]` bool, True for classes of finite images and velocities."""
         state = (self.synthetic_set.images, self._image_sgd.velocity)
-        # Images that are clipped stay finite; their velocity does not.
+        # Clipping keeps images finite even if their velocity is not.
         images, velocity = (tf.math.is_finite(tf.convert_to_tensor(x)) for x in state)
         return tf.reduce_all(images & velocity, axis=[1, 2, 3, 4])
 
     def _update_images(
-        self, iteration: tf.Tensor, which: int, phase: int
+        self, iteration: tf.Tensor, pass_index: int, phase: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes one pass over all classes; returns their losses and gradients."""
+        """Computes one pass over all classes, and updates the images.
+
+        Returns:
+            The losses `[C]` and the gradients `[C, ipc, h, w, c]`.
+        """
         strategy = self._context.strategy
         self._image_sgd.before_gradient()
         match = functools.partial(
-            self.matching.match, which=which, revisit=phase == _REVISITING
+            self.matching.match, pass_index=pass_index, revisit=phase == _REVISITING
         )
         parts = strategy.run(match, (iteration,))
-        # A class lives on one replica and is zero on the others: the sums gather.
+        # One replica computes a class, and the others return zeros for it, so the sum
+        # gathers all classes.
         matched = tf.nest.map_structure(
             lambda part: strategy.reduce("SUM", part, axis=None), parts
         )
@@ -163,6 +168,9 @@ class ClasswiseMatching(IterativeMethod):
 
 def one_of_named(context: MethodContext) -> dsa.Choice:
     """Returns DSA's choice: one of the transformations that `--dsa` names.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: a name is unknown.

@@ -1,8 +1,8 @@
-"""What class-wise matching asks of a comparison of real and synthetic images.
+"""The interface of a comparison of real and synthetic images in class-wise matching.
 
-A comparison is told which weights a pass has, summarises the real images of a block of
-classes without a gradient, and then gives the loss of their synthetic images against
-that summary. A summary is what a bank of real images keeps (real_bank.py).
+A comparison gets the weights of a pass and summarises the real images of a block of
+classes, without a gradient. Then it computes the loss of the classes' synthetic images
+against that summary. A bank of real images stores summaries (real_bank.py).
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ class SyntheticBatch(NamedTuple):
     """Augmented synthetic images of a block of classes.
 
     Attributes:
-        images: `[b, m, h, w, c]`, decoded and normalised.
-        labels: `[b]` int32.
+        images: `[b, m, h, w, c]` float32 images, decoded and normalised.
+        labels: `[b]` int32 class numbers.
     """
 
     images: tf.Tensor
@@ -26,11 +26,12 @@ class SyntheticBatch(NamedTuple):
 
 
 class RealBatch(Protocol):
-    """Augmented real images of a block of classes, which may not fit memory at once.
+    """Augmented real images of a block of classes, which memory may not hold at once.
 
     Attributes:
-        labels: `[b]` int32.
-        weights: `[b, n]` float32, 0 where a class has no image left.
+        labels: `[b]` int32 class numbers.
+        weights: `[b, n]` float32 weights of the images; 0 if the class has no further
+            image, else 1.
     """
 
     labels: tf.Tensor
@@ -40,11 +41,11 @@ class RealBatch(Protocol):
         """Applies a function of single images, in chunks that fit memory.
 
         Args:
-            per_image: From images `[k, h, w, c]` to `[k, ...]` float32; what it says of
-                an image must not depend on the others.
+            per_image: Function from images `[k, h, w, c]` to `[k, ...]` float32. Its
+                value of an image must not depend on the other images.
 
         Returns:
-            `[b, n, ...]`.
+            `[b, n, ...]` float32 values.
         """
 
     def map_classes(
@@ -55,48 +56,53 @@ class RealBatch(Protocol):
         """Applies a function of whole classes, one class after the other.
 
         Args:
-            per_class: From images `[n, h, w, c]`, their weights `[n]` and the label
-                `[]` of one class to float32 tensors. Its result must be a sum over the
-                images, each counted by its weight: a class that is too many for one
-                pass comes in parts, and their results are added.
-            signature: `tf.TensorSpec`s of its result.
+            per_class: Function from images `[n, h, w, c]`, their weights `[n]` and the
+                label `[]` of one class to float32 tensors. Its result must be a
+                weighted sum over the images: a class that is too large for one pass is
+                processed in parts, whose results are added.
+            signature: `tf.TensorSpec`s of the function's result.
 
         Returns:
-            `[b, ...]`, structured as `signature`.
+            Tensors `[b, ...]`, structured like `signature`.
         """
 
 
 class Comparison(Protocol):
-    """Summarises the real images of each class, and sets synthetic ones against that.
+    """Summarises each class's real images, and compares synthetic ones with them.
 
     Attributes:
-        merges: Whether summaries of parts of a class can be merged to that of the whole
-            class, so that whoever splits a class over chunks, blocks or replicas may.
-            `ClassMatching` never does: it sees a class whole, on one replica.
+        merges: True if summaries of parts of a class can be merged to the summary of
+            the class, so that a class may be split over chunks, blocks or replicas.
+            `ClassMatching` never splits a class.
     """
 
     merges: bool
 
     def summarize(self, work: Pass, real: RealBatch) -> Any:
-        """Returns the summary of a block's real images, a NamedTuple.
+        """Returns the summary of a block's real images.
 
         Args:
-            work: The pass, which says the network's weights.
-            real: The images.
+            work: The pass, with the network's weights.
+            real: The real images.
 
         Returns:
-            Float32 tensors `[b, ...]`, of shapes that do not depend on the iteration.
+            A NamedTuple of float32 tensors `[b, ...]`, whose shapes do not depend on
+            the iteration.
         """
 
     def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
         """Returns the loss of each class, `[b]` float32.
 
         Args:
-            work: The pass.
-            real: The summary, to which no gradient flows; not used where `work.compare`
-                is false.
-            synthetic: The images, through which the gradient goes.
+            work: The pass, with the network's weights.
+            real: Summary of the real images, to which no gradient flows; not used if
+                `work.compare` is False.
+            synthetic: The synthetic images, to which the gradient flows.
         """
 
     def empty_summary(self, num_classes: int) -> Any:
-        """Returns a summary `[num_classes, ...]` of zeros, for what stores them."""
+        """Returns a summary of zero features, with the shapes of all summaries.
+
+        Args:
+            num_classes: Leading dimension of the summary's tensors.
+        """

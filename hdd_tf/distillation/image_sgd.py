@@ -1,10 +1,10 @@
 """The optimiser of a synthetic set: SGD with momentum, for all classes in one update.
 
 DM's program updates all images once an iteration. The programs of IDM and DANCE call
-their optimiser once a class, each time over *all* images: the class that has just been
-matched moves by its gradient, and every other one coasts on its momentum. Class by
-class that is C updates of all images an iteration; since coasting is linear, C - 1 of
-them have a closed form, and one update of all classes together gives the same images.
+their optimiser once a class, each time over *all* images: the class that was just
+matched moves by its gradient, and every other class coasts on its momentum. That is C
+updates of all images an iteration. Since coasting is linear, C - 1 of the updates have
+a closed form, and one update of all classes together gives the same images.
 """
 
 import numpy as np
@@ -12,21 +12,22 @@ import tensorflow as tf
 
 
 class ImageSGD:
-    """SGD with momentum on one variable: images, or labels and rates that are learnt.
+    """SGD with momentum on one variable: images, or learnt labels and rates.
 
         v <- momentum v + gradient,   x <- x - learning_rate v
 
-    Call `before_gradient`, take the gradient at the images then, call `apply`. Both
-    belong outside `strategy.run`: they write every replica's copy.
+    Call `before_gradient`, take the gradient at the images as it leaves them, then call
+    `apply`. Call both methods outside `strategy.run`: they write every replica's copy.
 
     Args:
-        images: `[C, ...]` float variable; without `per_class` of any shape.
-        learning_rate: Positive.
-        momentum: In [0, 1).
-        per_class: Whether to give the images that one optimiser call a class gives.
+        images: `[C, ...]` float variable; without `per_class` a variable of any shape.
+        learning_rate: Learning rate, positive.
+        momentum: Momentum, in [0, 1).
+        per_class: True to compute the images that one optimiser call a class gives.
 
     Attributes:
-        velocity: Its only state, a variable like `images`.
+        velocity: Variable of the velocity, of the shape and dtype of `images`; the only
+            state of the optimiser.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class ImageSGD:
         self._momentum = tf.constant(momentum, images.dtype)
         self._coasts = None
         if per_class:
-            # How many updates of other classes come before each class's own, and after.
+            # The numbers of other classes' updates before and after each class's own.
             classes = np.arange(images.shape[0])
             classes = classes.reshape([-1] + [1] * (images.shape.rank - 1))
             self._coasts = tuple(
@@ -53,7 +54,7 @@ class ImageSGD:
             )
 
     def before_gradient(self) -> None:
-        """Brings the images to where the gradient is taken."""
+        """Moves the images to the point at which the gradient is taken."""
         if self._coasts is not None:
             self._coast(self._images, self.velocity, self._coasts[0])
 
@@ -66,12 +67,13 @@ class ImageSGD:
         """Updates the images.
 
         Args:
-            gradient: `[C, ...]` tensor, at the images as `before_gradient` left them.
-            where: Scalar bool; false leaves images and velocity as they are, whatever
-                the gradient. None: always. Not with `per_class`, whose classes have
-                coasted by then.
-            rate: Scalar, instead of the learning rate: a schedule's. Not with
-                `per_class`, whose classes coast at one rate.
+            gradient: `[C, ...]` gradient at the images as `before_gradient` left them.
+            where: Scalar bool; False leaves images and velocity unchanged, whatever the
+                gradient is. None always updates. Not supported with `per_class`, whose
+                classes have already coasted.
+            rate: Scalar that replaces the learning rate, such as the rate of a
+                schedule. Not supported with `per_class`, whose classes coast at one
+                rate.
 
         Raises:
             ValueError: `where` or `rate` is given with `per_class`.
@@ -96,9 +98,10 @@ class ImageSGD:
         velocity: tf.Tensor,
         coasting: tuple[tf.Tensor, tf.Tensor],
     ) -> None:
-        """Writes images and velocity after every class's updates without a gradient.
+        """Writes images and velocity after each class's updates without a gradient.
 
-        After n of them: v m^n, and x - learning_rate v (m + m^2 + ... + m^n).
+        After n such updates the velocity is v m^n, and the images are
+        x - learning_rate v (m + m^2 + ... + m^n).
         """
         decay, distance = coasting
         moved = images - self._learning_rate * distance * velocity
@@ -110,7 +113,7 @@ class ImageSGD:
 def _coasting(
     momentum: float, updates: np.ndarray, dtype: tf.DType
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns m^n and m + ... + m^n for each number n of updates."""
+    """Returns m^n and m + ... + m^n for each number n of updates, m the momentum."""
     decay = momentum**updates
     distance = momentum * (1.0 - decay) / (1.0 - momentum)
     return tf.constant(decay, dtype), tf.constant(distance, dtype)

@@ -1,8 +1,8 @@
-"""What every method is to the rest of the program: it makes a distilled set.
+"""The interface of a method to the rest of the program: it makes a distilled set.
 
 Methods with iterations change a synthetic set in the graph (`IterativeMethod`): class
-by class (classwise.py), or as a whole. Selections and generators have none; they only
-have a result. Which kind a method is, its traits say (methods/traits.py).
+by class (classwise.py), or as a whole. Selections and generators have no iterations,
+only a result. The traits of a method record its kind (methods/traits.py).
 """
 
 import abc
@@ -14,19 +14,18 @@ import tensorflow as tf
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 
-# What an iteration tells: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32. A
-# value that is not finite ends the run as diverged: a method that skips such an update
-# tells zeros.
+# Metrics of an iteration: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32. A
+# value that is not finite ends the run as diverged, so a method that skips such an
+# update returns zeros.
 Metrics = dict[str, tf.Tensor]
 
 
 class Phase(NamedTuple):
-    """Which graph an iteration runs in.
+    """A range of iterations that run in the same graph.
 
     Attributes:
-        number: Of the graph; the same number, the same graph.
-        end: The iteration, later than this one, from which on it may be another; None:
-            never again.
+        number: Number of the graph.
+        end: First later iteration that may run in another graph; None if there is none.
     """
 
     number: int
@@ -34,38 +33,38 @@ class Phase(NamedTuple):
 
 
 class Method(abc.ABC):
-    """A way to a distilled set.
+    """A way of making a distilled set.
 
-    The order of calls is `__init__`, `train_ahead`, for methods with iterations
-    `assemble` and many `iterate`, then `result`. What settings and data do not allow is
-    refused in `__init__`, before anything is trained or written.
+    The order of calls is `__init__`, `train_ahead`, then for methods with iterations
+    `assemble` and many `iterate`, then `result`. A method checks settings and data in
+    `__init__`, before anything is trained or written.
 
     Attributes:
-        coresets: What chooses coresets by a network that baselines beside this method
-            can share, or None.
+        coresets: Selector of coresets whose trained network the baselines of a run can
+            share, or None.
     """
 
     coresets: Any = None
 
     def train_ahead(self) -> None:
-        """Trains networks on the real images that the method needs, where missing.
+        """Trains missing networks on the real images that the method needs.
 
-        What it trains is kept by its configuration and shared between runs; it resumes
-        where it was stopped. Of several processes one does it for all. By default there
-        is nothing to train.
+        The trained networks are stored under their configuration and shared between
+        runs. A stopped training resumes. If several processes share the run, one of
+        them trains for all. By default there is nothing to train.
 
         Raises:
-            InputError: what is kept cannot be used.
+            InputError: a stored network cannot be used.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
         return None
 
     @abc.abstractmethod
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
-        """Returns the set as it is by now.
+        """Returns the set in its present state.
 
         Args:
-            metadata: What is known of the run's sets; the method adds what it knows.
+            metadata: Metadata of the run's sets, to which the method adds its own.
         """
 
 
@@ -73,57 +72,68 @@ class IterativeMethod(Method):
     """A method that changes a synthetic set, iteration by iteration, in the graph.
 
     Attributes:
-        synthetic_set: What it changes; there after `assemble`.
+        synthetic_set: The synthetic set; available after `assemble`.
     """
 
     synthetic_set: SyntheticSet
 
     def phase_of(self, iteration: int) -> Phase:
-        """Returns which graph an iteration runs in, and for how long.
+        """Returns the phase of an iteration.
 
-        Each graph is traced once, when its first iteration comes. By default there is
-        one for all.
+        The graph of a phase is traced once, at its first iteration. By default there is
+        one phase.
 
         Args:
-            iteration: Its number.
+            iteration: Number of the iteration, >= 0.
         """
         del iteration
         return Phase(0)
 
     @abc.abstractmethod
     def assemble(self) -> None:
-        """Makes the variables; all processes of a run do it together."""
+        """Makes the variables; all processes of a run call it together."""
 
     @abc.abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """Returns all that iterations change, for checkpoints: trackables by name.
+        """Returns all objects that iterations change, for checkpoints.
 
-        `synthetic_set` is among them.
+        Returns:
+            Trackable objects by name, including `synthetic_set`.
         """
 
     @abc.abstractmethod
     def iterate(self, iteration: tf.Tensor, phase: int) -> Metrics:
-        """Does one iteration, in the graph and outside `strategy.run`.
+        """Computes one iteration, in the graph and outside `strategy.run`.
 
-        All random numbers are functions of the seed and `iteration`.
+        All random numbers depend on the seed and `iteration` alone.
 
         Args:
-            iteration: Scalar int32 tensor.
-            phase: The number that `phase_of` says, a constant of the graph.
+            iteration: Number of the iteration, scalar int32 tensor.
+            phase: Number of the iteration's phase, a constant of the graph.
+
+        Returns:
+            `loss_per_class` `[C]` and `gradient_norm` `[]`, float32.
         """
 
     @abc.abstractmethod
     def finite_classes(self) -> tf.Tensor:
-        """Says of which classes the set and its optimisers are finite: `[C]` bool."""
+        """Returns `[C]` bool, True for classes whose learnt state is finite.
+
+        That state is the class's part of the set and of the state of its optimisers.
+        """
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of a checkpoint, about."""
+        """Approximate number of bytes of a checkpoint."""
         state = tf.train.Checkpoint(**self.state())
         objects = tf.train.TrackableView(state).descendants()
         variables = [item for item in objects if isinstance(item, tf.Variable)]
         return sum(v.shape.num_elements() * v.dtype.size for v in variables)
 
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
-        """Returns the synthetic set as it is by now."""
+        """Returns the synthetic set in its present state.
+
+        Args:
+            metadata: Metadata of the run's sets.
+        """
         return self.synthetic_set.distilled(metadata)

@@ -1,4 +1,4 @@
-"""What a method is built from."""
+"""The context that a method is built from."""
 
 import dataclasses
 import functools
@@ -22,12 +22,12 @@ class MethodContext:
     """A run's settings, data, network and devices.
 
     Attributes:
-        config: The settings.
-        dataset: The real images that are distilled or chosen from.
+        config: The settings of the run.
+        dataset: The data set whose real images are distilled or chosen from.
         network: The network `--network`, a function of its weights.
-        strategy: Where to compute.
-        dry_run: Whether nothing is to be trained or written: networks that would be
-            trained ahead stay untrained.
+        strategy: Distribution strategy: the devices that compute.
+        dry_run: True for a dry run, which trains and writes nothing: networks that a
+            method trains ahead stay untrained.
     """
 
     config: Config
@@ -38,7 +38,7 @@ class MethodContext:
 
     @functools.cached_property
     def store(self) -> ClassStore:
-        """Draws of the real images."""
+        """The real training images, for random draws."""
         dataset = self.dataset
         return ClassStore(
             dataset.training.images,
@@ -48,7 +48,10 @@ class MethodContext:
         )
 
     def initial_images(self) -> tf.Tensor:
-        """Returns where the images start, `[C, ipc, h, w, c]`; see `initial_images`.
+        """Returns the initial images of the settings, see `initial_images`.
+
+        Returns:
+            `[C, ipc, h, w, c]` float32 normalised images.
 
         Raises:
             InputError: settings and data do not fit.
@@ -64,10 +67,10 @@ class MethodContext:
         )
 
     def class_blocks(self, synthetic_per_class: int) -> ClassBlocks:
-        """Plans which replica takes which classes, and in which blocks.
+        """Returns the split of the classes over replicas and blocks.
 
         Args:
-            synthetic_per_class: Synthetic images of each class in a pass.
+            synthetic_per_class: Number of synthetic images of each class in a pass.
         """
         config = self.config
         return plan_class_blocks(
@@ -85,12 +88,12 @@ class MethodContext:
         label_logits: tf.Tensor | None = None,
         student_rate: float | None = None,
     ) -> SyntheticSet:
-        """Makes the synthetic set, as the method's traits have it.
+        """Makes the synthetic set with the properties of the method's traits.
 
         Args:
-            images: `[C, ipc, h, w, c]`, normalised.
-            label_logits: `[C, ipc, C]` where labels are learnt.
-            student_rate: Where a learning rate is learnt.
+            images: `[C, ipc, h, w, c]` float32 initial images, normalised.
+            label_logits: `[C, ipc, C]` initial logits of learnt labels, or None.
+            student_rate: Initial value of a learnt learning rate of students, or None.
         """
         with self.strategy.scope():
             return SyntheticSet(

@@ -1,4 +1,4 @@
-"""Which weights an iteration of class-wise matching looks through."""
+"""The objective of class-wise matching: the network's weights of each pass."""
 
 from typing import Any, NamedTuple
 
@@ -8,18 +8,19 @@ from hdd_tf.distillation.synthetic_set import SyntheticSet
 
 
 class Pass(NamedTuple):
-    """One look at all classes, and what it minimises.
+    """One pass over all classes, and the loss that it minimises.
 
-    The loss of a class is what the comparison finds between its real and its synthetic
-    images, plus the weighted mean cross-entropy of its synthetic images.
+    The loss of a class is the comparison of its real and its synthetic images, plus the
+    weighted mean cross-entropy of its synthetic images.
 
     Attributes:
-        weights: Of the network.
-        compare: Whether real and synthetic images are compared; real ones are needed
-            only then.
-        cross_entropy_weight: Scalar, or None for no cross-entropy at all.
-        more: What else the comparison needs of the objective, such as another network's
-            weights, the iteration, or what it remembers; any structure of tensors.
+        weights: Weights of the network, tensors of its `weight_shapes`.
+        compare: True if real and synthetic images are compared. A pass without
+            comparison needs no real images.
+        cross_entropy_weight: Weight of the cross-entropy, a scalar; None for no
+            cross-entropy.
+        more: Any structure of tensors that the comparison needs of the objective, such
+            as another network's weights, the iteration, or state of the objective.
     """
 
     weights: list[tf.Tensor]
@@ -29,63 +30,68 @@ class Pass(NamedTuple):
 
 
 class Objective(tf.Module):
-    """Says through which weights an iteration looks.
+    """Chooses the network's weights of each pass of an iteration.
 
-    What is compared there is the comparison's business (comparison.py). The method
-    (classwise.py) owns all else: batches, augmentation, gradients and the update. What
-    an objective keeps in variables is saved with the run.
+    The comparison (comparison.py) compares images in that network. The method
+    (classwise.py) does all else: batches, augmentation, gradients and the update. The
+    variables of an objective are saved with the run.
 
     Attributes:
-        num_passes: Passes, each with an update of the images, in an iteration.
+        num_passes: Number of passes of an iteration, each with an update of the images.
     """
 
     num_passes = 1
 
     def train_ahead(self) -> None:
-        """Trains what has to be trained on the real images before iteration 0.
+        """Trains the objective's networks on the real images, before iteration 0.
 
-        Of several processes one does it for all, the others read what it has kept. By
-        default there is nothing to train.
+        If several processes share the run, one of them trains, and the others read the
+        stored networks. By default there is nothing to train.
 
         Raises:
-            InputError: what is kept cannot be used.
+            InputError: a stored network cannot be used.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
         return None
 
     def attach(self, synthetic_set: SyntheticSet) -> None:
-        """Takes the set whose images are matched, before anything is traced.
+        """Receives the set whose images are matched, before anything is traced.
 
-        For objectives whose networks train on it; by default it is not needed.
+        Objectives whose networks train on the set override this method.
+
+        Args:
+            synthetic_set: The synthetic set.
         """
         del synthetic_set
 
     def prepare(self, iteration: tf.Tensor) -> None:
-        """Brings the objective's own state to an iteration, before its passes.
+        """Updates the objective's own state before the passes of an iteration.
 
-        Called outside `strategy.run`; by default there is nothing to do.
+        The method calls it outside `strategy.run`. By default there is nothing to do.
 
         Args:
-            iteration: Scalar int32 tensor.
+            iteration: Number of the iteration, scalar int32 tensor.
         """
         del iteration
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns a pass of an iteration.
 
-        Called on every replica, and must return the same there: a function of the run's
-        seed, `iteration` and the objective's state.
+        Every replica calls this method, and must get the same pass: a function of the
+        run's seed, `iteration` and the objective's state.
 
         Args:
-            iteration: Scalar int32 tensor.
-            index: Which of the `num_passes`.
+            iteration: Number of the iteration, scalar int32 tensor.
+            pass_index: Number of the pass, in [0, `num_passes`).
         """
         raise NotImplementedError
 
     def conclude(self, iteration: tf.Tensor) -> None:
-        """Changes the objective's own state after the passes, as `prepare` before.
+        """Updates the objective's own state after the passes of an iteration.
+
+        The method calls it outside `strategy.run`. By default there is nothing to do.
 
         Args:
-            iteration: Scalar int32 tensor.
+            iteration: Number of the iteration, scalar int32 tensor.
         """
         del iteration

@@ -1,10 +1,9 @@
-"""Real features' summaries that are computed once and revisited ever after.
+"""A bank of summaries of real images, which are computed once and then reused.
 
-What an iteration sees of the real images is a function of its number alone: the network
-that is drawn for it, the batch, and the augmentation. And all that its loss needs of
-them is one summary of each class, a centroid. So a run may look at N such draws only,
-keep their summaries, and from iteration N on pay for the synthetic side alone. This is
-no published method: N = 0 is.
+The network, the real batch and the augmentation of an iteration depend on its number
+alone. The loss needs only one summary of each class's real images, such as a centroid.
+So a run can limit itself to N such draws and store their summaries. From iteration N on
+it computes the synthetic side alone. The published methods have N = 0.
 """
 
 import functools
@@ -19,26 +18,31 @@ from hdd_tf.errors import InputError
 class RealBank(tf.Module):
     """The summaries of the first `size` iterations, by iteration modulo `size`.
 
-    Iteration i < size computes its own and writes it, so that these are the iterations
-    of a run without a bank, there is nothing to wait for before them, and what a run
-    that is stopped has computed lies in its checkpoint.
+    Iteration i < size computes its summary and writes it to the bank. So the first
+    `size` iterations are those of a run without a bank, no work precedes them, and the
+    checkpoint of a stopped run contains the summaries computed so far.
 
-    Its variables are plain, not mirrored, and lie in the host's memory: every process
-    keeps one copy. Write to it outside `strategy.run` only.
+    The variables of the bank are plain, not mirrored, and are in the host's memory:
+    every process keeps one copy. Write to the bank outside `strategy.run` only.
 
     Args:
         size: Number of entries, >= 1.
-        example: A summary of all classes, structured and shaped as all will be; see
-            `Comparison.empty_summary`.
+        example: Summary of all classes with the structure and the shapes of all
+            summaries, see `Comparison.empty_summary`.
+
+    Attributes:
+        size: Number of entries.
+        num_bytes: Bytes of all entries.
 
     Raises:
-        InputError: memory cannot hold the entries.
+        InputError: the entries do not fit into memory.
     """
 
     def __init__(self, size: int, example: Any) -> None:
         super().__init__(name="real_bank")
         self.size = size
-        # A function, which tf.Module does not track: it is no part of a run's state.
+        # In a function, which tf.Module does not track: the structure is not part of a
+        # run's state.
         structure = tf.nest.map_structure(lambda part: None, example)
         self._pack = functools.partial(tf.nest.pack_sequence_as, structure)
         parts = tf.nest.flatten(example)
@@ -57,7 +61,7 @@ class RealBank(tf.Module):
 
     @property
     def num_parts(self) -> int:
-        """Of how many tensors a summary consists."""
+        """Number of tensors of a summary."""
         return len(self._entries)
 
     def entry(self, iteration: tf.Tensor) -> tf.Tensor:
@@ -68,11 +72,11 @@ class RealBank(tf.Module):
         """Returns the real summary of some classes, as it was written.
 
         Args:
-            entry: Its number, scalar int32.
-            classes: `[b]` int32.
+            entry: Number of the entry, scalar int32.
+            classes: `[b]` int32 class numbers.
 
         Returns:
-            What `Comparison.summarize` gave: float32 tensors `[b, ...]`.
+            The summary of `Comparison.summarize`, float32 tensors `[b, ...]`.
         """
         with tf.device("CPU:0"):
             parts = [
@@ -85,8 +89,9 @@ class RealBank(tf.Module):
         """Writes the real summary of all classes.
 
         Args:
-            entry: Its number, scalar int32.
-            summary: Its float32 parts `[C, ...]`, in their order there.
+            entry: Number of the entry, scalar int32.
+            summary: Float32 tensors `[C, ...]` of the summary, in the order of
+                `tf.nest.flatten`.
         """
         with tf.device("CPU:0"):
             for variable, part in zip(self._entries, summary, strict=True):

@@ -1,4 +1,4 @@
-"""Real images of a block of classes, augmented and seen in parts that fit memory."""
+"""Real images of a block of classes, augmented and processed in parts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,17 @@ class RealImages:
     """n real images of each of b classes; see `comparison.RealBatch`.
 
     Args:
-        store: Where the images are.
-        labels: `[b]` int32.
-        rows: `[b, n]` rows of the store.
-        weights: `[b, n]` float32.
-        parameters: One draw a class.
-        max_images: Most images of one forward pass, >= 1. Where all are more, they go
-            in chunks: one class alone can be too many.
+        store: The real training images.
+        labels: `[b]` int32 class numbers.
+        rows: `[b, n]` integer rows of the store.
+        weights: `[b, n]` float32 weights of the images.
+        parameters: Augmentation of each class, with leading dimension b.
+        max_images: Largest number of images of one forward pass, >= 1. More images are
+            processed in chunks, since a single class can exceed the number.
+
+    Attributes:
+        labels: `[b]` int32 class numbers.
+        weights: `[b, n]` float32 weights of the images.
     """
 
     def __init__(
@@ -54,7 +58,8 @@ class RealImages:
             chunk = -(-total // num_chunks)
             padding = [[0, num_chunks * chunk - total]]
             flat = tf.pad(tf.reshape(self._rows, [-1]), padding)
-            # Each image has its class's augmentation, wherever a chunk begins.
+            # A chunk can begin within a class, so each image looks up its class's
+            # augmentation.
             owner = tf.pad(tf.repeat(tf.range(num_classes), per_class), padding)
             values = tf.map_fn(
                 lambda part: forward(
@@ -79,7 +84,7 @@ class RealImages:
         num_classes, count = self._rows.shape
         num_parts = -(-count // self._max_images)
         part = -(-count // num_parts)
-        # What fills up the last part has no weight.
+        # Images that pad the last part have weight 0.
         padding = [[0, 0], [0, num_parts * part - count]]
         rows, weights = (
             tf.reshape(tf.pad(x, padding), [num_classes * num_parts, part])
@@ -106,5 +111,5 @@ class RealImages:
         )
 
     def _augmented(self, rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
-        """Returns `[g, n, h, w, c]` images at `rows` `[g, n]`."""
+        """Returns the augmented images `[g, n, h, w, c]` at `rows` `[g, n]`."""
         return dsa.apply(self._store.gather(rows), parameters, differentiable=False)

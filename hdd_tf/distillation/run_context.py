@@ -1,4 +1,4 @@
-"""One experiment and whom it is computed by: built once, passed to all that need it."""
+"""The context of an experiment: built once, and passed to all code that needs it."""
 
 import dataclasses
 
@@ -18,11 +18,12 @@ class RunContext:
     """The settings, data, network, directory, devices and processes of an experiment.
 
     Attributes:
-        config: The settings of one experiment; `run_dir` says where it writes.
-        dataset: The real images, all of them: evaluation and analysis see these.
+        config: The settings of one experiment.
+        dataset: The data set with all its real images, which evaluation and analysis
+            use.
         network: The network `--network`, a function of its weights.
-        directory: Where the experiment writes; nothing is touched by holding it.
-        strategy: The devices that compute.
+        directory: Directory of the experiment; the object itself touches no file.
+        strategy: Distribution strategy: the devices that compute.
         workers: The processes that share the run.
     """
 
@@ -45,11 +46,14 @@ class RunContext:
         """Builds the network and the rest of the context.
 
         Args:
-            config: The settings.
-            dataset: The real images.
-            strategy: The devices; None: TensorFlow's default device, as for exports.
-            workers: The processes; None: this one alone.
-            directory: Where the experiment lies; None: the `run_dir` of the settings.
+            config: The settings of the experiment.
+            dataset: The data set with all its real images.
+            strategy: Distribution strategy; None for TensorFlow's default, as in
+                exports.
+            workers: The processes that share the run; None for the processes of the
+                strategy, without a watch for signals.
+            directory: Directory of the experiment; None for the `run_dir` of the
+                settings.
 
         Raises:
             InputError: the network does not fit the images.
@@ -67,11 +71,12 @@ class RunContext:
     def method_context(
         self, matched_dataset: Dataset, *, dry_run: bool = False
     ) -> MethodContext:
-        """Returns what a method is built from.
+        """Returns the context that a method is built from.
 
         Args:
-            matched_dataset: The part of the real images that is matched.
-            dry_run: Whether networks that train ahead stay untrained.
+            matched_dataset: The data set with the part of the real images that is
+                matched.
+            dry_run: True to leave networks untrained that a method trains ahead.
         """
         return MethodContext(
             self.config, matched_dataset, self.network, self.strategy, dry_run

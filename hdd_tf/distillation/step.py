@@ -1,4 +1,4 @@
-"""Iterations of a method, several of them in one call into the graph."""
+"""Iterations of a method, several in one call into the graph."""
 
 import functools
 from typing import Any
@@ -12,29 +12,30 @@ class DistillationStep:
     """Runs the iterations of any method.
 
     Args:
-        method: What an iteration does; assembled.
+        method: The method, after `assemble`.
 
     Attributes:
-        method: As given.
+        method: The method.
     """
 
     def __init__(self, method: IterativeMethod) -> None:
         self.method = method
-        # By the number of the phase, made when it is first needed.
+        # Number of a phase -> its graph, made when it is first needed.
         self._graphs: dict[int, Any] = {}
 
     def run(self, start: int, count: int) -> dict[str, tf.Tensor]:
         """Runs the iterations `start`, ..., `start + count - 1`.
 
         Args:
-            start: Number of iterations done before; selects the random numbers.
+            start: Number of iterations done before, which selects the random numbers.
             count: Number of iterations, >= 1.
 
         Returns:
-            `loss_per_class` `[count, C]` and `gradient_norm` `[count]`, float32, sums
-            over the passes of an iteration; `finite_images` `[C]` bool, whether all
-            that is learnt of a class, and its optimisers' state, are finite after the
-            last iteration.
+            `loss_per_class` `[count, C]` float32, `gradient_norm` `[count]` float32,
+            and `finite_images` `[C]` bool. The loss is a sum over the passes of an
+            iteration, and the norm is that of all their gradients. `finite_images` is
+            True for a class whose learnt variables and optimiser state are finite after
+            the last iteration.
         """
         parts, stop = [], start + count
         while start < stop:
@@ -51,12 +52,16 @@ class DistillationStep:
 
     @property
     def trace_count(self) -> int:
-        """How often a graph was traced, at most; more than once would be a bug."""
+        """Largest number of traces of a graph; more than one would be a bug."""
         graphs = self._graphs.values()
         return max(graph.experimental_get_tracing_count() for graph in graphs)
 
     def _graph(self, phase: int) -> Any:
-        """Returns the graph of a phase: traced once, for its arguments are scalars."""
+        """Returns the graph of a phase, traced once because its arguments are scalars.
+
+        Args:
+            phase: Number of the phase.
+        """
         if phase not in self._graphs:
             self._graphs[phase] = tf.function(
                 functools.partial(self._iterate, phase=phase),
@@ -70,8 +75,8 @@ class DistillationStep:
         num_classes = self.method.synthetic_set.images.shape[0]
         losses = tf.TensorArray(tf.float32, size=count, element_shape=[num_classes])
         norms = tf.TensorArray(tf.float32, size=count, element_shape=[])
-        # Replicas only compute; what is written, is written outside `strategy.run`,
-        # to all copies at once.
+        # Replicas only compute. Variables are written outside `strategy.run`, to all
+        # copies at once.
         for index in tf.range(count):
             metrics = self.method.iterate(start + index, phase)
             losses = losses.write(index, metrics["loss_per_class"])

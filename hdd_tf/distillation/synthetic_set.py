@@ -1,7 +1,7 @@
-"""The synthetic set: a module whose parameters are the images, and what goes with them.
+"""The synthetic set: a module whose parameters are the images.
 
-Some methods learn labels too, or the rate at which students learn: these are further
-variables of the set, and the sets without them have none.
+Some methods also learn labels, or the learning rate of students. These are further
+variables of the set, which other sets do not have.
 """
 
 from collections.abc import Mapping
@@ -25,25 +25,33 @@ from hdd_tf.random_keys import Purpose, derive_key
 class SyntheticSet(tf.Module):
     """Synthetic images as variables, `ipc` of each class.
 
-    The variable lives in normalised space (DM, IDM), or in [0, 1], where it is clipped
-    after each iteration (DANCE). Its scale is saved with it, so a checkpoint alone can
-    be exported; where images are whitened, the run keeps the matrices.
+    The values of the images' variable are in normalised space (DM, IDM), or in [0, 1],
+    to which they are clipped after each iteration (DANCE). The set's scale is part of a
+    checkpoint, so a checkpoint alone can be exported. The matrices of a whitening are
+    stored with the run.
 
     Args:
-        images: `[C, ipc, h, w, c]` float32, normalised as the networks see them.
-        normalisation: How they are.
-        formation_factor: Each stored image holds its square of training images.
-        unit_range: Whether the variable lives in [0, 1].
-        label_logits: `[C, ipc, C]`, where soft labels are learnt: their logits.
-        student_rate: Where the students' learning rate is learnt: its start.
+        images: `[C, ipc, h, w, c]` float32 initial images, normalised.
+        normalisation: Normalisation of the images.
+        formation_factor: Cells along each side of an image, >= 1; an image holds
+            `formation_factor ** 2` training images.
+        unit_range: True if the variable's values are in [0, 1].
+        label_logits: `[C, ipc, C]` initial logits of learnt soft labels; None if labels
+            are not learnt.
+        student_rate: Initial value of a learnt learning rate of students; None if the
+            rate is not learnt.
 
     Attributes:
-        images: The variable of the images.
-        label_logits: The variable of the labels' logits, or None.
-        student_rate: The variable of the rate, `[]`, or None.
+        formation_factor: Cells along each side of an image.
+        images: Variable of the images, `[C, ipc, h, w, c]` float32.
+        scale: Variable of the factors from the images to the 0-1 scale, `[c]`.
+        offset: Variable of the summands from the images to the 0-1 scale, `[c]`.
+        label_logits: Variable of the labels' logits, `[C, ipc, C]` float32, or None.
+        student_rate: Variable of the students' learning rate, `[]` float32, or None.
 
     Raises:
-        ValueError: whitened images are to live in [0, 1] or to hold several each.
+        ValueError: the images are whitened, and `unit_range` is True or
+            `formation_factor` above 1.
     """
 
     def __init__(
@@ -77,7 +85,7 @@ class SyntheticSet(tf.Module):
         self.offset = tf.Variable(
             tf.broadcast_to(offset, [len(std)]), trainable=False, name="offset"
         )
-        # What is not learnt is no variable, so it is in no checkpoint.
+        # Checkpoints contain all variables, so only what is learnt is a variable.
         self.label_logits = self.student_rate = None
         if label_logits is not None:
             self.label_logits = tf.Variable(
@@ -90,14 +98,14 @@ class SyntheticSet(tf.Module):
 
     @property
     def decoded_ipc(self) -> int:
-        """Training images of each class that the stored ones hold."""
+        """Number of training images per class that the stored images hold."""
         return self.images.shape[1] * self.formation_factor**2
 
     def decode(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns what networks see of stored images.
+        """Decodes stored images to the training images that networks see.
 
         Args:
-            images: `[b, ipc, h, w, c]`, values as the variable has them.
+            images: `[b, ipc, h, w, c]` images with values like those of the variable.
 
         Returns:
             `[b, decoded_ipc, h, w, c]` normalised images.
@@ -107,7 +115,7 @@ class SyntheticSet(tf.Module):
         return (images - self._mean) / self._std if self._unit_range else images
 
     def clip(self) -> None:
-        """Brings the images back into [0, 1], where they live there."""
+        """Clips the images to [0, 1] if `unit_range` is True."""
         if self._unit_range:
             self.images.assign(tf.clip_by_value(self.images, 0.0, 1.0))
 
@@ -127,10 +135,10 @@ class SyntheticSet(tf.Module):
         return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
 
     def distilled(self, metadata: Mapping[str, Any]) -> DistilledSet:
-        """Returns the set as it is by now, for files and evaluation.
+        """Returns the set in its present state, for files and evaluation.
 
         Args:
-            metadata: What is known of it.
+            metadata: Metadata of the set.
         """
         logits, rate = self.label_logits, self.student_rate
         return DistilledSet.from_class_images(
@@ -143,7 +151,13 @@ class SyntheticSet(tf.Module):
 
 
 def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Returns images on the 0-255 scale, float32, given their scale to 0-1."""
+    """Returns float32 images on the 0-255 scale, not clipped.
+
+    Args:
+        images: `[..., h, w, c]` images.
+        scale: `[c]` factors from `images` to the 0-1 scale.
+        offset: `[c]` summands from `images` to the 0-1 scale.
+    """
     return ((images * scale + offset) * 255.0).astype(np.float32)
 
 
@@ -159,20 +173,20 @@ def initial_images(
 
     Args:
         init: `real`: random real images of each class, one in each cell of an image,
-            shrunk bilinearly; `mix`: the same, shrunk to the nearest pixel; `noise`:
-            standard normal in normalised space; or `from:DIR`: the set that an earlier
-            run or export holds, as stored.
+            shrunk bilinearly. `mix`: random real images, shrunk by nearest neighbour.
+            `noise`: standard normal values in normalised space. `from:DIR`: the stored
+            images of an earlier run or export in DIR.
         store: The real training images.
-        ipc: Images of each class.
+        ipc: Images per class.
         seed: Seed of the run.
-        num_classes: C.
-        formation_factor: Cells along each side of an image.
+        num_classes: Number of classes C.
+        formation_factor: Cells along each side of an image, >= 1.
 
     Returns:
         `[C, ipc, h, w, c]` float32 normalised images.
 
     Raises:
-        InputError: a class has fewer images than needed, or DIR's set does not fit.
+        InputError: a class has too few images, or the set in DIR does not fit.
     """
     key = derive_key(seed, Purpose.INITIAL_IMAGES)
     shape = (num_classes, ipc, *store.image_shape)
@@ -198,7 +212,17 @@ def initial_images(
 def _earlier_images(
     init: str, store: ClassStore, shape: tuple[int, ...], formation_factor: int
 ) -> tf.Tensor:
-    """Returns the images of `init`'s directory as `initial_images` does."""
+    """Returns the normalised images of `from:DIR`, `[C, ipc, h, w, c]`.
+
+    Args:
+        init: The value `from:DIR`.
+        store: The real training images.
+        shape: The shape `[C, ipc, h, w, c]` that the images must have.
+        formation_factor: The formation factor that the images must have.
+
+    Raises:
+        InputError: the set in DIR does not fit.
+    """
     num_classes, ipc = shape[:2]
     directory = find_distilled_set(init.removeprefix("from:"))
     earlier = read_distilled_set(directory)

@@ -1,4 +1,4 @@
-"""The workers that `TF_CONFIG` names: their addresses, and whether all are there."""
+"""The workers of `TF_CONFIG`: their addresses, and the wait until all listen."""
 
 import dataclasses
 import json
@@ -18,11 +18,11 @@ _SECONDS_BETWEEN_WORDS = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Several processes, each of which is one of them.
+    """The workers of a run on several machines.
 
     Attributes:
-        workers: Host and port of each.
-        index: Which of them this process is.
+        workers: Host and port of each worker.
+        index: Index of this process among the workers.
     """
 
     workers: tuple[tuple[str, int], ...]
@@ -30,10 +30,10 @@ class Cluster:
 
 
 def read_cluster() -> Cluster | None:
-    """Returns what `TF_CONFIG` says; None where it names no second worker.
+    """Returns the workers of `TF_CONFIG`; None if it names fewer than two.
 
     Raises:
-        InputError: it cannot be read, or names what this program has no use for.
+        InputError: `TF_CONFIG` cannot be read, or contains an unsupported task.
     """
     text = os.environ.get("TF_CONFIG", "").strip()
     if not text:
@@ -64,17 +64,20 @@ def read_cluster() -> Cluster | None:
 
 
 def wait_until_all_listen(cluster: Cluster) -> None:
-    """Waits until every worker is at its address, and names those that are not.
+    """Waits until every worker listens at its address; prints the missing ones.
 
-    TensorFlow would wait for them too, but keeps Python from hearing a signal.
+    TensorFlow would wait too, but its wait keeps Python from handling signals.
+
+    Args:
+        cluster: The workers.
 
     Raises:
-        InputError: this process cannot have its own address.
+        InputError: this process cannot listen at its own address.
     """
     port = cluster.workers[cluster.index][1]
     dual = socket.has_dualstack_ipv6()
     try:
-        # Whoever connects finds somebody there: nothing need be accepted.
+        # The system completes connections by itself, so nothing needs to be accepted.
         listener = socket.create_server(
             ("", port),
             family=socket.AF_INET6 if dual else socket.AF_INET,
@@ -108,6 +111,6 @@ def wait_until_all_listen(cluster: Cluster) -> None:
 def _listens(address: tuple[str, int]) -> bool:
     try:
         socket.create_connection(address, timeout=2).close()
-    except OSError:  # Also a name that is not known yet.
+    except OSError:  # A host name that does not resolve yet raises it too.
         return False
     return True

@@ -1,8 +1,9 @@
-"""Signals that come while Python cannot hear them.
+"""A watch for signals that arrive while Python cannot handle them.
 
 Python calls a signal's handler in the main thread, between two of its own instructions.
-A process that waits in TensorFlow for another one runs none of them, perhaps for hours:
-Ctrl-C, and what a scheduler sends before it kills, would go unheard.
+A process that waits in TensorFlow for another process runs no Python instructions,
+perhaps for hours. Ctrl-C, and the signal that a scheduler sends before it kills, would
+have no effect.
 """
 
 import os
@@ -20,16 +21,16 @@ from typing import NoReturn, Self
 from hdd_tf.errors import InterruptedRunError, ending
 from hdd_tf.signals import STOPPING
 
-# Seconds in which a wait may still end by itself, as it does where the process that is
-# waited for was asked to stop too.
+# Seconds after a signal in which a wait may still end by itself. It does if the process
+# that is waited for gets the signal too.
 PATIENCE = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class SignalWatch:
-    """Ends the process where a signal comes in a wait that loses nothing by it.
+    """Ends the process if a signal comes during a wait that has nothing to save.
 
-    A context for the main thread; before and after, it watches nothing.
+    The watch is a context manager of the main thread, and active within its context.
 
     Args:
         patience: Seconds that a wait may go on after a signal.
@@ -40,7 +41,8 @@ class SignalWatch:
         self._wait_began: float | None = None
 
     def __enter__(self) -> Self:
-        # Into a socket Python writes a signal's number at once, from whatever thread.
+        # Python's C handler writes each signal's number to this socket at once, even
+        # while no Python instruction of the main thread runs.
         self._numbers, self._sender = socket.socketpair()
         self._sender.setblocking(False)
         self._before = signal.set_wakeup_fd(
@@ -57,7 +59,7 @@ class SignalWatch:
         traceback: TracebackType | None,
     ) -> None:
         signal.set_wakeup_fd(self._before)
-        self._sender.close()  # The end of what the thread reads.
+        self._sender.close()  # Ends the thread, which reads the end of the stream.
         self._thread.join()
         self._numbers.close()
 
@@ -65,8 +67,8 @@ class SignalWatch:
     def long_wait(self) -> Iterator[None]:
         """Marks a wait of the main thread in which there is nothing to save.
 
-        After a signal, also one from before it, the wait may go on for `patience`
-        seconds, or until there is another signal. Then the process ends with one line.
+        After a signal, which may also precede the wait, the wait may go on for
+        `patience` seconds or until another signal. Then the process ends with one line.
         """
         self._wait_began = time.monotonic()
         try:
@@ -77,7 +79,7 @@ class SignalWatch:
     def _watch(self) -> None:
         came, at = None, 0.0
         while True:
-            # Nothing to look at before there is a signal.
+            # Before the first signal there is nothing to check, so no timeout is set.
             pause = None if came is None else _SECONDS_BETWEEN_LOOKS
             again = False
             if select.select([self._numbers], [], [], pause)[0]:
@@ -90,14 +92,19 @@ class SignalWatch:
                 came, at = came or signal.Signals(number[0]), at or time.monotonic()
             began = self._wait_began
             if came is None or began is None:
-                continue  # It has been heard, or will be at once.
+                continue  # The main thread runs Python and handles the signal itself.
             if again or time.monotonic() - max(began, at) > self._patience:
                 end_process(InterruptedRunError(came))
 
 
 @contextmanager
 def ends_in_time(error: BaseException, seconds: float = PATIENCE) -> Iterator[None]:
-    """Ends the process because of `error` where what is within takes longer."""
+    """Ends the process with `error` if the context takes longer than a time limit.
+
+    Args:
+        error: The error that the process ends with.
+        seconds: The time limit.
+    """
     timer = threading.Timer(seconds, end_process, [error])
     timer.daemon = True
     timer.start()
@@ -108,13 +115,16 @@ def ends_in_time(error: BaseException, seconds: float = PATIENCE) -> Iterator[No
 
 
 def end_process(error: BaseException) -> NoReturn:
-    """Ends the process at once, as an error would that the command tells in one line.
+    """Ends the process at once, with the line and the exit code of an error.
 
-    For a thread beside a main thread that cannot be interrupted.
+    Call this function in a thread if the main thread cannot be interrupted.
+
+    Args:
+        error: The error that the process ends with.
     """
     line, code = ending(error)
     try:
         sys.stdout.flush()
         print(f"hdd_tf: {line}", file=sys.stderr, flush=True)
-    finally:  # Even if nobody can be told.
+    finally:  # The process must end even if nothing can be printed.
         os._exit(code)

@@ -1,4 +1,4 @@
-"""On which devices a run computes."""
+"""The distribution strategy of a run: the devices that compute."""
 
 import tensorflow as tf
 
@@ -10,24 +10,25 @@ from hdd_tf.signals import signals_kill
 def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strategy:
     """Builds the distribution strategy of a run.
 
-    Call it once in a process, before anything else asks TensorFlow for a device. Where
-    `TF_CONFIG` names several workers they share the run; it waits for all of them.
+    Call this function once in a process, before anything else asks TensorFlow for a
+    device. If `TF_CONFIG` names several workers, they share the run, and the function
+    waits for all of them.
 
     Args:
-        name: `auto` (mirrored over all GPUs or logical devices where there are
-            several), `one_device` or `mirrored`.
-        num_virtual_devices: Logical devices to split the CPU into, to try several
-            replicas without several GPUs; 0 or 1 leaves it whole.
+        name: `auto` (mirrored if there are several GPUs or logical devices),
+            `one_device` or `mirrored`.
+        num_virtual_devices: Number of logical devices to split the CPU into, to test
+            several replicas without several GPUs; 0 or 1 does not split it.
 
     Returns:
-        The strategy. All of them give the same images.
+        The strategy. All strategies give the same images.
 
     Raises:
-        InputError: the CPU cannot be split any more in this process, or `TF_CONFIG`
-            cannot be followed.
+        InputError: the CPU cannot be split any more in this process, or `TF_CONFIG` is
+            invalid, not supported with these arguments, or its workers cannot connect.
     """
-    # Ampere and later GPUs round matrix products to 10 bits of mantissa otherwise: a
-    # thousand times the error that the geometry promises.
+    # TensorFloat-32 of Ampere and later GPUs rounds the factors of matrix products to
+    # 10 bits of mantissa: a thousand times the error that the geometry promises.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if cluster := read_cluster():
         return _across_machines(cluster, name, num_virtual_devices)
@@ -51,8 +52,8 @@ def _across_machines(
         )
     wait_until_all_listen(cluster)
     try:
-        # TensorFlow holds Python's lock meanwhile, and takes SIGTERM for itself: the
-        # handler from before comes back after it.
+        # Meanwhile TensorFlow holds Python's lock, so no handler would run, and it
+        # installs its own handler of SIGTERM. `signals_kill` restores the former ones.
         with signals_kill():
             return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, ValueError) as error:
@@ -66,8 +67,8 @@ def _across_machines(
 def mirror_over(devices: list[str]) -> tf.distribute.Strategy:
     """Returns a mirrored strategy over devices such as `GPU:0` or `CPU:1`."""
     if "CPU" in devices[0]:
-        # Logical CPU devices share one memory; summing in it needs no collectives,
-        # whose groups would also be fixed for the rest of the process.
+        # Logical CPU devices share one memory, so their sum needs no collectives, whose
+        # groups would be fixed for the rest of the process.
         reduction = tf.distribute.ReductionToOneDevice()
         return tf.distribute.MirroredStrategy(devices, reduction)
     return tf.distribute.MirroredStrategy(devices)

@@ -1,13 +1,14 @@
-"""The processes of a run on several machines: who is chief, and what they agree on.
+"""The processes of a run on several machines: the chief, and the agreements of all.
 
 Every process runs the same program, computes its share of the classes and has a copy of
-the whole state; only the chief (worker 0) writes and scores. Processes must agree on
-whatever may differ among them, such as whether a signal came or how long a call should
-be, before they act on it: otherwise one of them would wait for a sum that the others
-never take part in.
+the whole state. Only the chief (worker 0) writes and evaluates. Before the processes
+act on a value that may differ among them, such as whether a signal came or how long a
+call should be, they must agree on it. Otherwise a process would wait for a sum that the
+others never take part in.
 
-Each agreement has a name, and the names are compared: processes that have come to
-different places end with an error that says so, and do not mix up their values.
+Each agreement has a name, and the processes compare the names. So processes at
+different places of the program end with an error that says so, and do not mix up their
+values.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from hdd_tf.errors import (
     LostWorkerError,
 )
 
-# What collective operations end with when a process is gone.
+# Errors of collective operations after another process has ended.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -35,17 +36,23 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-# What the chief says when an error ends it: this, or with a signal its number more.
+# Value that the chief sends when an error ends it; for a signal, its number is added.
 _CHIEF_FAILED = 1
 
 
 class Workers:
-    """The processes that share a strategy; with a single process all calls are free.
+    """The processes that share a strategy.
+
+    If there is a single process, no call communicates.
 
     Args:
         strategy: The strategy of the run.
-        watch: Hears signals while this process waits for another one; None: a watch
-            that is not started, for a single process.
+        watch: Watch for signals while this process waits for another one; None for a
+            watch that is not active, which is enough for a single process.
+
+    Attributes:
+        count: Number of processes.
+        index: Index of this process, 0 for the chief.
     """
 
     def __init__(
@@ -64,11 +71,11 @@ class Workers:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes and scores."""
+        """True if this process writes and evaluates."""
         return self.index == 0
 
     def any_process(self, name: str, flag: bool) -> bool:
-        """Returns whether a flag is set in any process; all of them must call it.
+        """Returns whether a flag is set in any process; all processes must call it.
 
         Args:
             name: The name of the agreement, the same in all processes.
@@ -82,11 +89,11 @@ class Workers:
         return bool(self._agree(name, int(flag))) if self.count > 1 else flag
 
     def broadcast(self, name: str, value: int) -> int:
-        """Returns the chief's value in every process; all of them must call it.
+        """Returns the chief's value in every process; all processes must call it.
 
         Args:
             name: The name of the agreement, the same in all processes.
-            value: The chief's value, >= 0; the values of others are ignored.
+            value: The chief's value, >= 0; the values of other processes are ignored.
 
         Raises:
             InputError: the chief has ended with an error.
@@ -98,11 +105,12 @@ class Workers:
         return self._agree(name, value if self.is_chief else 0)
 
     def assert_same(self, what: str, value: Any) -> None:
-        """Checks that all processes have the same value; all of them must call it.
+        """Checks that all processes have the same value; all processes must call it.
 
         Args:
-            what: What the value is, in the plural; it is the name of the agreement.
-            value: A value that JSON can hold.
+            what: The name of the value in messages, in the plural; it is also the name
+                of the agreement.
+            value: A value that JSON can represent.
 
         Raises:
             InputError: a process has another value (all processes raise it), or the
@@ -121,10 +129,14 @@ class Workers:
                 )
 
     def wait(self, name: str) -> None:
-        """Waits until every process is here; the chief waits only for those alive."""
+        """Waits until every process gets here; the chief waits only for live ones.
+
+        Args:
+            name: The name of the agreement, the same in all processes.
+        """
         try:
             self.any_process(name, False)
-        except _LOST:  # All is written.
+        except _LOST:  # The chief has written everything, so a lost worker is harmless.
             if not self.is_chief:
                 raise
 
@@ -132,7 +144,7 @@ class Workers:
     def chief_first(self, name: str) -> Iterator[None]:
         """Lets the chief do some work before the other processes do the same work.
 
-        For work whose result the chief writes to files and the others read.
+        Use it for work whose result the chief writes to files, which the others read.
 
         Args:
             name: The name of the agreement, the same in all processes.
@@ -147,24 +159,24 @@ class Workers:
     def all_take_part(self) -> Iterator[None]:
         """Marks work that all processes do at the same time.
 
-        Outside such work the next call of the others is an agreement, which
-        `chief_dismisses` can answer.
+        Outside such work, the next collective call of the other processes is an
+        agreement, which `chief_dismisses` can answer.
         """
         self._all_take_part = True
         yield
-        # Not where an error ends it: it is looked at further out.
+        # Without `finally`: after an error, `chief_dismisses` still needs the mark.
         self._all_take_part = False
 
     @contextlib.contextmanager
     def chief_alone(self) -> Iterator[None]:
-        """Marks work of the chief, within `all_take_part`, that the others wait for."""
+        """Marks work of the chief within `all_take_part` that the others wait for."""
         self._all_take_part = False
         yield
         self._all_take_part = True
 
     @contextlib.contextmanager
     def chief_dismisses(self) -> Iterator[None]:
-        """Tells the processes that wait for the chief when an error ends it."""
+        """Ends the processes that wait for the chief when an error ends the chief."""
         try:
             yield
         except EXPECTED as error:
@@ -175,10 +187,10 @@ class Workers:
 
     @contextlib.contextmanager
     def lost_ones_told(self) -> Iterator[None]:
-        """Turns what TensorFlow says when a process is gone into one line.
+        """Turns TensorFlow's errors after the end of another process into one line.
 
         Raises:
-            LostWorkerError: another process has ended.
+            LostWorkerError: another process has ended or cannot be reached.
         """
         try:
             yield
@@ -195,14 +207,25 @@ class Workers:
         reason = _CHIEF_FAILED
         if isinstance(error, InterruptedRunError):
             reason += error.stopped_by
-        # They may be far from asking, or gone.
+        # The other processes may be far from their next agreement, or have ended.
         with ends_in_time(error), contextlib.suppress(*_LOST):
             self._sum_of_processes([0, 0, reason])
 
     def _agree(self, name: str, value: int) -> int:
-        """Returns the sum of all processes' values, whose names must be the same."""
+        """Returns the sum of the values of all processes.
+
+        Args:
+            name: The name of the agreement, the same in all processes.
+            value: The value of this process, >= 0.
+
+        Raises:
+            InputError: the chief has ended with an error.
+            InterruptedRunError: a signal has ended the chief.
+            RuntimeError: the processes have come to different agreements.
+        """
         mine = _digest(name)
-        # What a chief has computed it has yet to save, and the others are not far.
+        # In work of all processes the chief has results to save, so a signal must not
+        # end its wait, which is short.
         computing = self.is_chief and self._all_take_part
         with contextlib.nullcontext() if computing else self._watch.long_wait():
             total, names, dismissed = self._sum_of_processes([value, mine, 0])
@@ -223,7 +246,7 @@ class Workers:
 
     def _sum_of_processes(self, values: list[int]) -> list[int]:
         totals = self._total(tf.constant(values, tf.int64)).numpy()
-        # Each of a process's replicas has given its values.
+        # The sum counts the values of a process once for each of its replicas.
         replicas = self._strategy.num_replicas_in_sync // self.count
         return [int(total) // replicas for total in totals]
 
@@ -233,5 +256,5 @@ class Workers:
 
 
 def _digest(text: str) -> int:
-    """Returns 48 bits that tell texts apart, few enough that no sum overflows."""
+    """Returns 48 bits of a text's digest, few enough that no sum overflows."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])

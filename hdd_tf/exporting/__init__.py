@@ -1,1 +1,1 @@
-"""What is made of a run afterwards: sets, SavedModels, projector files."""
+"""Exports of a run: sets, SavedModels and projector files."""

@@ -1,4 +1,4 @@
-"""What a set's files say of the run that made it."""
+"""The metadata of a run's set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,15 @@ from hdd_tf.protocols.published import evaluation_protocol
 def metadata_of_set(
     config: Config, record: Mapping[str, Any], iteration: int
 ) -> dict[str, Any]:
-    """Returns what is known of a run's set: `metadata_of_run`, and its recipe.
+    """Returns the metadata of a run's set: `metadata_of_run`, and a recipe if needed.
 
-    The recipe says how networks train on a set that holds more than images and classes.
+    The recipe describes the training of networks on a set that holds more than images
+    and classes.
 
     Args:
-        config: The run's settings.
-        record: Contents of its `config.json`.
-        iteration: How many iterations the set has seen.
+        config: Settings of the run.
+        record: Contents of the run's `config.json`.
+        iteration: Iterations that the set has seen.
 
     Raises:
         InputError: `record` is not complete.

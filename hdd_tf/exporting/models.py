@@ -1,4 +1,4 @@
-"""Exports that look at a run's images: SavedModels, and the projector's files."""
+"""Exports that train or use networks: SavedModels, projector files, pruned sets."""
 
 import pathlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.saved_classifier import train_and_save_classifier
+from hdd_tf.evaluation.saved_classifier import train_and_save_classifier
 from hdd_tf.exporting.sets import set_of_run
 from hdd_tf.files.links import refuse_links_out
 from hdd_tf.reading.loading import load_configured_dataset
@@ -27,12 +27,12 @@ from hdd_tf.reading.loading import load_configured_dataset
 def export_projector(
     config: Config, directory: RunDirectory, place: pathlib.Path
 ) -> None:
-    """Writes a run's embeddings for TensorBoard's projector, and says what they are.
+    """Writes a run's embeddings for TensorBoard's projector, and prints a summary.
 
     Args:
-        config: The run's settings, or others for a part of them.
-        directory: The run's.
-        place: Where to; an earlier projector there is replaced.
+        config: Settings of the run, some of which may be overridden.
+        directory: Directory of the run.
+        place: Directory of the projector's files; an earlier projector is replaced.
 
     Raises:
         InputError: the run has no readable images, or its data cannot be loaded.
@@ -58,12 +58,12 @@ def export_saved_models(
     output: pathlib.Path,
     names: Sequence[str],
 ) -> None:
-    """Writes SavedModels of a run, and says what they are.
+    """Writes SavedModels of a run, and prints a line for each.
 
     Args:
-        config: The run's settings, or others for a part of them.
-        directory: The run's.
-        output: Where to; each has a directory of its name there.
+        config: Settings of the run, some of which may be overridden.
+        directory: Directory of the run.
+        output: Parent directory of the SavedModels, whose directories have their names.
         names: `encoder`, `classifier`, or both.
 
     Raises:
@@ -94,10 +94,10 @@ def prune_set_of_run(
     """Returns a part of a run's images, decoded; see `analysis.pruning.pruned_set`.
 
     Args:
-        distilled_set: The images, as they are stored.
-        run_dir: The run's directory, which says the encoder.
+        distilled_set: The images as stored.
+        run_dir: Directory of the run, whose settings give the encoder.
         fraction: Part of each class to keep, in (0, 1].
-        keep: Which ones.
+        keep: Order of the images, one of `parsers.KEEP`.
         overrides: Flags that override settings of the run.
 
     Raises:
@@ -115,10 +115,16 @@ def prune_set_of_run(
 
 
 def check_targets(output: pathlib.Path, names: Sequence[str], overwrite: bool) -> None:
-    """Refuses what may not be written, before anything is trained.
+    """Checks, before anything is trained, that SavedModels may be written.
+
+    Args:
+        output: Parent directory of the SavedModels.
+        names: Names of the SavedModels.
+        overwrite: True if SavedModels that exist may be replaced.
 
     Raises:
-        InputError: something else is there, or SavedModels that are to stay.
+        InputError: a target holds foreign files, or a SavedModel that may not be
+            replaced.
     """
     for target in (output / name for name in names):
         if not is_replaceable(target):

@@ -1,4 +1,4 @@
-"""Reading the synthetic set of a checkpoint, without building its run."""
+"""Reads the synthetic set of a checkpoint without building its run."""
 
 import os
 import pathlib
@@ -18,15 +18,15 @@ _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class SavedSet(NamedTuple):
-    """The synthetic set of a checkpoint, as its variables were.
+    """The values of the synthetic set's variables in a checkpoint.
 
     Attributes:
-        images: `[C, ipc, h, w, c]` float32.
-        scale: `[c]`, from the variable to the 0-1 scale.
-        offset: `[c]`, likewise.
-        iteration: Iterations that it has seen.
+        images: `[C, ipc, h, w, c]` float32, on the scale of the variable.
+        scale: `[c]` float32 factors from the variable to the 0-1 scale.
+        offset: `[c]` float32 offsets from the variable to the 0-1 scale.
+        iteration: Iterations that the set has seen.
         label_logits: `[C, ipc, C]` float32, or None.
-        student_rate: Scalar, or None.
+        student_rate: Learnt rate, or None.
     """
 
     images: np.ndarray
@@ -40,7 +40,7 @@ class SavedSet(NamedTuple):
         """Returns the images on the 0-255 scale, float32, not clipped.
 
         Args:
-            whitening: The run's, where its images are whitened.
+            whitening: Whitening of the run; None if its images are not whitened.
         """
         if whitening is None:
             return to_pixels(self.images, self.scale, self.offset)
@@ -49,11 +49,11 @@ class SavedSet(NamedTuple):
     def distilled(
         self, metadata: Mapping[str, Any], whitening: Whitening | None = None
     ) -> DistilledSet:
-        """Returns the set that a run with these metadata has exported.
+        """Returns the set as a run with these metadata exports it.
 
         Args:
-            metadata: Of the set.
-            whitening: The run's, where its images are whitened.
+            metadata: Metadata of the set.
+            whitening: Whitening of the run; None if its images are not whitened.
         """
         return DistilledSet.from_class_images(
             self.pixels(whitening),
@@ -68,11 +68,11 @@ def load_images(run_dir: str | os.PathLike) -> tuple[np.ndarray, int]:
     """Reads the images of a run's newest whole checkpoint, without building the run.
 
     Args:
-        run_dir: A run directory, whose images are not whitened.
+        run_dir: Directory of a run whose images are not whitened.
 
     Returns:
         `[C, ipc, h, w, c]` float32 images on the 0-255 scale, not clipped, and the
-        number of iterations they have seen.
+        number of iterations that they have seen.
 
     Raises:
         InputError: the run has no whole checkpoint.
@@ -85,7 +85,7 @@ def load_newest_set(run_dir: str | os.PathLike) -> SavedSet:
     """Reads the set of a run's newest whole checkpoint, without building the run.
 
     Args:
-        run_dir: A run directory.
+        run_dir: Directory of a run.
 
     Raises:
         InputError: the run has no whole checkpoint.
@@ -108,7 +108,7 @@ def load_saved_set(prefix: str | os.PathLike) -> SavedSet:
             `RUN/checkpoints/iteration-100`.
 
     Raises:
-        InputError: it is not there, not of a run, or cannot be read.
+        InputError: the checkpoint does not exist, is not of a run, or cannot be read.
     """
     if not pathlib.Path(f"{prefix}.index").is_file():
         raise InputError(
@@ -137,7 +137,7 @@ def load_saved_set(prefix: str | os.PathLike) -> SavedSet:
         if logits is not None and logits.shape[:2] != images.shape[:2]:
             raise ValueError("no labels")
         learnt = None if rate is None else float(rate)
-    # The reader of files has not come to TensorFlow's own errors everywhere.
+    # TensorFlow's reader of checkpoints raises Python's own errors in some places.
     except (
         *(tf.errors.OpError, ValueError, LookupError, RuntimeError),
         *(TypeError, MemoryError),

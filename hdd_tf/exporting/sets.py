@@ -23,17 +23,23 @@ from hdd_tf.artifacts.sets.run_whitening import read_whitening
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE, read_unchecked
 from hdd_tf.config import from_json
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.rounding import measure_rounding
+from hdd_tf.evaluation.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.exporting.saved_sets import SavedSet, load_newest_set, load_saved_set
 from hdd_tf.methods.registry import is_distilled, traits_of
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
-    """Returns a run's set, as stored: its newest checkpoint's, a selection's export.
+    """Returns a run's set as stored, from its newest checkpoint or its export.
+
+    The export is read if the run has no iterations, or if it has labels of the newest
+    iteration that no checkpoint has.
+
+    Args:
+        run_dir: Directory of the run.
 
     Raises:
-        InputError: there is no such run, or none with a readable checkpoint.
+        InputError: there is no such run, or it has no readable checkpoint or export.
     """
     directory = RunDirectory(run_dir)
     record = directory.read_config()
@@ -47,10 +53,10 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
 
 
 def _has_labels_beside(export: pathlib.Path, iteration: int) -> bool:
-    """Says whether a run's export of this iteration has labels that no checkpoint has.
+    """Returns True if an export of this iteration has labels that no checkpoint has.
 
-    They come from a method's result. Any other export is not read: it may be damaged,
-    and the checkpoint is whole.
+    Such labels come from a method's result. Any other export is not read, because it
+    may be damaged while the checkpoint is whole.
     """
     described = read_unchecked(export / METADATA_FILE)
     if described is None:
@@ -61,11 +67,11 @@ def _has_labels_beside(export: pathlib.Path, iteration: int) -> bool:
 
 
 def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:
-    """Returns a run's images, as stored, of any of its checkpoints.
+    """Returns a run's set as stored in one of its checkpoints.
 
     Args:
-        prefix: The checkpoint's path, such as `RUN/checkpoints/iteration-100`; what
-            the images are is read from the `config.json` above it.
+        prefix: Path of the checkpoint, such as `RUN/checkpoints/iteration-100`. The
+            metadata are read from the `config.json` above it.
 
     Raises:
         InputError: there is no readable checkpoint, or no run above it.
@@ -88,7 +94,7 @@ def _set_of_saved(
     record: Mapping[str, Any],
     more: Mapping[str, Any],
 ) -> DistilledSet:
-    """Returns a checkpoint's set with what its run knows of it."""
+    """Returns a checkpoint's set with the metadata and the whitening of its run."""
     metadata = {**_metadata(record, saved.iteration), **more}
     size = int(np.prod(saved.images.shape[2:]))
     traits = traits_of(record["config"].get("objective", ""))
@@ -97,11 +103,11 @@ def _set_of_saved(
 
 
 def _metadata(record: Mapping[str, Any], iteration: int) -> dict[str, Any]:
-    """Returns what a run knows of its set, also one of another version."""
+    """Returns the metadata of a run's set, also for a run of another version."""
     try:
         config = from_json(record["config"])
     except InputError:
-        # Its settings are others; the images can be read all the same.
+        # A version with other settings: its images can still be read.
         return metadata_of_run(record, iteration)
     return metadata_of_set(config, record, iteration)
 
@@ -113,23 +119,25 @@ def export_set(
     encoding: str = "float32",
     measure: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Writes a set, and measures what rounding it costs if that is asked for.
+    """Writes a set, and measures the cost of rounding it on request.
 
     Args:
         distilled_set: The set.
-        output_dir: Where to; see `check_output`.
-        images: `stored`: as they are given; `decoded`: as networks train on them.
-        encoding: A key of `encodings.registry.ENCODINGS`.
-        measure: Flags for `measure_rounding`; None does not measure. The set is
-            written before that and again after it, for it can take hours.
+        output_dir: Directory of the export; see `check_output`.
+        images: `stored` for the images of `distilled_set`, `decoded` for the images
+            that networks train on.
+        encoding: Name of the encoding, a key of `encodings.registry.ENCODINGS`.
+        measure: Flags for `measure_rounding`; None does not measure. The set is written
+            before and after the measurement, which can take hours.
 
     Returns:
         The metadata of the set that was written.
 
     Raises:
-        InputError: as `write_distilled_set` and `measure_rounding`.
+        InputError: the set cannot be written, see `write_distilled_set`; or the cost of
+            rounding cannot be measured, see `measure_rounding`.
     """
-    if measure is not None:  # What cannot be measured is not written either.
+    if measure is not None:  # Invalid flags are an error before anything is written.
         recorded_config(distilled_set.metadata["source"], measure)
     if images == "decoded":
         distilled_set = decode_set(distilled_set)
@@ -145,11 +153,16 @@ def export_set(
 def check_output(
     output_dir: str | os.PathLike, encoding: str, overwrite: bool = False
 ) -> None:
-    """Refuses what cannot be written, before anything is read, which can take long.
+    """Checks that an export may be written, before anything is read, which can be slow.
+
+    Args:
+        output_dir: Directory of the export.
+        encoding: Name of the encoding.
+        overwrite: True if a set that exists may be replaced.
 
     Raises:
-        InputError: `output_dir` holds other things, or a set that is to stay; or there
-            is no such encoding.
+        InputError: `output_dir` holds foreign files, or a set that may not be replaced;
+            or the encoding does not exist.
     """
     encoding_of_name(encoding)
     path = pathlib.Path(output_dir)

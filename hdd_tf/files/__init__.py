@@ -1,1 +1,1 @@
-"""Files: whole or not at all, locked, checked, read without trust."""
+"""Files: atomic writes, locks, checksums, and readers that do not trust a file."""

@@ -1,9 +1,9 @@
-"""Files and directories that appear whole or not at all.
+"""Atomic writes of files and directories.
 
-Everything is written under a temporary name beside its target, flushed to the disk
-and renamed. So a reader, and a run resumed after a crash, never meets half of a file
-under its final name. Temporary names are hidden (`.NAME.partial-...`); what a killed
-process left behind is removed with `remove_leftovers`.
+Everything is written under a temporary name beside its target, flushed to the disk and
+renamed. A reader, or a run resumed after a crash, therefore never finds half a file
+under its final name. Temporary names are hidden (`.NAME.partial-...`), and
+`remove_leftovers` removes the temporary files of killed processes.
 """
 
 import contextlib
@@ -28,7 +28,11 @@ _RENAME_EXCHANGE = 2
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file, replacing one that is there; creates missing parents."""
+    """Writes or replaces a file, and creates missing parents.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
     partial = _partial_name(target)
@@ -61,11 +65,11 @@ def json_text(value: Any) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """Turns a nest of values into what JSON can hold, so that it compares after a read.
+    """Turns nested values into values of JSON, which are equal after a write and read.
 
-    NumPy and TensorFlow values become numbers and lists, tuples lists, paths strings.
-    Numbers that are not finite become None: JSON has no word for them, and a long run
-    must not fail over one of them while it writes its result.
+    NumPy and TensorFlow values become numbers and lists, tuples become lists, and paths
+    become strings. Numbers that are not finite become None, because JSON has none, and
+    a long run must not fail while it writes its result.
     """
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
@@ -84,23 +88,26 @@ def to_plain(value: Any) -> Any:
 
 @contextlib.contextmanager
 def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Gives a directory to fill; it takes its final name when the block ends well.
+    """Creates a directory to fill, which gets its final name when the block succeeds.
 
-    A directory that is there is replaced as a whole: the name always means either the
-    old one or the new one. (Where the system cannot swap two names in one step, which
-    Linux can, there is a moment with neither; an error in it puts the old one back.)
-    If the block raises, nothing has changed.
+    A directory at `path` is replaced as a whole: the name always refers to either the
+    old or the new directory. (Linux swaps two names in one step. On other systems there
+    is a moment without a directory, and an error in it restores the old directory.) If
+    the block raises an error, nothing has changed.
 
     Args:
-        path: The final name; missing parents are created.
+        path: Final name of the directory; missing parents are created.
 
     Yields:
         An empty directory beside `path`.
+
+    Raises:
+        OSError: the directory cannot be written.
     """
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
     partial = _partial_name(target)
-    # Not tempfile.mkdtemp, whose directories other users cannot read.
+    # Other users could not read a directory of tempfile.mkdtemp.
     partial.mkdir()
     try:
         yield partial
@@ -111,14 +118,14 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             _replace_in_two_steps(partial, target)
         _sync_directory(target.parent)
     finally:
-        # After a swap this name holds the old directory.
+        # After a swap this name refers to the old directory.
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def remove_leftovers(directory: str | os.PathLike) -> None:
-    """Removes what killed processes left half-written anywhere below `directory`.
+    """Removes the temporary files of killed processes anywhere below `directory`.
 
-    Only for a directory in which no other process is writing.
+    No other process may be writing in the directory.
     """
     for entry in list(entries_below(directory)):
         if not is_leftover(entry.name):
@@ -130,7 +137,7 @@ def remove_leftovers(directory: str | os.PathLike) -> None:
 
 
 def is_leftover(name: str) -> bool:
-    """Says whether a name is one that an unfinished write goes by."""
+    """Returns True if a name is the temporary name of an unfinished write."""
     return name.startswith(".") and _PARTIAL in name
 
 
@@ -138,7 +145,7 @@ def _make_directory(directory: pathlib.Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        # Python's own message, "File exists", would be about the wrong thing.
+        # Python's own message, "File exists", would mislead: a parent is a file.
         raise NotADirectoryError(
             errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
         ) from error
@@ -149,7 +156,7 @@ def _partial_name(target: pathlib.Path) -> pathlib.Path:
 
 
 def _exchange(first: pathlib.Path, second: pathlib.Path) -> bool:
-    """Swaps two names in one step; False where system or file system cannot."""
+    """Swaps two names in one step; returns False if the system does not support it."""
     if sys.platform != "linux":
         return False
     rename = getattr(ctypes.CDLL(None), "renameat2", None)
@@ -181,7 +188,7 @@ def _sync_tree(directory: pathlib.Path) -> None:
 def _sync_directory(directory: str | os.PathLike) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        # Some network file systems refuse this; the rename is atomic all the same.
+        # Some network file systems do not support this; the rename is still atomic.
         with contextlib.suppress(OSError):
             os.fsync(descriptor)
     finally:

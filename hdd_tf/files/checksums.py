@@ -1,4 +1,4 @@
-"""SHA-256 sums that tell a damaged or foreign file from the one that was written."""
+"""SHA-256 sums that detect damaged and foreign files."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from hdd_tf.errors import InputError
 
-# The key under which a JSON object keeps the sum of all its other values.
+# Key of a JSON object's own sum, which covers all its other values.
 OWN_SUM = "sha256_of_this_object"
 
 
@@ -27,11 +27,15 @@ def describe_files(
 
 
 def verify_files(directory: pathlib.Path, files: Mapping[str, Any]) -> None:
-    """Compares a directory with what `describe_files` said of it.
+    """Compares files of a directory with their description.
+
+    Args:
+        directory: Directory of the files.
+        files: Description from `describe_files`.
 
     Raises:
-        InputError: If a file is missing, cannot be read, or is not as it was; or if a
-            name or a link leads out of the directory.
+        InputError: a file is missing, cannot be read or has changed, or a name or a
+            link leads out of the directory.
     """
     root = os.path.realpath(directory)
     for name, expected in files.items():
@@ -67,7 +71,7 @@ def seal(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_sealed(content: Mapping[str, Any]) -> bool:
-    """Says whether an object is as `seal` left it."""
+    """Returns True if an object has its own sum, from `seal`, and the sum agrees."""
     try:
         return content.get(OWN_SUM) == _sum_of_object(content)
     except RecursionError:
@@ -80,6 +84,6 @@ def _sum_of_file(path: pathlib.Path) -> str:
 
 
 def _sum_of_object(content: Mapping[str, Any]) -> str:
-    # Layout and order of keys may change on the way; the values may not.
+    # Only values count: copies may change the layout and the order of keys.
     rest = {key: value for key, value in content.items() if key != OWN_SUM}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,8 @@
-"""Reading JSON files that may come from anywhere.
+"""Reads JSON files that may come from untrusted sources.
 
-Python's own reader takes what memory and depth a file asks for, waits for ever on a
-pipe, and lets halves of characters through that no file can be written with again.
+Python's own reader allocates as much memory and recurses as deeply as a file asks for,
+waits forever on a pipe, and accepts halves of characters (lone surrogates) that UTF-8
+cannot encode.
 """
 
 import json
@@ -11,23 +12,23 @@ import re
 import stat
 from typing import Any
 
-# Of a run's own files, which have a few thousand numbers.
+# Largest size in bytes of a run's own files, which have a few thousand numbers.
 LARGEST = 64 * 2**20
-# An escaped half of a UTF-16 pair; most are one of two, which make a character.
+# An escaped surrogate; most are in pairs, which are valid characters.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_json(path: pathlib.Path, largest: int = LARGEST) -> Any:
-    """Returns what a JSON file holds.
+    """Returns the value in a JSON file.
 
     Args:
         path: The file.
-        largest: Bytes that it may have.
+        largest: Largest size of the file in bytes.
 
     Raises:
-        OSError: it is not there, or cannot be read.
-        ValueError: it is no ordinary file, too large, not UTF-8, not JSON, nested too
-            deeply, or has text that UTF-8 cannot carry.
+        OSError: the file does not exist or cannot be read.
+        ValueError: the file is not an ordinary file, is too large, is not UTF-8, is not
+            JSON, is nested too deeply, or has text that UTF-8 cannot encode.
     """
     data = read_ordinary_file(path, largest)
     try:
@@ -40,11 +41,15 @@ def read_json(path: pathlib.Path, largest: int = LARGEST) -> Any:
 
 
 def read_ordinary_file(path: pathlib.Path, largest: int) -> bytes:
-    """Returns the bytes of a file that is no pipe, device or folder.
+    """Returns the bytes of a file that is not a pipe, device or folder.
+
+    Args:
+        path: The file.
+        largest: Largest size of the file in bytes.
 
     Raises:
-        OSError: it is not there, or cannot be read.
-        ValueError: it is something else, or has more than `largest` bytes.
+        OSError: the file does not exist or cannot be read.
+        ValueError: the file is not an ordinary file, or is larger than `largest`.
     """
     # Opening a pipe would wait for its other end.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -52,7 +57,7 @@ def read_ordinary_file(path: pathlib.Path, largest: int) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("not an ordinary file")
-        # Files of the system, such as those in /proc, say 0.
+        # Files of the system, such as those in /proc, have the size 0.
         data = b"" if found.st_size > largest else file.read(largest + 1)
         if (not data and found.st_size) or len(data) > largest:
             raise ValueError(f"more than {largest:,} bytes")

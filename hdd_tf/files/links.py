@@ -1,4 +1,4 @@
-"""Everything below a directory, and links that would lead writing elsewhere."""
+"""Lists the entries below a directory, and finds links that lead out of it."""
 
 import os
 import pathlib
@@ -8,10 +8,10 @@ from hdd_tf.errors import InputError
 
 
 def entries_below(directory: str | os.PathLike) -> Iterator[os.DirEntry]:
-    """Yields what lies below a directory at any depth; no link is followed.
+    """Yields the entries below a directory at any depth; no link is followed.
 
-    Unlike `os.walk` and `pathlib.Path.rglob` in Python 3.11 it does not recurse, so
-    folders nested a thousand deep are no error of Python's.
+    This function does not recurse, unlike `os.walk` and `pathlib.Path.rglob` in Python
+    3.11, so folders nested a thousand deep do not exceed Python's recursion limit.
 
     Raises:
         OSError: a folder cannot be read.
@@ -27,14 +27,14 @@ def entries_below(directory: str | os.PathLike) -> Iterator[os.DirEntry]:
 
 
 def refuse_links_out(directory: str | os.PathLike) -> None:
-    """Refuses a directory that has a link to somewhere outside of it, at any depth.
+    """Checks that no link below a directory, at any depth, leads out of it.
 
-    The directory itself may be a link, or not be there. Whoever hands on a run could
-    have made `result.json` a link to a file of the user's, which the next start would
-    replace.
+    The directory itself may be a link, or be missing. The author of a run from an
+    untrusted source could have made `result.json` a link to a file of the user, which
+    the next start would replace.
 
     Raises:
-        InputError: there is such a link, named in it.
+        InputError: there is such a link, which the message names.
         OSError: a folder cannot be read.
     """
     if not os.path.isdir(directory):

@@ -10,12 +10,16 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-# Of the head of an array's file; later ones are for arrays with named fields.
+# Version of the header of an array's file; later ones are for named fields.
 _VERSION = (1, 0)
 
 
 def write_npz(path: pathlib.Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays as `numpy.savez` does, but never a pickle."""
+    """Writes arrays as `numpy.savez` does, but never a pickle.
+
+    Raises:
+        ValueError: an array holds Python objects.
+    """
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -25,18 +29,24 @@ def write_npz(path: pathlib.Path | IO[bytes], arrays: Mapping[str, np.ndarray]) 
 def read_npz(
     path: pathlib.Path, expected: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]
 ) -> dict[str, np.ndarray]:
-    """Reads arrays of known type and shape.
+    """Reads arrays of known dtype and shape.
 
-    `numpy.load` would take what memory a file's head asks for; here a head that asks
-    for anything else than `expected`, or a compressed array, is refused first.
+    `numpy.load` would allocate as much memory as a file's header asks for. Here a
+    header that differs from `expected`, or a compressed array, is an error before
+    memory is allocated.
 
     Args:
         path: The file.
-        expected: Type and shape of each array.
+        expected: Dtype and shape of each array, by name.
+
+    Returns:
+        The arrays by name.
 
     Raises:
-        ValueError: an array is missing, damaged, or another one; or the file is smaller
-            than the arrays, which no memory is taken for then.
+        OSError: the file does not exist or cannot be read.
+        ValueError: an array is missing, damaged, or of another dtype or shape; or the
+            file is smaller than the arrays.
+        MemoryError: the arrays do not fit into memory.
     """
     needed = sum(
         math.prod(shape) * np.dtype(dtype).itemsize
@@ -45,8 +55,8 @@ def read_npz(
     if needed > path.stat().st_size:
         raise ValueError(f"{path.name} is smaller than its arrays")
     arrays = {}
-    # NumPy and zipfile document no exceptions for damaged heads: SyntaxError,
-    # TypeError, tokenize's and zlib's have all been seen. NumPy warns of some, too.
+    # NumPy and zipfile document no exceptions for damaged headers: SyntaxError,
+    # TypeError, tokenize's and zlib's have all been seen. NumPy also warns of some.
     try:
         with warnings.catch_warnings(), zipfile.ZipFile(path) as archive:
             warnings.simplefilter("ignore")

@@ -1,27 +1,27 @@
-"""The records of a TFRecord file, counted without TensorFlow."""
+"""Counts the records of a TFRecord file without TensorFlow."""
 
 import os
 import struct
 
-# A record's length and a sum of that come before it, and a sum of the record after it.
+# A record follows its length and the length's sum, and precedes the record's sum.
 _LENGTH = struct.Struct("<Q4x")
 _BYTES_AFTER = 4
 
 
 def count_records(path: str | os.PathLike, most: int) -> int:
-    """Returns how many records a file has.
+    """Returns the number of records in a file.
 
-    TensorFlow takes as much memory as a record's head says, and dies without an error
-    if there is not so much.
+    TensorFlow allocates as much memory as a record's header asks for, and the process
+    dies without an error if there is less. A count beforehand detects such headers.
 
     Args:
         path: The file.
-        most: Of how many the caller can make use.
+        most: Largest number of records that the caller can use.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: the lengths of its records do not add up to its own, or it has more
-            than `most`.
+        OSError: the file cannot be read.
+        ValueError: the lengths of the records do not add up to the file's length, or
+            the file has more than `most` records.
     """
     size, position, found = os.stat(path).st_size, 0, 0
     with open(path, "rb") as file:

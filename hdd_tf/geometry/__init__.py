@@ -1,1 +1,1 @@
-"""Hyperbolic space: points, centroids, distances, and losses made of them."""
+"""Hyperbolic and Euclidean geometry: points, centroids, distances and losses."""

@@ -1,4 +1,4 @@
-"""The Euclidean geometry: means and their squared distance, as in plain methods."""
+"""The Euclidean geometry of plain methods: means and their squared distance."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,12 @@ from hdd_tf.geometry.losses import MeanFeatureLoss
 
 
 class EuclideanSummary(NamedTuple):
-    """Mean feature `[c, d]` of each class and the sum of its weights `[c]`."""
+    """Mean features of c classes, in float32 or wider.
+
+    Attributes:
+        mean: `[c, d]` weighted mean feature of each class.
+        mass: `[c]` sum of the weights of each class.
+    """
 
     mean: tf.Tensor
     mass: tf.Tensor
@@ -26,7 +31,7 @@ class EuclideanGeometry:
     def summarize(
         self, features: tf.Tensor, weights: tf.Tensor | None = None
     ) -> EuclideanSummary:
-        """Returns the weighted means of features `[c, n, d]`."""
+        """Returns the means of features `[c, n, d]` with weights `[c, n]` >= 0."""
         features = widen(features)
         if weights is None:
             weights = tf.ones_like(features[..., 0])
@@ -36,11 +41,11 @@ class EuclideanGeometry:
         return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
 
     def merge(self, parts: EuclideanSummary) -> EuclideanSummary:
-        """Returns the means of the parts `[p, c, ...]` together."""
+        """Returns the means of the union of p parts, stacked to `[p, c, ...]`."""
         total = tf.reduce_sum(parts.mass[..., None] * parts.mean, axis=0)
         mass = tf.reduce_sum(parts.mass, axis=0)
         return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
 
     def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns the squared distance of the means, `[c]`."""
+        """Returns the squared distance `[c]` to the means of features `[c, m, d]`."""
         return self._loss.call(real.mean, synthetic_features)

@@ -10,7 +10,13 @@ from hdd_tf.geometry.losses import GeodesicCentroidLoss
 
 
 class HyperbolicSummary(NamedTuple):
-    """Centroid of each class and the logarithm of the mass it stands for."""
+    """Lorentz centroids of c classes, in float32 or wider.
+
+    Attributes:
+        klein: `[c, d]` Klein coordinates of each centroid.
+        log_gamma: `[c]` log cosh of each centroid's radius.
+        log_mass: `[c]` logarithm of the mass of each class.
+    """
 
     klein: tf.Tensor
     log_gamma: tf.Tensor
@@ -18,7 +24,17 @@ class HyperbolicSummary(NamedTuple):
 
 
 class HyperbolicGeometry:
-    """Lorentz centroids, and lambda times the geodesic distance between them."""
+    """Lorentz centroids, and lambda times the geodesic distance between them.
+
+    Args:
+        curvature: K < 0.
+        lift: Name of the map from features to points, one of `lorentz.LIFTS`.
+        max_tangent_norm: Clamp in the exponential map, 0 for none.
+        loss_weight: Lambda, >= 0.
+
+    Raises:
+        ValueError: an option is out of its range.
+    """
 
     merges = True
 
@@ -38,14 +54,14 @@ class HyperbolicGeometry:
     def summarize(
         self, features: tf.Tensor, weights: tf.Tensor | None = None
     ) -> HyperbolicSummary:
-        """Returns the weighted centroids of features `[c, n, d]`."""
+        """Returns the centroids of features `[c, n, d]` with weights `[c, n]` >= 0."""
         return HyperbolicSummary(*self._centroid(self._lift(features), weights))
 
     def merge(self, parts: HyperbolicSummary) -> HyperbolicSummary:
-        """Returns the centroids of the parts `[p, c, ...]` together."""
+        """Returns the centroids of the union of p parts, stacked to `[p, c, ...]`."""
         return HyperbolicSummary(*lorentz.merge_centroids(*parts))
 
     def loss(self, real: HyperbolicSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns lambda times the distance of the centroids, `[c]`."""
-        # Not `__call__`, which would cast float64 features to float32.
+        """Returns lambda times the distance `[c]` to centroids of `[c, m, d]`."""
+        # `__call__` would cast float64 features to float32.
         return self._loss.call((real.klein, real.log_gamma), synthetic_features)

@@ -1,8 +1,8 @@
 """Keras layers over the pure functions of `lorentz`.
 
-A point travels between layers as the pair `(klein, log_gamma)`. None of the layers has
-weights. Geometry needs precision: whatever the policy, float16 and bfloat16 inputs are
-widened to float32, the outputs stay so, and float64 stays float64.
+Layers pass a point on as the pair `(klein, log_gamma)`. No layer has weights. Geometry
+needs precision: whatever the dtype policy, float16 and bfloat16 inputs are cast to
+float32, the outputs stay in float32, and float64 stays float64.
 """
 
 from typing import Any
@@ -16,22 +16,22 @@ Shape = tuple[int | None, ...]
 
 
 def widen(tensor: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
-    """Casts to float64 if `tensor` or `dtype` is that, else to float32."""
+    """Casts to float64 if `tensor` or `dtype` is float64, else to float32."""
     tensor = tf.convert_to_tensor(tensor)
     wide = tf.float64 in (tensor.dtype, tf.as_dtype(dtype))
     return tf.cast(tensor, tf.float64 if wide else tf.float32)
 
 
 class _GeometryLayer(keras.layers.Layer):
-    """What the layers share: no autocast, and output types as computed."""
+    """Base of the layers: no autocast, and output dtypes as computed."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Under a mixed policy Keras would round float32 inputs to 16 bits first.
+        # Under a mixed policy, Keras would first round float32 inputs to 16 bits.
         self.autocast = False
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        # From `compute_output_shape` Keras would infer the policy's compute type.
+        # From `compute_output_shape`, Keras would infer the policy's compute dtype.
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def _widen_pair(self, point: lorentz.Point) -> lorentz.Point:
@@ -46,11 +46,16 @@ class LorentzLift(_GeometryLayer):
     Args:
         curvature: K < 0; the default -1 is the published DM setting.
         lift: `"expmap0"` (exponential map at the origin) or `"project"`.
-        max_tangent_norm: Clamp of sqrt(-K) |v| in the exponential map; 0 means none.
-        **kwargs: Of `keras.layers.Layer`.
+        max_tangent_norm: Clamp of sqrt(-K) |v| in the exponential map; 0 for none.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an option is out of its range; the message shows it.
+        ValueError: an option is out of its range; the message shows its value.
+
+    Example:
+        >>> klein, log_gamma = LorentzLift(curvature=-0.5)(tf.zeros([2, 5, 16]))
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 5, 16) (2, 5)
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class LorentzLift(_GeometryLayer):
         self.max_tangent_norm = float(max_tangent_norm)
 
     def call(self, inputs: tf.Tensor) -> lorentz.Point:
-        """Returns the lifted points."""
+        """Returns the points `(klein, log_gamma)` of features `[..., d]`."""
         features = widen(inputs, self.compute_dtype)
         return lorentz.lift(features, self.curvature, self.lift, self.max_tangent_norm)
 
@@ -87,7 +92,16 @@ class LorentzLift(_GeometryLayer):
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
 class ExpMap0(LorentzLift):
-    """`LorentzLift` by the exponential map at the origin."""
+    """`LorentzLift` by the exponential map at the origin.
+
+    Args:
+        curvature: K < 0.
+        max_tangent_norm: Clamp of sqrt(-K) |v|; 0 for none.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an option is out of its range; the message shows its value.
+    """
 
     def __init__(
         self, curvature: float = -1.0, max_tangent_norm: float = 0.0, **kwargs: Any
@@ -105,12 +119,18 @@ class ExpMap0(LorentzLift):
 class LorentzCentroid(_GeometryLayer):
     """Reduces points `(klein [..., n, d], log_gamma [..., n])` to their centroid.
 
-    Called with the pair and optionally `weights [..., n]`; returns
+    The call takes the pair and optionally `weights [..., n]`, and returns
     `(klein [..., d], log_gamma [...])`.
 
     Args:
-        return_mass: Whether to return `log_mass [...]` too, which merging needs.
-        **kwargs: Of `keras.layers.Layer`.
+        return_mass: True to return `log_mass [...]` too, which merging needs.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Example:
+        >>> points = LorentzLift()(tf.ones([2, 5, 16]))
+        >>> klein, log_gamma = LorentzCentroid()(points)
+        >>> print(klein.shape, log_gamma.shape)
+        (2, 16) (2,)
     """
 
     def __init__(self, return_mass: bool = False, **kwargs: Any) -> None:
@@ -120,7 +140,7 @@ class LorentzCentroid(_GeometryLayer):
     def call(
         self, inputs: lorentz.Point, weights: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, ...]:
-        """Returns the centroid, and its mass if so constructed."""
+        """Returns the centroid, and with `return_mass` the logarithm of its mass."""
         outputs = lorentz.centroid_with_mass(*self._widen_pair(inputs), weights)
         return outputs if self.return_mass else outputs[:2]
 
@@ -139,7 +159,15 @@ class LorentzCentroid(_GeometryLayer):
 
 
 class _Coordinates(_GeometryLayer):
-    """A layer from points to coordinates in a model of the space of curvature K."""
+    """Base of layers from points to coordinates in a model of the space.
+
+    Args:
+        curvature: K < 0.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `curvature` is not negative and finite.
+    """
 
     def __init__(self, curvature: float = -1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -153,13 +181,21 @@ class _Coordinates(_GeometryLayer):
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
 class ToLorentz(_Coordinates):
-    """Points to hyperboloid coordinates `[..., d + 1]`, time first.
+    """Converts points to hyperboloid coordinates `[..., d + 1]`, time first.
 
-    They grow like exp(radius) and overflow float32 at 88: for exports and pictures.
+    The coordinates grow like exp(radius) and overflow float32 at radius 88. Use them
+    for exports and figures.
+
+    Args:
+        curvature: K < 0.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `curvature` is not negative and finite.
     """
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
-        """Returns the coordinates."""
+        """Returns the coordinates of points `(klein, log_gamma)`."""
         return lorentz.to_lorentz(self._widen_pair(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
@@ -170,10 +206,18 @@ class ToLorentz(_Coordinates):
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
 class ToPoincare(_Coordinates):
-    """Points to coordinates `[..., d]` in the Poincare ball of radius 1/sqrt(-K)."""
+    """Converts points to `[..., d]` in the Poincare ball of radius 1/sqrt(-K).
+
+    Args:
+        curvature: K < 0.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `curvature` is not negative and finite.
+    """
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
-        """Returns the coordinates."""
+        """Returns the coordinates of points `(klein, log_gamma)`."""
         return lorentz.to_poincare(self._widen_pair(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:

@@ -1,9 +1,9 @@
 """The two feature losses of distribution matching, one value per class.
 
-Both take features of the real and of the synthetic images of C classes, send no
-gradient to the real side, and by default return `[C]` unreduced: Keras' usual mean
-over the batch would divide the sum over classes by C in silence. float64 features
-need `dtype="float64"`, or Keras casts them to float32.
+Both losses take features of the real and of the synthetic images of C classes, and no
+gradient flows to the real features. By default they return `[C]` unreduced values,
+because Keras' usual mean over the batch would silently divide the sum over classes by
+C. Features of float64 need `dtype="float64"`; without it Keras casts them to float32.
 """
 
 import math
@@ -17,7 +17,7 @@ from hdd_tf.geometry.layers import widen
 
 
 class _MatchingLoss(keras.losses.Loss):
-    """What both losses share: the weight (lambda) and the check of shapes."""
+    """Base of both losses: the weight lambda, and its check."""
 
     def __init__(self, loss_weight: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,7 +53,7 @@ def _check_shapes(real: tf.Tensor, synthetic: tf.Tensor) -> None:
 class GeodesicCentroidLoss(_MatchingLoss):
     """lambda d(real centroid, synthetic centroid) in hyperbolic space, per class.
 
-    `y_true` are real features `[C, n, d]`, or centroids computed before: the pair
+    `y_true` are real features `[C, n, d]`, or precomputed centroids, the pair
     `(klein [C, d], log_gamma [C])`. `y_pred` are synthetic features `[C, m, d]`.
 
     Args:
@@ -61,13 +61,20 @@ class GeodesicCentroidLoss(_MatchingLoss):
         lift: Name of the map from features to points, one of `lorentz.LIFTS`.
         max_tangent_norm: Clamp in the exponential map, 0 for none; the published
             results have 10.
-        loss_weight: lambda.
-        reduction: As in Keras; none leaves `[C]`.
-        name: As in Keras.
-        dtype: As in Keras; geometry is never computed below float32.
+        loss_weight: Lambda, >= 0.
+        reduction: Reduction of `keras.losses.Loss`; `"none"` gives `[C]`.
+        name: Name of the loss.
+        dtype: Dtype of `keras.losses.Loss`; the geometry is computed in float32 or
+            float64.
 
     Raises:
-        ValueError: If an option is out of its range; the message shows it.
+        ValueError: an option is out of its range; the message shows its value.
+
+    Example:
+        >>> real, synthetic = tf.fill([3, 8, 1], 1.5), tf.fill([3, 2, 1], 1.0)
+        >>> loss = GeodesicCentroidLoss(loss_weight=10.0)
+        >>> print(loss(real, synthetic).numpy().round(4))
+        [5. 5. 5.]
 
     Source: Li et al., "Hyperbolic Dataset Distillation", 2025.
     """
@@ -125,13 +132,18 @@ class MeanFeatureLoss(_MatchingLoss):
     synthetic features `[C, m, d]`.
 
     Args:
-        loss_weight: lambda; the Euclidean baselines have 1.
-        reduction: As in Keras; none leaves `[C]`.
-        name: As in Keras.
-        dtype: As in Keras; means are never computed below float32.
+        loss_weight: Lambda, >= 0; the Euclidean baselines have 1.
+        reduction: Reduction of `keras.losses.Loss`; `"none"` gives `[C]`.
+        name: Name of the loss.
+        dtype: Dtype of `keras.losses.Loss`; means are computed in float32 or float64.
 
     Raises:
-        ValueError: If `loss_weight` is out of its range; the message shows it.
+        ValueError: `loss_weight` is out of its range; the message shows its value.
+
+    Example:
+        >>> real, synthetic = tf.fill([3, 8, 2], 1.5), tf.fill([3, 2, 2], 1.0)
+        >>> print(MeanFeatureLoss()(real, synthetic).numpy())
+        [0.5 0.5 0.5]
 
     Source: Zhao and Bilen, "Dataset Condensation with Distribution Matching", 2023.
     """

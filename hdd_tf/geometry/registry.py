@@ -1,9 +1,8 @@
-"""The geometries a run can match in: summaries of features, and losses from them.
+"""The geometries that a run can match in: summaries of features, and their losses.
 
-The training step needs three things of a geometry: to summarise the real features of
-each class, to merge summaries of parts of a class, and the loss of synthetic features
-against a summary. A further geometry is one class in a file beside this one and
-one line in `GEOMETRIES`.
+A geometry summarises the real features of each class, merges summaries of parts of a
+class, and computes the loss of synthetic features against a summary. A new geometry is
+a class in a module of this package and an entry in `GEOMETRIES`.
 """
 
 from collections.abc import Callable
@@ -19,13 +18,13 @@ Summary = TypeVar("Summary", bound=tuple)
 
 
 class Geometry(Protocol[Summary]):
-    """What the training step asks of a geometry; `c` counts classes.
+    """The interface of a geometry; c is the number of classes.
 
     A summary is a NamedTuple of tensors with leading dimension c, of float32 or wider.
 
     Attributes:
-        merges: True, for it has `merge`; other discrepancies may have not
-            (objectives/features.py).
+        merges: True, because a geometry has `merge`; other discrepancies
+            (objectives/features.py) may not have it.
     """
 
     merges: bool
@@ -33,19 +32,32 @@ class Geometry(Protocol[Summary]):
     def summarize(
         self, features: tf.Tensor, weights: tf.Tensor | None = None
     ) -> Summary:
-        """Summarises features `[c, n, d]`, optionally with weights `[c, n]` >= 0."""
+        """Returns the summary of features `[c, n, d]`.
+
+        Args:
+            features: `[c, n, d]` features of n images of each class.
+            weights: `[c, n]` weights >= 0; None for weights of 1.
+        """
 
     def merge(self, parts: Summary) -> Summary:
-        """Merges summaries of parts of the same classes, stacked to `[p, c, ...]`.
+        """Merges summaries of p parts of the same classes, stacked to `[p, c, ...]`.
 
-        Parts without any weight are ignored.
+        Parts of total weight 0 are ignored.
         """
 
     def loss(self, real: Summary, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each class `[c]`; `real` gets no gradient."""
+        """Returns the loss of each class.
+
+        Args:
+            real: Summary of the real features; no gradient flows to it.
+            synthetic_features: `[c, m, d]` features of m images of each class.
+
+        Returns:
+            `[c]` losses.
+        """
 
 
-# Builders take the run's `Config`. Lambda is a parameter of the hyperbolic loss only.
+# (`Config` of the run) -> geometry. Only the hyperbolic loss has the parameter lambda.
 GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
     "hyperbolic": lambda config: HyperbolicGeometry(
         config.curvature, config.lift, config.max_tangent_norm, config.loss_weight
@@ -55,14 +67,14 @@ GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
 
 
 def build_geometry(config: Any) -> Geometry[Any]:
-    """Builds the geometry a configuration asks for.
+    """Builds the geometry of a run's settings.
 
     Args:
-        config: Anything with `geometry`, `curvature`, `lift`, `max_tangent_norm` and
-            `loss_weight`.
+        config: Settings, of which `geometry`, `curvature`, `lift`, `max_tangent_norm`
+            and `loss_weight` are used.
 
     Raises:
-        InputError: If the name is unknown or an option is out of its range.
+        InputError: the name is unknown, or an option is out of its range.
     """
     if config.geometry not in GEOMETRIES:
         raise InputError(

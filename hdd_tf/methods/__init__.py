@@ -1,1 +1,1 @@
-"""What each method is, as data: nothing here computes, or imports TensorFlow."""
+"""The methods as data: this package neither computes nor imports TensorFlow."""

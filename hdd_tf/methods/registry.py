@@ -1,20 +1,19 @@
 """The methods by name, in the order of tables and of the help.
 
-A new one is a file in objectives/ or selection/, an entry here, and a folder of flag
-files. Its entry is keyword-only data.
+A new method is a module in objectives/ or selection/, an entry here, and a folder of
+flag files. The entry is keyword-only data.
 
-Sources of what was published:
+Sources of the published values:
     Li et al., "Hyperbolic Dataset Distillation", NeurIPS 2025, arXiv 2505.24623: all
-    accuracies here, those of the plain methods and of the coresets included, as its
-    tables compare them; 10,000 iterations of IDM+HDD on CIFAR-10.
+    accuracies here, including those of the plain methods and of the coresets, which its
+    tables compare; 10,000 iterations of IDM+HDD on CIFAR-10.
     Zhao and Bilen, "Dataset Condensation with Distribution Matching", WACV 2023: DM,
     its schedule, image learning rate and evaluation.
     Zhao et al., "Improved Distribution Matching for Dataset Condensation", CVPR 2023:
-    IDM, evaluated as DM is.
+    IDM, with the evaluation of DM.
     Zhang et al., "DANCE: Dual-View Distribution Alignment for Dataset Condensation",
     IJCAI 2024: DANCE and its evaluation.
-TinyImageNet's cells of IDM are missing among the accuracies: their settings are known,
-their accuracies are not.
+The accuracies of IDM on TinyImageNet are missing: only their settings are published.
 """
 
 from hdd_tf.methods.traits import AccuracyRow, Budget, Encoder, Kind, Traits
@@ -22,8 +21,9 @@ from hdd_tf.methods.traits import AccuracyRow, Budget, Encoder, Kind, Traits
 # Programs that normalise CIFAR-100 with CIFAR-10's constants.
 _CIFAR10_FOR_BOTH = {"cifar100": "cifar10"}
 
-# DM's, and what commands without a flag file have always had with IDM and DANCE; their
-# own rates and schedules depend on the cell and are in its file. Coresets use none.
+# DM's settings. Commands with IDM or DANCE and without a flag file have always used
+# them too: the rates and schedules of these methods depend on data set and IPC, and are
+# in their flag files. Coresets use none of the settings.
 _DM_SETTINGS = {
     "image_lr": 1.0,
     "iterations": 20_000,
@@ -38,8 +38,8 @@ def _dm_budget(dataset: str, ipc: int, geometry: str) -> Budget:
 
 def _idm_budget(dataset: str, ipc: int, geometry: str) -> Budget:
     short = (dataset, geometry) == ("cifar10", "hyperbolic")
-    # CIFAR with one image per class draws whole classes. IDM has no program for
-    # FashionMNIST and SVHN; CIFAR-10's constants stand in.
+    # For CIFAR with one image per class, IDM's program draws whole classes. IDM has no
+    # program for FashionMNIST and SVHN, so CIFAR-10's constants replace theirs.
     whole_classes = ipc == 1 and dataset != "tiny_imagenet"
     return Budget(
         10_000 if short else 20_000, 5000 if whole_classes else 256, 1001, 5, 5
@@ -47,7 +47,8 @@ def _idm_budget(dataset: str, ipc: int, geometry: str) -> Budget:
 
 
 def _dance_budget(dataset: str, ipc: int, geometry: str) -> Budget:
-    # By decoded images per class, 4 IPC: up to 10 of ImageWoof's 2,000.
+    # The number depends on the decoded images per class (4 times the IPC): 2,000 epochs
+    # for up to 10 images of ImageWoof.
     epochs = 2000 if (dataset, ipc) == ("imagewoof", 1) else 1500
     return Budget(10_000, 128, epochs, None, None)
 
@@ -62,7 +63,7 @@ def _coreset(
     trains_network: bool,
     least_epochs: int = 1,
 ) -> Traits:
-    """Returns the traits that all coresets share, with a coreset's own."""
+    """Returns the traits of a coreset: those that all coresets share, and its own."""
     return Traits(
         title=title,
         summary=summary,
@@ -85,7 +86,7 @@ def _coreset(
     )
 
 
-# What fair scores are held against.
+# The baselines of DD-Ranking scores: random real images, and the whole training split.
 RANDOM, WHOLE = "random", "whole"
 
 METHODS: dict[str, Traits] = {
@@ -237,37 +238,37 @@ METHODS: dict[str, Traits] = {
         "those most often forgotten in training",
         "build_forgetting",
         {
-            # Not reported for FashionMNIST.
+            # The source does not report FashionMNIST.
             "svhn_cropped": ((12.1, 5.6), (16.8, 1.2), (27.2, 1.5)),
             "cifar10": ((13.5, 1.5), (23.3, 1.0), (23.3, 1.1)),
             "cifar100": ((4.5, 0.3), (15.1, 0.2), (30.5, 0.3)),
         },
         trains_network=True,
-        # Each image has to be seen twice.
+        # A forgetting event needs two visits of an image.
         least_epochs=2,
     ),
 }
 
 
 def traits_of(name: str) -> Traits | None:
-    """Returns a method's traits; None for a name of another version."""
+    """Returns the traits of a method; None for a name unknown to this version."""
     return METHODS.get(name)
 
 
 def baseline_names() -> tuple[str, ...]:
-    """Returns what `--baselines` offers: selections, and the whole training split."""
+    """Returns the values of `--baselines`: selections and the whole training split."""
     names = (name for name, traits in METHODS.items() if traits.baseline_title)
     return (*names, WHOLE)
 
 
 def is_distilled(name: str) -> bool:
-    """Says whether iterations make a set; of unknown methods it is assumed."""
+    """Returns whether a method has iterations; unknown methods count as such."""
     traits = traits_of(name)
     return name != WHOLE and (traits is None or not traits.is_selection)
 
 
 def geometry_of(name: str, asked: str) -> str:
-    """Returns the geometry that a method matches in, where `asked` was asked for."""
+    """Returns the geometry of a method if the settings name the geometry `asked`."""
     traits = traits_of(name)
     return traits.geometry(asked) if traits else asked
 
@@ -276,9 +277,12 @@ def published_row(name: str, dataset: str, geometry: str) -> AccuracyRow:
     """Returns the published accuracies of a method at `traits.PUBLISHED_IPC`, or fewer.
 
     Args:
-        name: Key of `METHODS`, or any other.
-        dataset: TFDS name.
-        geometry: What was asked for; only its own counts for a method without one.
+        name: Key of `METHODS`, or any other name.
+        dataset: TFDS name of the data set.
+        geometry: Geometry of the settings; a method without geometry ignores it.
+
+    Returns:
+        Mean and standard deviation in percent for each IPC; empty if none is published.
     """
     traits = traits_of(name)
     if traits is None:

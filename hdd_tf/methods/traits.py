@@ -1,8 +1,9 @@
-"""What the program has to know of a method without running it.
+"""The traits of a method: all that the program needs to know without running it.
 
-Settings, dry run, evaluation, analysis and report ask a method's traits, never its
-name: a new method is one file that computes and one entry of the registry. Nothing that
-changes results has a default here, so that no method gets another one's in silence.
+Settings, dry run, evaluation, analysis and report use a method's traits, never its
+name. So a new method is one module that computes and one entry of the registry. No
+trait that changes results has a default, so that no method silently gets the value of
+another method.
 """
 
 import dataclasses
@@ -15,12 +16,12 @@ Accuracy = tuple[float, float]
 # Mean and standard deviation in percent at the IPC of `PUBLISHED_IPC`, or fewer.
 AccuracyRow = tuple[Accuracy, ...]
 PUBLISHED_IPC = (1, 10, 50)
-# Flags whose value, where none is given, is the method's.
+# Flags whose default is the method's own value.
 DEFAULTED = ("image_lr", "iterations", "real_batch", "init")
 
 
 class Kind(enum.Enum):
-    """How a method makes a set."""
+    """The way in which a method makes a set."""
 
     CLASS_WISE = "each class is matched by itself"
     WHOLE_SET = "gradients of the whole set, classes coupled"
@@ -28,7 +29,7 @@ class Kind(enum.Enum):
 
 
 class Encoder(enum.Enum):
-    """With which trained network a run is analysed."""
+    """The trained network that the analysis of a run uses."""
 
     TRAINED = "one that trains on the real images for it"
     POOL = "the oldest of the run's pool of networks"
@@ -37,14 +38,14 @@ class Encoder(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """What a published number cost; None where our sources do not say.
+    """The computation behind a published accuracy.
 
     Attributes:
-        iterations: Of distillation.
+        iterations: Iterations of the distillation.
         real_batch: Real images per class and iteration, at most the class's size.
-        eval_epochs: Of each network of the evaluation.
-        sets: Distilled sets, of different seeds.
-        networks: Networks trained on each of them.
+        eval_epochs: Epochs of each network of the evaluation.
+        sets: Number of distilled sets, of different seeds; None if not published.
+        networks: Number of networks trained on each set; None if not published.
     """
 
     iterations: int
@@ -56,48 +57,53 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What is to be known of a method.
+    """The traits of a method.
 
     Attributes:
-        title: As papers call it, such as `DM`.
-        summary: What it matches or chooses, to complete "name = ..." in the help.
-        kind: How it makes a set.
-        build: `module:function` from a `MethodContext` to the method, imported when it
-            is needed; or the function itself.
-        has_geometry: Whether it compares in the geometry of `--geometry`; that of the
-            others is `none`.
-        formation_factor: `--formation_factor` where none is given. Selections choose
-            whole images: theirs is always this one.
-        unit_range: Whether the images live in [0, 1], where they are clipped, rather
-            than in normalised space.
-        update_per_class: Whether they move as by one optimiser call a class.
-        settings: Values of the flags of `DEFAULTED` where they are not given; all of
-            them, so that none is another method's unseen.
-        may_revisit: Whether an iteration's network and real images can be looked at
-            again later, as `--real_bank_size` does: not where networks change.
-        evaluation: Key of `training.protocols.PROTOCOLS`: how networks train on its
-            sets with `--eval_protocol=auto`.
-        encoder: With which network its runs are analysed.
-        encoder_source: `module:function` to where that network is, from the run's
-            settings: with `POOL` (config) -> `PoolSchedule`, with `EXPERT` (config,
-            dataset, network) -> `ExpertBuffer`; empty with `TRAINED`.
-        normalised_as: Data sets to which its program applies the constants of another.
-        whitened: Whether images are whitened (ZCA) rather than normalised by channel.
-        baseline_title: What a row of its images is called beside a distilled set, where
-            `--baselines` offers it.
-        trains_network: Whether a selection trains a network to choose by.
-        least_epochs: Fewest epochs of that network that tell anything.
-        training_ahead: From the run's `Config` to (what, how long) of each kind of
-            network that trains on the real images before the first iteration.
-        plain_image_lr: From data set (TFDS name) and IPC to the published image
-            learning rate of its Euclidean form.
-        published: Published accuracies by geometry (`none` without one) and data set.
+        title: Name of the method in papers, such as `DM`.
+        summary: Description of what the method matches or chooses, which completes
+            "name = ..." in the help.
+        kind: Way in which the method makes a set.
+        build: Function from a `MethodContext` to the method, or its name
+            `module:function`, which is imported when it is needed.
+        has_geometry: True if the method compares in the geometry of `--geometry`; the
+            geometry of other methods is `none`.
+        formation_factor: Default of `--formation_factor`. Selections choose whole
+            images, so this is their only value.
+        unit_range: True if the images are learnt in [0, 1], where they are clipped;
+            False if they are learnt in normalised space.
+        update_per_class: True if the images move as with one optimiser call a class.
+        settings: Defaults of all flags of `DEFAULTED`.
+        may_revisit: True if the summaries of an iteration's real images can be used
+            again later, as `--real_bank_size` does. This is not possible if the
+            networks change.
+        evaluation: Key of `protocols.published.PROTOCOLS`, the protocol of
+            `--eval_protocol=auto`.
+        encoder: Network that the analysis of a run uses.
+        encoder_source: Name `module:function` of the function that locates that
+            network: (config) -> `PoolSchedule` for `POOL`, (config, dataset, network)
+            -> `ExpertBuffer` for `EXPERT`; empty for `TRAINED`.
+        normalised_as: Names of data sets to which the method's program applies the
+            constants of another data set, mapped to the name of that other data set.
+        whitened: True if images are whitened (ZCA), False if they are normalised by
+            channel.
+        baseline_title: Title of the method's row in comparisons with a distilled set;
+            empty if `--baselines` does not offer the method.
+        trains_network: True if a selection trains a network to choose by.
+        least_epochs: Smallest number of epochs of that network that gives a result.
+        training_ahead: Function from the run's `Config` to (name, duration) of each
+            kind of network that trains on the real images before the first iteration.
+        plain_image_lr: Function from data set (TFDS name) and IPC to the published
+            image learning rate of the method's Euclidean form; or None.
+        published: Published accuracies by geometry (`none` for methods without one) and
+            data set.
         settings_of: Data sets whose settings are published, but no accuracies.
-        budget: From data set, IPC and geometry to what a published cell cost; None
-            where our sources do not say.
+        budget: Function from data set (TFDS name), IPC and geometry to the budget of a
+            published accuracy; None if no budget is published.
 
     Raises:
-        ValueError: `settings` lacks a flag or has others, or the encoder has no source.
+        ValueError: `settings` lacks a flag or has others, or the encoder and its source
+            do not fit together.
     """
 
     title: str
@@ -140,11 +146,11 @@ class Traits:
 
     @property
     def is_selection(self) -> bool:
-        """Whether there are no iterations."""
+        """True if the method has no iterations."""
         return self.kind is Kind.SELECTION
 
     def geometry(self, asked: str) -> str:
-        """Returns the geometry that is matched in: `asked`, or `none`."""
+        """Returns the geometry that is matched in: `asked`, or `none` without one."""
         return asked if self.has_geometry else "none"
 
     def builder(self) -> Callable[[Any], Any]:
@@ -156,7 +162,7 @@ def imported(name: str) -> Callable[..., Any]:
     """Returns the function `module:function`; imports its module.
 
     Args:
-        name: As an entry of the registry has it, never a user's.
+        name: Name in an entry of the registry; never one from a user.
     """
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)

@@ -1,1 +1,1 @@
-"""Networks: what they compute, and how their weights are drawn."""
+"""Networks: architectures, functional form, initialisation, pools and teachers."""

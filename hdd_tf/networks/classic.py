@@ -1,7 +1,7 @@
-"""The networks without shortcuts that distilled sets are tested on: MLP to VGG-11.
+"""Networks without shortcuts that evaluate distilled sets: MLP, LeNet, AlexNet, VGG-11.
 
-As in the released networks of Zhao & Bilen (DC, DSA and DM), which are versions for
-32x32 images. Where those would not take another size, the rule is written below.
+They are the released networks of Zhao & Bilen (DC, DSA and DM), which are versions for
+32x32 images. The docstrings give the rule for image sizes that those do not support.
 """
 
 import keras
@@ -25,7 +25,7 @@ def build_mlp(
     """Builds two hidden layers of 128 units with ReLU.
 
     Args:
-        image_shape: `(height, width, channels)`, any.
+        image_shape: `(height, width, channels)`, any size.
         num_classes: Number of logits.
         options: Unused.
 
@@ -45,7 +45,7 @@ def build_lenet(
     """Builds LeNet-5: 5x5 convolutions of 6 and 16, max pooling, dense 120 and 84.
 
     Args:
-        image_shape: `(height, width, channels)`; 16 pixels a side or more.
+        image_shape: `(height, width, channels)`; at least 16 pixels a side.
         num_classes: Number of logits.
         options: Unused.
 
@@ -57,7 +57,7 @@ def build_lenet(
     """
     require_side("lenet", image_shape, 16)
     inputs = keras.Input(image_shape, name="images")
-    # Unlike its successors it does not pad, but for what 28x28 images lack to 32x32.
+    # LeNet does not pad, except that 28x28 images are padded to 32x32.
     maps, padding = inputs, published_padding(image_shape, 5) - 2
     for width in (6, 16):
         maps = keras.layers.ReLU()(convolve(maps, width, 5, padding=padding))
@@ -75,7 +75,7 @@ def build_alexnet(
     """Builds the AlexNet for 32x32 images, without norms and with one dense layer.
 
     Args:
-        image_shape: `(height, width, channels)`; 8 pixels a side or more.
+        image_shape: `(height, width, channels)`; at least 8 pixels a side.
         num_classes: Number of logits.
         options: Unused.
 
@@ -106,17 +106,18 @@ def build_vgg11(
     """Builds VGG-11 with a norm after each convolution and one dense layer.
 
     Args:
-        image_shape: `(height, width, channels)`; 28 pixels, or 32 a side or more.
+        image_shape: `(height, width, channels)`; 28 pixels high, or at least 32 pixels
+            a side.
         num_classes: Number of logits.
-        options: Which norm.
+        options: Options, of which `norm` is used.
 
     Returns:
         A model with `features` `[n, 512]` and `logits`. The features are the mean of
-        the last maps, which at 32x32 pixels are one pixel and hence the features of
-        the published network.
+        the last maps. Those of 32x32 images have one pixel, so that their mean is the
+        feature vector of the published network.
 
     Raises:
-        InputError: the images are too small, or the norm cannot be.
+        InputError: the images are too small, or the norm is not supported.
     """
     padding = published_padding(image_shape, 3)
     grown = 2 * (padding - 1)

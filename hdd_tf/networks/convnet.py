@@ -1,8 +1,8 @@
 """The ConvNet of the dataset distillation literature (Zhao & Bilen, WACV 2023).
 
-`depth` times [3x3 convolution, instance norm, ReLU, 2x2 average pooling], then one
-dense layer. The features that are matched are the flattened maps before the dense
-layer (2,048 for 32x32 images at depth 3 and width 128).
+It repeats [3x3 convolution, instance norm, ReLU, 2x2 average pooling] `depth` times,
+then applies one dense layer. The features that are matched are the flattened maps
+before the dense layer (2,048 for 32x32 images at depth 3 and width 128).
 """
 
 from collections.abc import Callable
@@ -26,25 +26,28 @@ from hdd_tf.networks.plain_layers import (
 class ConvBlock(keras.layers.Layer):
     """3x3 convolution, instance norm with affine, ReLU, 2x2 average pooling, fused.
 
-    Distilling spends nearly all its time here, and beside the convolutions themselves
+    Distillation spends nearly all its time in this block. Apart from the convolutions,
     that time is memory traffic over the full-size map. Two rearrangements, both exact
-    for every weight, save part of it:
+    for every weight, reduce the traffic:
 
     - `relu(g z + h) = max(g z, -h) + h`, and pooling commutes with the addition of `h`
       (constant in an image's channel), so `h` is added to the small pooled map.
-    - Where the input has few channels (the first layer), the mean and the variance of
+    - If the input has few channels (the first layer), the mean and the variance of
       the map follow from the 3x3 patches' first and second moments, without the map:
-      for z = P k, var(z) = k' Cov(P) k. With them the normalisation folds into each
-      image's own kernel, and the map is written once, already normalised.
+      for z = P k, var(z) = k' Cov(P) k. With these moments the normalisation folds into
+      each image's own kernel, and the map is written once, already normalised.
 
-    The convolution has no bias: instance normalisation would remove it again.
+    The convolution has no bias, which instance normalisation would remove.
 
     Args:
-        width: Output channels, > 0.
+        width: Number of output channels, > 0.
         padding: Rows and columns of zeros around the input, >= 0. The published
             networks use 1, and 3 in the first layer on 28x28 images.
-        with_activation: Whether to return the map before pooling too.
-        **kwargs: Of `keras.layers.Layer`.
+        with_activation: True to return the map before pooling too.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `width` is not positive, or `padding` is negative.
     """
 
     def __init__(
@@ -78,17 +81,18 @@ class ConvBlock(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """Maps `[n, h, w, c]` images to `[n, h // 2, w // 2, width]` maps.
 
-        (With padding 1; each further row of padding adds two rows before pooling.)
+        These shapes are for padding 1. Each further row of padding adds two rows before
+        pooling.
 
         Returns:
-            The map after pooling; `with_activation` also the `[n, h, w, width]` map
-            before it.
+            The map after pooling; with `with_activation` also the `[n, h, w, width]`
+            map before pooling.
         """
         kernel = tf.convert_to_tensor(self.kernel)
         gamma = tf.convert_to_tensor(self.gamma)
         beta = tf.convert_to_tensor(self.beta)
-        # Patches repeat each pixel nine times: worth it only while they stay well
-        # below the size of the map.
+        # Patches repeat each pixel nine times, which pays off only while they are much
+        # smaller than the map.
         if 9 * inputs.shape[-1] * 2 <= self.width:
             pooled, activation = self._from_patches(inputs, kernel, gamma, beta)
         else:
@@ -127,7 +131,7 @@ class ConvBlock(keras.layers.Layer):
         return _average_pool(activation), lambda: activation
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
-        """Returns `(n, rows, columns, width)` for an input's shape, or two of them."""
+        """Returns the shape `(n, rows, columns, width)` of each output map."""
         n, height, width, _ = input_shape
         grow = 2 * self.padding - 2
         sides = [None if s is None else s + grow for s in (height, width)]
@@ -149,13 +153,13 @@ def _average_pool(maps: tf.Tensor) -> tf.Tensor:
 
 
 def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, int]:
-    """Returns `[n, h * w, 9 c + 1]` patches less the mean colour, and h, w.
+    """Returns `[n, h * w, 9 c + 1]` patches minus the mean colour, and h, w.
 
     The last value of each patch is 1, for the shift.
 
-    Taking the same colour from every tap (padding included) adds one constant to the
-    map's channel, which the normalisation removes; it keeps the variance of nearly flat
-    images from cancelling.
+    Subtracting the same colour from every tap (padding included) adds one constant to
+    the map's channel, which the normalisation removes. Without the subtraction the
+    variance of nearly flat images would cancel.
     """
     colour = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
     rows = [padding, padding]
@@ -189,10 +193,10 @@ def build_convnet(
         num_classes: Number of logits.
         depth: Number of blocks, >= 1.
         width: Channels of each block.
-        norm: Key of `plain_layers.NORMS`; instance in the published ConvNet.
-        activation: Key of `plain_layers.ACTIVATIONS`; there relu.
-        pooling: Key of `plain_layers.POOLINGS`; there average.
-        taps: Whether the maps of all blocks are among the outputs.
+        norm: Key of `plain_layers.NORMS`; the published ConvNet has `instance`.
+        activation: Key of `plain_layers.ACTIVATIONS`; the published ConvNet has `relu`.
+        pooling: Key of `plain_layers.POOLINGS`; the published ConvNet has `average`.
+        taps: True to add the maps of all blocks to the outputs.
 
     Returns:
         A model of `[n, h, w, c]` float32 normalised images with the outputs
@@ -200,7 +204,7 @@ def build_convnet(
         `activations` and `blocks`, lists of the maps before and after pooling.
 
     Raises:
-        InputError: the images are too small for this depth, or the norm cannot be.
+        InputError: the images are too small for `depth`, or the norm is not supported.
     """
     first_padding = published_padding(image_shape, 3)
     side = min(image_shape[:2]) + 2 * (first_padding - 1)
@@ -232,8 +236,8 @@ def build_convnet(
 def _plain_block(
     maps: tf.Tensor, width: int, padding: int, norm: str, activation: str, pooling: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the maps of a block of other layers, after pooling and before it."""
-    # These two norms would remove a bias again.
+    """Returns the maps of a block of other layers, after pooling and before pooling."""
+    # These two norms would remove a bias.
     bias = norm not in ("instance", "batch")
     maps = convolve(maps, width, 3, padding=padding, bias=bias)
     maps = ACTIVATIONS[activation]()(normalise(maps, norm))

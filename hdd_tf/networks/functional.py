@@ -1,8 +1,8 @@
 """Networks as pure functions of their weights, and weights as pure functions of a key.
 
-A Keras model serves as a template: its variables are never read. Weights are plain
-tensors, drawn inside the graph, so a fresh network an iteration costs no variables, no
-retracing and no memory, and is the same on every replica.
+A Keras model serves as a template, and its variables are never read. Weights are plain
+tensors that are drawn inside the graph. So a fresh network in every iteration costs no
+variables, no retracing and no memory, and is the same on every replica.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,22 +14,23 @@ import tensorflow as tf
 from hdd_tf.errors import InputError
 from hdd_tf.networks.initialisation import FanInInitialisation
 
-# Key -> weights and state of a fresh network.
+# (`[2]` int32 key) -> weights and state of a fresh network.
 Draw = Callable[[tf.Tensor], tuple[list[tf.Tensor], list[tf.Tensor]]]
 
 
 class FunctionalNetwork:
-    """A network whose weights, and state where it has any, are arguments.
+    """A network whose weights, and state if it has any, are arguments.
 
-    State is what training changes without a gradient: batch norm's moving statistics,
-    and dropout's generators of random numbers. Networks that are matched have none.
+    State is what training changes without a gradient: batch norm's moving statistics
+    and dropout's random number generators. Networks that are matched have no state.
 
     Args:
         model: Built Keras model whose output is the logits, or a dictionary with
-            `logits` and, of networks that are matched, `features`.
-        draw: How fresh weights and state are drawn; None: as `FanInInitialisation`.
-        tapped: Builds the same model with the maps of its blocks among the outputs;
-            None: it has no blocks, or they are not known.
+            `logits`. Networks that are matched also need `features` there.
+        draw: Function that draws fresh weights and state; None for
+            `FanInInitialisation`.
+        tapped: Function that builds the same model with the maps of its blocks among
+            the outputs; None if the model has no blocks, or they are not known.
 
     Raises:
         ValueError: `draw` is None, and no initialisation is known for a variable.
@@ -48,20 +49,20 @@ class FunctionalNetwork:
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
-        """Shape of each weight, in the order that all methods use."""
+        """Shape of each weight, in the order of all methods here."""
         return [tuple(v.shape) for v in self.model.trainable_variables]
 
     @property
     def state_specs(self) -> list[tf.TensorSpec]:
-        """Shape and dtype of each tensor of the state, likewise."""
+        """Shape and dtype of each tensor of the state, in the order of all methods."""
         state = self.model.non_trainable_variables
         return [tf.TensorSpec(v.shape, v.dtype) for v in state]
 
     def initial_weights(self, key: tf.Tensor) -> list[tf.Tensor]:
-        """Draws initial weights: the same key, the same weights.
+        """Draws initial weights; the same key gives the same weights.
 
         Args:
-            key: `[2]` int32 seed.
+            key: `[2]` int32 key.
 
         Returns:
             Float32 tensors of `weight_shapes`.
@@ -71,10 +72,10 @@ class FunctionalNetwork:
     def initial_variables(
         self, key: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Draws `initial_weights` and the state that goes with them.
+        """Draws `initial_weights` and the initial state.
 
         Args:
-            key: `[2]` int32 seed.
+            key: `[2]` int32 key.
 
         Returns:
             Tensors of `weight_shapes` and of `state_specs`.
@@ -88,11 +89,14 @@ class FunctionalNetwork:
     def outputs(
         self, weights: list[tf.Tensor], images: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Returns `features` and `logits` together, of a network without state.
+        """Returns all outputs of a network without state.
 
         Args:
             weights: Tensors of `weight_shapes`.
-            images: `[n, h, w, c]`, normalised.
+            images: `[n, h, w, c]` normalised images.
+
+        Returns:
+            `features` `[n, d]` and `logits` `[n, num_classes]`.
 
         Raises:
             ValueError: the network has state.
@@ -103,20 +107,20 @@ class FunctionalNetwork:
     def block_outputs(
         self, weights: list[tf.Tensor], images: tf.Tensor
     ) -> dict[str, Any]:
-        """Returns what `outputs` does, and the maps of all blocks.
+        """Returns the outputs of `outputs`, and the maps of all blocks.
 
         Args:
             weights: Tensors of `weight_shapes`.
-            images: `[n, h, w, c]`, normalised.
+            images: `[n, h, w, c]` normalised images.
 
         Returns:
             `features`, `logits`, and two lists with an entry `[n, h, w, c]` for each
-            block, from the first to the last: `activations`, before pooling, and
-            `blocks`, after it.
+            block, from the first to the last: `activations` before pooling, and
+            `blocks` after pooling.
 
         Raises:
-            ValueError: the network has state, or `with_blocks` was not called before:
-                a model is not to be built within a graph.
+            ValueError: the network has state, or `with_blocks` was not called before.
+                (Building the model must not happen within a graph.)
         """
         if self._tapped is None:
             raise ValueError("`with_blocks` comes before `block_outputs`.")
@@ -124,15 +128,16 @@ class FunctionalNetwork:
         return outputs
 
     def with_blocks(self) -> Self:
-        """Returns the network, ready for `block_outputs`.
+        """Returns the network itself, ready for `block_outputs`.
 
         Raises:
-            InputError: it has no blocks that are known.
+            InputError: the network does not provide the maps of blocks.
+            ValueError: the model with maps has other weights.
         """
         if self._build_tapped is None:
             raise InputError(
                 f"the maps of blocks are matched, and the network {self.model.name} "
-                "tells of none: give --network=convnet."
+                "does not provide them: give --network=convnet."
             )
         if self._tapped is None:
             self._tapped = self._build_tapped()
@@ -152,7 +157,7 @@ class FunctionalNetwork:
         Args:
             weights: Tensors of `weight_shapes`.
             images: The images.
-            state: Tensors of `state_specs`; as in testing, it stays as it is.
+            state: Tensors of `state_specs`; evaluation mode does not change them.
         """
         outputs, _ = self.model.stateless_call(weights, state, images, training=False)
         return logits_of(outputs)
@@ -163,12 +168,15 @@ class FunctionalNetwork:
         images: tf.Tensor,
         state: Sequence[tf.Tensor] = (),
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns the logits as in training, and the state afterwards.
+        """Returns the logits in training mode, and the new state.
 
         Args:
             weights: Tensors of `weight_shapes`.
-            images: `[n, h, w, c]`, normalised.
+            images: `[n, h, w, c]` normalised images.
             state: Tensors of `state_specs`.
+
+        Returns:
+            `[n, num_classes]` float32 logits, and tensors of `state_specs`.
         """
         outputs, state = self.model.stateless_call(
             weights, state, images, training=True

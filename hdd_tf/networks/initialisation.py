@@ -1,4 +1,4 @@
-"""Fresh variables of a network as a pure function of a key."""
+"""Initial variables of a network as a pure function of a key."""
 
 import math
 
@@ -7,19 +7,20 @@ import tensorflow as tf
 
 from hdd_tf.random_keys import derive_key
 
-# Starts that are not drawn: of norms, and of batch norm's moving statistics.
+# Initial values that are not drawn: those of norms and of their moving statistics.
 _CONSTANTS = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
 
 
 class FanInInitialisation:
-    """The start of the published networks, whatever the layers' own initialisers say.
+    """The initialisation of the published networks, instead of the layers' own.
 
-    Kernels and biases are uniform in +-1/sqrt(fan_in) (the default of the
-    authors' framework), norms start at gamma = 1 and beta = 0, moving statistics at
-    those of normal data, generators of random numbers at a number drawn.
+    Kernels and biases are uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)] (the default of
+    the authors' framework). Norms start at gamma = 1 and beta = 0, and moving
+    statistics at mean 0 and variance 1. The states of random number generators are
+    drawn.
 
     Args:
-        model: Built Keras model; its values are never read.
+        model: Built Keras model; the values of its variables are never read.
 
     Raises:
         ValueError: there is no rule for a variable.
@@ -34,17 +35,20 @@ class FanInInitialisation:
         self._num_weights = len(model.trainable_variables)
 
     def __call__(self, key: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Draws weights and state: the same key, the same values.
+        """Draws weights and state; the same key gives the same values.
 
         Args:
-            key: `[2]` int32 seed.
+            key: `[2]` int32 key.
+
+        Returns:
+            The trainable variables' values, and the other variables' values.
         """
         values = []
         for index, (rule, shape, dtype) in enumerate(self._rules):
             if isinstance(rule, _Constant):
                 values.append(tf.fill(shape, tf.constant(rule.value, dtype)))
                 continue
-            # None: an integer over its whole range.
+            # None stands for an integer that is uniform over its whole range.
             limits = (None, None) if rule is None else (-rule, rule)
             values.append(
                 tf.random.stateless_uniform(
@@ -62,7 +66,7 @@ class _Constant:
 
 
 def _fan_in(variables: list[keras.Variable]) -> dict[str, int]:
-    """Returns the inputs of each unit of each layer that has a kernel."""
+    """Returns the number of inputs of a unit, for each layer that has a kernel."""
     fan_in = {}
     for variable in variables:
         layer, _, name = variable.path.rpartition("/")
@@ -72,7 +76,10 @@ def _fan_in(variables: list[keras.Variable]) -> dict[str, int]:
 
 
 def _rule(variable: keras.Variable, fan_in: dict[str, int]) -> float | _Constant | None:
-    """Returns a variable's bound 1/sqrt(fan_in), its constant start, or None."""
+    """Returns a variable's bound 1/sqrt(fan_in), its constant value, or None.
+
+    None is the rule of generator states, integers over their whole range.
+    """
     layer, _, name = variable.path.rpartition("/")
     if name in _CONSTANTS:
         return _Constant(_CONSTANTS[name])

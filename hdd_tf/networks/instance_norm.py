@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-EPSILON = 1e-5  # Of the published networks; Keras' own default is 1e-3.
+EPSILON = 1e-5  # That of the published networks; Keras' own default is 1e-3.
 
 
 def instance_moments(
@@ -13,7 +13,7 @@ def instance_moments(
 
     Args:
         images: `[n, h, w, c]` float tensor.
-        epsilon: Added to the variance.
+        epsilon: Number added to the variance, > 0.
 
     Returns:
         `mean` and `1 / sqrt(variance + epsilon)`, each `[n, 1, 1, c]`.
@@ -30,12 +30,15 @@ def instance_moments(
 class InstanceNormalization(keras.layers.Layer):
     """Normalises `[n, h, w, c]` images per image and channel, then scales and shifts.
 
-    The plain form, for networks that are not in a hot path and as the reference of the
-    fused block in `convnet.py`.
+    This is the plain form, for networks that are not in a hot path. It is also the
+    reference of the fused block in `convnet.py`.
 
     Args:
-        epsilon: Added to the variance, > 0.
-        **kwargs: Of `keras.layers.Layer`.
+        epsilon: Number added to the variance, > 0.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `epsilon` is not positive.
     """
 
     def __init__(self, epsilon: float = EPSILON, **kwargs: object) -> None:
@@ -53,7 +56,7 @@ class InstanceNormalization(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Normalises `inputs`; same shape and dtype."""
+        """Returns the normalised `inputs`, of the same shape and dtype."""
         mean, inverse_deviation = instance_moments(inputs, self.epsilon)
         gamma = tf.convert_to_tensor(self.gamma)
         return (inputs - mean) * (inverse_deviation * gamma) + self.beta

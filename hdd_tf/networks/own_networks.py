@@ -1,12 +1,13 @@
-"""Networks that users bring: `module:function`, any Keras model it returns.
+"""Networks of users, given as `module:function`: any Keras model it returns.
 
 The function takes `(image_shape, num_classes)` and returns a `keras.Model` of
-normalised float32 images, `[n, h, w, c]`, that gives `[n, num_classes]` logits or a
-dictionary with them under `logits`. Probabilities are refused: the loss takes the
-softmax itself, and of a softmax's output the gradient would all but vanish.
+normalised float32 images, `[n, h, w, c]`, whose output is `[n, num_classes]` logits or
+a dictionary with the logits under `logits`. Probabilities are not supported: the loss
+applies the softmax itself, and the gradient through a second softmax nearly vanishes.
 
-Each network starts where the model's own initialisers put it: the function is called
-anew under a seed that follows from the run's. Weights it loads stay loaded.
+The initial weights of each network come from the model's own initialisers: the function
+is called again for each network, with a seed derived from the run's seed. Weights that
+the function loads are kept.
 """
 
 import contextlib
@@ -31,20 +32,19 @@ _TRIED_IMAGES = 4
 def build_own_network(
     name: str, image_shape: tuple[int, int, int], num_classes: int
 ) -> FunctionalNetwork:
-    """Imports a function, builds its model and tries it on a few images.
+    """Imports a function, builds its model and checks the model on a few images.
 
     Args:
-        name: `module:function`; the module is importable, from the working directory
-            if from nowhere else.
+        name: `module:function`; the module is installed, or in the working directory.
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
 
     Returns:
-        The network. Fresh variables are drawn outside of graphs only.
+        The network. Its fresh variables can be drawn outside of graphs only.
 
     Raises:
-        InputError: there is no such function, it fails, or what it returns is not a
-            Keras model of such images with such logits.
+        InputError: there is no such function, it fails, or it does not return a Keras
+            model of such images with such logits.
     """
     function = _import_function(name)
 
@@ -53,8 +53,8 @@ def build_own_network(
             model = function(image_shape, num_classes)
             if not isinstance(model, keras.Model):
                 raise TypeError(f"it returned {type(model).__name__}, no keras.Model")
-            # A subclass may be unbuilt, and its `call` without `training`: inside of a
-            # functional model neither matters.
+            # A subclassed model may be unbuilt, and its `call` may not take `training`.
+            # Inside a functional model neither matters.
             inputs = keras.Input(image_shape, name="images")
             return keras.Model(inputs, model(inputs))
 
@@ -72,8 +72,8 @@ def build_own_network(
 
 def _import_function(name: str) -> Callable[..., Any]:
     module_name, _, function_name = name.partition(":")
-    # `python -m` looks there by itself, the installed command does not. At the end:
-    # a file there must not hide a library's module.
+    # `python -m` searches the working directory, the installed command does not. The
+    # directory goes to the end, so that a file in it cannot hide a library's module.
     if not {"", os.getcwd()}.intersection(sys.path):
         sys.path.append(os.getcwd())
     try:
@@ -99,7 +99,7 @@ def _import_function(name: str) -> Callable[..., Any]:
 def _check(
     name: str, model: keras.Model, image_shape: tuple[int, int, int], num_classes: int
 ) -> None:
-    """Refuses a model that does not give logits of these classes."""
+    """Raises InputError if a model's output is not logits of these classes."""
     shape = [_TRIED_IMAGES, *image_shape]
     images = tf.random.stateless_normal(shape, derive_key(0))
     with _answered_in_one_line(name):
@@ -113,7 +113,7 @@ def _check(
             f"{_TRIED_IMAGES} images it gave {found or type(outputs).__name__}."
         )
     values = logits_of(outputs).numpy()
-    # Logits of several images do not sum to 1, not one of them negative, by chance.
+    # Logits of several images are not all >= 0 with sums of 1 by chance.
     softmax = (values >= 0).all() and np.allclose(values.sum(-1), 1, atol=1e-3)
     if softmax or _ends_in_sigmoid(model):
         raise InputError(
@@ -124,7 +124,7 @@ def _check(
 
 
 def _ends_in_sigmoid(model: keras.Model) -> bool:
-    """Says whether the last layer is a sigmoid; its values could be anything's."""
+    """Returns whether the last layer is a sigmoid, which values alone do not show."""
     last = model.layers[-1]
     while isinstance(last, keras.Model) and last.layers:
         last = last.layers[-1]
@@ -133,7 +133,7 @@ def _ends_in_sigmoid(model: keras.Model) -> bool:
 
 @contextlib.contextmanager
 def _answered_in_one_line(name: str) -> Iterator[None]:
-    """Turns whatever a user's code raises into an input error of one line."""
+    """Turns every exception of a user's code into an InputError of one line."""
     try:
         yield
     except Exception as error:
@@ -147,7 +147,7 @@ def _answered_in_one_line(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seeds every generator an initialiser may use; Python's and NumPy's come back."""
+    """Seeds all random generators, and restores those of Python and NumPy."""
     before = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:

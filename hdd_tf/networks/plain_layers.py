@@ -1,8 +1,8 @@
-"""The layers that networks are put together from, with the papers' constants.
+"""The layers that networks are built from, with the papers' constants.
 
-Keras' defaults differ in three places that change numbers: the epsilon of every norm
-(1e-3 there), the momentum of batch norm (0.99 there), and `same` padding of strided
-convolutions (there all of it at the bottom and the right).
+Keras' defaults differ in three places that change results: the epsilon of every norm
+(1e-3 in Keras), the momentum of batch norm (0.99 in Keras), and `same` padding of
+strided convolutions (which Keras adds at the bottom and the right only).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +14,14 @@ import tensorflow as tf
 from hdd_tf.errors import InputError
 from hdd_tf.networks.instance_norm import EPSILON, InstanceNormalization
 
-# Of the moving statistics: moving = 0.9 moving + 0.1 batch.
+# Momentum of the moving statistics: moving = 0.9 moving + 0.1 batch.
 BATCH_NORM_MOMENTUM = 0.9
 GROUPS = 4
 
-# The norms by their flag's name. Layer norm is over all of an image's values, with a
-# scale for each of them. Batch norm moves its variance by the batch's biased one (the
-# papers' framework by the unbiased one, n / (n - 1) times it for n values a channel).
+# The norms by the names of `--norm`. Layer norm is over all values of an image, with a
+# scale for each of them. Batch norm updates its moving variance with the biased
+# variance of the batch. (The papers' framework uses the unbiased variance, which is
+# n / (n - 1) times the biased one for n values a channel.)
 NORMS: dict[str, Callable[[], keras.layers.Layer] | None] = {
     "instance": InstanceNormalization,
     "batch": lambda: keras.layers.BatchNormalization(
@@ -51,18 +52,19 @@ def convolve(
     stride: int = 1,
     bias: bool = True,
 ) -> tf.Tensor:
-    """Convolves with zeros around the maps, as many on every side.
+    """Convolves maps padded by the same number of zeros on every side.
 
     Args:
-        maps: `[n, h, w, c]`, a Keras tensor.
-        width: Output channels.
+        maps: `[n, h, w, c]` Keras tensor.
+        width: Number of output channels.
         size: Rows and columns of the kernel.
-        padding: Rows and columns of zeros; None: half the kernel, which keeps the size.
+        padding: Rows and columns of zeros on every side; None for half the kernel,
+            which keeps the maps' size at stride 1.
         stride: Step in both directions.
-        bias: Whether there is one.
+        bias: True to add a bias.
 
     Returns:
-        `[n, (h + 2 padding - size) // stride + 1, ..., width]`.
+        `[n, (h + 2 padding - size) // stride + 1, ..., width]` Keras tensor.
     """
     padding = size // 2 if padding is None else padding
     same = stride == 1 and padding == size // 2
@@ -78,11 +80,14 @@ def normalise(maps: tf.Tensor, norm: str) -> tf.Tensor:
     """Normalises `[n, h, w, c]` maps.
 
     Args:
-        maps: A Keras tensor.
+        maps: Keras tensor.
         norm: Key of `NORMS`.
 
+    Returns:
+        `[n, h, w, c]` Keras tensor.
+
     Raises:
-        InputError: group norm of a number of channels that four does not divide.
+        InputError: `norm` is `group`, and `GROUPS` does not divide the channels.
     """
     width = maps.shape[-1]
     if norm == "group" and width % GROUPS:
@@ -95,28 +100,29 @@ def normalise(maps: tf.Tensor, norm: str) -> tf.Tensor:
 
 
 def published_padding(image_shape: tuple[int, int, int], size: int) -> int:
-    """Returns the first layer's padding.
+    """Returns the first layer's padding, in pixels on every side.
 
-    The published networks are for 32x32 images; 28x28 ones get two more rows of zeros
-    on every side in the first layer, so that all maps are those of 32x32 images.
+    The published networks are for 32x32 images. Images of 28x28 get two more rows and
+    columns of zeros on every side in the first layer, so that all maps have the sizes
+    of those of 32x32 images.
 
     Args:
         image_shape: `(height, width, channels)`.
-        size: Rows and columns of the kernel.
+        size: Rows and columns of the first layer's kernel.
     """
     return size // 2 + (2 if image_shape[0] == 28 else 0)
 
 
 def require_side(name: str, image_shape: tuple[int, int, int], least: int) -> None:
-    """Refuses images too small for a network.
+    """Checks that images are large enough for a network.
 
     Args:
-        name: The network.
+        name: Name of the network.
         image_shape: `(height, width, channels)`.
-        least: Pixels a side at least.
+        least: Smallest number of pixels a side.
 
     Raises:
-        InputError: a side is shorter.
+        InputError: a side of the images is shorter.
     """
     height, width, _ = image_shape
     if min(height, width) < least:
@@ -134,18 +140,18 @@ def finish(
     name: str,
     more_outputs: Mapping[str, Any] | None = None,
 ) -> keras.Model:
-    """Puts the classifier on the features and returns the network.
+    """Adds the classifier to the features and returns the network.
 
     Args:
         inputs: The network's `keras.Input`.
-        features: `[n, d]`.
+        features: `[n, d]` Keras tensor.
         num_classes: Number of logits.
-        name: Of the model.
-        more_outputs: Besides features and logits.
+        name: Name of the model.
+        more_outputs: Further outputs of the model by name, besides features and logits.
 
     Returns:
-        A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}`, and
-        those given.
+        A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}` and
+        `more_outputs`.
     """
     logits = keras.layers.Dense(num_classes, name="classifier")(features)
     outputs = {"features": features, "logits": logits, **(more_outputs or {})}

@@ -1,9 +1,9 @@
 """A pool of networks that are trained a little at a time, as stacked variables.
 
-One variable a weight, `[capacity, ...]`, so a network is a row: no model is ever built
-anew, and a graph picks networks by number. Who is in the pool follows from the
-iteration: the k-th network that ever joined has row k modulo capacity, and where all
-rows are taken the newest takes the place of the oldest.
+The pool has one variable `[capacity, ...]` a weight. So a network is a row, no model is
+built again, and a graph picks networks by number. The iteration determines which
+networks are in the pool: the k-th network that joined has row k modulo capacity, and
+once all rows are taken the newest network replaces the oldest.
 
 Source: Zhao et al., "Improved Distribution Matching" (IDM), CVPR 2023, section 3.3.
 """
@@ -18,19 +18,21 @@ import tensorflow as tf
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 
-# How checkpoints call the value of a variable.
+# Suffix of a variable's value in the names of a checkpoint.
 _VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True)
 class PoolSchedule:
-    """Who is in the pool when.
+    """When networks join and leave the pool.
 
     Attributes:
-        start: Networks there before the first iteration, >= 1.
-        join_every: A fresh network joins at iteration 0 and every so many iterations.
-        capacity: Most networks; beyond, the oldest leaves. More than `start`.
-        reset_every: Accuracy meters are emptied every so many iterations.
+        start: Networks in the pool before the first iteration, >= 1.
+        join_every: Iterations between fresh networks, the first of which joins at
+            iteration 0.
+        capacity: Largest number of networks, more than `start`. A network that joins a
+            full pool replaces the oldest.
+        reset_every: Iterations between resets of the accuracy meters.
     """
 
     start: int = 3
@@ -39,15 +41,15 @@ class PoolSchedule:
     reset_every: int = 100
 
     def joined(self, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns how many have ever joined when `iteration`'s newcomer is in."""
+        """Returns the number of networks that have joined by `iteration`, included."""
         return self.start + 1 + iteration // self.join_every
 
     def live(self, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns how many networks are in the pool: the rows 0, ..., live - 1."""
+        """Returns the number of networks in the pool, the rows 0, ..., live - 1."""
         return tf.minimum(self.joined(iteration), self.capacity)
 
     def oldest(self, iterations: int) -> int:
-        """Returns the row of the network longest in the pool after so many."""
+        """Returns the row of the network longest in the pool after `iterations`."""
         joined = self.start + 1 + max(iterations - 1, 0) // self.join_every
         return max(joined - self.capacity, 0) % self.capacity
 
@@ -55,13 +57,14 @@ class PoolSchedule:
 class NetworkPool(tf.Module):
     """The networks of a pool, their velocities and their accuracy meters.
 
-    Its variables are plain, not mirrored: every process keeps one copy of the pool.
-    Write to it outside `strategy.run` only.
+    The variables of the pool are plain, not mirrored: every process keeps one copy.
+    Write to the pool outside `strategy.run` only.
 
     Args:
         network: The network, a function of its weights.
-        schedule: Who is in the pool when.
-        seed: Seed of the run; the k-th network that joins is a function of it and k.
+        schedule: When networks join and leave the pool.
+        seed: Seed of the run. The initial weights of the k-th network that joins depend
+            on the seed and k alone.
     """
 
     def __init__(
@@ -80,8 +83,8 @@ class NetworkPool(tf.Module):
         for row in range(schedule.start):
             self._put_fresh(tf.constant(row))
 
-    def update_queue(self, iteration: tf.Tensor) -> None:
-        """Empties the meters and lets a network join, where `iteration` is due.
+    def admit_newcomer(self, iteration: tf.Tensor) -> None:
+        """Resets the meters and adds a fresh network, if they are due at `iteration`.
 
         Args:
             iteration: Scalar int32 tensor.
@@ -94,12 +97,12 @@ class NetworkPool(tf.Module):
         """Draws different networks of the pool.
 
         Args:
-            iteration: Scalar int32 tensor, whose newcomer is in.
-            count: How many, at most `start + 1`.
-            key: `[2]` seed of the draw.
+            iteration: Scalar int32 tensor, after `admit_newcomer` of that iteration.
+            count: Number of networks, at most `start + 1`.
+            key: `[2]` int32 key of the draw.
 
         Returns:
-            `[count]` int32 rows.
+            `[count]` int32 rows, without repetition.
         """
         live = self._schedule.live(iteration)
         return tf.random.experimental.stateless_shuffle(tf.range(live), key)[:count]
@@ -109,11 +112,14 @@ class NetworkPool(tf.Module):
         return [tf.gather(variable, row) for variable in self._weights]
 
     def velocities(self, row: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the momentum that its optimiser has built up."""
+        """Returns the velocities of the network's optimiser, one a weight."""
         return [tf.gather(variable, row) for variable in self._velocities]
 
     def running_accuracy(self, row: tf.Tensor) -> tf.Tensor:
-        """Returns its training accuracy since the last reset, in percent; 0 if none."""
+        """Returns the network's training accuracy since the last reset, in percent.
+
+        The accuracy is 0 if the network has not trained since then.
+        """
         correct, seen = tf.gather(self._correct, row), tf.gather(self._seen, row)
         return 100.0 * tf.math.divide_no_nan(correct, seen)
 
@@ -128,11 +134,11 @@ class NetworkPool(tf.Module):
         """Puts a network back after training.
 
         Args:
-            row: Where it was taken from.
-            weights: Its weights now.
-            velocities: Its momentum now.
-            correct: Training images it got right, to add to its meter.
-            seen: Training images it saw, likewise.
+            row: Scalar int32 row of the network.
+            weights: New weights of the network.
+            velocities: New velocities of the network's optimiser.
+            correct: Number of correctly classified training images to add to the meter.
+            seen: Number of training images to add to the meter.
         """
         for variables, values in (
             (self._weights, weights),
@@ -162,12 +168,15 @@ def read_network(reader: Any, pool: str, row: int) -> list[np.ndarray]:
     """Reads the weights of one network from a checkpoint, without building the pool.
 
     Args:
-        reader: What `tf.train.load_checkpoint` returns.
+        reader: Checkpoint reader, as `tf.train.load_checkpoint` returns it.
         pool: Path of the `NetworkPool` among the checkpoint's objects.
-        row: The network's.
+        row: Row of the network.
+
+    Returns:
+        Float32 weights in the order of the network's `weight_shapes`.
 
     Raises:
-        KeyError: the checkpoint holds no pool there.
+        KeyError: the checkpoint holds no pool at that path.
     """
     shapes = reader.get_variable_to_shape_map()
     weights: list[np.ndarray] = []
@@ -179,7 +188,7 @@ def read_network(reader: Any, pool: str, row: int) -> list[np.ndarray]:
 
 
 def _if_due(iteration: tf.Tensor, every: int, action: Callable[[], None]) -> None:
-    """Runs an action in the graph where `every` divides `iteration`."""
+    """Runs an action in the graph if `every` divides `iteration`."""
 
     def act() -> tf.Tensor:
         action()

@@ -1,4 +1,4 @@
-"""The networks by name; a new one is a file beside this one and a line below."""
+"""Networks by name; a new network is a module of this package and an entry below."""
 
 import dataclasses
 import functools
@@ -53,7 +53,7 @@ NETWORKS: dict[str, Builder] = {
     "resnet18_batch": _with_batch_norm(build_resnet18),
 }
 
-# Those that tell the maps of their blocks, with these among the outputs.
+# Networks that provide the maps of their blocks, built with the maps as outputs.
 TAPPED: dict[str, Builder] = {"convnet": functools.partial(_convnet, taps=True)}
 
 
@@ -73,17 +73,18 @@ def build_network(
         name: Key of `NETWORKS`.
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
-        depth: Number of blocks, where the network has such a choice.
-        width: Channels of each block, likewise.
-        norm: Which norm, likewise.
-        activation: Which activation, likewise.
-        pooling: Which pooling, likewise.
+        depth: Number of blocks; only the ConvNet uses it.
+        width: Channels of each block; only the ConvNet uses it.
+        norm: Key of `plain_layers.NORMS`, for every network that has norms.
+        activation: Key of `plain_layers.ACTIVATIONS`; only the ConvNet uses it.
+        pooling: Key of `plain_layers.POOLINGS`; only the ConvNet uses it.
 
     Returns:
         The network.
 
     Raises:
-        InputError: the network does not take images of this size, or such options.
+        ValueError: there is no network of this name.
+        InputError: the network does not support the image size or the options.
     """
     options = NetworkOptions(depth, width, norm, activation, pooling)
     return build_with_options(name, image_shape, num_classes, options)
@@ -108,7 +109,7 @@ def build_with_options(
 
     Raises:
         ValueError: there is no network of this name.
-        InputError: the network does not take images of this size, or such options.
+        InputError: the network does not support the image size or the options.
     """
     if name not in NETWORKS:
         raise ValueError(
@@ -124,11 +125,12 @@ def build_with_options(
 def network_of_settings(
     name: str, config: Config, image_shape: tuple[int, int, int], num_classes: int
 ) -> FunctionalNetwork:
-    """Builds a network as a run's settings say.
+    """Builds a network with the options of a run's settings.
 
     Args:
         name: Key of `NETWORKS`, or `module:function` (see `own_networks`).
-        config: depth, width, norm, activation and pooling.
+        config: The run's settings, of which `depth`, `width`, `norm`, `activation` and
+            `pooling` are used.
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
 
@@ -136,7 +138,8 @@ def network_of_settings(
         The network.
 
     Raises:
-        InputError: there is no such function, or the network cannot be.
+        InputError: there is no such function, or the network does not support the image
+            size or the options.
     """
     if ":" in name:
         return build_own_network(name, image_shape, num_classes)
@@ -149,7 +152,7 @@ def network_of_settings(
 def matched_network(
     config: Config, image_shape: tuple[int, int, int], num_classes: int
 ) -> FunctionalNetwork:
-    """Builds the network `--network` to match in.
+    """Builds the network of `--network`, in which images are matched.
 
     Args:
         config: The run's settings.
@@ -160,12 +163,14 @@ def matched_network(
         The network, without state.
 
     Raises:
-        InputError: it has batch norm, or cannot be.
+        InputError: the network has batch norm, or does not support the image size or
+            the options.
     """
     network = network_of_settings(config.network, config, image_shape, num_classes)
     if network.state_specs:
-        # In batch norm an image's features depend on the others of its batch, which
-        # here are a block of classes, cut to fit the memory: no fixed thing to match.
+        # With batch norm, an image's features depend on the other images of its batch.
+        # A batch here is a block of classes whose size depends on the memory, so the
+        # features would have no fixed value to match.
         instead = config.network.removesuffix("_batch")
         raise InputError(
             f"--network={config.network} has batch norm, whose features depend on the "

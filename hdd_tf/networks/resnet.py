@@ -1,9 +1,9 @@
 """Residual networks: ResNet-18 for small images, ResNet-10 for ImageNet-size ones.
 
 ResNet-18 is that of Zhao & Bilen's released networks: a 3x3 stem and strides. ResNet-10
-is that of the programs for larger images (Kim et al., ICML 2022, and DANCE): strides
-are 2x2 average pooling, and the stem depends on the size. Of both, every norm is
-instance norm unless another is asked for.
+is that of the programs for larger images (Kim et al., ICML 2022, and DANCE): 2x2
+average pooling replaces strides, and the stem depends on the image size. The default
+norm of both is instance norm.
 """
 
 import keras
@@ -26,17 +26,18 @@ def build_resnet18(
     """Builds ResNet-18 with a 3x3 stem.
 
     Args:
-        image_shape: `(height, width, channels)`; 9 pixels a side or more, so that the
-            last maps hold more than the one pixel that instance norm sets to nothing.
+        image_shape: `(height, width, channels)`; at least 9 pixels a side, so that the
+            last maps have more than one pixel. (Instance norm sets a single pixel to
+            zero.)
         num_classes: Number of logits.
-        options: Which norm.
+        options: Options, of which `norm` is used.
 
     Returns:
         A model with `features` `[n, 512]`, the mean of the last maps (4x4 for 32x32
         images), and `logits`.
 
     Raises:
-        InputError: the images are too small, or the norm cannot be.
+        InputError: the images are too small, or the norm is not supported.
     """
     require_side("resnet18", image_shape, 9)
     inputs = keras.Input(image_shape, name="images")
@@ -52,20 +53,21 @@ def build_resnet18(
 def build_resnet10(
     image_shape: tuple[int, int, int], num_classes: int, options: NetworkOptions
 ) -> keras.Model:
-    """Builds ResNet-10 with average pooling for strides.
+    """Builds ResNet-10 with average pooling instead of strides.
 
     Args:
-        image_shape: `(height, width, channels)`; 16 pixels a side or more. Images of
-            more than 64 pixels are halved after the stem; of more than 128, convolved
-            by 7x7 and quartered.
+        image_shape: `(height, width, channels)`; at least 16 pixels a side. If the
+            shorter side has more than 64 pixels, the maps are halved after the stem. If
+            it has more than 128 pixels, the stem is a 7x7 convolution and the maps are
+            quartered.
         num_classes: Number of logits.
-        options: Which norm.
+        options: Options, of which `norm` is used.
 
     Returns:
         A model with `features` `[n, 512]`, the mean of the last maps, and `logits`.
 
     Raises:
-        InputError: the images are too small, or the norm cannot be.
+        InputError: the images are too small, or the norm is not supported.
     """
     require_side("resnet10", image_shape, 16)
     side = min(image_shape[:2])
@@ -80,7 +82,7 @@ def build_resnet10(
 
 
 def _strided_block(maps: tf.Tensor, width: int, stride: int, norm: str) -> tf.Tensor:
-    """Returns ReLU(shortcut + two convolutions), the first of them strided."""
+    """Returns ReLU(shortcut + two convolutions), the first of which is strided."""
     shortcut = maps
     if stride != 1 or maps.shape[-1] != width:
         shortcut = _convolve_and_normalise(maps, width, 1, norm, stride)
@@ -90,7 +92,7 @@ def _strided_block(maps: tf.Tensor, width: int, stride: int, norm: str) -> tf.Te
 
 
 def _pooled_block(maps: tf.Tensor, width: int, pool: int, norm: str) -> tf.Tensor:
-    """Returns ReLU(shortcut + two convolutions), pooled between them."""
+    """Returns ReLU(shortcut + two convolutions), with pooling between them."""
     shortcut = maps
     if pool != 1 or maps.shape[-1] != width:
         shortcut = _average_pool(_convolve(maps, width, 1, norm), pool)
@@ -109,7 +111,7 @@ def _convolve_and_normalise(
 def _convolve(
     maps: tf.Tensor, width: int, size: int, norm: str, stride: int = 1
 ) -> tf.Tensor:
-    # Only where there is no norm is a shift missing without it.
+    # Every norm has a shift of its own, so only maps without norm need a bias.
     return convolve(maps, width, size, stride=stride, bias=norm == "none")
 
 

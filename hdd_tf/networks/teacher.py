@@ -1,4 +1,4 @@
-"""Trained networks that say what soft labels images have."""
+"""Teachers: trained networks that give images their soft labels."""
 
 import dataclasses
 import functools
@@ -17,11 +17,11 @@ class TeacherNetwork:
     """One trained network as data.
 
     Attributes:
-        name: A key of `registry.NETWORKS`.
+        name: Key of `registry.NETWORKS`.
         options: Choices within that architecture.
         weights: Float32 arrays in the order of the network's `weight_shapes`.
-        state: Arrays in the order of its `state_specs`, such as batch norm's moving
-            statistics; empty where it has none.
+        state: Arrays in the order of the network's `state_specs`, such as batch norm's
+            moving statistics; empty for a network without state.
     """
 
     name: str
@@ -32,15 +32,15 @@ class TeacherNetwork:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Teacher:
-    """An ensemble of trained networks; of one, mostly.
+    """An ensemble of trained networks, mostly of a single one.
 
     Attributes:
         networks: The networks, at least one.
-        image_shape: Height, width and channels of the images they take.
+        image_shape: Height, width and channels of the networks' images.
         num_classes: Number of logits, in the label order of the data set.
 
     Raises:
-        ValueError: there is no network.
+        ValueError: `networks` is empty.
     """
 
     networks: tuple[TeacherNetwork, ...]
@@ -55,9 +55,9 @@ class Teacher:
         """Builds the networks as functions of their weights.
 
         Raises:
-            ValueError: an architecture is unknown, or its weights or state have other
-                shapes than are stored.
-            InputError: an architecture does not take such images or options.
+            ValueError: an architecture is unknown, or the stored weights or state do
+                not have its shapes and dtypes.
+            InputError: an architecture does not support the image shape or the options.
         """
         return [self._build(network) for network in self.networks]
 
@@ -66,12 +66,12 @@ class Teacher:
 
         Returns:
             A function from `[n, h, w, c]` normalised float32 images to `[n, C]` float32
-            logits, in evaluation mode: batch norm uses its moving statistics. It is
-            traced once, for any n; no gradient reaches the weights.
+            logits, in evaluation mode: batch norm uses its moving statistics. The
+            function is traced once, for any n. No gradient reaches the weights.
 
         Raises:
-            ValueError: as `build_networks`.
-            InputError: as `build_networks`.
+            ValueError: see `build_networks`.
+            InputError: see `build_networks`.
         """
         members = [
             _Member(
@@ -84,7 +84,7 @@ class Teacher:
             )
         ]
         signature = [tf.TensorSpec([None, *self.image_shape], tf.float32)]
-        # A partial is traced for itself: TensorFlow counts traces by the code.
+        # TensorFlow counts traces by the code; a partial has a count of its own.
         mean_logits = functools.partial(_mean_logits, members)
         return tf.function(mean_logits, input_signature=signature)
 
@@ -114,7 +114,7 @@ class Teacher:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Member:
-    """A network beside its weights as constants that graphs capture."""
+    """A network, with its weights and state as constants that graphs capture."""
 
     network: FunctionalNetwork
     weights: list[tf.Tensor]

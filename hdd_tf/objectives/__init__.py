@@ -1,1 +1,1 @@
-"""What is matched: one objective a file, behind one small protocol."""
+"""The objectives of class-wise matching, one a module, and their comparisons."""

@@ -1,9 +1,8 @@
 """DANCE: dual-view distribution alignment, Zhang et al., IJCAI 2024.
 
-Two updates an iteration. The inner view matches features in a middle encoder, a point
-between an expert's start and its end (Eq. 4-5): a network that is neither random nor
-finished. The outer view calibrates: the finished expert should recognise the synthetic
-images (Eq. 7).
+Each iteration has two updates. The inner view matches features in a middle encoder,
+whose weights lie between an expert's initial and trained weights (Eq. 4-5). The outer
+view calibrates: the trained expert should recognise the synthetic images (Eq. 7).
 """
 
 from collections.abc import Callable
@@ -23,15 +22,16 @@ from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.progress import epoch_bar
 
-_WHICH, _WHERE = 0, 1
+# The streams of random numbers under an iteration's key.
+_EXPERT, _SHARE = 0, 1
 
 
 class DualViewAlignment(Objective):
     """Matches features of middle encoders, then calibrates with whole experts.
 
     Args:
-        take_experts: Returns trained networks with their starts, after training those
-            that are missing.
+        take_experts: Function that returns the experts, after training those that are
+            missing.
         seed: Seed of the run.
     """
 
@@ -40,30 +40,30 @@ class DualViewAlignment(Objective):
     def __init__(self, take_experts: Callable[[], Experts], seed: int) -> None:
         super().__init__(name="dance")
         self._take_experts = take_experts
-        # In a tuple of its own type, which tf.Module does not track: experts are not
-        # part of a run's state.
+        # tf.Module does not track this NamedTuple: experts are not part of a run's
+        # state, so checkpoints must not contain them.
         self._experts: Experts | None = None
         self._seed = seed
 
     def train_ahead(self) -> None:
-        """Trains the experts that are missing, and takes all."""
+        """Trains the experts that are missing, and loads all experts."""
         if self._experts is None:
             self._experts = self._take_experts()
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the matching pass (0) or the calibration (1), with one expert."""
         experts = self._experts
         if experts is None:
             raise ValueError("`train_ahead` comes before the first pass.")
         key = derive_key(self._seed, Purpose.MIDDLE_ENCODER, iteration)
         expert = tf.random.stateless_uniform(
-            [], derive_key(key, _WHICH), 0, experts.number, tf.int32
+            [], derive_key(key, _EXPERT), 0, experts.number, tf.int32
         )
         trained = [tf.gather(weights, expert) for weights in experts.trained]
-        if index == 1:
+        if pass_index == 1:
             return Pass(trained, compare=False, cross_entropy_weight=1.0)
         start = [tf.gather(weights, expert) for weights in experts.initial]
-        share = tf.random.stateless_uniform([], derive_key(key, _WHERE))
+        share = tf.random.stateless_uniform([], derive_key(key, _SHARE))
         return Pass(
             [
                 share * w0 + (1.0 - share) * w
@@ -75,7 +75,13 @@ class DualViewAlignment(Objective):
 def expert_buffer(
     config: Any, dataset: Dataset, network: FunctionalNetwork
 ) -> ExpertBuffer:
-    """Returns where the experts are kept, as a run's `Config` says."""
+    """Returns the expert buffer of a run's settings.
+
+    Args:
+        config: The run's `Config`.
+        dataset: Data set whose training split the experts learn.
+        network: The network `--network`, a function of its weights.
+    """
     return ExpertBuffer(
         config.expert_dir,
         network,
@@ -88,6 +94,9 @@ def expert_buffer(
 
 def build(context: MethodContext) -> ClasswiseMatching:
     """Builds DANCE, in the geometry of the settings.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.

@@ -23,14 +23,17 @@ class DistributionMatching(Objective):
         self._network = network
         self._seed = seed
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
-        """Returns the only pass: match the features of an iteration's own network."""
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
+        """Returns the only pass, which has the weights of the iteration's network."""
         key = derive_key(self._seed, Purpose.NETWORK, iteration)
         return Pass(self._network.initial_weights(key))
 
 
 def build(context: MethodContext) -> ClasswiseMatching:
     """Builds DM, in the geometry of the settings.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.

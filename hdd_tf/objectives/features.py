@@ -1,9 +1,9 @@
-"""Comparisons of what a network gives of single images: features, or other readouts.
+"""Comparisons of feature vectors, or of other readouts of a network's outputs.
 
-A comparison of features has two parts of its own. The *readout* says which vector an
-image has: the features, the maps of all blocks, attention maps. The *discrepancy* says
-how the vectors of a class are summarised and how far synthetic ones are from that: the
-geometries (centroids and their distance), or kernels, moments, sums of several.
+A comparison of features has two parts. The *readout* computes the vector of an image:
+its features, the maps of all blocks, or attention maps. The *discrepancy* summarises
+the vectors of a class, and computes how far synthetic vectors are from the summary. It
+is a geometry (centroids and their distance), or kernels, moments, sums of several.
 """
 
 from collections.abc import Callable
@@ -17,52 +17,60 @@ from hdd_tf.distillation.objective import Pass
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 
-# From a network's outputs to `[n, d]` float32; each row is of one image alone.
+# (outputs of a network for n images) -> `[n, d]` float32 vectors, each of which depends
+# on its own image alone.
 Readout = Callable[[dict[str, Any]], tf.Tensor]
 
 
 class Discrepancy(Protocol):
-    """How far the synthetic vectors of a class are from the real ones.
+    """The distance of a class's synthetic vectors from its real vectors.
 
     Attributes:
-        merges: Whether summaries of parts of a class merge, see `Comparison`.
+        merges: True if summaries of parts of a class can be merged, see `Comparison`.
     """
 
     merges: bool
 
     def summarize(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
-        """Summarises vectors `[c, n, d]`, optionally with weights `[c, n]` >= 0.
+        """Returns the summary of each class's vectors.
+
+        Args:
+            features: `[c, n, d]` vectors of n images of each class.
+            weights: `[c, n]` weights >= 0; None for weights of 1.
 
         Returns:
             A NamedTuple of float32 tensors `[c, ...]`.
         """
 
     def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each class `[c]`; `real` gets no gradient.
+        """Returns the loss of each class.
 
         Args:
-            real: A summary.
-            synthetic_features: `[c, m, d]`.
+            real: Summary of the real vectors; no gradient flows to it.
+            synthetic_features: `[c, m, d]` vectors of m images of each class.
+
+        Returns:
+            `[c]` losses.
         """
 
 
 def last_features(outputs: dict[str, Any]) -> tf.Tensor:
-    """Reads the features before the classifier, `[n, d]`."""
+    """Returns the features before the classifier, `[n, d]`."""
     return outputs["features"]
 
 
 class FeatureComparison:
-    """Compares vectors that a network gives of images; see `Comparison`.
+    """Compares vectors that a network computes of images; see `Comparison`.
 
     Args:
-        network: The network.
-        discrepancy: How vectors are compared.
-        readout: Which vectors.
-        blocks: Whether the readout needs the maps of the network's blocks
+        network: The network, a function of its weights.
+        discrepancy: Discrepancy of the vectors.
+        readout: Function from the network's outputs to the vectors.
+        blocks: True if the readout needs the maps of the network's blocks
             (`FunctionalNetwork.block_outputs`).
 
     Raises:
-        InputError: it does, and the network tells of none.
+        InputError: `blocks` is True, and the network does not provide their maps.
     """
 
     def __init__(
@@ -73,7 +81,7 @@ class FeatureComparison:
         blocks: bool = False,
     ) -> None:
         self.merges = discrepancy.merges
-        # Now, for what cannot be is refused before anything is trained.
+        # The check for blocks is here, so that it fails before anything is trained.
         self._outputs = network.outputs
         if blocks:
             self._outputs = network.with_blocks().block_outputs
@@ -82,14 +90,14 @@ class FeatureComparison:
         self._readout = readout
 
     def summarize(self, work: Pass, real: RealBatch) -> Any:
-        """Returns the discrepancy's summary of the vectors of real images."""
+        """Returns the summary of the real images' vectors; see `Comparison`."""
         features = real.map(
             lambda images: self._readout(self._outputs(work.weights, images))
         )
         return self._discrepancy.summarize(features, real.weights)
 
     def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
-        """Returns the discrepancy, plus the weighted cross-entropy of a pass."""
+        """Returns the discrepancy plus the weighted cross-entropy; see `Comparison`."""
         leading = synthetic.images.shape[:2]
         outputs = self._outputs(
             work.weights,
@@ -108,12 +116,12 @@ class FeatureComparison:
         return loss
 
     def empty_summary(self, num_classes: int) -> Any:
-        """Returns the summary of vectors of zeros."""
+        """Returns the summary of zero vectors, `[num_classes, ...]`."""
         zeros = tf.zeros([num_classes, 1, self._feature_dim()])
         return self._discrepancy.summarize(zeros)
 
     def _feature_dim(self) -> int:
-        """Returns d, from the shapes that a trace of the readout has."""
+        """Returns the vectors' length d, from the output shape of a traced readout."""
         shapes = [tf.TensorSpec(s, tf.float32) for s in self._network.weight_shapes]
         images = tf.TensorSpec([1, *self._network.model.input_shape[1:]], tf.float32)
         read = tf.function(lambda w, x: self._readout(self._outputs(w, x)))
@@ -123,12 +131,12 @@ class FeatureComparison:
 def geometry_comparison(
     context: MethodContext, readout: Readout = last_features, blocks: bool = False
 ) -> FeatureComparison:
-    """Returns the comparison in the geometry that a run's settings ask for.
+    """Returns the comparison in the geometry of a run's settings.
 
     Args:
-        context: The run's.
-        readout: Which vectors are compared.
-        blocks: As `FeatureComparison`.
+        context: The run's settings, data, network and devices.
+        readout: Function from the network's outputs to the vectors.
+        blocks: True if the readout needs the maps of the network's blocks.
 
     Raises:
         InputError: an option of the geometry is out of its range.

@@ -1,9 +1,9 @@
 """Improved distribution matching (IDM): Zhao et al., CVPR 2023.
 
-Features are matched in a network picked from a pool of semi-trained ones, and that
+Features are matched in a network picked from a pool of semi-trained networks. That
 network should also recognise the synthetic images: Eq. (6) weights their cross-entropy
-by how good the network is. Then two networks of the pool train a little on real
-images, so that the pool holds networks of many ages.
+by the network's accuracy. Then two networks of the pool train a little on real images,
+so that the pool holds networks of many ages.
 """
 
 import dataclasses
@@ -24,13 +24,16 @@ from hdd_tf.random_keys import Purpose, derive_key
 
 @dataclasses.dataclass(frozen=True)
 class PoolTraining:
-    """How the networks of the pool train.
+    """Hyper-parameters of the training of the pool's networks, by SGD.
 
     Attributes:
-        networks: How many train after an iteration, at most the pool's start + 1.
-        steps: Updates of each.
-        batch_size: Real images of an update.
-        learning_rate: Of SGD with momentum .9 and L2 weight decay 5e-4.
+        networks: Number of networks that train after an iteration, at most the pool's
+            start + 1.
+        steps: Number of updates of each network.
+        batch_size: Number of real images of an update.
+        learning_rate: Learning rate, positive.
+        momentum: Momentum, in [0, 1).
+        weight_decay: L2 weight decay, >= 0.
     """
 
     networks: int = 2
@@ -47,11 +50,15 @@ class ImprovedDistributionMatching(Objective):
     Args:
         network: The network, a function of its weights.
         store: The real images that the pool's networks train on.
-        strategy: Replicas train different networks, each of them whole.
+        strategy: Strategy whose replicas train different networks of the pool.
         seed: Seed of the run.
-        schedule: Who is in the pool when.
-        training: How its networks train.
-        cross_entropy_weight: w; the cross-entropy counts w x accuracy in percent.
+        schedule: When networks join and leave the pool.
+        training: Hyper-parameters of the training of the pool's networks.
+        cross_entropy_weight: Factor w; the weight of the cross-entropy is w times the
+            network's accuracy in percent.
+
+    Attributes:
+        pool: The pool of networks.
     """
 
     def __init__(
@@ -74,11 +81,11 @@ class ImprovedDistributionMatching(Objective):
         self._cross_entropy_weight = cross_entropy_weight
 
     def prepare(self, iteration: tf.Tensor) -> None:
-        """Lets the newcomer of an iteration join the pool."""
-        self.pool.update_queue(iteration)
+        """Adds the fresh network of an iteration to the pool, if one is due."""
+        self.pool.admit_newcomer(iteration)
 
-    def pass_of(self, iteration: tf.Tensor, index: int) -> Pass:
-        """Returns the only pass, through a network of the pool."""
+    def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
+        """Returns the only pass, which has the weights of a network of the pool."""
         key = derive_key(self._seed, Purpose.POOL_MATCHED, iteration)
         row = self.pool.pick(iteration, 1, key)[0]
         weight = self._cross_entropy_weight * self.pool.running_accuracy(row)
@@ -91,7 +98,7 @@ class ImprovedDistributionMatching(Objective):
         rows = self.pool.pick(iteration, count, key)
 
         def train_own() -> list[tuple]:
-            """Trains this replica's networks; zeros stand for the others'."""
+            """Trains this replica's networks; returns zeros for the others."""
             context = tf.distribute.get_replica_context()
             replica = context.replica_id_in_sync_group
             return [
@@ -106,7 +113,7 @@ class ImprovedDistributionMatching(Objective):
             ]
 
         trained = self._strategy.run(train_own)
-        # The others' zeros leave each network as its replica trained it.
+        # All replicas but one return zeros for a network, so the sum is its weights.
         trained = tf.nest.map_structure(
             lambda value: self._strategy.reduce("SUM", value, axis=None), trained
         )
@@ -115,11 +122,17 @@ class ImprovedDistributionMatching(Objective):
             self.pool.put(rows[index], weights, velocities, correct, seen)
 
     def _state(self, row: tf.Tensor) -> tuple:
-        """Returns a network's weights and velocities, and 0 images it got right."""
+        """Returns a network's weights and velocities, and a count of 0 correct images.
+
+        The structure is that of `_train`'s result.
+        """
         return self.pool.weights(row), self.pool.velocities(row), tf.constant(0.0)
 
     def _train(self, iteration: tf.Tensor, row: tf.Tensor) -> tuple:
-        """Returns what `_state` does, after training."""
+        """Returns weights, velocities and the number of correct images, after training.
+
+        Images count with the classification before their update.
+        """
         training = self._training
         key = derive_key(self._seed, Purpose.POOL_BATCH, iteration, row)
         batches, labels = self._store.draw_batches(
@@ -151,7 +164,7 @@ class ImprovedDistributionMatching(Objective):
 
 
 def pool_schedule(config: Any) -> PoolSchedule:
-    """Returns who is in the pool when, as a run's `Config` says."""
+    """Returns the schedule of the pool in a run's `Config`."""
     return PoolSchedule(
         config.idm_pool_start,
         config.idm_join_every,
@@ -162,6 +175,9 @@ def pool_schedule(config: Any) -> PoolSchedule:
 
 def build(context: MethodContext) -> ClasswiseMatching:
     """Builds IDM, in the geometry of the settings.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.

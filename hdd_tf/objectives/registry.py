@@ -1,4 +1,4 @@
-"""From the name of a method to the method; the entries are in methods/registry.py."""
+"""Construction of methods by their names, the entries of methods/registry.py."""
 
 from hdd_tf.distillation.method import IterativeMethod, Method
 from hdd_tf.distillation.method_context import MethodContext
@@ -9,7 +9,7 @@ def build_method(context: MethodContext) -> Method:
     """Builds the method that a run's settings name.
 
     Args:
-        context: What it is built from.
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.
@@ -18,7 +18,10 @@ def build_method(context: MethodContext) -> Method:
 
 
 def build_iterative(context: MethodContext) -> IterativeMethod:
-    """Builds a method that has iterations, as `build_method`.
+    """Builds a method that has iterations.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.
@@ -33,7 +36,10 @@ def build_iterative(context: MethodContext) -> IterativeMethod:
 def build_step(context: MethodContext) -> DistillationStep:
     """Builds a method that has iterations, ready to run them.
 
-    Networks that it needs are trained here, where they are missing.
+    Networks that the method needs are trained if they are missing.
+
+    Args:
+        context: The run's settings, data, network and devices.
 
     Raises:
         InputError: settings and data do not fit.

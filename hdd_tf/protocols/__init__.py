@@ -1,1 +1,1 @@
-"""How a network trains: as data, and the parts it names."""
+"""Training protocols as data, and the parts that they name."""

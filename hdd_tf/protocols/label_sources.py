@@ -1,4 +1,4 @@
-"""Which soft labels a set has, and whether a protocol finds those that it needs."""
+"""The soft labels of a set, and the check that a protocol's labels are among them."""
 
 import dataclasses
 from typing import Self
@@ -11,7 +11,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
-# Value of `labels` of a protocol -> what it is called.
+# Value of a protocol's `labels` -> its name in messages.
 _NAMES = {
     "stored": "a soft label for each image",
     "epochs": "soft labels for each epoch",
@@ -21,12 +21,12 @@ _NAMES = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelSources:
-    """Labels beside the classes.
+    """Soft labels of a set, in addition to the classes.
 
     Attributes:
-        label_logits: `[n, C]` float32, one vector of logits an image.
-        epoch_labels: Labels of every view in a number of epochs.
-        teacher: Networks that are asked about what the student sees.
+        label_logits: `[n, C]` float32 logits, one vector an image; or None.
+        epoch_labels: Labels of every view in a number of epochs; or None.
+        teacher: Networks whose logits for a student's batch are its labels; or None.
     """
 
     label_logits: np.ndarray | None = None
@@ -35,7 +35,7 @@ class LabelSources:
 
     @classmethod
     def of_set(cls, carried: DistilledSet, protocol: TrainingProtocol) -> Self:
-        """Returns those labels of a set that a protocol asks for."""
+        """Returns the labels of a set that a protocol needs."""
         return cls(
             carried.label_logits if protocol.labels == "stored" else None,
             carried.epoch_labels if protocol.labels == "epochs" else None,
@@ -45,16 +45,16 @@ class LabelSources:
     def check(
         self, protocol: TrainingProtocol, num_images: int, image_shape: tuple[int, ...]
     ) -> None:
-        """Checks that the labels a protocol asks for are here and fit the images.
+        """Checks that the labels of a protocol are present and fit the images.
 
         Args:
-            protocol: How networks are to train.
-            num_images: Images that they train on.
-            image_shape: Height, width and channels of those.
+            protocol: Training protocol.
+            num_images: Number of training images.
+            image_shape: Height, width and channels of the training images.
 
         Raises:
-            InputError: a label is missing, or is of other images; the message says how
-                to mend it.
+            InputError: labels are missing, or belong to other images; the message names
+                a remedy.
         """
         found = {
             "hard": self,

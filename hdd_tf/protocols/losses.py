@@ -1,8 +1,8 @@
 """The losses of training, with classes or with logits as labels.
 
 `tf.nn.softmax_cross_entropy_with_logits` is not used: it has no second derivative in
-the labels (tensorflow issue 26495), so gradients of learnt labels through steps of
-training would be zero, and nothing would say so.
+the labels (tensorflow issue 26495). Gradients of learnt labels through steps of
+training would be zero, without a warning.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 
 class Mixing(NamedTuple):
-    """How the images of a batch are mixed.
+    """The mixing of a batch's images.
 
     Attributes:
-        partner: `[n]` int32, the image that is mixed into each.
-        share: Scalar float32, the part of each image that is its own.
+        partner: `[n]` int32, batch position of the image that is mixed into each image.
+        share: Scalar float32 in [0, 1], the part of each image that is its own.
     """
 
     partner: tf.Tensor
@@ -29,8 +29,8 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Returns the scalar mean cross-entropy with classes.
 
     Args:
-        labels: `[n]` int32.
-        logits: `[n, C]` float.
+        labels: `[n]` int32 class numbers.
+        logits: `[n, C]` float logits.
     """
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
@@ -38,11 +38,12 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def soft_cross_entropy(label_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns `[n]`: -sum(softmax(labels) log_softmax(logits)).
+    """Returns `[n]` values -sum(softmax(label_logits) log_softmax(logits)).
 
     Args:
-        label_logits: `[n, C]` float; gradients of any order reach them.
-        logits: `[n, C]` of the same dtype.
+        label_logits: `[n, C]` float logits of the labels; gradients of any order reach
+            them.
+        logits: `[n, C]` logits of the same dtype.
     """
     return -tf.reduce_sum(
         tf.nn.softmax(label_logits) * tf.nn.log_softmax(logits), axis=-1
@@ -52,15 +53,15 @@ def soft_cross_entropy(label_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def kl_divergence(
     label_logits: tf.Tensor, logits: tf.Tensor, temperature: float
 ) -> tf.Tensor:
-    """Returns `[n]`: KL(softmax(labels / T) || softmax(logits / T)), without T^2.
+    """Returns `[n]` values KL(softmax(label_logits / T) || softmax(logits / T)).
 
     Args:
-        label_logits: `[n, C]` float.
-        logits: `[n, C]` of the same dtype.
-        temperature: T > 0.
+        label_logits: `[n, C]` float logits of the labels.
+        logits: `[n, C]` logits of the same dtype.
+        temperature: Temperature T > 0.
 
     Source: Sun et al., "On the Diversity and Realism of Distilled Dataset" (RDED), CVPR
-    2024, and its released program, which leaves the usual factor T^2 out.
+    2024, and its released program, which omits the usual factor T^2.
     """
     log_target = tf.nn.log_softmax(label_logits / temperature)
     log_found = tf.nn.log_softmax(logits / temperature)
@@ -68,11 +69,11 @@ def kl_divergence(
 
 
 def squared_error(label_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns `[n]`: the mean over the classes of (logits - labels)^2.
+    """Returns `[n]` values, the mean over the classes of (logits - label_logits)^2.
 
     Args:
-        label_logits: `[n, C]` float.
-        logits: `[n, C]` of the same dtype.
+        label_logits: `[n, C]` float logits of the labels.
+        logits: `[n, C]` logits of the same dtype.
 
     Source: Shao et al., "Generalized Large-Scale Data Condensation via Various Backbone
     and Statistical Matching" (G-VBSM), CVPR 2024.
@@ -97,17 +98,18 @@ def batch_loss(
 ) -> tf.Tensor:
     """Returns the scalar loss of a batch.
 
-    Labels that belong to an image are mixed as the images are: the loss with the own
-    label times `share`, and that with the partner's times 1 - `share`. Labels of the
-    mixed images themselves are not. The hard part beside a soft loss takes the class of
-    the base image, whatever was mixed in (as in G-VBSM's released program).
+    Labels that belong to an image are mixed like the images: the loss with an image's
+    own label counts `share`, and the loss with its partner's label 1 - `share`. Labels
+    of the mixed images themselves are not mixed. The hard part of a soft loss uses the
+    class of the base image, whatever was mixed in (as in G-VBSM's released program).
 
     Args:
-        protocol: `loss`, `labels`, `temperature` and `hard_weight` count.
-        labels: `[n]` int32, the classes.
-        label_logits: `[n, C]` soft labels; None for the hard loss.
-        mixing: How the images are mixed; None: they are not.
-        logits: `[n, C]`, what the network says.
+        protocol: Training protocol, of which `loss`, `labels`, `temperature` and
+            `hard_weight` are used.
+        labels: `[n]` int32 class numbers.
+        label_logits: `[n, C]` logits of the soft labels; None for the hard loss.
+        mixing: Mixing of the images, or None.
+        logits: `[n, C]` logits of the network.
     """
     if label_logits is None:
         loss = cross_entropy(labels, logits)

@@ -1,6 +1,6 @@
 """The optimisers of training, as functions of weights and slots.
 
-A slot is what an optimiser remembers, zero at its start: SGD's velocities, AdamW's
+A slot is a part of an optimiser's state, zero at its start: SGD's velocities, AdamW's
 moments and number of updates.
 """
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from hdd_tf.protocols.sgd import sgd_step
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
-# Of Adam, added to the corrected root of the second moment.
+# Number that AdamW adds to the root of the corrected second moment.
 _EPSILON = 1e-8
 
 Shapes = Sequence[tuple[int, ...]]
@@ -23,8 +23,8 @@ class Optimiser(abc.ABC):
     """Updates all weights of a network.
 
     Args:
-        protocol: `weight_decay` and `decay_kernels_only` count, and what else the
-            optimiser takes.
+        protocol: Training protocol, of which `weight_decay`, `decay_kernels_only` and
+            the fields of the optimiser are used.
     """
 
     def __init__(self, protocol: TrainingProtocol) -> None:
@@ -33,7 +33,7 @@ class Optimiser(abc.ABC):
     @staticmethod
     @abc.abstractmethod
     def slot_shapes(weight_shapes: Shapes) -> list[tuple[int, ...]]:
-        """Returns the shapes of all slots, float32."""
+        """Returns the shapes of all slots, which are float32."""
 
     @abc.abstractmethod
     def update(
@@ -46,10 +46,10 @@ class Optimiser(abc.ABC):
         """Makes one update.
 
         Args:
-            weights: The weights; changed.
-            slots: Of `slot_shapes`; changed.
-            gradients: One a weight.
-            rate: Scalar float32.
+            weights: Weights of the network, which the update changes.
+            slots: Variables of `slot_shapes`, which the update changes.
+            gradients: Gradients of the weights, one a weight.
+            rate: Learning rate, scalar float32.
         """
 
     def _decay(self, weight: tf.Variable) -> float:
@@ -84,13 +84,13 @@ class SGD(Optimiser):
 
 
 class AdamW(Optimiser):
-    """Adam with decoupled weight decay, with epsilon where the papers have it.
+    """Adam with decoupled weight decay, with the epsilon of the papers.
 
         w <- (1 - rate decay) w;   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2
         w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
 
-    Keras adds its epsilon, 1e-7, before the second moment is corrected, which in the
-    first updates is felt where gradients are small.
+    Keras adds its epsilon, 1e-7, before it corrects the second moment. This changes the
+    first updates of weights with small gradients.
 
     Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019,
     as the framework of the published programs computes it.
@@ -111,7 +111,7 @@ class AdamW(Optimiser):
         """Makes one update; the slots are moments and the number of updates."""
         first_beta, second_beta = self._protocol.betas
         count = slots[-1].assign_add(1.0)
-        # 1 - beta^t, which float32 would round to a few digits at first.
+        # `expm1`, because float32 would leave 1 - beta^t few digits for small t.
         first_correction = -tf.math.expm1(count * math.log(first_beta))
         second_correction = -tf.math.expm1(count * math.log(second_beta))
         firsts, seconds = slots[: len(weights)], slots[len(weights) : -1]

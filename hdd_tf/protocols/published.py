@@ -1,4 +1,4 @@
-"""The published protocols by name: how networks train to score a set, and experts."""
+"""The published protocols of evaluation by name, and DANCE's protocol of experts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +7,13 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
-# (config, name of the data set without aliases, epochs or None) -> protocol. None
-# epochs: as `--eval_epochs`, or as published.
+# (config, name of the data set without aliases, epochs or None) -> protocol. If the
+# epochs are None, `--eval_epochs` or the published number apply.
 Builder = Callable[[Any, str, int | None], TrainingProtocol]
 
 
 def protocol_name(config: Any) -> str:
-    """Returns the key of `PROTOCOLS`: that of `--eval_protocol`, or the method's."""
+    """Returns a key of `PROTOCOLS`: `--eval_protocol`, or for `auto` the method's."""
     if config.eval_protocol != "auto":
         return config.eval_protocol
     return config.traits.evaluation
@@ -22,12 +22,12 @@ def protocol_name(config: Any) -> str:
 def evaluation_protocol(
     config: Any, dataset: str, epochs: int | None = None
 ) -> TrainingProtocol:
-    """Returns how networks train when a set is scored.
+    """Returns the protocol of the networks that evaluate a set.
 
     Args:
-        config: The run's `Config`: `eval_*`, `dsa` and `traits` count.
+        config: The run's `Config`, of which `eval_*`, `dsa` and `traits` are used.
         dataset: Name of the data set, without aliases.
-        epochs: Instead of `--eval_epochs`.
+        epochs: Number of epochs that replaces `--eval_epochs`; None for the flag's.
     """
     return PROTOCOLS[protocol_name(config)](config, dataset, epochs)
 
@@ -37,16 +37,20 @@ def dm_protocol(
 ) -> TrainingProtocol:
     """Returns the protocol of DM and IDM (Zhao & Bilen's released program).
 
+    Just past the middle of the training (after epoch 502 of 1,001), the rate drops to a
+    tenth and the optimiser starts afresh.
+
     Args:
-        epochs: Published: 1,001. After epoch 502 of 1,001 (and likewise just past the
-            middle of any other number) the rate drops to a tenth and the optimiser
-            starts afresh.
-        batch_size: Published: 256.
-        learning_rate: Published: 0.01.
+        epochs: Number of epochs; published 1,001.
+        batch_size: Images per update; published 256.
+        learning_rate: Initial learning rate; published 0.01.
         dsa_strategy: Transformations joined by underscores, or `none`.
 
     Returns:
         The protocol.
+
+    Raises:
+        InputError: a transformation is unknown or named twice.
     """
     return TrainingProtocol(
         epochs=epochs,
@@ -60,17 +64,20 @@ def dm_protocol(
 def dance_protocol(
     epochs: int, batch_size: int, learning_rate: float, dsa_strategy: str
 ) -> TrainingProtocol:
-    """Returns the evaluation protocol of DANCE (and of IDC, from which it is).
+    """Returns the evaluation protocol of DANCE, which is that of IDC.
 
     Args:
-        epochs: Published: 1,500 for CIFAR.
-        batch_size: Published: 64.
-        learning_rate: Published: 0.01.
-        dsa_strategy: Transformations joined by underscores; flip, color and cutout
-            always take part where they are named, and one of the others.
+        epochs: Number of epochs; published 1,500 for CIFAR.
+        batch_size: Images per update; published 64.
+        learning_rate: Initial learning rate; published 0.01.
+        dsa_strategy: Transformations joined by underscores, or `none`. If named, flip,
+            color and cutout are always applied; each batch gets one of the others.
 
     Returns:
         The protocol.
+
+    Raises:
+        InputError: a transformation is unknown or named twice.
     """
     choice = dsa.dance_choice(dsa.parse_strategy(dsa_strategy))
     return TrainingProtocol(
@@ -87,11 +94,11 @@ def dance_protocol(
 
 
 def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
-    """Returns how DANCE trains its experts on the real images.
+    """Returns the protocol of DANCE's experts, which train on the real images.
 
     Args:
-        epochs: Published: 60 for CIFAR, 80 for ImageWoof.
-        batch_size: Published: 64 for CIFAR, 128 for ImageWoof.
+        epochs: Number of epochs; published 60 for CIFAR, 80 for ImageWoof.
+        batch_size: Images per update; published 64 for CIFAR, 128 for ImageWoof.
     """
     return dance_protocol(epochs, batch_size, 0.01, "color_crop")
 

@@ -6,16 +6,16 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 
 def rate_at(protocol: TrainingProtocol, epoch: int) -> float:
-    """Returns the learning rate of an epoch; it is constant within one.
+    """Returns the learning rate of an epoch, which is constant within the epoch.
 
-    `drops` multiplies by `drop_factor` at each of `drop_epochs`. `cosine` is
-    lr (1 + cos(pi epoch / period)) / 2: with a period of twice the epochs it ends half
-    way down, as in RDED's program (Sun et al., CVPR 2024). `table` multiplies by
-    `rate_factors[epoch]`.
+    `drops` multiplies the rate by `drop_factor` at each of `drop_epochs`. `cosine` is
+    lr (1 + cos(pi epoch / period)) / 2. With a period of twice the epochs it ends half
+    way down, as in RDED's program (Sun et al., CVPR 2024). `table` multiplies the rate
+    by `rate_factors[epoch]`.
 
     Args:
-        protocol: The protocol.
-        epoch: 0, 1, ...; below `protocol.epochs` for a table.
+        protocol: The training protocol.
+        epoch: Number of the epoch, from 0; for a table below `protocol.epochs`.
     """
     rate = protocol.learning_rate
     if protocol.schedule == "cosine":

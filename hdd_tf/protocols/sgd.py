@@ -18,17 +18,17 @@ def sgd_step(
         v <- momentum v + gradient + weight_decay w
         w <- w - learning_rate v
 
-    Keras' `SGD` computes something else in two places, and both change published
-    numbers: its `weight_decay` is decoupled from the momentum (about ten times weaker
-    at momentum 0.9), and its velocity contains the learning rate, so it goes on with
-    the old rate after a drop.
+    Keras' `SGD` differs in two places, and both change published results. Its
+    `weight_decay` is decoupled from the momentum (about ten times weaker at momentum
+    0.9). Its velocity contains the learning rate, so the old rate persists after a
+    drop.
 
     Args:
-        weight: Tensor of any shape.
-        velocity: Tensor of `weight`'s shape, zero at the start.
-        gradient: Tensor of `weight`'s shape.
-        learning_rate: Positive scalar.
-        momentum: In [0, 1).
+        weight: Weight of any shape.
+        velocity: Velocity of `weight`'s shape, zero at the start.
+        gradient: Gradient of `weight`'s shape.
+        learning_rate: Learning rate, a positive scalar.
+        momentum: Momentum, in [0, 1).
         weight_decay: Factor of the weight in the gradient, >= 0.
 
     Returns:
@@ -48,17 +48,17 @@ def classification_step(
     momentum: float,
     weight_decay: float,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor], tf.Tensor]:
-    """Computes one update of a whole network on one batch, by cross-entropy.
+    """Computes one update of a network on one batch, with the cross-entropy loss.
 
     Args:
-        network: The network.
-        weights: Of the network.
-        velocities: One a weight.
+        network: The network, a function of its weights.
+        weights: Weights of the network, tensors of `weight_shapes`.
+        velocities: Velocities of the weights, tensors of `weight_shapes`.
         images: `[n, h, w, c]` normalised images.
-        labels: `[n]` int32.
-        learning_rate: As in `sgd_step`.
-        momentum: As in `sgd_step`.
-        weight_decay: As in `sgd_step`.
+        labels: `[n]` int32 class numbers.
+        learning_rate: Learning rate, positive.
+        momentum: Momentum, in [0, 1).
+        weight_decay: Factor of the weight in the gradient, >= 0.
 
     Returns:
         New weights, new velocities, and the `[n, C]` logits before the update.

@@ -1,4 +1,4 @@
-"""How one network is trained, as data."""
+"""The training protocol of a network, as data."""
 
 import dataclasses
 import math
@@ -12,9 +12,10 @@ MIXINGS = ("cutmix", "mixup", "")
 
 
 def _later(default: Any) -> Any:
-    """A field that records only mention where it is not at its default.
+    """Returns a field that `describe` omits at its default.
 
-    Names of directories of experts, and results, are older than these fields.
+    The names of expert buffers, and results, are older than these fields. An omitted
+    default leaves them unchanged.
     """
     return dataclasses.field(default=default, metadata={"later": True})
 
@@ -26,45 +27,48 @@ class TrainingProtocol:
     Attributes:
         epochs: Passes over the set.
         batch_size: Images per update.
-        learning_rate: Before any schedule.
+        learning_rate: Learning rate before any schedule.
         momentum: Momentum of SGD.
-        weight_decay: L2 in the gradient of SGD (see `sgd.sgd_step`), decoupled in AdamW
-            (see `optimisers.AdamW`).
+        weight_decay: Weight decay: L2 in the gradient of SGD (see `sgd.sgd_step`),
+            decoupled in AdamW (see `optimisers.AdamW`).
         drop_epochs: Numbers of epochs after which the rate drops.
-        drop_factor: What the rate is multiplied by at a drop.
-        reset_velocity: Whether a drop also makes the optimiser start afresh.
-        always: DSA transformations of every image, parameters per image.
-        augmentations: Further ones: one of them for a batch, parameters per image.
-        cutmix: How often a batch is mixed in the way of `mixing`, from 0 to 1.
+        drop_factor: Factor of the rate at a drop.
+        reset_velocity: True if a drop also makes the optimiser start afresh.
+        always: DSA transformations of every image, with parameters drawn per image.
+        augmentations: DSA transformations of which each batch gets one, with parameters
+            drawn per image.
+        cutmix: Probability that a batch is mixed as `mixing` says, in [0, 1].
         optimiser: One of `OPTIMISER_NAMES`.
         betas: AdamW's decay rates of both moments, in (0, 1).
-        decay_kernels_only: Whether weights of rank 1 (biases, scales) do not decay.
-        schedule: One of `SCHEDULES`: `drops` as above; `cosine` of `period`; `table`
-            of `rate_factors`.
-        period: Epochs in which the cosine falls from 1 to 0; it may be longer than
-            the training.
-        rate_factors: A factor of the rate for each epoch.
+        decay_kernels_only: True if weights of rank 1 (biases, scales) do not decay.
+        schedule: One of `SCHEDULES`: `drops` at `drop_epochs`, `cosine` of `period`, or
+            `table` of `rate_factors`.
+        period: Epochs in which the cosine schedule falls from 1 to 0; it may be longer
+            than the training.
+        rate_factors: Factor of the rate in each epoch.
         loss: One of `LOSS_NAMES`, see `losses.batch_loss`.
-        labels: One of `LABEL_SOURCES`: the classes; `stored`, one vector of logits an
-            image; `epochs`, the set's `EpochLabels`, whose views are replayed (the
-            fields of augmentation and mixing then say how they were drawn); `teacher`,
-            networks that are asked about each batch as the student sees it.
-        temperature: T of the KL divergence.
-        hard_weight: Factor of the cross-entropy with the classes, beside a soft loss.
-        resized_crop: Smallest share of the area of random resized crops, in (0, 1]; 1:
-            no crops.
-        flip: Whether images are mirrored with probability 1/2, after the crop.
+        labels: One of `LABEL_SOURCES`. `hard`: the classes. `stored`: one vector of
+            logits an image. `epochs`: the set's `EpochLabels`, whose views are replayed
+            (the fields of augmentation and mixing then record how the views were
+            drawn). `teacher`: the logits of trained networks for each batch as the
+            student sees it.
+        temperature: Temperature T of the KL divergence, > 0.
+        hard_weight: Factor of the cross-entropy with the classes that is added to a
+            soft loss, >= 0.
+        resized_crop: Smallest share of the area of random resized crops, in (0, 1]; 1
+            for no crops.
+        flip: True if images are mirrored with probability 1/2, after the crop.
         shuffled_cells: Cells along each side of a stitched image, which are permuted
-            before the crop; 1: none.
+            before the crop; 1 for no permutation.
         mixing: One of `MIXINGS`.
-        mixup_alpha: MixUp's share is drawn from Beta(alpha, alpha).
-        extra_norm_pass: Whether each update is preceded by another pass over its batch
-            in training mode, so that batch norm's statistics move twice (RDED).
-        learnt_rate: Whether the rate that a set has learnt replaces `learning_rate`.
+        mixup_alpha: Alpha of the distribution Beta(alpha, alpha) of MixUp's share, > 0.
+        extra_norm_pass: True if another pass over the batch in training mode precedes
+            each update, so that batch norm's statistics move twice (RDED).
+        learnt_rate: True if the rate that a set has learnt replaces `learning_rate`.
 
     Raises:
-        ValueError: a name is unknown, a value is out of range, or a soft loss lacks
-            soft labels.
+        ValueError: a name is unknown, a value is out of range, or the loss and the
+            labels do not fit together (one is hard, the other soft).
     """
 
     epochs: int
@@ -134,11 +138,11 @@ class TrainingProtocol:
 
     @property
     def mixes(self) -> bool:
-        """Whether batches are mixed at all."""
+        """True if batches are mixed."""
         return bool(self.mixing) and self.cutmix > 0
 
     def without_augmentation(self) -> "TrainingProtocol":
-        """Returns the same schedule on images as they are."""
+        """Returns the same schedule on images without augmentation and mixing."""
         return dataclasses.replace(
             self,
             augmentations=(),
@@ -150,9 +154,10 @@ class TrainingProtocol:
         )
 
     def with_hard_labels(self) -> "TrainingProtocol":
-        """Returns the same training with classes as labels, of images without others.
+        """Returns the same training with classes as labels, for sets without soft ones.
 
-        Schedule, optimiser and augmentation stay; the rate is the protocol's own.
+        Schedule, optimiser and augmentation stay the same. The learning rate is the
+        protocol's own.
         """
         return dataclasses.replace(
             self,
@@ -164,7 +169,7 @@ class TrainingProtocol:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Returns the fields that records mention: all but later ones at defaults."""
+        """Returns the fields for records: all except later fields at their defaults."""
         values = dataclasses.asdict(self)
         return {
             field.name: values[field.name]

@@ -1,7 +1,7 @@
-"""What a network in training sees of a set: the order of images, and each batch.
+"""Views of a set in training: the order of the images, and the augmented batches.
 
-Views are either drawn, by a protocol's augmentation and mixing, or replayed, as the
-labels of a set's epochs describe them.
+Views are either drawn by a protocol's augmentation and mixing, or replayed as a set's
+`EpochLabels` describe them.
 """
 
 import abc
@@ -17,7 +17,7 @@ from hdd_tf.protocols.losses import Mixing
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 
-# The streams under an update's key; DSA has the key itself.
+# The streams of random numbers under an update's key; DSA uses the key itself.
 _MIXING, _CROP, _FLIP, _CELLS = 1, 2, 3, 4
 
 
@@ -25,9 +25,9 @@ class View(NamedTuple):
     """A batch as a network sees it.
 
     Attributes:
-        images: `[n, h, w, c]` float32, normalised.
-        mixing: How they are mixed; None: they are not.
-        label_logits: `[n, C]` float32, the stored labels of this view, or None.
+        images: `[n, h, w, c]` float32 normalised images.
+        mixing: Mixing of the images, or None.
+        label_logits: `[n, C]` float32 stored logits of this view, or None.
     """
 
     images: tf.Tensor
@@ -43,8 +43,8 @@ class Views(abc.ABC):
         """Returns the `[n]` int32 image numbers of an epoch, in the order of use.
 
         Args:
-            key: `[2]` key of the training.
-            epoch: Scalar int32.
+            key: `[2]` int32 key of the training.
+            epoch: Number of the epoch, scalar int32.
         """
 
     @abc.abstractmethod
@@ -59,21 +59,21 @@ class Views(abc.ABC):
         """Returns a batch.
 
         Args:
-            images: `[n, h, w, c]`, the whole set on the 0-255 scale.
-            rows: `[b]` int32, the images of the batch.
-            key: `[2]` key of the update.
-            epoch: Scalar int32.
+            images: `[n, h, w, c]` images of the whole set on the 0-255 scale.
+            rows: `[b]` int32 rows of the batch's images in the set.
+            key: `[2]` int32 key of the update.
+            epoch: Number of the epoch, scalar int32.
             index: Number of the batch in its epoch.
         """
 
 
 class DrawnViews(Views):
-    """Views by a protocol's augmentation and mixing.
+    """Views drawn by a protocol's augmentation and mixing.
 
     Args:
-        protocol: The protocol.
-        normalise: Pixels to what networks take.
-        num_images: n.
+        protocol: The training protocol.
+        normalise: Function from pixels on the 0-255 scale to the network's input.
+        num_images: Number of images n of the set.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class DrawnViews(Views):
         epoch: tf.Tensor,
         index: int | tf.Tensor,
     ) -> View:
-        """Returns a batch; a function of the update's key."""
+        """Returns a batch, whose random numbers depend on the update's key alone."""
         del epoch, index
         protocol = self._protocol
         batch = self._normalise(self._geometry(gather_rows(images, rows), key))
@@ -127,7 +127,7 @@ class DrawnViews(Views):
         return View(mixed.images, Mixing(mixed.partner, mixed.share))
 
     def _geometry(self, pixels: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Shuffles cells, crops and mirrors, where the protocol says so."""
+        """Shuffles cells, crops and mirrors images, as far as the protocol says."""
         protocol = self._protocol
         count, height, width, _ = pixels.shape
         if protocol.shuffled_cells > 1:
@@ -148,14 +148,14 @@ class DrawnViews(Views):
 
 
 class ReplayedViews(Views):
-    """Views exactly as the labels of a set's epochs describe them.
+    """Views exactly as a set's `EpochLabels` describe them.
 
-    Epochs beyond those that are stored start over.
+    After the last stored epoch, the views start again with the first.
 
     Args:
-        labels: The labels.
+        labels: Labels of every view in a number of epochs.
         image_shape: Height, width and channels of the images.
-        normalise: Pixels to what networks take.
+        normalise: Function from pixels on the 0-255 scale to the network's input.
     """
 
     def __init__(
@@ -227,6 +227,6 @@ class ReplayedViews(Views):
 
 
 def gather_rows(values: tf.Tensor | tf.Variable, rows: tf.Tensor) -> tf.Tensor:
-    """Returns images, or labels, of a whole set that stays on the host."""
+    """Returns rows of a set's images or labels; the set itself stays on the host."""
     with tf.device("CPU:0"):
         return tf.gather(values, rows)

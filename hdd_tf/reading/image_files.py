@@ -1,4 +1,4 @@
-"""Image files to arrays: decoding, channels, size."""
+"""Reads image files into arrays: decoding, channels and size."""
 
 import contextlib
 import os
@@ -22,12 +22,12 @@ _ORIENTATION = 0x0112
 
 
 class ImageHeader(NamedTuple):
-    """What the head of an image file says.
+    """The header of an image file.
 
     Attributes:
-        height: In pixels, as the image is looked at.
-        width: Likewise.
-        gray: Whether it has no colours.
+        height: Height in pixels, after the camera's orientation is applied.
+        width: Width in pixels, after the camera's orientation is applied.
+        gray: True if the image has no colours.
     """
 
     height: int
@@ -36,10 +36,13 @@ class ImageHeader(NamedTuple):
 
 
 def read_header(path: str | os.PathLike) -> ImageHeader:
-    """Reads what an image file is, without decoding it.
+    """Reads the header of an image file, without decoding the image.
+
+    Args:
+        path: The file.
 
     Raises:
-        InputError: it is no image, or none that can be used.
+        InputError: the file is not an image, or its kind of image is not supported.
     """
     try:
         _check_file(path)
@@ -58,13 +61,13 @@ def read_image(
 ) -> np.ndarray:
     """Decodes an image file.
 
-    Transparency is dropped, of several frames the first is taken, and an orientation
-    that a camera noted is applied.
+    Transparency is dropped, the first of several frames is used, and the camera's
+    orientation is applied.
 
     Args:
         path: The file.
         channels: 1 for gray, 3 for RGB.
-        size: Height and width to fit it to, as `fit_image`; None for its own.
+        size: Height and width to fit the image to, see `fit_image`; None keeps its own.
 
     Returns:
         `[h, w, channels]` uint8.
@@ -94,7 +97,8 @@ def read_images(
     Args:
         paths: The files.
         channels: 1 for gray, 3 for RGB.
-        *sizes: Heights and widths to fit each to, one after the other, as `fit_image`.
+        *sizes: Heights and widths to fit each image to, one after the other, see
+            `fit_image`.
 
     Returns:
         `[n, h, w, channels]` uint8 of the last size.
@@ -125,11 +129,11 @@ def read_images(
 
 
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scales an image until it just covers a size, and cuts out its centre.
+    """Scales an image to the least size that covers `size`, and cuts out its centre.
 
-    With a square size: the short side is scaled to it. Bilinear with antialiasing, the
-    centre and rounding those of torchvision's Resize and CenterCrop, which the
-    published programs use. An image of that size stays as it is.
+    For a square size, the short side of the image is scaled to it. Scaling is bilinear
+    with antialiasing. Centre and rounding are those of torchvision's Resize and
+    CenterCrop, which the published programs use. An image of that size is unchanged.
 
     Args:
         image: `[h, w, c]` uint8.
@@ -162,7 +166,7 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _check_file(path: str | os.PathLike) -> None:
-    """Raises ValueError for a pipe, which reading would wait for, or a device."""
+    """Raises ValueError for a device or a pipe, which would block the reader."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("it is no ordinary file")
 
@@ -171,7 +175,7 @@ def _check_file(path: str | os.PathLike) -> None:
 def _quiet() -> Iterator[None]:
     """Hides Pillow's warnings of large or odd images.
 
-    Images so large that they could be meant to fill the memory are an error.
+    Pillow raises an error for an image so large that it may be meant to fill memory.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

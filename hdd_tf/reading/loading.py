@@ -1,4 +1,4 @@
-"""From a name, or from arrays, to a data set ready to distil."""
+"""Builds a data set that is ready to distil, from a name or from arrays."""
 
 import dataclasses
 import logging
@@ -19,14 +19,31 @@ from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
+from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.sources import read_source
 from hdd_tf.settings.parsers import height_and_width
 
 _LOG = logging.getLogger(__name__)
+# What a data set of arrays is called.
+ARRAYS = "arrays"
 
 
 def load_configured_dataset(config: Config) -> Dataset:
-    """Loads the data set that a run's settings name; raises as `load_dataset`."""
+    """Loads the data set that a run's settings name.
+
+    Args:
+        config: Settings of the run.
+
+    Raises:
+        InputError: the set is unknown, missing, damaged, too large or unsuitable; or
+            its images were arrays given in Python.
+    """
+    if config.dataset == ARRAYS:
+        raise InputError(
+            f"--dataset={ARRAYS} stands for images given in Python, which no file "
+            "holds: name a data set of such images, for example --dataset=folder:DIR, "
+            "or score a set from Python by hdd_tf.evaluate(SET, test=(images, labels))"
+        )
     dataset = load_dataset(
         config.dataset,
         config.data_dir or None,
@@ -40,10 +57,11 @@ def load_configured_dataset(config: Config) -> Dataset:
 
 
 def whitened_for(config: Config, dataset: Dataset) -> Dataset:
-    """Returns a data set with the whitening of its training split, if it takes one.
+    """Returns a data set with the whitening of its training split, if needed.
 
     Args:
-        config: The settings, whose method says whether images are whitened.
+        config: Settings of the run. The traits of the method decide if images are
+            whitened.
         dataset: The data set.
 
     Raises:
@@ -78,19 +96,21 @@ def load_dataset(
     Args:
         name: `digits`, a TFDS name such as `cifar10` or `name/config:1.0.0`, or
             `folder:DIR` for a folder of class folders.
-        data_dir: Where TFDS keeps prepared sets, or the directory of a single one, or
-            where `tiny_imagenet` or `imagewoof` is unpacked; None for TFDS's default.
-            What is missing there is downloaded to it.
-        validation_fraction: Part of the training split to hold out, in [0, 1); nothing
-            is held out of a set that has train, validation and test splits.
-        seed: Seed of the run; decides which images are held out.
-        normalised_as: See `published_normalisation`.
+        data_dir: Directory of prepared TFDS sets, or of a single one, or of the
+            unpacked `tiny_imagenet` or `imagewoof`; None for TFDS's default. A missing
+            set is downloaded to this directory.
+        validation_fraction: Part of the training split to hold out, in [0, 1). A set
+            with train, validation and test splits has nothing held out.
+        seed: Seed of the run, which decides the images that are held out.
+        normalised_as: Name of the data set whose constants are used, by data set; see
+            `published_normalisation`.
         image_size: Height and width to fit the images to; None for their own.
-        classes: Indices or names of the classes to keep, numbered anew; empty for all.
+        classes: Indices or names of the classes to keep, which get new numbers; empty
+            keeps all.
 
     Returns:
-        The data set. A published one has its published normalisation, others have mean
-        and standard deviation of the whole training split.
+        The data set. A published set has its published normalisation. Any other set
+        has the mean and the standard deviation of the whole training split.
 
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
@@ -123,25 +143,27 @@ def dataset_from_arrays(
     seed: int = 0,
     label_names: Sequence[str] | None = None,
 ) -> Dataset:
-    """Makes a data set of arrays.
+    """Makes a data set from arrays.
 
     Args:
-        images: `[n, h, w, c]` or `[n, h, w]`, uint8. Other numbers are accepted where
-            they are whole and plainly on the 0-255 scale.
+        images: `[n, h, w, c]` or `[n, h, w]`, uint8. Arrays of other numeric types are
+            accepted if their values are integers and clearly on the 0-255 scale.
         labels: `[n]` or `[n, 1]` integers 0, ..., C - 1, each of which occurs.
-        test_images: As `images`, of the same size; None for an empty test split.
-        test_labels: As `labels`; a class may be missing.
+        test_images: `[m, h, w, c]` or `[m, h, w]` test images of the types and the size
+            of `images`; None for an empty test split.
+        test_labels: `[m]` or `[m, 1]` integers 0, ..., C - 1; a class may be missing.
         validation_fraction: Part of the images to hold out, in [0, 1).
-        seed: Decides which images are held out.
-        label_names: One name per class; by default the numbers.
+        seed: Seed of the choice of the images that are held out.
+        label_names: Names of the classes, one per class; None uses the numbers.
 
     Returns:
         The data set, named `arrays`.
 
     Raises:
-        InputError: the arrays cannot be used as they are.
+        InputError: the shape, type or values of the arrays are not supported, or
+            images and labels do not match.
     """
-    training = LabelledImages(_as_images(images, "images"), _as_labels(labels))
+    training = labelled_images(images, labels)
     num_classes = int(training.labels.max()) + 1 if len(training.labels) else 0
     if label_names is None:
         label_names = [str(label) for label in range(num_classes)]
@@ -150,22 +172,14 @@ def dataset_from_arrays(
     if test_images is None:
         test = training.take(np.arange(0))
     else:
-        test = LabelledImages(
-            _as_images(test_images, "test_images"), _as_labels(test_labels)
-        )
-    for title, split in (("", training), ("test_", test)):
-        if len(split.images) != len(split.labels):
-            raise InputError(
-                f"{title}images and {title}labels differ in number: "
-                f"{len(split.images)} and {len(split.labels)}."
-            )
+        test = labelled_images(test_images, test_labels, "test_")
     if test.images.shape[1:] != training.images.shape[1:]:
         raise InputError(
             f"test_images are {test.images.shape[1:]}, but images "
             f"{training.images.shape[1:]}: they must have one shape."
         )
     return _build_dataset(
-        "arrays",
+        ARRAYS,
         training,
         test,
         tuple(label_names),
@@ -222,43 +236,6 @@ def _check_labels(
             f"{', ...' if len(empty) > 5 else ''}: every class of 0, ..., C - 1 needs "
             "at least one; leave unused classes out and number the others anew."
         )
-
-
-def _as_images(images: Any, title: str) -> np.ndarray:
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or not images.size:
-        raise InputError(
-            f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
-            f"{images.shape}."
-        )
-    if images.dtype == np.uint8:
-        return images
-    convertible = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
-    # A largest value of 1 in another type than uint8 means black and white on the 0-1
-    # scale; taken as 0-255 it would be black and nearly black.
-    if convertible and images.min() >= 0 and 1 < images.max() <= 255:
-        converted = images.astype(np.uint8)
-        if np.array_equal(converted, images):
-            return converted
-    raise InputError(
-        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype}: convert "
-        "the 0-1 scale by (255 * images).round().astype('uint8')."
-    )
-
-
-def _as_labels(labels: Any) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # As keras.datasets gives them.
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(
-            f"labels must be integers of shape [n], but are {labels.dtype} of shape "
-            f"{labels.shape}: convert one-hot rows by labels.argmax(axis=1), and "
-            "floats by labels.astype('int64')."
-        )
-    return labels.astype(np.int64)
 
 
 def _warn_of_partial_set(name: str, num_training: int, num_test: int) -> None:

@@ -1,4 +1,4 @@
-"""From a data set's name to its images, wherever they come from."""
+"""Reads the images of a data set by its name, from any source."""
 
 import pathlib
 from collections.abc import Sequence
@@ -26,18 +26,19 @@ def read_source(
 
     Args:
         name: `digits`, `folder:DIR`, or a TFDS name; no alias.
-        data_dir: As `loading.load_dataset`.
+        data_dir: Directory of prepared or unpacked sets, see `loading.load_dataset`.
         image_size: Height and width to fit the images to; None for their own.
-        classes: Indices or names of the classes to keep; empty for all.
+        classes: Indices or names of the classes to keep; empty keeps all.
 
     Raises:
-        InputError: as `loading.load_dataset`.
+        InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
     if name == DIGITS:
         return _read_digits(image_size, classes)
     if name.startswith(FOLDER):
         return read_folder(name.removeprefix(FOLDER), image_size, classes)
     # TFDS takes seconds to import, and digits and folders do not need it.
+    from hdd_tf.reading.archives import fetch_archive
     from hdd_tf.reading.tfds_builders import (
         Request,
         data_root,
@@ -47,10 +48,12 @@ def read_source(
     from hdd_tf.reading.tfds_reader import classification_features, read_splits
 
     request = Request.parse(name)
-    if request.name in ARCHIVES and not find_prepared(request, data_root(data_dir)):
-        folder = find_unpacked(request.name, pathlib.Path(data_root(data_dir)))
-        if folder is not None:
-            return read_unpacked(request.name, folder, image_size, classes)
+    root = data_root(data_dir)
+    if request.name in ARCHIVES and not find_prepared(request, root):
+        folder = find_unpacked(request.name, pathlib.Path(root))
+        if folder is None:
+            folder = fetch_archive(request.name, root)
+        return read_unpacked(request.name, folder, image_size, classes)
     builder = open_builder(request, data_dir, image_size)
     features = classification_features(builder.info, image_size)
     return read_splits(builder, features, classes)
@@ -64,14 +67,15 @@ def read_unpacked(
 ) -> SourceImages:
     """Reads TinyImageNet or ImageWoof from the files of its archive.
 
-    They are not prepared with TFDS first: decoding them takes no longer than reading
-    a prepared copy, and nothing is written to a directory that is the user's.
+    The files are not prepared with TFDS first: decoding them takes no longer than
+    reading a prepared copy.
 
     Args:
         name: `tiny_imagenet` or `imagewoof`.
-        folder: As `unpacked.find_unpacked` returns it.
-        image_size: Height and width to fit the images to, after the set's own.
-        classes: Indices or names of the classes to keep; empty for all.
+        folder: Folder from `unpacked.find_unpacked`.
+        image_size: Height and width to fit the images to, after the set's own size;
+            None for the set's own size.
+        classes: Indices or names of the classes to keep; empty keeps all.
 
     Raises:
         InputError: files are missing or damaged, or memory cannot hold them.
@@ -86,7 +90,7 @@ def read_unpacked(
     check_memory(name, len(parts[0].paths), len(parts[1].paths), (*size, 3))
 
     def read(part: ImageFiles) -> LabelledImages:
-        # The set's own size first, so that this is what a prepared copy gives.
+        # The set's own size first: the published size is that of all other sizes.
         images = read_images(part.paths, 3, own_size, size)
         return LabelledImages(images, renumber(part.labels, kept))
 

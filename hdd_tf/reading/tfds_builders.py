@@ -1,4 +1,4 @@
-"""Finds data sets that TFDS has prepared, or has TFDS download them."""
+"""Finds data sets that TFDS has prepared, or lets TFDS download them."""
 
 import contextlib
 import difflib
@@ -8,14 +8,13 @@ import os
 import re
 import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from hdd_tf.data.catalogue import FOLDER, NAMED
 from hdd_tf.errors import InputError
 from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
 from hdd_tf.reading.tfds_trust import check_features_file, check_records
-from hdd_tf.reading.unpacked import ARCHIVES
 
 _INFO_FILE = "dataset_info.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -26,7 +25,13 @@ _PROBE_SECONDS = 5.0
 
 
 class Request(NamedTuple):
-    """A TFDS name `name/config:version`; "" for what is not said."""
+    """A TFDS name `name/config:version`.
+
+    Attributes:
+        name: Name of the data set.
+        config: Name of the configuration; empty if not given.
+        version: Version, which may have wildcards; empty if not given.
+    """
 
     name: str
     config: str
@@ -34,7 +39,14 @@ class Request(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Request":
-        """Splits a name, or raises InputError where it cannot be one."""
+        """Splits a name into its parts.
+
+        Args:
+            text: `name`, `name/config`, `name:version` or `name/config:version`.
+
+        Raises:
+            InputError: the text has another form.
+        """
         found = re.fullmatch(r"(\w+)(?:/([^:/]+))?(?::([\d.*]+))?", text)
         if found is None:
             raise InputError(
@@ -49,7 +61,11 @@ class Request(NamedTuple):
 
 
 def data_root(data_dir: str | None) -> Any:
-    """Returns `tfds.core.Path` of a directory of data sets; None is TFDS's default."""
+    """Returns the `tfds.core.Path` of a directory of data sets.
+
+    Args:
+        data_dir: The directory; None for TFDS's default.
+    """
     import tensorflow_datasets as tfds
 
     return tfds.core.Path(
@@ -60,19 +76,21 @@ def data_root(data_dir: str | None) -> Any:
 def open_builder(
     request: Request, data_dir: str | None, image_size: tuple[int, int] | None = None
 ) -> Any:
-    """Opens a prepared data set, after downloading it where it is missing.
+    """Opens a prepared data set, and downloads a missing one first.
 
     Args:
-        request: Which one. Without a version the newest that is there.
-        data_dir: Directory of prepared data sets, or that of a single one; None for
-            TFDS's own default.
+        request: Name of the data set. Without a version, the newest prepared one is
+            opened.
+        data_dir: Directory of prepared data sets, or of a single one; None for TFDS's
+            default.
         image_size: Height and width that images will be fitted to; None for their own.
 
     Returns:
         `tfds.core.DatasetBuilder`, prepared.
 
     Raises:
-        InputError: no such data set, or it is neither there nor can be downloaded.
+        InputError: there is no such data set, it is damaged, or it is missing and
+            cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -99,14 +117,14 @@ def open_builder(
 
 
 def find_prepared(request: Request, root: Any) -> Any | None:
-    """Returns the directory of a prepared data set, or None.
+    """Returns the directory of a prepared data set; None if there is none.
 
     Args:
-        request: Which one.
+        request: Name of the data set.
         root: `tfds.core.Path` of a directory of data sets, or of one data set.
 
     Raises:
-        InputError: several configurations are there and none was asked for.
+        InputError: several configurations are prepared, and `request` names none.
     """
     if (root / _INFO_FILE).exists():
         return root
@@ -151,7 +169,7 @@ def _newest_version(directory: Any, pattern: str) -> Any | None:
 
 
 def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -> Any:
-    """Downloads and prepares a data set; returns its directory."""
+    """Downloads and prepares a data set, and returns its directory."""
     import tensorflow_datasets as tfds
 
     if request.name not in tfds.list_builders(with_community_datasets=False):
@@ -160,40 +178,51 @@ def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -
         builder = tfds.builder(str(request), data_dir=os.fspath(root))
         # Before gigabytes are downloaded.
         classification_features(builder.info, image_size)
-    missing = f"{request} is not prepared in {root}"
-    if not root.exists():
-        missing += " (no such directory)"
     mend = (
         f"where there is a network, run `tfds build {request} --data_dir=DIR`, then "
         "give that DIR with --data_dir"
     )
-    if request.name in ARCHIVES:
-        mend = (
-            f"where there is a network, download {ARCHIVES[request.name].url}, unpack "
-            "it, and give the directory it is in with --data_dir"
-        )
-    _check_network(builder, missing, mend)
+    with downloading(request, root, list(builder.url_infos or ()), mend):
+        builder.download_and_prepare()
+    return builder.data_path
+
+
+@contextlib.contextmanager
+def downloading(
+    request: Request, root: Any, urls: Sequence[str], mend: str
+) -> Iterator[None]:
+    """Runs a download by TFDS; what fails leaves nothing unfinished behind.
+
+    Args:
+        request: What is not there.
+        root: `tfds.core.Path` of the directory of data sets to download it to.
+        urls: Where it comes from, as far as that is known.
+        mend: What a user can do who has no network.
+
+    Raises:
+        InputError: no host can be reached, or the block fails.
+    """
+    missing = f"{request} is not prepared in {root}"
+    if not root.exists():
+        missing += " (no such directory)"
+    _check_network(urls, missing, mend)
     with (
         calling_tfds(f"{missing} and cannot be downloaded: {mend}"),
         _nothing_unfinished(root, request.name),
         # TFDS's notes do not belong among the program's results.
         contextlib.redirect_stdout(sys.stderr),
     ):
-        builder.download_and_prepare()
-    return builder.data_path
+        yield
 
 
-def _check_network(builder: Any, missing: str, mend: str) -> None:
-    """Raises InputError if no host that the data set comes from can be reached.
+def _check_network(urls: Sequence[str], missing: str, mend: str) -> None:
+    """Raises InputError if no host that a data set comes from can be reached.
 
-    TFDS itself would try again for minutes, without a time limit of its own.
+    TFDS itself would try again for minutes, because it has no time limit.
     """
     import requests
 
     hosts: dict[str, str] = {}
-    urls = list(builder.url_infos or ())
-    if builder.name in ARCHIVES:
-        urls.append(ARCHIVES[builder.name].url)
     for url in urls:
         if url.startswith("http"):
             hosts.setdefault(urllib.parse.urlsplit(url).netloc, url)
@@ -211,7 +240,7 @@ def _check_network(builder: Any, missing: str, mend: str) -> None:
 
 @contextlib.contextmanager
 def _nothing_unfinished(root: Any, name: str) -> Iterator[None]:
-    """Removes what a failed or interrupted download leaves, but no finished file."""
+    """Removes the remains of a failed or interrupted download, but no finished file."""
     patterns = [
         f"{top}{below}" for top in ("downloads", name) for below in ("", "/*", "/*/*")
     ]

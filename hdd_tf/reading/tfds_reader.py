@@ -23,14 +23,14 @@ _MOST_CLASSES = 10**6
 
 @dataclasses.dataclass(frozen=True)
 class ImageFeatures:
-    """Where a TFDS set keeps its images and labels.
+    """The image and label features of a TFDS set.
 
     Attributes:
         image: Key of the image.
-        label: Key of its class.
-        shape: Height, width, channels as they will be read.
-        label_names: One name per class.
-        resized: Whether the images must be fitted to `shape`.
+        label: Key of the image's class.
+        shape: Height, width and channels of the images as they will be read.
+        label_names: Names of the classes, one per class.
+        resized: True if the images must be fitted to `shape`.
     """
 
     image: str
@@ -42,11 +42,11 @@ class ImageFeatures:
 
 @contextlib.contextmanager
 def calling_tfds(problem: str) -> Iterator[None]:
-    """Turns whatever TFDS raises into an `InputError` that starts with `problem`.
+    """Turns every error of TFDS into an `InputError` that starts with `problem`.
 
     TFDS documents no exceptions for damaged files or failed downloads: AssertionError,
-    ValueError, OSError, TypeError and TensorFlow's own have all been seen. It also
-    warns of its own deprecations, which are not the user's: they are not shown.
+    ValueError, OSError, TypeError and TensorFlow's own have all been seen. TFDS's
+    warnings of its own deprecations are hidden, because users cannot act on them.
     """
     logger = logging.getLogger("absl")
     level = logger.level
@@ -72,11 +72,12 @@ def classification_features(
         image_size: Height and width to fit the images to; None for their own.
 
     Returns:
-        The supervised keys if they are an image and a class; else the only image and
-        the only class label there are.
+        The supervised keys if they are an image and a class label; else the only image
+        and the only class label of the set.
 
     Raises:
-        InputError: it has no or several such features, or not uint8 images of one size.
+        InputError: the set has no such features or several, or its images are not uint8
+            images of one size.
     """
     import tensorflow_datasets as tfds
 
@@ -147,11 +148,11 @@ def read_splits(
 
     Args:
         builder: `tfds.core.DatasetBuilder` of a prepared set.
-        features: Its image and label.
-        classes: Indices or names of the classes to keep; empty for all.
+        features: Image and label features of the set.
+        classes: Indices or names of the classes to keep; empty keeps all.
 
     Returns:
-        The split `train`, and `test` or else `validation`.
+        The images of the split `train`, and of `test` or (without `test`) `validation`.
 
     Raises:
         InputError: a split is missing, damaged, unlabelled or too large for memory, or
@@ -197,7 +198,7 @@ def read_splits(
 def _read_split(
     builder: Any, features: ImageFeatures, split: str, rows: np.ndarray | None
 ) -> LabelledImages:
-    """Reads a split, or some of its rows in ascending order, where they are given."""
+    """Reads a split, or its `rows` in ascending order if they are given."""
     total = builder.info.splits[split].num_examples
     wanted = np.ones(total, bool)
     if rows is not None:

@@ -1,7 +1,8 @@
-"""What a prepared set of TFDS may not be: a program, or larger than its files.
+"""Checks that a prepared TFDS set runs no foreign program and fits into its files.
 
-TFDS imports whatever module `features.json` names, and TensorFlow takes whatever memory
-a record's head asks for. Such sets come from anywhere, so both are looked at first.
+TFDS imports every module that `features.json` names, and TensorFlow allocates as much
+memory as a record's header asks for. Prepared sets may come from untrusted sources, so
+both are checked before a set is read.
 """
 
 import os
@@ -20,10 +21,11 @@ _CLASS_KEYS = {"pythonClassName", "python_class_name", "type"}
 
 
 def check_features_file(directory: str | os.PathLike) -> None:
-    """Refuses a set whose features are programs other than TFDS itself.
+    """Checks that the features of a set are classes of TFDS itself.
 
     Args:
-        directory: Of a prepared set. What is not on this machine's disk is passed.
+        directory: Directory of a prepared set. A directory that is not on this
+            machine's disk is not checked.
 
     Raises:
         InputError: `features.json` names another program, or cannot be read.
@@ -57,14 +59,14 @@ def _class_names(value: Any) -> Iterator[str]:
 
 
 def check_records(builder: Any) -> None:
-    """Refuses a set whose files of records are not what they say of themselves.
+    """Checks that the files of a set can hold the records that they describe.
 
     Args:
         builder: `tfds.core.DatasetBuilder` of a prepared set.
 
     Raises:
-        InputError: a split has a number of images that none can have, or records that
-            its files have no room for; or the files are of another kind.
+        InputError: a split has a negative number of images, the records of a split do
+            not fit into its files, or the files are not TFRecord files.
     """
     stored_as = builder.info.file_format.value
     if stored_as != "tfrecord":

@@ -37,16 +37,24 @@ class Archive:
         url: The archive.
         folders: Pattern of the folder that it unpacks to.
         size: Height and width of the set's images.
+        num_bytes: Length of the archive; 0 where it is not known here.
+        sha256: Its checksum, as those record it who have downloaded it; or empty.
     """
 
     url: str
     folders: str
     size: int
+    num_bytes: int = 0
+    sha256: str = ""
 
 
 ARCHIVES = {
     "tiny_imagenet": Archive(
-        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "tiny-imagenet-200", 64
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        "tiny-imagenet-200",
+        64,
+        248_100_043,
+        "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
     ),
     # The short side has 160 pixels, enough for 128; in imagewoof2.tgz, 15 times as
     # large, it has those of ImageNet.

@@ -1,4 +1,4 @@
-"""Finding run directories, and reading what their results say."""
+"""Finds run directories and reads their results."""
 
 import dataclasses
 import functools
@@ -19,12 +19,12 @@ Warn = Callable[[str], None]
 
 
 class FairScore(NamedTuple):
-    """DD-Ranking's scores of a run's set (see evaluate/fair_score.py), from 0 to 1.
+    """The DD-Ranking scores of a run's set, see evaluation/dd_ranking_score.py.
 
     Attributes:
-        network: The architecture they are of.
-        lrs: Label-robust score.
-        ars: Augmentation-robust score.
+        network: Architecture of the networks that were evaluated.
+        lrs: Label-robust score, from 0 to 1.
+        ars: Augmentation-robust score, from 0 to 1.
         whole_epochs: Epochs of the networks trained on the whole set, for `lrs`.
     """
 
@@ -39,21 +39,22 @@ class Run:
     """A finished run.
 
     Attributes:
-        path: Its directory.
-        seed: Of the distillation.
+        path: Directory of the run.
+        seed: Seed of the distillation.
         dataset: TFDS name without configuration and version.
         ipc: Images per class.
-        objective: What was matched.
-        geometry: Where.
-        iterations: The result is of so many.
+        objective: Method of the distillation, or selection.
+        geometry: Geometry of the matching.
+        iterations: Iterations of the distillation.
         accuracy: Test accuracies in percent of the networks trained on the distilled
             set, by architecture.
-        baselines: Likewise on other sets, by their names.
-        fair_score: Where it was asked for.
-        seconds: Of distillation; None if not recorded.
-        settings: Value of every flag that says which run it is.
-        protocol: How accuracies were measured, as result.json has it.
-        data: What config.json records of the data set.
+        baselines: Test accuracies in percent of the networks trained on other sets, by
+            name of the set.
+        fair_score: DD-Ranking scores; None if they were not requested.
+        seconds: Seconds of distillation; None if not recorded.
+        settings: Value of every flag that identifies the run.
+        protocol: Description of the accuracy's measurement, from result.json.
+        data: Description of the data set, from config.json.
         history: Scores on the validation split during the run.
     """
 
@@ -78,8 +79,9 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
     """Reads all finished runs at and below some directories.
 
     Args:
-        places: Run directories, those of `--num_experiments`, or folders of them.
-        warn: Called with one line for each directory that cannot be used.
+        places: Run directories, directories of `--num_experiments`, or folders of such
+            directories.
+        warn: Callback that receives one line for each directory that cannot be used.
 
     Returns:
         The runs, each once.
@@ -110,7 +112,7 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
 def _run_directories(
     place: pathlib.Path, seen: set[pathlib.Path], warn: Warn
 ) -> Iterator[pathlib.Path]:
-    """Yields the run directories at and below a directory, not met before."""
+    """Yields the run directories at and below a directory, except those in `seen`."""
     try:
         resolved = place.resolve()
         if resolved in seen:
@@ -136,7 +138,10 @@ def _run_directories(
 
 
 def read_run(path: pathlib.Path) -> Run:
-    """Reads one run directory, of this or another version.
+    """Reads one run directory of this or another version.
+
+    Args:
+        path: The run directory.
 
     Raises:
         InputError: the run is damaged, not finished or not scored.
@@ -225,5 +230,5 @@ def _fair_score(entry: dict[str, Any] | None) -> FairScore | None:
 
 @functools.cache
 def _default_settings() -> dict[str, Any]:
-    """Returns what settings mean that the run's version did not know yet."""
+    """Returns the defaults, for settings that the run's version did not have yet."""
     return identity(Config(dataset="any"))

@@ -22,15 +22,15 @@ _DECADE = 10.0
 def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
     """Draws one panel for each data set and IPC, one colour for each group of runs.
 
-    A dot with a bar is the test accuracy at the end (mean and standard deviation over
-    all networks of all sets), a line the accuracy on the validation split on the way
-    there, where the runs have such scores. Seconds are those of distillation alone,
-    the mean over seeds.
+    A dot with a bar is the test accuracy at the end: mean and standard deviation over
+    all networks of all sets. A line is the accuracy on the validation split during the
+    run, if the runs have such scores. Seconds are those of distillation alone, the mean
+    over seeds.
 
     Args:
         path: PNG file to write.
-        groups: Runs that are the same but for the seed; those without seconds are left
-            out.
+        groups: Groups of runs that differ only in the seed. Runs without seconds are
+            left out.
     """
     # Half a second of imports, which the table does not need. No display either: the
     # figure is made without pyplot and its choice of a backend.
@@ -53,12 +53,16 @@ def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
 
 
 def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:
-    """Returns (seconds, accuracy) on the validation split, means over runs.
+    """Returns the mean validation accuracy of runs over their seconds.
+
+    Only iterations that all runs with scores have are used: otherwise a point would be
+    a mean over other seeds than its neighbours.
 
     Args:
-        runs: The same but for the seed. Runs without scores are passed over; of the
-            others only iterations count that all have, else a point would be of other
-            seeds than its neighbours.
+        runs: Runs that differ only in the seed. Runs without scores are left out.
+
+    Returns:
+        (seconds, accuracy in percent) of each iteration, means over runs.
     """
     histories = [
         {score.iteration: score for score in run.history} for run in runs if run.history

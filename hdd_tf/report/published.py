@@ -1,10 +1,10 @@
-"""Published test accuracies, and the budgets they were measured with.
+"""Published test accuracies, and the budgets that they were measured with.
 
-Those of the methods are in their entries of methods/registry.py, with the sources; the
-accuracies of the whole training sets are here, from Li et al. 2025.
+The accuracies of the methods are in the methods' entries of methods/registry.py, with
+the sources. The accuracies of the whole training sets are here, from Li et al. 2025.
 
 Data sets have their TFDS names. All distilled sets and coresets were scored with the
-ConvNet they were matched with, of depth 3 (ImageWoof: 5).
+ConvNet that they were matched with, of depth 3 (ImageWoof: 5).
 """
 
 from hdd_tf.methods.registry import WHOLE, published_row, traits_of
@@ -28,10 +28,10 @@ def published_accuracy(
         dataset: TFDS name.
         ipc: Images per class; unused for `whole`.
         objective: A method, or `whole`.
-        geometry: `hyperbolic` or `euclidean`; unused where the method has none.
+        geometry: `hyperbolic` or `euclidean`; unused if the method has none.
 
     Returns:
-        The two numbers; None where none was published or our source has none.
+        The two numbers; None if none was published or our source has none.
     """
     if objective == WHOLE:
         return _WHOLE.get(dataset)
@@ -40,14 +40,21 @@ def published_accuracy(
 
 
 def accuracy_text(accuracy: Accuracy | None) -> str:
-    """Returns published numbers as they are printed: one decimal, as published."""
+    """Returns the text of published numbers, with one decimal as published."""
     return f"{accuracy[0]:.1f} ± {accuracy[1]:.1f}" if accuracy else "not known"
 
 
 def published_budget(
     dataset: str, ipc: int, objective: str, geometry: str
 ) -> Budget | None:
-    """Returns the published budget of a cell; None if there is no such cell."""
+    """Returns the published budget of a setting; None if it was not published.
+
+    Args:
+        dataset: TFDS name.
+        ipc: Images per class.
+        objective: Name of the method.
+        geometry: `hyperbolic` or `euclidean`; unused if the method has none.
+    """
     traits = traits_of(objective)
     if traits is None or traits.budget is None:
         return None

@@ -1,4 +1,4 @@
-"""Saving and restoring the state of a distillation."""
+"""Saves and restores the state of a distillation."""
 
 import os
 from collections.abc import Mapping
@@ -13,13 +13,14 @@ from hdd_tf.errors import InputError
 class DistillationCheckpoints:
     """The checkpoints of one run.
 
-    All random numbers are functions of (seed, iteration), so the iteration and what a
-    method keeps (images, momentum, IDM's pool, a bank) are the whole state.
+    All random numbers are functions of (seed, iteration), so the iteration and the
+    method's variables (images, momentum, a pool of networks, a bank) are the complete
+    state.
 
     Args:
-        directory: Where they lie; made when the first is saved.
-        state: What the method keeps, trackables by name: `IterativeMethod.state()`.
-        keep: How many to keep, the newest; 0: all.
+        directory: Directory of the checkpoints, created with the first checkpoint.
+        state: Trackables of the method by name, from `IterativeMethod.state()`.
+        keep: Number of newest checkpoints to keep; 0 keeps all.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class DistillationCheckpoints:
         """Restores the newest whole checkpoint, if there is any.
 
         Returns:
-            Iterations done and seconds they took; zeros without a checkpoint.
+            The iterations done and their seconds; zeros without a checkpoint.
 
         Raises:
             InputError: there are checkpoints, but none is whole, or the newest is of
@@ -58,17 +59,22 @@ class DistillationCheckpoints:
                 print(f"{prefix} cannot be read; trying the one before it.", flush=True)
                 continue
             if not self._files.has_sums(iteration):
-                # It has just been read whole, and may be fallen back on later.
+                # The checkpoint was just read completely; sums keep it usable if newer
+                # ones with sums are damaged later.
                 self._files.seal(iteration)
             self._saved = int(self._iteration.numpy())
             return self._saved, float(self._seconds.numpy())
         return 0, 0.0
 
     def save(self, iteration: int, seconds: float) -> None:
-        """Saves the state after so many iterations and seconds.
+        """Saves the state.
+
+        Args:
+            iteration: Iterations done.
+            seconds: Seconds of distillation so far.
 
         Raises:
-            InputError: it cannot be written; those saved before are as they were.
+            InputError: the checkpoint cannot be written. Earlier ones are unchanged.
         """
         self._iteration.assign(iteration)
         self._seconds.assign(seconds)
@@ -89,7 +95,7 @@ class DistillationCheckpoints:
 
 
 def _reason(error: Exception) -> str:
-    """Returns what the system said, in its words."""
+    """Returns the system's message in an error of Python or TensorFlow."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     # "{{node}} path; No space left on device [Op:SaveV2]"

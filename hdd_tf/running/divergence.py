@@ -1,4 +1,4 @@
-"""Telling images that have diverged, and what to do about it."""
+"""Detects images that have diverged, and suggests a remedy."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,12 +12,12 @@ _NAMED_CLASSES = 3
 def check_finite(
     metrics: Mapping[str, np.ndarray], start: int, label_names: Sequence[str] = ()
 ) -> None:
-    """Refuses to go on from iterations that gave what is not finite.
+    """Checks that loss, gradient and images of some iterations are finite.
 
     Args:
-        metrics: What `DistillationStep.run` returns, as arrays.
+        metrics: Metrics from `DistillationStep.run`, as arrays.
         start: Iterations done before these.
-        label_names: Of the classes; empty: they are named by their number.
+        label_names: Names of the classes; empty names them by their numbers.
 
     Raises:
         InputError: a loss, a gradient or the images are not finite.
@@ -28,7 +28,7 @@ def check_finite(
     rows = np.flatnonzero(bad.any(axis=1) | ~np.isfinite(norm))
     if not rows.size and not lost.any():
         return
-    # The first iteration that went wrong; images are looked at after the last only.
+    # The first iteration that failed; images are checked after the last one only.
     row = rows[0] if rows.size else len(norm) - 1
     if bad[row].any():
         value = loss[row][bad[row]][0]
@@ -47,7 +47,7 @@ def check_finite(
 
 
 def _classes(chosen: np.ndarray, label_names: Sequence[str]) -> str:
-    """Names classes, `[C]` bool."""
+    """Returns the names of the classes `chosen`, `[C]` bool, as text."""
     labels = np.flatnonzero(chosen)
     names = []
     for label in labels[:_NAMED_CLASSES]:

@@ -1,4 +1,4 @@
-"""What a run would cost, measured before it starts."""
+"""The dry run: the cost of a run, measured before the run starts."""
 
 import dataclasses
 import resource
@@ -24,18 +24,18 @@ _TIMED_IMAGES = 512
 
 
 def estimate_run(run: RunContext) -> str:
-    """Runs a few real iterations, writes nothing, and says what a run would cost.
+    """Runs a few iterations without writing, and returns the cost of the whole run.
 
     Args:
         run: The experiment.
 
     Returns:
-        Lines for people: time, memory, bytes.
+        Lines of text for people: time, memory and bytes to write.
     """
     config = run.config
     if config.traits.is_selection:
         return _estimate_coreset(run)
-    # Whichever images are kept, they are as many; to choose them may take training.
+    # A random choice keeps the same number of images, and needs no training.
     as_many = dataclasses.replace(config, keep="random")
     dataset = pruned_dataset(dataclasses.replace(run, config=as_many))
     step = build_step(run.method_context(dataset, dry_run=True))
@@ -65,7 +65,7 @@ def estimate_run(run: RunContext) -> str:
 
 
 def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
-    """Returns seconds of an iteration of the kind that begins at `start`."""
+    """Returns the seconds of an iteration, measured at iteration `start`."""
     step.run(start, 1)  # Traces the graph.
     began = time.perf_counter()
     for _ in range(_TIMED_ITERATIONS):
@@ -74,7 +74,7 @@ def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
 
 
 def _estimate_coreset(run: RunContext) -> str:
-    """Says what choosing a coreset would cost: the training of one network, if any."""
+    """Returns the cost of choosing a coreset: the training of one network, if any."""
     config, dataset = run.config, run.dataset
     training = dataset.training
     count, times = len(training.labels), _times(config)
@@ -96,7 +96,7 @@ def _estimate_coreset(run: RunContext) -> str:
             f"{config.coreset_epochs:,}, without features and evaluation{times})"
         )
     size = config.ipc * dataset.num_classes
-    # The export is float32; its picture is small beside it.
+    # The export is float32, and its picture is small in comparison.
     bytes_written = 4 * size * training.images[0].size
     return "\n".join(
         [
@@ -118,14 +118,14 @@ def _times(config: Config) -> str:
 
 
 def _memory() -> str:
-    # Kilobytes on Linux, bytes on macOS.
+    # The unit is a kilobyte on Linux, a byte on macOS.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"memory              {peak / 2**30:.2f} GiB (peak of this process)"
 
 
 def _before(config: Config) -> list[str]:
-    """Returns lines of networks that train on real images besides, if there are any."""
+    """Returns lines about other networks that train on real images, if any."""
     lines = []
     missing = f"on the real images, where {config.expert_dir} lacks"
     if config.keep_fraction < 1 and config.keep != "random":
@@ -141,8 +141,8 @@ def _before(config: Config) -> list[str]:
 
 def _bytes_written(config: Config, method: IterativeMethod) -> int:
     pixels = method.synthetic_set.pixels()
-    # All that iterations change in each checkpoint kept; images once more as the
-    # export, and decoded, where that is another.
+    # Each checkpoint kept holds the method's state; the export holds the images again,
+    # stored and (if different) decoded.
     kept = config.iterations // config.checkpoint_every + 1
     if config.keep_checkpoints:
         kept = min(kept, config.keep_checkpoints)
@@ -158,7 +158,7 @@ def _bytes_written(config: Config, method: IterativeMethod) -> int:
         pictures += config.iterations // config.picture_every
     if pixels.shape[-1] not in (1, 3):
         return state  # Such images are not drawn.
-    # PNG hardly compresses such images; each goes to a file and to TensorBoard.
+    # PNG hardly compresses such images. Each is written to a file and to TensorBoard.
     return state + 2 * pictures * grid_array(pixels).nbytes
 
 

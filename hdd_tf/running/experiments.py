@@ -1,4 +1,4 @@
-"""The command's work: one experiment, or several with following seeds."""
+"""The work of the command: one experiment, or several with consecutive seeds."""
 
 import contextlib
 import dataclasses
@@ -18,8 +18,8 @@ from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.distributed.workers import Workers
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.pooling import pool_results
-from hdd_tf.evaluate.result_text import result_table
+from hdd_tf.evaluation.pooling import pool_results
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
@@ -28,19 +28,20 @@ from hdd_tf.running.selection_run import run_selection
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:
-    """Runs what a command asks for, and prints its result.
+    """Runs the experiments of a command, and prints their result.
 
     Args:
-        config: The settings. With `num_experiments` above 1 each experiment has its own
-            run directory, `run_dir/seed<N>`, and `run_dir/result.json` pools them.
+        config: Settings of the command. With `num_experiments` above 1, each experiment
+            has its own run directory, `run_dir/seed<N>`, and `run_dir/result.json`
+            pools the results.
 
     Returns:
-        The contents of `run_dir/result.json`; None for a dry run, and of several
-        processes for all but the chief.
+        The contents of `run_dir/result.json`; None for a dry run, and in a process that
+        is not the chief.
 
     Raises:
-        InputError: settings, data and run directory do not fit together, or another
-            process uses the directory.
+        InputError: settings, data and run directory do not match, or another process
+            uses the directory.
         InterruptedRunError: a signal stopped the run, with its state saved.
         LostWorkerError: another process of the run has ended.
     """
@@ -59,14 +60,18 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
 def _run(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> dict[str, Any] | None:
-    """Does what every process of a command does."""
+    """Runs the command in this process."""
     devices = ", ".join(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)
-    with workers.lost_ones_told(), workers.chief_dismisses(), _exhaustion_told():
-        # Blocks of iterations end where something is due, so that counts too.
+    with (
+        workers.lost_ones_told(),
+        workers.chief_dismisses(),
+        _exhaustion_as_input_error(),
+    ):
+        # Cadences too, because they decide where blocks of iterations end.
         settings = [identity(config), cadences(config), config.num_experiments]
         workers.assert_same("settings", settings)
         if config.dry_run:
@@ -78,14 +83,14 @@ def _run(
             result = _run_several(config, experiments, strategy, workers)
         else:
             result = _run_alone(config, strategy, workers)
-        # All together, so that whoever restarts one restarts all.
+        # All end together, so that a restart of one process is a restart of all.
         workers.wait("the end of the command")
         return result
 
 
 @contextlib.contextmanager
-def _exhaustion_told() -> Iterator[None]:
-    """Turns what TensorFlow says when memory is used up into one line."""
+def _exhaustion_as_input_error() -> Iterator[None]:
+    """Turns TensorFlow's errors of exhausted memory or disk into an `InputError`."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -114,7 +119,7 @@ def _each_seed(config: Config) -> list[Config]:
 def _run_alone(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> dict[str, Any] | None:
-    """Runs one experiment, and analyses its result."""
+    """Runs one experiment and analyses its result."""
     with _held(config.run_dir, workers):
         run, result = _run_one(config, strategy, workers)
         if run and result and analysis_is_due(config, result["iterations"]):
@@ -143,7 +148,7 @@ def _run_several(
         pooled = pool_results(found)
         atomic.write_json(parent / "result.json", pooled)
         print(result_table(pooled, config.run_dir), flush=True)
-        # Once all results are safe.
+        # Analyses come last, when all results are written.
         for experiment, result in zip(experiments, found, strict=True):
             if analysis_is_due(experiment, result["iterations"]):
                 with _held(experiment.run_dir, workers):
@@ -158,8 +163,8 @@ def _run_one(
     """Makes a set, scores it, and prints the result.
 
     Returns:
-        The experiment and the contents of its `result.json`. A process that is not the
-        chief has no result, and nothing to do for a selection.
+        The experiment and the contents of its `result.json`. The result is None in a
+        process that is not the chief, and so is the experiment of a selection.
     """
     if config.traits.is_selection and not workers.is_chief:
         return None, None
@@ -173,15 +178,15 @@ def _run_one(
 def _held(
     directory: str | pathlib.Path, workers: Workers
 ) -> contextlib.AbstractContextManager[None]:
-    """Holds a directory against other commands, for all processes of this one."""
+    """Locks a directory against other commands, for all processes of this one."""
     return lock.locked(directory) if workers.is_chief else contextlib.nullcontext()
 
 
 def _analyse(run: RunContext, result: dict[str, Any]) -> None:
-    """Analyses a set whose result is there.
+    """Analyses a set whose result is written.
 
     Raises:
-        InputError: that cannot be done; says that nothing else is missing.
+        InputError: the analysis failed; the message adds that the result is complete.
     """
     try:
         analyse_finished_run(run, result["iterations"])
@@ -193,7 +198,12 @@ def _analyse(run: RunContext, result: dict[str, Any]) -> None:
 
 
 def _check_parent(parent: pathlib.Path) -> None:
-    """Refuses a directory whose files are not those of several experiments."""
+    """Checks that a directory is new, empty, or holds several experiments.
+
+    Raises:
+        InputError: the directory is a file, holds foreign files, or holds a link that
+            leads out of it.
+    """
     if not parent.exists():
         return
     if not parent.is_dir():

@@ -1,4 +1,4 @@
-"""Runs that are finished: what is asked for only now, and what they know already."""
+"""Finished runs: adds a DD-Ranking score later, and keeps a former one."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,15 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, read_distilled_set
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 
 
 def read_export(directory: RunDirectory) -> DistilledSet:
-    """Reads the set that a run is scored by: as networks train on it."""
+    """Reads the exported set that networks train on: decoded, or else stored.
+
+    Raises:
+        InputError: there is no readable export.
+    """
     decoded = directory.synthetic_decoded
     return read_distilled_set(decoded if decoded.is_dir() else directory.synthetic)
 
@@ -20,16 +24,17 @@ def read_export(directory: RunDirectory) -> DistilledSet:
 def complete_result(
     run: RunContext, make_evaluation: Callable[[], Evaluation]
 ) -> dict[str, Any]:
-    """Adds the fair score to a finished run's result, if it is wanted and not there.
+    """Adds a missing DD-Ranking score to a finished run's result on request.
 
-    Nothing is distilled, and nothing scored again that the result holds.
+    Nothing is distilled, and scores in the result are not measured again.
 
     Args:
-        run: The experiment; its directory holds a result and its export.
-        make_evaluation: Called if there is something to score.
+        run: The experiment, whose directory holds a result and an export.
+        make_evaluation: Function that builds the evaluation, called if a score is
+            missing.
 
     Returns:
-        The contents of `result.json` afterwards.
+        The new contents of `result.json`.
 
     Raises:
         InputError: there is no result, or no readable export.
@@ -55,22 +60,22 @@ def complete_result(
 
 
 def keep_fair_score(directory: RunDirectory, result: dict[str, Any]) -> dict[str, Any]:
-    """Carries over the fair score of a run whose set is scored again, the same set.
+    """Copies the former DD-Ranking score if the same set is scored again.
 
-    It may have taken hours, and is asked for apart from the rest.
+    The score may have taken hours, and users request it separately.
 
     Args:
-        directory: The run's; its `result.json` is the former one.
-        result: The new one.
+        directory: Directory of the run, whose `result.json` is the former result.
+        result: The new result.
 
     Returns:
-        The new one, with the former fair score if that is of the same set.
+        The new result, with the former DD-Ranking score if the set is the same.
     """
     former = directory.read_result() or {}
     fair = former.get("fair_score")
     if not fair or "fair_score" in result:
         return result
-    # A set of as many iterations, chosen alike, is the same one; its accuracies say so.
+    # Equal iterations and selection mean the same set; equal accuracies confirm it.
     same = all(former.get(key) == result[key] for key in ("iterations", "selected"))
     score = result["accuracy"].get(fair["network"], {"values": None})
     if not same or score["values"] != fair["accuracy"]["distilled"]["values"]:

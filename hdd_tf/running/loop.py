@@ -1,4 +1,4 @@
-"""The loop over iterations: blocks of them in the graph, the rest between blocks."""
+"""The loop over iterations: blocks run in the graph, all other work between blocks."""
 
 import dataclasses
 import signal
@@ -18,7 +18,7 @@ from hdd_tf.training.call_length import CallLength
 
 @dataclasses.dataclass(frozen=True)
 class BlockReport:
-    """What one call into the graph did.
+    """The results of one call into the graph.
 
     Attributes:
         iteration: Iterations done since the start of the run.
@@ -34,11 +34,11 @@ class BlockReport:
 
 
 class StopRequest:
-    """Whether a signal has asked the run to stop, and which.
+    """The state of a request by a signal to stop the run.
 
     Attributes:
-        signal: The signal; None: the run goes on.
-        is_shared: Whether all processes of the run know of it.
+        signal: The signal; None while the run continues.
+        is_shared: True if all processes of the run know of the request.
     """
 
     def __init__(self) -> None:
@@ -47,29 +47,29 @@ class StopRequest:
         self._at_once = False
 
     def note(self, stopped_by: signal.Signals) -> None:
-        """Asks to stop; called by the signal's handler.
+        """Records a request to stop; the signal's handler calls it.
 
         Raises:
-            InterruptedRunError: within `at_once`.
+            InterruptedRunError: the call is within `at_once`.
         """
         self.signal = stopped_by
         if self._at_once:
             self.check()
 
     def check(self) -> None:
-        """Ends the run if a signal has asked for it.
+        """Ends the run if a signal has requested it.
 
         Raises:
-            InterruptedRunError: one has.
+            InterruptedRunError: a signal has requested it.
         """
         if self.signal:
             raise InterruptedRunError(self.signal)
 
     def share(self, anyone: bool) -> None:
-        """Takes over the wish of another process of the run.
+        """Records a request to any process of the run.
 
         Args:
-            anyone: Whether a signal has asked any of them to stop.
+            anyone: True if a signal has asked any process to stop.
         """
         self.is_shared = anyone
         if anyone and self.signal is None:
@@ -77,12 +77,12 @@ class StopRequest:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Lets a signal end a long block, as soon as TensorFlow returns to Python.
+        """Lets a signal end the block as soon as TensorFlow returns to Python.
 
-        For work that has nothing to save and can be done again.
+        The block must have nothing to save, and must be repeatable.
 
         Raises:
-            InterruptedRunError: a signal came before or meanwhile.
+            InterruptedRunError: a signal came before or during the block.
         """
         self.check()
         self._at_once = True
@@ -90,14 +90,15 @@ class StopRequest:
             yield
         finally:
             self._at_once = False
-        self.check()  # Python drops what is raised within a destructor.
+        self.check()  # Python drops errors that are raised in a destructor.
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turns SIGTERM and SIGINT into a request to stop at the next safe point.
 
-    A second signal of either kind kills the process: nobody has to wait for the graph.
+    A second signal of either kind kills the process, so that nobody has to wait for the
+    graph.
     """
     request = StopRequest()
 
@@ -126,18 +127,18 @@ def run_iterations(
         step: The compiled step.
         start: Iterations already done.
         stop: Iterations in all.
-        steps_per_call: Most iterations of one call into the graph; fewer where they
-            would take too long, see `CallLength`.
-        after_block: Called after each call; may raise to end the loop.
-        cadences: Blocks end at every multiple of each of these (0: ignored), so that
-            what happens every N iterations sees exactly N.
-        label_names: Of the classes, for messages.
-        agree: From the number of iterations that this process would give a call to the
-            one that all processes of the run give it.
+        steps_per_call: Upper bound on the iterations of one call into the graph. Slow
+            iterations get shorter calls, see `CallLength`.
+        after_block: Callback after each call; it may raise to end the loop.
+        cadences: Periods in iterations; 0 is ignored. Blocks end at every multiple of
+            each period, so that periodic work runs at exactly these iterations.
+        label_names: Names of the classes, for messages.
+        agree: Function from the number of iterations that this process proposes for a
+            call to the number that all processes use.
 
     Raises:
         InputError: a loss, a gradient or the images are not finite. `after_block` is
-            not called then, so no checkpoint ever holds such images.
+            not called for that block, so no checkpoint ever holds such images.
     """
     iteration, length = start, CallLength(steps_per_call)
     while iteration < stop:

@@ -1,4 +1,4 @@
-"""What a run writes and shows while it distils."""
+"""The output of a run during distillation: files, summaries and the progress bar."""
 
 import gc
 import time
@@ -19,15 +19,15 @@ from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, StopRequest
 from hdd_tf.running.tracked_sets import SetTracker
 
-# However slow iterations are, a crash costs no more than this.
+# Bound on the work that a crash costs, also for slow iterations.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
 class SilentMonitor:
-    """Writes and shows nothing, in a process that is not the chief; a context.
+    """A monitor without output, for a process that is not the chief; a context.
 
     Args:
-        stop: Asked after each block whether to end the run.
+        stop: Request to stop the run, checked after each block.
 
     Attributes:
         seconds: Seconds of distillation in all.
@@ -49,22 +49,22 @@ class SilentMonitor:
         return None
 
     def catch_up(self, iteration: int) -> None:
-        """Analyses and scores images of an earlier start where that is still due.
+        """Does analysis and scoring that are due, also after a restart.
 
         Args:
             iteration: Iterations that the images have seen; their state is saved.
 
         Raises:
-            InterruptedRunError: a signal came; work under way is not waited for.
+            InterruptedRunError: a signal came, which ends the work at once.
         """
 
     def after_block(self, report: BlockReport) -> None:
-        """Does all that is due after a block of iterations.
+        """Does all work that is due after a block of iterations.
 
         Raises:
             InterruptedRunError: a signal asked the run to stop; its state is saved.
         """
-        # Of a signal that came meanwhile the other processes do not know yet.
+        # Other processes do not know yet of a signal that is not shared.
         if self._stop.is_shared:
             self._stop.check()
 
@@ -72,21 +72,22 @@ class SilentMonitor:
 class RunMonitor(SilentMonitor):
     """Writes checkpoints, summaries and pictures, and moves the progress bar.
 
-    A context: entering writes the starting picture, leaving closes the files.
+    The monitor is a context: entering it writes the first picture, leaving it closes
+    the files.
 
     Args:
         run: The experiment.
-        checkpoints: The run's checkpoints.
+        checkpoints: Checkpoints of the run.
         synthetic_set: The images.
-        make_set: Returns the set as it is by now.
+        make_set: Function that returns the current set.
         start: Iterations already done.
         seconds: Seconds of distillation already spent.
-        stop: Asked after each block whether to end the run.
-        evaluate: Returns a set's accuracy on the validation split in percent; called
-            every `--eval_every` iterations.
-        analyse: Analyses the current images after so many iterations; called every
-            `--analysis_every`.
-        trackers: Are offered the images after each of these scores.
+        stop: Request to stop the run, checked after each block.
+        evaluate: Function that returns a set's accuracy on the validation split in
+            percent, called every `--eval_every` iterations.
+        analyse: Function that analyses the current images, called every
+            `--analysis_every` iterations with the iteration and the summary writer.
+        trackers: Trackers that receive the set after each score.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class RunMonitor(SilentMonitor):
         self.summaries.close()
 
     def after_block(self, report: BlockReport) -> None:
-        """Does all that is due after a block of iterations.
+        """Does all work that is due after a block of iterations.
 
         Raises:
             InterruptedRunError: a signal asked the run to stop; its state is saved.
@@ -161,7 +162,8 @@ class RunMonitor(SilentMonitor):
         stopped = self._stop.signal is not None
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
         analysed = _due(iteration, config.analysis_every) and not done
-        # Only with the state saved: these take long, and the analysis reads it.
+        # The state is saved before scoring and analysis, which are slow; the analysis
+        # also reads the checkpoint.
         due = overdue or analysed or _due(iteration, config.eval_every)
         if done or stopped or due or _due(iteration, config.checkpoint_every):
             self._checkpoints.save(iteration, self.seconds)
@@ -171,21 +173,21 @@ class RunMonitor(SilentMonitor):
         self.catch_up(iteration)
 
     def catch_up(self, iteration: int) -> None:
-        """Analyses and scores the images where that is due; see `SilentMonitor`."""
+        """Does analysis and scoring that are due; see `SilentMonitor`."""
         config = self._config
         done = iteration == config.iterations
         if _due(iteration, config.analysis_every) and not done:
             with self._stop.at_once():
                 self._analyse(iteration, self.summaries)
-            # Its graphs and the functions that trace them hold each other. Python would
-            # leave them for long, ten megabytes for each analysis.
+            # The analysis' graphs and the functions that trace them hold each other.
+            # Python would free them late, and each analysis leaves ten megabytes.
             gc.collect()
         if config.eval_every and (done or _due(iteration, config.eval_every)):
             self._validate(iteration)
 
     def _validate(self, iteration: int) -> None:
         with self._stop.at_once():
-            # Once: a method may take long to say what it has made.
+            # One call, because a method may be slow to return its set.
             made = self._make_set()
             accuracy = self._evaluate(made)
         self.summaries.scalars(iteration, {"accuracy/validation": accuracy})
@@ -211,7 +213,7 @@ class RunMonitor(SilentMonitor):
                 },
             )
             self.summaries.loss_per_class(iteration, losses, self._label_names)
-        # On the 0-255 scale, where a value beyond it is easy to see.
+        # The 0-255 scale makes values outside of it easy to see.
         least, largest = self._synthetic_set.limits()
         limits = {"image/min": least, "image/max": largest}
         if self._synthetic_set.student_rate is not None:
@@ -221,11 +223,11 @@ class RunMonitor(SilentMonitor):
     def _picture(self, iteration: int, name: str) -> None:
         pixels = self._synthetic_set.pixels()
         self._directory.pictures.mkdir(parents=True, exist_ok=True)
-        if pixels.shape[-1] in (1, 3):  # Other channels are no colours to show.
+        if pixels.shape[-1] in (1, 3):  # Other channels have no colours to show.
             save_grid(self._directory.pictures / name, pixels, self._label_names)
             self.summaries.image_grid(iteration, grid_array(pixels))
 
 
 def _due(iteration: int, every: int) -> bool:
-    """Says whether what happens every so many iterations does now; 0: never."""
+    """Returns True if work of period `every` is due; a period of 0 means never."""
     return every > 0 and iteration % every == 0

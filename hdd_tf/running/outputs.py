@@ -1,4 +1,4 @@
-"""What a run writes at its beginning and at its end."""
+"""The files that a run writes at its start and at its end."""
 
 import time
 from typing import Any
@@ -12,16 +12,16 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluate.evaluation import Evaluation
-from hdd_tf.evaluate.saved_classifier import save_classifier
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.running.finished import keep_fair_score, read_export
 
 
 def open_run(run: RunContext) -> None:
-    """Makes `run_dir` the directory of the run, or finds that it is already.
+    """Makes `run_dir` the directory of the run, or continues the run in it.
 
     Raises:
-        InputError: the directory belongs to another run, or holds other things.
+        InputError: the directory belongs to another run, or holds foreign files.
     """
     config, dataset, directory = run.config, run.dataset, run.directory
     directory.open_or_create(
@@ -35,10 +35,10 @@ def open_run(run: RunContext) -> None:
 
 
 def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns what a run's `config.json` says of its data.
+    """Returns the entry of a run's `config.json` that describes its data.
 
-    With their checksums: a folder may hold other images under the same names by the
-    time its run goes on.
+    The entry has checksums, because a folder may hold other images under the same names
+    when its run continues.
     """
     splits = {"training": dataset.training, "test": dataset.test}
     if dataset.validation is not None:
@@ -55,11 +55,11 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
 
 
 def write_export(run: RunContext, stored: DistilledSet) -> None:
-    """Writes a run's images: a picture, the set, and decoded where that is another.
+    """Writes a run's images: a picture, the stored set, and the decoded set if needed.
 
     Args:
         run: The experiment.
-        stored: The images as they are stored, as many of each class.
+        stored: The images as stored, the same number of each class in class order.
     """
     directory = run.directory
     directory.forget_analysis()
@@ -80,19 +80,23 @@ def score_export(
     iterations: int,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
-    """Scores the exported files, and writes and returns the result.
+    """Scores the exported files, and writes the result.
 
-    The first network trained on them is written too, as `saved_model/classifier`.
+    A run with an analysis also writes the first network trained on the set, as
+    `saved_model/classifier`.
 
     Args:
-        run: The experiment; its directory holds the export.
-        evaluation: Scores sets by the settings of the run.
+        run: The experiment, whose directory holds the export.
+        evaluation: Evaluation with the settings of the run.
         iterations: Iterations that the run was to do.
-        seconds: Seconds that the making of the set took, by name.
+        seconds: Seconds of the work before scoring, by name.
+
+    Returns:
+        The contents of `result.json`.
     """
     directory = run.directory
     started = time.perf_counter()
-    # What is scored is what users get: the files, not the variables in memory.
+    # Users get the files, so the files are scored and not the variables in memory.
     export = read_export(directory)
     result = evaluation.result(export)
     if evaluation.classifier and run.config.analysis:
@@ -106,8 +110,8 @@ def score_export(
                 for network, score in result["accuracy"].items()
             },
         )
-    # What was asked for, and what a later start compares with; `selected` says which
-    # iteration's images these are.
+    # The requested iterations, which a later start compares with its own; `selected`
+    # has the iteration of the images.
     result["iterations"] = iterations
     result["seconds"] = {
         **seconds,

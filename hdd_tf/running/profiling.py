@@ -1,4 +1,4 @@
-"""`--profile`: what the machine does during one call into the graph."""
+"""`--profile`: records a profile of one call into the graph."""
 
 import os
 
@@ -14,8 +14,8 @@ class ProfiledStep:
     """A step, one call of which is recorded for TensorBoard's Profile tab.
 
     Args:
-        step: The step.
-        directory: Of the run's event files.
+        step: The step to run.
+        directory: Directory of the run's event files.
     """
 
     def __init__(self, step: DistillationStep, directory: str | os.PathLike) -> None:
@@ -30,6 +30,6 @@ class ProfiledStep:
             return self._step.run(start, count)
         with tf.profiler.experimental.Profile(self._directory):
             metrics = self._step.run(start, count)
-            # What is recorded is what has run by the end, also on other devices.
+            # Waits for all devices: the profile records only work that has finished.
             metrics["gradient_norm"].numpy()
         return metrics

@@ -1,4 +1,4 @@
-"""What a process writes of an experiment: the chief everything, the others nothing."""
+"""The writers of an experiment: the chief writes all files, other processes none."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.finished import complete_result
@@ -32,26 +32,31 @@ class SilentWriter:
     """
 
     def is_finished(self) -> bool:
-        """Returns whether the directory holds the result that is asked for.
+        """Returns True if the directory holds the requested result.
 
         Raises:
-            InputError: the directory belongs to another run, or holds other things.
+            InputError: the directory belongs to another run, or holds foreign files.
         """
         return False
 
     def complete(self) -> dict[str, Any] | None:
-        """Returns the result of a finished run, with whatever is asked for only now."""
+        """Returns the result of a finished run, with scores that this start adds.
+
+        Raises:
+            InputError: there is no result, or no readable export.
+        """
         return None
 
     def check(self) -> None:
-        """Refuses settings that could not be evaluated, before anything trains.
+        """Checks, before anything trains, that the run can be resumed and evaluated.
 
         Raises:
-            InputError: the checkpoints or the settings of evaluation cannot be used.
+            InputError: the checkpoints are damaged, or the settings of the evaluation
+                are invalid.
         """
 
     def open(self, method: IterativeMethod) -> None:
-        """Makes the directory that of the run.
+        """Makes `run_dir` the directory of the run.
 
         Args:
             method: The method, after `assemble`.
@@ -64,26 +69,28 @@ class SilentWriter:
         seconds: float,
         stop: StopRequest,
     ) -> SilentMonitor:
-        """Returns what writes and shows the iterations, a context.
+        """Returns the monitor of the iterations, a context.
 
         Args:
-            checkpoints: The checkpoints of the run.
+            checkpoints: Checkpoints of the run.
             start: Iterations already done.
             seconds: Seconds of distillation already spent.
-            stop: Asked after each block of iterations whether to end the run.
+            stop: Request to stop the run, checked after each block of iterations.
         """
         return SilentMonitor(stop)
 
     def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:
-        """Returns the step, recorded for TensorBoard if that is asked for."""
+        """Returns the step, profiled for TensorBoard with `--profile`."""
         return step
 
-    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
-        """Exports what the method has made, scores the export, and returns the result.
+    def finish(self, seconds: float) -> dict[str, Any] | None:
+        """Exports the method's set, scores the export, and returns the result.
 
         Args:
-            method: The method, after its last iteration.
             seconds: Seconds of distillation in all.
+
+        Returns:
+            The contents of `result.json`; None in a process that is not the chief.
         """
         return None
 
@@ -99,7 +106,7 @@ class RunWriter(SilentWriter):
         self._run = run
 
     def is_finished(self) -> bool:
-        """Returns whether the directory holds the result; see `SilentWriter`."""
+        """Returns True if the directory holds the result; see `SilentWriter`."""
         config, directory = self._run.config, self._run.directory
         directory.check(identity(config), data_record(self._run.dataset))
         result = directory.read_result()
@@ -114,12 +121,12 @@ class RunWriter(SilentWriter):
         return complete_result(run, self._new_evaluation)
 
     def check(self) -> None:
-        """Refuses what cannot be evaluated; see `SilentWriter`."""
+        """Checks checkpoints and evaluation; see `SilentWriter`."""
         CheckpointFiles(self._run.directory.checkpoints).check()
         self._evaluation = self._new_evaluation()
 
     def open(self, method: IterativeMethod) -> None:
-        """Makes the directory that of the run; see `SilentWriter`."""
+        """Makes `run_dir` the directory of the run; see `SilentWriter`."""
         run, config = self._run, self._run.config
         open_run(run)
         self._method = method
@@ -138,7 +145,7 @@ class RunWriter(SilentWriter):
         seconds: float,
         stop: StopRequest,
     ) -> RunMonitor:
-        """Returns what writes and shows the iterations; see `SilentWriter`."""
+        """Returns the monitor of the iterations; see `SilentWriter`."""
         trackers: list[SetTracker | None] = [self._best, self._every]
         return RunMonitor(
             run=self._run,
@@ -154,12 +161,12 @@ class RunWriter(SilentWriter):
         )
 
     def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:
-        """Returns the step, recorded if asked for; see `SilentWriter`."""
+        """Returns the step, profiled with `--profile`; see `SilentWriter`."""
         if not self._run.config.profile:
             return step
         return ProfiledStep(step, self._run.directory.tensorboard)
 
-    def finish(self, method: IterativeMethod, seconds: float) -> dict[str, Any] | None:
+    def finish(self, seconds: float) -> dict[str, Any] | None:
         """Exports, scores and returns the result; see `SilentWriter`."""
         run = self._run
         distilled = self._best.read() if self._best else self._made_set()
@@ -182,7 +189,7 @@ class RunWriter(SilentWriter):
         return self._evaluation.score_set(made, split="validation").mean
 
     def _analysis(self) -> Callable[[int, SummaryWriter], None]:
-        """Returns the analysis that is made on the way, by one encoder."""
+        """Returns the analysis to make during the run, with one encoder for all."""
         run = self._run
         encoder = EncoderOfRun(run)
 

@@ -1,7 +1,7 @@
-"""One experiment from its settings to its result: the order of things.
+"""One experiment from its settings to its result: the order of the work.
 
-Every process of a run on several machines does the same; what it writes is up to its
-`RunWriter`.
+Every process of a run on several machines does the same work. The process' writer (see
+`run_writer`) decides what it writes.
 """
 
 from contextlib import nullcontext
@@ -19,30 +19,30 @@ from hdd_tf.running.run_writer import run_writer
 
 
 def run_experiment(run: RunContext) -> dict[str, Any] | None:
-    """Distils, exports, and scores the export; resumes whatever is already there.
+    """Distils a set, exports it and scores the export; resumes a run that was stopped.
 
-    All processes of a run call it, and agree on each step by name. The chief alone
-    writes files, and scores them.
+    All processes of a run call this function, and agree on each step by name. The chief
+    alone writes files and scores them.
 
     Args:
-        run: The experiment; its method has iterations.
+        run: The experiment, whose method has iterations.
 
     Returns:
         The contents of `result.json`; None in a process that is not the chief.
 
     Raises:
-        InputError: settings, data and run directory do not fit together.
+        InputError: settings, data and run directory do not match.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
     config, workers = run.config, run.workers
     writer = run_writer(run)
-    # Before networks are trained that a refused or finished run does not need.
+    # Checked first, because an invalid or finished run needs no networks.
     if workers.broadcast("whether the run is finished", writer.is_finished()):
         return writer.complete()
     dataset = run.dataset
     images = [dataset.training.checksum, dataset.mean, dataset.std]
     workers.assert_same("training images", images)
-    # The chief trains networks and keeps them; the others read what it has kept.
+    # The chief trains networks and stores them; the other processes read them.
     with workers.chief_first("networks that train ahead"):
         writer.check()
         method = build_iterative(run.method_context(pruned_dataset(run)))
@@ -65,7 +65,7 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
             asked = stop.signal is not None
             stopping = workers.any_process("whether to stop", asked)
             stop.share(stopping)
-            # Where all stop, none waits for the chief.
+            # If all processes stop, none waits for the chief.
             with nullcontext() if stopping else workers.chief_alone():
                 monitor.after_block(report)
 
@@ -80,7 +80,7 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
                 dataset.label_names,
                 lambda steps: workers.broadcast("iterations of a call", steps),
             )
-    return writer.finish(method, monitor.seconds)
+    return writer.finish(monitor.seconds)
 
 
 def _restore(
@@ -89,7 +89,7 @@ def _restore(
     """Restores the chief's newest checkpoint in every process.
 
     Returns:
-        Iterations done, and seconds that they took (0 in other processes).
+        The iterations done and their seconds, which are 0 in other processes.
 
     Raises:
         InputError: there is no whole checkpoint, or a process does not see the chief's.

@@ -1,4 +1,4 @@
-"""A run of a method without iterations; all else is as in `runner`."""
+"""A run of a method without iterations, the counterpart of `runner`."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.config import identity
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method
 from hdd_tf.running.finished import complete_result
@@ -16,19 +16,19 @@ from hdd_tf.running.outputs import open_run, score_export, write_export
 
 
 def run_selection(run: RunContext) -> dict[str, Any]:
-    """Makes a set in one go, exports it as distilled sets are, and scores the export.
+    """Makes a set at once, exports it as a distilled set, and scores the export.
 
-    There are no iterations and no checkpoints. A run that was stopped makes the same
-    set again; once it is exported, it only scores it.
+    There are no iterations and no checkpoints. A run that was stopped before the export
+    makes the same set again; after the export, it only scores the set.
 
     Args:
-        run: The experiment; its method has no iterations. One process makes it.
+        run: The experiment, whose method has no iterations. One process makes the set.
 
     Returns:
         The contents of `result.json`.
 
     Raises:
-        InputError: settings, data and run directory do not fit together.
+        InputError: settings, data and run directory do not match.
     """
     method = build_method(run.method_context(run.dataset))
     evaluation = Evaluation(run.config, run.dataset, run.network, method.coresets)
@@ -44,7 +44,7 @@ def run_selection(run: RunContext) -> dict[str, Any]:
 
 
 def _export(run: RunContext, method: Method) -> None:
-    """Makes the set and writes it, and its picture."""
+    """Makes the set, and writes the set and its picture."""
     config, directory = run.config, run.directory
     started = time.perf_counter()
     method.train_ahead()

@@ -1,4 +1,4 @@
-"""Sets that are kept while a run goes on: the best on validation, or every one."""
+"""Trackers that keep sets during a run: the best on validation, or every set."""
 
 import dataclasses
 from typing import Any, Protocol
@@ -12,30 +12,33 @@ from hdd_tf.artifacts.sets.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.evaluation import Evaluation
+from hdd_tf.evaluation.evaluation import Evaluation
 
 
 class SetTracker(Protocol):
-    """Keeps some of the sets that are scored on the validation split."""
+    """A tracker that keeps some of the sets scored on the validation split."""
 
     def offer(
         self, iteration: int, accuracy: float, distilled_set: DistilledSet
     ) -> None:
-        """Keeps a set, or not.
+        """Keeps the set if this tracker's rule says so.
 
         Args:
-            iteration: Iterations it has seen.
-            accuracy: Its accuracy on the validation split in percent.
+            iteration: Iterations that the set has seen.
+            accuracy: Accuracy on the validation split in percent.
             distilled_set: The set.
         """
 
 
 class BestOnValidation:
-    """The best candidate so far, on disk, so that a resumed run knows it too.
+    """A tracker that keeps the best set on disk, so that a resumed run has it too.
 
     Args:
-        directory: The run's directory; the candidate lies in its `best_validation/`.
-        metadata: Of the sets to write.
+        directory: Directory of the run; the set is in its `best_validation/`.
+        metadata: Metadata of the sets to write.
+
+    Raises:
+        InputError: a set in `best_validation/` is damaged, or has no accuracy.
     """
 
     def __init__(self, directory: RunDirectory, metadata: dict[str, Any]) -> None:
@@ -54,7 +57,7 @@ class BestOnValidation:
     def offer(
         self, iteration: int, accuracy: float, distilled_set: DistilledSet
     ) -> None:
-        """Keeps a candidate if none before was as good; see `SetTracker`."""
+        """Keeps a set if its accuracy exceeds all before; see `SetTracker`."""
         if accuracy <= self._accuracy:
             return
         self._accuracy = accuracy
@@ -68,19 +71,19 @@ class BestOnValidation:
         )
 
     def read(self) -> DistilledSet:
-        """Returns the best candidate; `metadata["selected"]` says which it was."""
+        """Returns the best set; `metadata["selected"]` has iteration and accuracy."""
         return read_distilled_set(self._place)
 
 
 class EverySet:
-    """Every set that was scored during a run, for what `--best_on_test` tells.
+    """A tracker that keeps every set, for `--best_on_test`.
 
-    They are scored on the test split only once the run's own result is there, so that
-    nothing in the run can depend on it.
+    The sets are scored on the test split after the run's own result is written, so that
+    nothing in the run can depend on these scores.
 
     Args:
-        directory: The run's directory; they lie in its `candidates/`.
-        metadata: Of the sets to write.
+        directory: Directory of the run; the sets are in its `candidates/`.
+        metadata: Metadata of the sets to write.
     """
 
     def __init__(self, directory: RunDirectory, metadata: dict[str, Any]) -> None:
@@ -100,10 +103,14 @@ class EverySet:
         )
 
     def best_on_test(self, evaluation: Evaluation) -> dict[str, Any]:
-        """Scores all of them on the test split.
+        """Scores all sets on the test split.
+
+        Args:
+            evaluation: Evaluation with the settings of the run.
 
         Returns:
-            The best one's `iteration` and score, and how many there were.
+            The `iteration` and the score of the best set, and the number of sets,
+            `candidates`.
         """
         scores = []
         for place in sorted(self._place.iterdir()):

@@ -1,1 +1,1 @@
-"""Methods without iterations: real images chosen, or images generated, once."""
+"""Methods without iterations, which choose or generate images once: the coresets."""

@@ -1,6 +1,6 @@
-"""Coresets: real images that stand for all; what distilled sets are held against.
+"""Coresets: chosen real images, the baselines of distilled sets.
 
-The network behind them is trained once for all.
+All coresets of a run share one trained network.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,23 +21,24 @@ from hdd_tf.selection.greedy import herding, k_center
 from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.recording_trainer import RecordingTrainer
 
-# Of the network behind the features; those of DM's protocol, whatever evaluates.
+# Of the coresets' network: the values of DM's protocol, whatever protocol evaluates.
 BATCH_SIZE = 256
 LEARNING_RATE = 0.01
 
 
 class CoresetSelector:
-    """Chooses real images of each class, a pure function of settings and data.
+    """Chooses real images of each class, as a pure function of settings and data.
 
-    Herding and k-center see the features of a network trained on the training split;
-    forgetting sees how that training went. It is trained when the first of them is
-    asked for, and only once. A class is chosen from without regard to the others, so
-    no more than one class's features are ever held.
+    Herding and k-center use the features of a network trained on the training split,
+    and forgetting uses the forgetting events of that training. The network is trained
+    once, when the first of these coresets is selected. The choice from a class does not
+    depend on the other classes, so memory holds the features of one class at a time.
 
     Args:
-        config: seed, coreset_epochs, dsa, progress.
-        dataset: Where to choose from: the training split.
-        network: The network behind the features, a function of its weights.
+        config: The run's settings, of which `seed`, `coreset_epochs`, `dsa` and
+            `progress` are used.
+        dataset: Data set from whose training split images are chosen.
+        network: The network that computes the features, a function of its weights.
     """
 
     def __init__(
@@ -53,10 +54,10 @@ class CoresetSelector:
 
         Args:
             name: Key of `SELECTIONS`.
-            ipc: Images of each class; all of them where a class has fewer.
+            ipc: Images per class; all images of a class that has fewer.
 
         Returns:
-            Int64 rows of the training split, class by class.
+            `[k]` int64 rows of the training split, class by class.
         """
         return np.concatenate(SELECTIONS[name](self, ipc))
 
@@ -66,7 +67,7 @@ class CoresetSelector:
         return int(np.bincount(self._dataset.training.labels).min())
 
     def trained_network(self) -> RecordingTrainer:
-        """Returns the trained network; trains it the first time."""
+        """Returns the trainer with the trained network; the first call trains it."""
         if self._trained is None:
             dataset, config = self._dataset, self._config
             trainer = RecordingTrainer(
@@ -84,33 +85,33 @@ class CoresetSelector:
         return self._trained
 
     def protocol(self) -> TrainingProtocol:
-        """Returns how the network behind the features is trained."""
+        """Returns the training protocol of the coresets' network."""
         config = self._config
         return dm_protocol(config.coreset_epochs, BATCH_SIZE, LEARNING_RATE, config.dsa)
 
     def random(self, ipc: int) -> list[np.ndarray]:
-        """Draws images of each class."""
+        """Returns random rows of each class."""
         key = derive_key(self._config.seed, Purpose.RANDOM_BASELINE)
         generator = np.random.default_rng(key.numpy().astype(np.uint32))
         return [generator.permutation(rows)[:ipc] for rows in self._rows_of_classes()]
 
     def herding(self, ipc: int) -> list[np.ndarray]:
-        """Chooses those whose mean feature follows the class's; see `greedy`."""
+        """Returns rows whose mean feature follows the class mean; see `greedy`."""
         return self._by_features(herding, ipc)
 
     def k_center(self, ipc: int) -> list[np.ndarray]:
-        """Chooses those that leave no feature far from a chosen one; see `greedy`."""
+        """Returns rows that leave no feature far from a chosen one; see `greedy`."""
         return self._by_features(k_center, ipc)
 
     def forgetting(self, ipc: int) -> list[np.ndarray]:
-        """Chooses those most often forgotten in training, never learnt ones first."""
+        """Returns the rows most often forgotten, with never learnt ones first."""
         counts = self.trained_network().forgetting_counts()
         return [
             _most_forgotten(
                 rows,
                 counts[rows],
                 ipc,
-                # A stream of its own: a class's choice depends on that class alone.
+                # With a stream of its own, a class's choice depends on it alone.
                 np.random.default_rng([self._config.seed, Purpose.CORESET_TIES, label]),
             )
             for label, rows in enumerate(self._rows_of_classes())
@@ -136,14 +137,14 @@ class CoresetSelector:
 def _most_forgotten(
     rows: np.ndarray, counts: np.ndarray, ipc: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Returns the `ipc` rows of the highest counts; equals come in random order."""
+    """Returns the `ipc` rows of the highest counts; ties are in random order."""
     shuffled = generator.permutation(len(rows))
-    # Stable, so the shuffled order decides between equals.
+    # The sort is stable, so the shuffled order breaks ties.
     order = np.argsort(-counts[shuffled].astype(np.int64), kind="stable")
     return rows[shuffled[order]][:ipc]
 
 
-# (selector, images per class) -> rows of each class; a new one is a method above.
+# (selector, images per class) -> rows of each class. A new coreset is a method above.
 SELECTIONS: dict[str, Callable[[CoresetSelector, int], list[np.ndarray]]] = {
     "random": CoresetSelector.random,
     "herding": CoresetSelector.herding,
@@ -156,15 +157,15 @@ class CoresetSelection(Method):
     """A coreset as the result of a run.
 
     Args:
-        context: What the run has.
+        context: The run's settings, data, network and devices.
         name: Key of `SELECTIONS`.
 
     Attributes:
-        coresets: Chooses the images; for baselines beside this one too, so that the
-            network behind them is trained once.
+        coresets: Selector of the images. Baselines beside this coreset share it, so
+            that its network is trained once.
 
     Raises:
-        InputError: a class has fewer images than are asked for.
+        InputError: a class has fewer images than `--ipc`.
     """
 
     def __init__(self, context: MethodContext, name: str) -> None:
@@ -181,7 +182,11 @@ class CoresetSelection(Method):
             )
 
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
-        """Chooses the images, and says which they are."""
+        """Returns the chosen images; the metadata records their rows.
+
+        Args:
+            metadata: Metadata of the run's sets.
+        """
         dataset, ipc = self._context.dataset, self._context.config.ipc
         rows = self.coresets.select(self._name, ipc)
         images = dataset.training.images[rows].reshape(
@@ -192,27 +197,27 @@ class CoresetSelection(Method):
             {
                 **metadata,
                 "selected": f"real images by {self._name}",
-                # Of the training split, after any validation split was taken out.
+                # Rows of the training split without any held-out validation images.
                 "training_rows": rows,
             },
         )
 
 
 def build_random(context: MethodContext) -> CoresetSelection:
-    """Builds the choice of any images."""
+    """Builds the selection of random images."""
     return CoresetSelection(context, "random")
 
 
 def build_herding(context: MethodContext) -> CoresetSelection:
-    """Builds herding."""
+    """Builds the selection by herding."""
     return CoresetSelection(context, "herding")
 
 
 def build_k_center(context: MethodContext) -> CoresetSelection:
-    """Builds the choice of centres."""
+    """Builds the selection by k-center."""
     return CoresetSelection(context, "k_center")
 
 
 def build_forgetting(context: MethodContext) -> CoresetSelection:
-    """Builds the choice of forgotten images."""
+    """Builds the selection by forgetting events."""
     return CoresetSelection(context, "forgetting")

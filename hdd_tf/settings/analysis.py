@@ -25,7 +25,7 @@ class AnalysisSettings:
         5,
         parsers.COUNT,
         "Epochs that the encoder trains on the real training split, with dm and "
-        "coresets; kept in --expert_dir. idm takes its queue's oldest network, dance "
+        "coresets; kept in --expert_dir. idm takes its pool's oldest network, dance "
         "an expert.",
         Scope.ANALYSIS,
     )

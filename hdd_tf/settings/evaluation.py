@@ -98,7 +98,8 @@ class EvaluationSettings:
         parsers.SWITCH,
         "Also tell, in an extra line, which of the sets that --eval_every scored is "
         "best on the test split. Other programs report that; it is no honest result.",
-        Scope.LOGGING,
+        Scope.MEASURES,
+        is_command_only=True,
     )
     fair_score: bool = setting(
         False,
@@ -106,5 +107,5 @@ class EvaluationSettings:
         "Also tell DD-Ranking's label-robust and augmentation-robust scores, from 0 to "
         "1, measured by this run's protocol. Scores random real images and the whole "
         "training split too; the set and random images also without augmentation.",
-        Scope.LOGGING,
+        Scope.MEASURES,
     )

@@ -12,24 +12,24 @@ from hdd_tf.settings.scope import Scope
 class IdmSettings:
     """Constants of IDM."""
 
-    HEADING: ClassVar = "IDM's queue of networks"
+    HEADING: ClassVar = "IDM's pool of networks"
 
     idm_pool_start: int = setting(
         3,
         parsers.COUNT,
-        "Networks in IDM's queue before the first iteration.",
+        "Networks in IDM's pool before the first iteration.",
         Scope.MATCHING,
     )
     idm_pool_size: int = setting(
         100,
         parsers.COUNT,
-        "Most networks in the queue; beyond, the oldest leaves.",
+        "Most networks in the pool; beyond, the oldest leaves.",
         Scope.MATCHING,
     )
     idm_join_every: int = setting(
         30,
         parsers.COUNT,
-        "Iterations until a fresh network joins the queue.",
+        "Iterations until a fresh network joins the pool.",
         Scope.MATCHING,
     )
     idm_reset_every: int = setting(
@@ -41,7 +41,7 @@ class IdmSettings:
     idm_train_networks: int = setting(
         2,
         parsers.COUNT_OR_ZERO,
-        "Networks of the queue that train each iteration.",
+        "Networks of the pool that train each iteration.",
         Scope.MATCHING,
     )
     idm_train_steps: int = setting(
@@ -59,7 +59,7 @@ class IdmSettings:
     idm_train_lr: float = setting(
         0.01,
         parsers.POSITIVE,
-        "Learning rate of the networks in the queue.",
+        "Learning rate of the networks in the pool.",
         Scope.MATCHING,
     )
     idm_cross_entropy_weight: float = setting(

@@ -22,8 +22,8 @@ class Row:
         is_budget: Whether published budgets say it (methods/traits.py).
         is_cadence: Whether it is a number of iterations after which something happens
             that needs the images as they are by then; 0 for never.
-        is_command_only: Whether `hdd_tf.distill`, which makes one set and writes no
-            run directory, cannot follow it.
+        is_command_only: Whether the functions of Python, which handle one set and have
+            no run directory, cannot follow it though its scope is theirs.
     """
 
     parser: flags.ArgumentParser

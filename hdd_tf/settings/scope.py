@@ -16,6 +16,7 @@ class Scope(enum.Enum):
     MAY_GROW = "how long: a larger value extends a finished run"
     SEED = "which repetition of one experiment"
     EVALUATION = "how sets are scored"
+    MEASURES = "further measures of a set, which a finished run can be asked for"
     BASELINES = "which baselines are scored beside a set"
     ANALYSIS = "how images are embedded and pictured"
     LOGGING = "what a run writes, shows and reports beside its result"
@@ -25,4 +26,7 @@ class Scope(enum.Enum):
     @property
     def is_identity(self) -> bool:
         """Whether another value makes another run."""
-        return self not in (Scope.ANALYSIS, Scope.LOGGING, Scope.PROCESS, Scope.START)
+        return self not in (
+            *(Scope.MEASURES, Scope.ANALYSIS, Scope.LOGGING),
+            *(Scope.PROCESS, Scope.START),
+        )

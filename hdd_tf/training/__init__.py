@@ -1,1 +1,1 @@
-"""How a network is trained: the protocol, the update, the loop in the graph."""
+"""Training of networks: the update, the loop in the graph, experts and teachers."""

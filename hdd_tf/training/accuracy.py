@@ -13,15 +13,15 @@ from hdd_tf.training.call_length import CallLength
 
 
 class AccuracyCounter:
-    """Counts what a network with these variables gets right.
+    """Counts the images that a network classifies correctly.
 
     Args:
         network: The network, a function of its weights.
-        weights: Its weights.
-        state: Its state; as in testing, it stays as it is.
-        normalise: Pixels to what the network takes.
-        batch_size: Images at a time.
-        batches_per_call: Batches of one call into the graph, at most.
+        weights: Weights of the network, variables of `weight_shapes`.
+        state: State of the network, variables of `state_specs`; it does not change.
+        normalise: Function from pixels on the 0-255 scale to the network's input.
+        batch_size: Largest number of images of a batch.
+        batches_per_call: Largest number of batches of one call into the graph.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class AccuracyCounter:
         self._state = state
         self._normalise = normalise
         self._batch_size = batch_size
-        # A partial counts its traces for itself, see `NetworkTrainer`.
+        # A partial has a count of traces of its own, see `NetworkTrainer`.
         self._count_correct = tf.function(functools.partial(self._correct))
         self._batches_per_call = CallLength(batches_per_call)
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """Returns the percentage of images that the network gets right.
+        """Returns the percentage of images that the network classifies correctly.
 
         Args:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
-            labels: `[n]` integers.
+            labels: `[n]` integer class numbers.
         """
         with tf.device("CPU:0"):
             images, labels = tf.constant(images), tf.constant(labels, tf.int32)

@@ -1,17 +1,18 @@
-"""How much to ask of one call into the graph, which no signal interrupts."""
+"""The length of one call into the graph, which no signal interrupts."""
 
-# How long a signal may have to wait for the graph to return.
+# Longest time that a signal should wait for the graph to return.
 SECONDS_PER_CALL = 5.0
 
 
 class CallLength:
-    """The number of steps of one call: few where they are slow.
+    """The number of steps of one call: fewer if the steps are slow.
 
     Args:
-        most: Never more than these.
+        most: Largest number of steps of a call, >= 1.
 
     Attributes:
-        steps: Of the next call, >= 1. One at first, to learn how long they take.
+        steps: Number of steps of the next call, >= 1. The first call has one step,
+            which shows how long a step takes.
     """
 
     def __init__(self, most: int) -> None:
@@ -19,6 +20,11 @@ class CallLength:
         self.steps = 1
 
     def learn(self, steps: int, seconds: float) -> None:
-        """Takes note of how long a call of so many steps was."""
+        """Adapts `steps` to the duration of a call.
+
+        Args:
+            steps: Number of steps of the call.
+            seconds: Duration of the call.
+        """
         fit = int(SECONDS_PER_CALL * steps / max(seconds, 1e-9))
         self.steps = max(1, min(self._most, fit))

@@ -1,9 +1,9 @@
-"""Experts: networks trained on the real images beforehand, kept for many runs.
+"""Experts: networks trained on the real images beforehand, stored for many runs.
 
-Expert k is a function of what its `kind.json` says and of k, and of nothing else. It
-is kept under a name made from that, so whichever run first needs it trains it, and no
-other run does again: one that needs it meanwhile waits. An interrupted training goes
-on where it was.
+Expert k depends only on k and on the settings in its buffer's `kind.json`. The name of
+the buffer's directory ends with a digest of these settings. So the first run that needs
+an expert trains it, and other runs read it. A run that needs the expert during the
+training waits. An interrupted training resumes where it stopped.
 """
 
 import contextlib
@@ -30,32 +30,41 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
-# A killed training loses no more than this.
+# A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
 
 
 class Experts(NamedTuple):
-    """Trained networks beside their starts; each weight is `[count, ...]`."""
+    """Trained networks, and their initial weights.
+
+    Attributes:
+        initial: Initial weights, float32 tensors `[count, ...]` of `weight_shapes`.
+        trained: Trained weights, float32 tensors `[count, ...]` of `weight_shapes`.
+    """
 
     initial: list[tf.Tensor]
     trained: list[tf.Tensor]
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """Number of experts."""
         return self.initial[0].shape[0]
 
 
 class ExpertBuffer:
-    """A directory of experts of one kind.
+    """An expert buffer: a directory of experts of one kind.
 
     Args:
-        directory: Where experts of all kinds are kept.
+        directory: Directory of the buffers of all kinds.
         network: The network, a function of its weights.
-        network_name: What it is called; with the shapes of its weights it says which.
-        dataset: Its training split is what experts learn.
-        protocol: How they learn it.
-        seed: Experts are functions of it.
+        network_name: Name of the network, which with the shapes of its weights
+            identifies the architecture.
+        dataset: Data set whose training split the experts learn.
+        protocol: Training protocol of the experts.
+        seed: Seed of the experts.
+
+    Attributes:
+        path: Directory of this buffer.
     """
 
     def __init__(
@@ -83,10 +92,11 @@ class ExpertBuffer:
             "seed": seed,
         }
         if dataset.whitening is not None:
-            # A function of the training images; others' entries stay as they were.
+            # Its matrices follow from the training images. Without whitening there is
+            # no entry, so the names of older buffers stay the same.
             self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
         text = atomic.json_text(self._kind)
-        # A name may be a path or hold a version.
+        # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         self.path = pathlib.Path(directory) / f"{name}_{digest}"
@@ -95,12 +105,15 @@ class ExpertBuffer:
     def take(
         self, count: int, on_epochs: Callable[[int], object] = lambda epochs: None
     ) -> Experts:
-        """Returns the first experts, after training those that are not there yet.
+        """Returns the first experts, after training those that are missing.
 
         Args:
-            count: How many, >= 1.
-            on_epochs: Called now and then with the number of epochs just done, or
-                found done.
+            count: Number of experts, >= 1.
+            on_epochs: Function of the number of epochs that were just trained or found
+                trained; it is called repeatedly.
+
+        Returns:
+            The experts 0, ..., count - 1.
 
         Raises:
             InputError: a file in the directory is damaged, or a network diverged.
@@ -108,17 +121,21 @@ class ExpertBuffer:
             OSError: the directory cannot be written.
         """
         with contextlib.ExitStack() as stack:
-            # Whole experts do not change, and may lie where nothing can be written.
+            # Finished experts do not change, and their directory may be read-only, so
+            # reading them takes no lock.
             if not all(self._file(index).exists() for index in range(count)):
-                stack.enter_context(lock.locked(self.path, self._tell_wait))
+                stack.enter_context(lock.locked(self.path, self._print_wait))
                 links.refuse_links_out(self.path)
             pairs = [self._expert(index, on_epochs) for index in range(count)]
-        self._trainer = None  # Its copy of the images is not needed any more.
+        self._trainer = None  # Frees its copy of the images.
         initial, trained = zip(*pairs, strict=True)
         return Experts(*(_stack(weights) for weights in (initial, trained)))
 
     def untrained(self, count: int) -> Experts:
-        """Returns stand-ins of the right shapes: experts that end where they start."""
+        """Returns `count` untrained experts: the trained weights are the initial ones.
+
+        A dry run uses them in place of experts.
+        """
         keys = [derive_key(self._seed, Purpose.EXPERT, index) for index in range(count)]
         start = [NetworkTrainer.initial_weights(self._network, key) for key in keys]
         return Experts(_stack(start), _stack(start))
@@ -126,15 +143,15 @@ class ExpertBuffer:
     def _file(self, index: int) -> pathlib.Path:
         return self.path / f"expert_{index:03d}.npz"
 
-    def _tell_wait(self, holder: str) -> None:
+    def _print_wait(self, holder: str) -> None:
         print(f"waiting for {holder}, which trains experts in {self.path}", flush=True)
 
     def _expert(
         self, index: int, on_epochs: Callable[[int], object]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns the start and the end of one expert."""
+        """Returns the initial and the trained weights of one expert."""
         key = derive_key(self._seed, Purpose.EXPERT, index)
-        # The start is drawn again rather than kept.
+        # The key determines the initial weights, so no file stores them.
         start = NetworkTrainer.initial_weights(self._network, key)
         initial = [weight.numpy() for weight in start]
         file = self._file(index)
@@ -168,7 +185,7 @@ class ExpertBuffer:
     def _check_finite(
         self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
     ) -> None:
-        """Keeps a network that has diverged out of the buffer."""
+        """Raises InputError if a network has diverged; it does not enter the buffer."""
         if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
             return
         unfinished.unlink(missing_ok=True)
@@ -190,17 +207,17 @@ class ExpertBuffer:
         return self._trainer
 
     def _write(self, file: pathlib.Path, state: TrainingState | None) -> None:
-        if state is None:  # A signal before the first update: nothing to go on from.
+        if state is None:  # A signal came before the start: there is nothing to save.
             return
         buffer = io.BytesIO()
-        # State, such as batch norm's, comes last: networks without any have none there.
+        # The network's state comes last: files of networks without state end before it.
         arrays = [*state.weights, *state.slots, *state.state]
         np.savez(buffer, np.array(state.updates), *arrays)
         atomic.write_bytes(file, buffer.getvalue())
 
     def _read(self, file: pathlib.Path) -> TrainingState:
         shapes = self._network.weight_shapes
-        # No pickles: an expert is data. The archive has a checksum of each array.
+        # Only arrays are read, no pickles. The archive has a checksum of each array.
         expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
         slots = optimiser_of(self._protocol).slot_shapes(shapes)
         kinds = [(np.float32, shape) for shape in [*shapes, *slots]]

@@ -23,26 +23,28 @@ from hdd_tf.training.call_length import CallLength
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 from hdd_tf.training.update import Update
 
-# Graph calls are at most this many updates, or batches of a test, long: few enough that
-# progress moves, many enough that Python does not count. Fewer where they are slow.
+# Largest number of updates, or batches of a test, of one call into the graph. It is
+# small enough that progress is visible, and large enough that Python's part of the time
+# is negligible. `CallLength` takes fewer if they are slow.
 UPDATES_PER_CALL = 25
 
 
 class NetworkTrainer:
-    """Trains fresh networks on a set of images; traced once for all of them.
+    """Trains fresh networks on a set of images, with one trace for all networks.
 
     Args:
         network: The network, a function of its weights.
         images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
-        labels: `[n]` integers.
-        normalisation: How networks take the images.
-        protocol: How to train.
-        label_logits: `[n, C]` float32, for protocols whose labels are `stored`.
-        epoch_labels: For protocols whose labels are of `epochs`.
-        teacher: For protocols whose labels are a `teacher`'s.
+        labels: `[n]` integer class numbers.
+        normalisation: Normalisation of the network's images.
+        protocol: Training protocol.
+        label_logits: `[n, C]` float32 logits of soft labels, for protocols with
+            `labels="stored"`.
+        epoch_labels: Labels of every view, for protocols with `labels="epochs"`.
+        teacher: Teacher of the labels, for protocols with `labels="teacher"`.
 
     Raises:
-        InputError: the labels that the protocol asks for are not given, or do not fit.
+        InputError: the labels that the protocol needs are missing, or do not fit.
     """
 
     def __init__(
@@ -57,12 +59,12 @@ class NetworkTrainer:
         epoch_labels: EpochLabels | None = None,
         teacher: Teacher | None = None,
     ) -> None:
-        # They also keep alive what graphs hold.
+        # This reference also keeps alive the objects that the graphs use.
         self._sources = LabelSources(label_logits, epoch_labels, teacher)
         self._normalisation = normalisation
         self._sources.check(protocol, len(images), images.shape[1:])
         self._network = network
-        # A whole real set stays on the host; only batches cross to a device.
+        # The set stays on the host, so that only batches take memory of a device.
         with tf.device("CPU:0"):
             self._images = tf.Variable(images, trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
@@ -83,8 +85,8 @@ class NetworkTrainer:
         self._learn = Update(
             network, self._variables, protocol, optimiser, teacher, self._observe
         )
-        # TensorFlow warns of code that is traced often, and counts traces by the code:
-        # here those of all trainers. A partial of it counts for itself.
+        # TensorFlow warns of code that is traced often, and counts the traces of a
+        # method over all trainers. A partial has a count of its own.
         self._run_updates = tf.function(
             functools.partial(self._train),
             input_signature=[
@@ -111,15 +113,16 @@ class NetworkTrainer:
         labels: np.ndarray,
         label_logits: np.ndarray | None = None,
     ) -> None:
-        """Goes on with other images of the same shape and dtype, without retracing.
+        """Replaces the set by another of the same shape and dtype, without retracing.
 
         Args:
-            images: As of the class.
-            labels: As of the class.
-            label_logits: As of the class.
+            images: `[n, h, w, c]`, of the first images' dtype, on the 0-255 scale.
+            labels: `[n]` integer class numbers.
+            label_logits: `[n, C]` float32 logits of soft labels, for protocols with
+                `labels="stored"`.
 
         Raises:
-            InputError: the protocol asks for `label_logits`, and there are none.
+            InputError: the protocol needs `label_logits`, and they are missing.
         """
         sources = dataclasses.replace(self._sources, label_logits=label_logits)
         sources.check(self._protocol, len(images), images.shape[1:])
@@ -129,7 +132,11 @@ class NetworkTrainer:
             self._label_logits.assign(label_logits)
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Goes on with another rate, such as a set's own, in the same schedule."""
+        """Sets the rate that the protocol's schedule starts from.
+
+        Args:
+            learning_rate: Positive rate, such as one that a set has learnt.
+        """
         protocol = dataclasses.replace(self._protocol, learning_rate=learning_rate)
         rates = [rate_at(protocol, epoch) for epoch in range(protocol.epochs)]
         self._rates.assign(np.array(rates, np.float32))
@@ -144,10 +151,12 @@ class NetworkTrainer:
         """Trains a fresh network.
 
         Args:
-            key: `[2]` seed of the weights, the order of images and the augmentation.
-            on_epochs: Called now and then with the number of epochs just done.
-            resume: Where an earlier training with this key was; None: at its start.
-            on_call: Called after each call into the graph.
+            key: `[2]` int32 key of the weights, the order of images and the
+                augmentation.
+            on_epochs: Function of the number of epochs just trained; it is called
+                repeatedly.
+            resume: State of an earlier training with this key; None to start afresh.
+            on_call: Function that is called after each call into the graph.
 
         Returns:
             The mean training loss of the last epoch (of its part since `resume`).
@@ -164,7 +173,7 @@ class NetworkTrainer:
             stop = min(done + length.steps, last, *(s for s in starts if s > done))
             began = time.perf_counter()
             loss, images = self._run_updates(key, done, stop, loss, images)
-            int(images)  # Waits for the call to end.
+            int(images)  # Waits for the call to end, so that its time can be measured.
             length.learn(stop - done, time.perf_counter() - began)
             epochs, done = stop // per_epoch - done // per_epoch, stop
             on_call()
@@ -173,12 +182,12 @@ class NetworkTrainer:
         return float(loss) / max(int(images), 1)
 
     def snapshot(self) -> TrainingState | None:
-        """Returns where the training is, whole; None where it has not begun."""
+        """Returns the consistent state of the training; None before its start."""
         return self._variables.snapshot()
 
     @property
     def updates_per_epoch(self) -> int:
-        """Batches of an epoch, the last of which may be smaller."""
+        """Number of batches of an epoch, the last of which may be smaller."""
         return -(-self.num_images // self._protocol.batch_size)
 
     @staticmethod
@@ -193,11 +202,11 @@ class NetworkTrainer:
             self._variables.resume(resume)
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """Returns the percentage of images that the trained network gets right.
+        """Returns the percentage of images that the network classifies correctly.
 
         Args:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
-            labels: `[n]` integers.
+            labels: `[n]` integer class numbers.
         """
         return self._counter.accuracy(images, labels)
 
@@ -224,7 +233,7 @@ class NetworkTrainer:
 
     @property
     def trace_count(self) -> int:
-        """How often training was traced; more than once would be a bug."""
+        """Number of traces of training; more than one would be a bug."""
         return self._run_updates.experimental_get_tracing_count()
 
     def _normalised(
@@ -243,8 +252,9 @@ class NetworkTrainer:
         """Makes the updates `first`, ..., `stop - 1` of a training.
 
         Returns:
-            The sum of the losses of the last epoch's images, and their number; `loss`
-            and `images` are those of the epoch that an earlier call began.
+            The sum of the losses of the last epoch's images, and the number of these
+            images. `loss` and `images` are the sums of an epoch that an earlier call
+            began.
         """
         count, per_epoch = self.num_images, self.updates_per_epoch
         batch = min(self._protocol.batch_size, count)
@@ -262,7 +272,7 @@ class NetworkTrainer:
                 rows = tf.ensure_shape(rows, [batch])
                 loss += batch * self._update(rows, epoch_key, epoch, index, rate)
                 images += batch
-            # A smaller last batch, as the published programs have it.
+            # The last batch is smaller, as in the published programs.
             if rest > 0 and end > full:
                 rows = order[full * batch :]
                 rows = tf.ensure_shape(rows, [rest])
@@ -287,5 +297,5 @@ class NetworkTrainer:
         return self._learn(rows, labels, view, rate)
 
     def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
-        """For subclasses that watch training; in the graph, before each update."""
-        del rows, labels, logits  # AutoGraph cannot do with a docstring alone.
+        """Observes a batch in the graph, before its update; for subclasses."""
+        del rows, labels, logits  # AutoGraph needs a statement beside the docstring.

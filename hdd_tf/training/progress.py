@@ -1,4 +1,4 @@
-"""A bar that counts epochs."""
+"""The progress bar of training, which counts epochs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from tqdm import tqdm
 
 @contextmanager
 def epoch_bar(title: str, total: int, shown: bool) -> Iterator[Any]:
-    """Shows a bar while its context lasts.
+    """Shows a progress bar within its context.
 
     Args:
-        title: What trains.
-        total: Epochs in all.
-        shown: False for no bar at all.
+        title: Name of the training.
+        total: Number of all epochs.
+        shown: False to show no bar.
 
     Yields:
-        The bar; its `update` takes the number of epochs just done.
+        The bar, whose `update` takes the number of epochs just trained.
     """
     with tqdm(
         desc=title, total=total, unit="epoch", disable=not shown, dynamic_ncols=True

@@ -1,4 +1,4 @@
-"""A network trained on the real set that remembers how each image fared."""
+"""Training on the real set that records the forgetting events of each image."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,25 +9,26 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
-# Forgetting count of an image that was never classified right: above all others.
+# Forgetting count of an image that was never classified correctly, above all others.
 NEVER_LEARNT = int(np.iinfo(np.int32).max)
 
 
 class RecordingTrainer(NetworkTrainer):
-    """Also counts forgetting events, and gives the trained network's features.
+    """A `NetworkTrainer` that counts forgetting events, and computes features.
 
-    An image is forgotten when it is classified wrongly although it was classified
-    rightly the last time it was in a training batch (Toneva et al., "An Empirical Study
-    of Example Forgetting during Deep Neural Network Learning", ICLR 2019, definition of
-    forgetting events). Whether it is right is read off the logits that the update needs
-    anyway, so, as there, of the augmented image and before its own update.
+    An image is forgotten when it is classified incorrectly, although it was classified
+    correctly the last time it was in a training batch (Toneva et al., "An Empirical
+    Study of Example Forgetting during Deep Neural Network Learning", ICLR 2019,
+    definition of forgetting events). The classification is that of the update's own
+    logits: as in the paper, of the augmented image and before the update.
 
     Args:
-        network: As `NetworkTrainer`.
-        images: Likewise.
-        labels: Likewise.
-        normalisation: Likewise.
-        protocol: Likewise.
+        network: The network, a function of its weights; `features` needs a network
+            without state.
+        images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
+        labels: `[n]` integer class numbers.
+        normalisation: Normalisation of the network's images.
+        protocol: Training protocol with hard labels.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class RecordingTrainer(NetworkTrainer):
     ) -> None:
         super().__init__(network, images, labels, normalisation, protocol)
         with tf.device("CPU:0"):
-            # 1 for an image that was right when it was last seen, and ever.
+            # 1 for an image that was correct when last seen (right), or ever (learnt).
             self._right = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)
             self._learnt = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)
             self._events = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)
@@ -54,22 +55,22 @@ class RecordingTrainer(NetworkTrainer):
         super()._begin(key, resume)
 
     def forgetting_counts(self) -> np.ndarray:
-        """Returns `[n]` int32: how often training forgot each image.
+        """Returns the `[n]` int32 number of forgetting events of each image.
 
-        `NEVER_LEARNT` for images that were never right, as Toneva et al. sort them:
-        beyond every count.
+        An image that was never classified correctly has the count `NEVER_LEARNT`:
+        Toneva et al. sort such images beyond every count.
         """
         learnt = self._learnt.numpy().astype(bool)
         return np.where(learnt, self._events.numpy(), np.int32(NEVER_LEARNT))
 
     def features(self, rows: np.ndarray) -> np.ndarray:
-        """Returns the trained network's features of some of the images, as they are.
+        """Returns the trained network's features of images without augmentation.
 
         Args:
             rows: `[m]` integers, rows of the training images.
 
         Returns:
-            `[m, d]` float32; nothing else of that size is held meanwhile.
+            `[m, d]` float32. The computation holds no second array of that size.
         """
         batch = self._protocol.batch_size
         features = np.empty((0, 0), np.float32)
@@ -85,7 +86,7 @@ class RecordingTrainer(NetworkTrainer):
         with tf.device("CPU:0"):
             before = tf.gather(self._right, rows)
             learnt = tf.maximum(tf.gather(self._learnt, rows), right)
-            # A batch holds no image twice.
+            # A batch contains no image twice, so no two updates go to the same row.
             self._events.scatter_add(tf.IndexedSlices(before * (1 - right), rows))
             self._learnt.scatter_update(tf.IndexedSlices(learnt, rows))
             self._right.scatter_update(tf.IndexedSlices(right, rows))

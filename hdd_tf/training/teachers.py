@@ -1,4 +1,4 @@
-"""From a network that was trained to one that says what soft labels are."""
+"""Teachers made from trained networks."""
 
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
@@ -8,15 +8,15 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 def teacher_of_trainer(
     trainer: NetworkTrainer, name: str, options: NetworkOptions, num_classes: int
 ) -> Teacher:
-    """Returns the network that a trainer holds, as a teacher of one.
+    """Returns the network of a trainer as a teacher of one network.
 
-    Teachers of several are made of the `networks` of such.
+    For a teacher of several networks, join the `networks` of such teachers.
 
     Args:
-        trainer: After its `train`.
-        name: The network's key in `registry.NETWORKS`.
-        options: What it was built with.
-        num_classes: Number of its logits.
+        trainer: Trainer whose `train` has returned.
+        name: Key of the network in `registry.NETWORKS`.
+        options: Options that the network was built with.
+        num_classes: Number of logits of the network.
     """
     network = TeacherNetwork(
         name,

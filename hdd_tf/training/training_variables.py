@@ -1,4 +1,4 @@
-"""What changes while a network trains, as variables, and as arrays to go on from."""
+"""The state of a training, as variables and as arrays to resume from."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,18 +9,20 @@ import tensorflow as tf
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.optimisers import Shapes
 
-# While variables are being written they belong to no training.
+# Value of `updates` while the other variables are inconsistent, because they are being
+# written.
 _UNSETTLED = -1
 
 
 class TrainingState(NamedTuple):
-    """A training that has been interrupted, or has ended.
+    """The state of a training that was interrupted or has ended.
 
     Attributes:
-        updates: How many it has made.
-        weights: Of the network.
-        slots: Of the optimiser; SGD has one velocity a weight.
-        state: Of the network (see `FunctionalNetwork`), where it has any.
+        updates: Number of updates made.
+        weights: Weights of the network, in the order of its `weight_shapes`.
+        slots: Slots of the optimiser; SGD has one velocity a weight.
+        state: State of the network (see `FunctionalNetwork`), in the order of its
+            `state_specs`; empty for a network without state.
     """
 
     updates: int
@@ -34,15 +36,16 @@ class TrainingVariables:
 
     Args:
         network: The network, a function of its weights.
-        slot_shapes: From shapes of weights to those of the optimiser's slots.
+        slot_shapes: Function from the shapes of the weights to the shapes of the
+            optimiser's slots.
 
     Attributes:
-        weights: In the order of the network's `weight_shapes`.
-        slots: What the optimiser remembers, in the order of its `slot_shapes`.
-        state: What changes without a gradient, such as batch norm's moving statistics,
-            in the order of `state_specs`.
-        updates: Number of updates made; written by the graph itself, so that it always
-            agrees with the weights.
+        weights: Weights of the network, in the order of its `weight_shapes`.
+        slots: Slots of the optimiser, in the order of `slot_shapes`.
+        state: State of the network, such as batch norm's moving statistics, in the
+            order of its `state_specs`.
+        updates: Number of updates made. The graph itself writes this number, so that it
+            always agrees with the weights.
     """
 
     def __init__(
@@ -61,19 +64,23 @@ class TrainingVariables:
         self._network = network
 
     def begin(self, key: tf.Tensor) -> None:
-        """Starts a fresh network.
+        """Starts the training of a fresh network.
 
         Args:
-            key: `[2]` seed of its weights.
+            key: `[2]` int32 key of its initial weights.
         """
-        # Before anything is drawn: what is here belongs to another training.
+        # The present values belong to another training, so this comes before any draw.
         self.updates.assign(_UNSETTLED)
         weights, state = self._network.initial_variables(key)
         slots = [tf.zeros_like(slot) for slot in self.slots]
         self.resume(TrainingState(0, weights, slots, state))
 
     def resume(self, start: TrainingState) -> None:
-        """Goes on from where a training was."""
+        """Sets all variables to the state of an earlier training.
+
+        Args:
+            start: State of the earlier training.
+        """
         self.updates.assign(_UNSETTLED)
         for variables, values in (
             (self.weights, start.weights),
@@ -85,14 +92,15 @@ class TrainingVariables:
         self.updates.assign(start.updates)
 
     def clear_slots(self) -> None:
-        """Makes the optimiser start afresh."""
+        """Sets all slots to zero, so that the optimiser starts afresh."""
         for slot in self.slots:
             slot.assign(tf.zeros_like(slot))
 
     def snapshot(self) -> TrainingState | None:
-        """Returns where the training is; None where it has not begun.
+        """Returns the state of the training; None before its start.
 
-        Whole also after an exception, which may come between two variables' writes.
+        The state is consistent even after an exception between the writes of two
+        variables: it is None then.
         """
         updates = int(self.updates)
         if updates == _UNSETTLED:

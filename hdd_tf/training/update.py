@@ -12,20 +12,20 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import View
 from hdd_tf.training.training_variables import TrainingVariables
 
-# Called with the rows of a batch, its classes and the logits before the update.
+# (rows `[n]` of a batch, its class numbers `[n]`, its logits before the update) -> None
 Observe = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], None]
 
 
 class Update:
-    """Changes weights, slots and state by a batch as the network sees it.
+    """Updates weights, slots and state with the view of a batch.
 
     Args:
         network: The network, a function of its weights.
-        variables: What changes.
-        protocol: The loss, and what else an update does.
-        optimiser: How the weights change.
-        teacher: Says the labels, where the protocol's are a teacher's; or None.
-        observe: Watches training.
+        variables: Variables of the training, which an update changes.
+        protocol: Training protocol, which defines the loss and the labels.
+        optimiser: Optimiser of the weights.
+        teacher: Teacher of the labels, for protocols with `labels="teacher"`; or None.
+        observe: Function that observes each batch in the graph.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Update:
         """Makes the update.
 
         Args:
-            rows: `[n]` int32, which images of the set these are.
-            labels: `[n]` int32, their classes.
-            view: The batch.
-            rate: Scalar float32.
+            rows: `[n]` int32, rows of the batch's images in the set.
+            labels: `[n]` int32, class numbers of the images.
+            view: The batch as the network sees it.
+            rate: Learning rate, scalar float32.
 
         Returns:
-            The scalar loss before it.
+            The scalar loss before the update.
         """
         weights, state = self._variables.weights, self._variables.state
         label_logits = view.label_logits
@@ -71,7 +71,7 @@ class Update:
             loss = batch_loss(self._protocol, labels, label_logits, view.mixing, logits)
         self._observe(rows, labels, logits)
         _assign(state, new_state)
-        # A user's model may hold a weight that its logits do not depend on.
+        # A user's model may have a weight that its logits do not depend on.
         gradients = tape.gradient(
             loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )

@@ -150,8 +150,8 @@ def test_a_set_is_exported_again(program, out, tmp_path, last_set, capsys):
 def test_what_a_set_carries_is_exported_again(
     program, out, tmp_path, last_set, capsys, monkeypatch
 ):
-    from hdd_tf.evaluate import rounding
-    from hdd_tf.evaluate.scoring import Score
+    from hdd_tf.evaluation import rounding
+    from hdd_tf.evaluation.scoring import Score
 
     carried = full_set(last_set)
     write_distilled_set(tmp_path / "first", carried, "npz")
@@ -196,7 +196,7 @@ def test_what_a_set_carries_is_exported_again(
 
 @pytest.mark.slow
 def test_accuracy_is_measured_and_recorded(program, out, tmp_path, capsys):
-    from hdd_tf.evaluate.rounding import measure_rounding
+    from hdd_tf.evaluation.rounding import measure_rounding
 
     measure = ["--measure", "--num_eval=2", "--eval_epochs=10"]
     arguments = ["--run_dir=run", f"--output_dir={out}", "--encoding=png"]

@@ -199,7 +199,7 @@ def test_names_that_are_not_of_the_encoding_are_refused(directory, name):
     files = json.loads((directory / "hdd_tf.json").read_text("utf-8"))["files"]
     described = {"bytes": 4, "sha256": "0" * 64}
     reseal(directory, files={**files, name: described})
-    refuse(directory, "says of files what cannot be")
+    refuse(directory, "has an invalid entry 'files'")
 
 
 def test_text_that_no_file_can_hold_is_refused(directory):
@@ -240,7 +240,7 @@ def test_sizes_that_the_files_do_not_have_are_refused(directory, key, value):
 )  # fmt: skip
 def test_values_that_cannot_be_are_refused(directory, key, value):
     reseal(directory, **{key: value})
-    refuse(directory, f"says of {key} what cannot be")
+    refuse(directory, f"has an invalid entry '{key}'")
 
 
 def network(**options):
@@ -278,7 +278,7 @@ def network(**options):
 )  # fmt: skip
 def test_extras_that_cannot_be_are_refused(full_directory, key, value):
     reseal(full_directory, **{key: value})
-    refuse(full_directory, f"says of {key} what cannot be")
+    refuse(full_directory, f"has an invalid entry '{key}'")
 
 
 @TWO_KINDS
@@ -311,11 +311,11 @@ def test_extras_have_their_files_and_no_others_do(
     # Files that nothing is said of.
     rest = {k: v for k, v in whole.items() if k not in (key, checksums.OWN_SUM)}
     path.write_text(json.dumps(checksums.seal(rest)), "utf-8")
-    refuse(full_directory, "says of files what cannot be")
+    refuse(full_directory, "has an invalid entry 'files'")
     assert not is_distilled_set(full_directory)
     # Something is said of files that are not there.
     reseal(directory, **{key: whole[key]})
-    refuse(directory, "says of files what cannot be")
+    refuse(directory, "has an invalid entry 'files'")
 
 
 @TWO_KINDS

@@ -62,5 +62,5 @@ def test_a_map_before_pooling_has_the_gradient_of_plain_layers():
 
 def test_a_network_without_known_blocks_says_so():
     network = build_network("mlp", (8, 8, 1), 3, 2, 8)
-    with pytest.raises(InputError, match="the network mlp tells of none"):
+    with pytest.raises(InputError, match="the network mlp does not provide them"):
         network.with_blocks()

@@ -29,7 +29,7 @@ def newcomer(network, joining):
 def test_queue_against_a_list(network, pool):
     # What the published program does: a list that grows and loses its head.
     expected, joined = [0, 1], 2
-    update = tf.function(pool.update_queue)
+    update = tf.function(pool.admit_newcomer)
     for iteration in range(14):
         if iteration % 3 == 0:
             expected.append(joined)
@@ -65,9 +65,9 @@ def test_meters(pool):
     np.testing.assert_array_equal(pool.weights(row)[0], weights[0])
     np.testing.assert_array_equal(pool.velocities(row)[2], velocities[2])
     assert float(pool.running_accuracy(tf.constant(0))) == 0.0
-    pool.update_queue(tf.constant(4))  # No multiple of 5, so the meters stay.
+    pool.admit_newcomer(tf.constant(4))  # No multiple of 5, so the meters stay.
     np.testing.assert_allclose(pool.running_accuracy(row), 60.0)
-    pool.update_queue(tf.constant(5))
+    pool.admit_newcomer(tf.constant(5))
     assert float(pool.running_accuracy(row)) == 0.0
     np.testing.assert_array_equal(pool.weights(row)[0], weights[0])
 
@@ -76,7 +76,7 @@ def test_newcomer_in_an_old_place_starts_afresh(network, pool):
     row = tf.constant(0)
     pool.put(row, pool.weights(row), [v + 1.0 for v in pool.velocities(row)], 1.0, 1.0)
     # 2 + 1 + 6 // 3 = 5 have joined at iteration 6: the fifth has row 0.
-    pool.update_queue(tf.constant(6))
+    pool.admit_newcomer(tf.constant(6))
     np.testing.assert_array_equal(pool.weights(row)[0], newcomer(network, 4))
     assert not any(velocity.numpy().any() for velocity in pool.velocities(row))
     assert float(pool.running_accuracy(row)) == 0.0

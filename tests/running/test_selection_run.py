@@ -9,7 +9,7 @@ import hdd_tf
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.files import atomic
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.running import selection_run

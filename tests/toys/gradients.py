@@ -114,7 +114,7 @@ class TrainingNetwork(Objective):
 
         tf.cond(iteration % OUTER == 0, begin, lambda: False)
 
-    def pass_of(self, iteration, index):
+    def pass_of(self, iteration, pass_index):
         return Pass([tf.convert_to_tensor(w) for w in self._weights])
 
     def conclude(self, iteration):

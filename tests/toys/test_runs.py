@@ -16,7 +16,7 @@ from hdd_tf import api
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.errors import InputError
-from hdd_tf.evaluate.rescore import rescore
+from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.exporting.sets import set_of_checkpoint, set_of_run
 from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.protocols.training_protocol import TrainingProtocol

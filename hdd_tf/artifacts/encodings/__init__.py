@@ -1,1 +1,1 @@
-"""How a directory holds the images of a distilled set: one module an encoding."""
+"""Encodings of a distilled set's images in files, one module an encoding."""

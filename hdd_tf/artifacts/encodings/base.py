@@ -1,4 +1,4 @@
-"""What every encoding of a distilled set offers."""
+"""The interface of the encodings of a distilled set."""
 
 import abc
 import pathlib
@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-# What hdd_tf.json says under this key of sets that have soft labels.
+# Key and value in the hdd_tf.json of sets that have soft labels.
 SOFT_LABELS_KEY = "soft_labels"
 SOFT_LABELS = "softmax of label_logits"
 
 
 class Encoding(abc.ABC):
-    """A way to keep images and labels in the files of a directory.
+    """A format that keeps images and labels in the files of a directory.
 
     Class attributes:
-        name: What `encoding` in hdd_tf.json says.
-        files: Names of its files, where they are the same for every set.
-        outside_range: Whether values outside 0-255 survive.
-        class_major: Whether images are kept class after class.
+        name: Name of the encoding, the value of `encoding` in hdd_tf.json.
+        files: Names of the encoding's files, if they are the same for every set.
+        outside_range: True if the encoding keeps values outside 0-255.
+        class_major: True if the encoding orders images by class.
     """
 
     name: ClassVar[str]
@@ -39,39 +39,43 @@ class Encoding(abc.ABC):
         """Writes the files into an empty directory.
 
         Args:
-            directory: Where to.
+            directory: Directory of the files.
             images: `[n, h, w, c]` float32 on the 0-255 scale.
             labels: `[n]` int64.
-            metadata: Of the set: dataset, label_names, mean, std and more; also what
-                `set_extras.describe_extras` says.
-            label_logits: `[n, C]` float32, of sets that have soft labels.
+            metadata: Metadata of the set: dataset, label_names, mean, std and more,
+                with the entries of `set_extras.describe_extras`.
+            label_logits: `[n, C]` float32 for a set with soft labels, else None.
 
         Returns:
-            What hdd_tf.json has to say besides.
+            Entries to add to hdd_tf.json.
 
         Raises:
-            InputError: this encoding cannot hold such images.
+            InputError: this encoding does not support such images.
         """
 
     @abc.abstractmethod
     def read(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Reads files back whose checksums were found right.
+        """Reads files whose checksums agree.
 
-        Right sums do not make a file harmless, for anyone can compute them: nothing is
-        allocated that the size of the files does not warrant.
+        Anyone can compute checksums, so a file may still be hostile: this method
+        allocates no more than the size of the files can fill.
+
+        Args:
+            directory: Directory of the files.
+            metadata: Contents of hdd_tf.json.
 
         Returns:
-            `[n, h, w, c]` float32 images on the 0-255 scale, `[n]` int64 labels and,
-            where `metadata` says that there are soft labels, `[n, C]` float32 logits.
+            `[n, h, w, c]` float32 images on the 0-255 scale, `[n]` int64 labels, and
+            `[n, C]` float32 logits (None if `metadata` has no soft labels).
 
         Raises:
-            ValueError, tf.errors.OpError: the files do not hold what `metadata` says.
+            ValueError, tf.errors.OpError: the files do not match `metadata`.
         """
 
     def order(self, labels: np.ndarray) -> np.ndarray:
-        """Returns the rows `[n]` of a set in the order that its images are kept in."""
+        """Returns the rows `[n]` of a set in the order of this encoding's images."""
         if self.class_major:
             return np.argsort(labels, kind="stable")
         return np.arange(len(labels))
@@ -81,13 +85,13 @@ class Encoding(abc.ABC):
         return set(self.files)
 
     def folders(self, metadata: Mapping[str, Any]) -> set[str]:
-        """Returns the names of the folders that those files lie in."""
+        """Returns the names, relative to the set, of the folders of these files."""
         return set()
 
     def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
-        """Returns files that readers would take for a part of the set."""
+        """Returns foreign files that readers would take for a part of the set."""
         return []
 
 
@@ -99,18 +103,18 @@ def num_logits(metadata: Mapping[str, Any]) -> int | None:
 
 
 def check_bytes(metadata: Mapping[str, Any], available: int, per_value: float) -> None:
-    """Refuses images that files of this size cannot hold, before memory is taken.
+    """Checks, before memory is allocated, that files of this size can hold the images.
 
     Args:
-        metadata: num_images and image_shape.
-        available: Bytes of the files that hold the images.
-        per_value: The fewest bytes that one value of an image can take; one of a soft
-            label takes four.
+        metadata: Contents of hdd_tf.json, with num_images and image_shape.
+        available: Size in bytes of the files that hold the images.
+        per_value: Least number of bytes of one image value; a value of a soft label
+            has four bytes.
 
     Raises:
-        ValueError: there would have to be more bytes.
+        ValueError: the images need more bytes.
     """
-    # Python's integers, which do not overflow.
+    # Products of Python integers do not overflow.
     values = metadata["num_images"]
     for side in metadata["image_shape"]:
         values *= side

@@ -1,9 +1,10 @@
 """The arrays that the DD-Ranking benchmark takes as tensors.
 
-It trains on an image tensor as it is, so images have to come normalised, channels
-first, and without labels they are taken to be class-major. Its test images it
-normalises itself, with constants of its own: where it has some, training images get
-the same, for a network must see both alike. (They differ from DM's for CIFAR-100.)
+The benchmark trains on an image tensor without preprocessing, so the images must be
+normalised and have channels first. Without labels the benchmark assumes that images are
+ordered by class. It normalises test images with constants of its own. If it has
+constants for a data set, the training images use them too, because a network must see
+both in the same way. (The constants differ from DM's for CIFAR-100.)
 
 Source: github.com/NUS-HPC-AI-Lab/DD-Ranking, ddranking/metrics/hard_label.py and
 ddranking/utils/data.py; metrics/soft_label.py, whose soft labels are logits.
@@ -23,7 +24,7 @@ from hdd_tf.files.npz_file import read_npz, write_npz
 FILE = "dd_ranking.npz"
 _CIFAR = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# Mean and standard deviation, by the names that hdd_tf has for its data sets.
+# Mean and standard deviation per channel, by hdd_tf's names of data sets.
 _NORMALISATION = {
     "cifar10": _CIFAR,
     "cifar100": _CIFAR,
@@ -66,7 +67,7 @@ class DdRanking(Encoding):
         metadata: Mapping[str, Any],
         label_logits: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """Writes images as networks take them; see the base class."""
+        """Writes normalised images; see the base class."""
         if metadata.get("formation_factor", 1) > 1 and not metadata.get("decoded"):
             raise InputError(
                 "DD-Ranking trains on images as they are, and these hold several each: "

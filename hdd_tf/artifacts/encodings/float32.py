@@ -56,5 +56,5 @@ class Float32(Encoding):
     def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
-        """Returns other files of records."""
+        """Returns foreign files of records."""
         return tfds_folder.other_records(directory)

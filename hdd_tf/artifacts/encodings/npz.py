@@ -35,7 +35,7 @@ class Npz(Encoding):
         metadata: Mapping[str, Any],
         label_logits: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """Writes images, labels and what networks need to know; see the base class."""
+        """Writes images, labels and the normalisation; see the base class."""
         decoded = metadata.get("decoded", False)
         cells = 1 if decoded else metadata.get("formation_factor", 1)
         arrays = {

@@ -1,4 +1,4 @@
-"""Eight-bit images: how floats become them, and PNG files of them."""
+"""Eight-bit images: the rounding of floats, and PNG files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from hdd_tf.errors import InputError
 
-# Deflate, and so PNG, packs no more than 1032 bytes into one.
+# Bytes of a file per image value: Deflate, which PNG uses, packs at most 1032 bytes
+# into one.
 FEWEST_BYTES = 1 / 1032
 _ROUNDING = "clipped to [0, 255], then rounded to the nearest integer, ties to even"
 # Signature, length and type of the first chunk, which is always the header.
@@ -26,7 +27,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
         `[n, h, w, c]` uint8.
 
     Raises:
-        InputError: a value is not a number, or infinite.
+        InputError: a value is NaN or infinite.
     """
     if not np.isfinite(images).all():
         raise InputError(
@@ -37,11 +38,12 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def quantisation(images: np.ndarray, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what hdd_tf.json says of the rounding of images.
+    """Returns the entry of hdd_tf.json that describes the rounding of images.
 
     Args:
         images: `[n, h, w, c]` float32, before the rounding.
-        metadata: Of the set; images that an earlier export rounded keep its entry.
+        metadata: Metadata of the set. Images that an earlier export rounded keep that
+            export's entry.
     """
     if "quantisation" in metadata and np.array_equal(to_uint8(images), images):
         return {"quantisation": metadata["quantisation"]}
@@ -72,19 +74,20 @@ def decode_png(files: Sequence[bytes], image_shape: Sequence[int]) -> np.ndarray
     """Decodes PNG files of one shape.
 
     Args:
-        files: `[n]` contents.
-        image_shape: `[h, w, c]` that each must have; looked up before it is decoded.
+        files: `[n]` contents of the files.
+        image_shape: `[h, w, c]` of each image, compared with the file's header before
+            the image is decoded.
 
     Returns:
         `[n, h, w, c]` float32 with the values 0, 1, ..., 255.
 
     Raises:
-        ValueError: a file is no PNG of that shape.
+        ValueError: a file is not an 8-bit PNG of that shape.
         tf.errors.OpError: a file is damaged.
     """
     height, width, channels = image_shape
     head = _PNG_START + width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    # Eight bits, the colours, and neither another compression, filter nor interlacing.
+    # Bit depth, colour type, and the default compression, filter and interlacing.
     head += bytes([8, _COLOUR_TYPE.get(channels, 0xFF), 0, 0, 0])
     for number, file in enumerate(files):
         if file[: len(head)] != head:

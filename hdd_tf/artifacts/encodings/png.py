@@ -1,4 +1,4 @@
-"""Eight-bit images in a TFDS folder, as the PNG of TFDS's own `Image` feature."""
+"""Eight-bit images in a TFDS folder, in the PNG of TFDS's own `Image` feature."""
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
 
 
 class Png(Encoding):
-    """Clipped and rounded; any pipeline that takes images of TFDS takes these."""
+    """Clipped and rounded images, for every pipeline that reads images of TFDS."""
 
     name = "png"
     files = tfds_folder.FILES
@@ -57,5 +57,5 @@ class Png(Encoding):
     def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
-        """Returns other files of records."""
+        """Returns foreign files of records."""
         return tfds_folder.other_records(directory)

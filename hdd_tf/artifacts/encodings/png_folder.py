@@ -1,9 +1,9 @@
-"""PNG files in one folder a class, which every toolbox of vision reads.
+"""PNG files in one folder a class, a format that vision libraries read.
 
 `keras.utils.image_dataset_from_directory` and torchvision's `ImageFolder` number the
-classes by the order of the folders' names; a number at their head makes it ours. They
-take every folder for a class: of a set with a teacher, whose folder lies in the set's,
-the folders of the classes are therefore in a folder of their own, `images/`.
+classes by the order of the folders' names. A number at the start of each name gives our
+order. Both take every folder for a class. A set with a teacher has a folder `teacher/`,
+so its class folders are in a folder of their own, `images/`.
 """
 
 import pathlib
@@ -18,11 +18,11 @@ from hdd_tf.artifacts.encodings import pixels
 from hdd_tf.artifacts.encodings.base import Encoding, check_bytes, num_logits
 from hdd_tf.files.npz_file import read_npz, write_npz
 
-# Soft labels, with the names of the images that they belong to.
+# Soft labels, with the names of their images.
 LOGITS_FILE = "label_logits.npz"
 _LONGEST_NAME = 40
 _FILE = re.compile(r"\d{4,9}\.png", re.ASCII)
-# What the readers of such folders take for an image, or for another class.
+# Suffixes of files that readers of such folders take for images.
 _IMAGE_SUFFIXES = {
     *(".bmp", ".gif", ".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".tif", ".tiff"),
     ".webp",
@@ -30,7 +30,7 @@ _IMAGE_SUFFIXES = {
 
 
 class PngFolder(Encoding):
-    """Clipped and rounded, class after class: `000_name/0000.png`."""
+    """Clipped and rounded images, class after class: `000_name/0000.png`."""
 
     name = "png_folder"
     outside_range = False
@@ -96,12 +96,12 @@ class PngFolder(Encoding):
         return images, np.array(labels, np.int64), label_logits
 
     def owned(self, metadata: Mapping[str, Any]) -> set[str]:
-        """Returns those files that the metadata list and that this class would name."""
+        """Returns the listed files with names of this encoding, and the logits."""
         own = self._image_names(metadata)
         return own if num_logits(metadata) is None else own | {LOGITS_FILE}
 
     def folders(self, metadata: Mapping[str, Any]) -> set[str]:
-        """Returns the folders of the classes, and the one that they may lie in."""
+        """Returns the class folders, and the folder `images` if they are in it."""
         root = _root(metadata)
         folders = class_folders(metadata["label_names"])
         return {f"{root}/{name}" for name in folders} | {root} if root else set(folders)
@@ -118,7 +118,7 @@ class PngFolder(Encoding):
     def foreign_files(
         self, directory: pathlib.Path, metadata: Mapping[str, Any]
     ) -> Iterable[pathlib.Path]:
-        """Returns images in the folders of classes, and folders beside those."""
+        """Returns foreign images in class folders, and foreign folders beside them."""
         folders, owned = self.folders(metadata), self.owned(metadata)
         root = directory / _root(metadata)
         for path in root.iterdir():
@@ -133,14 +133,14 @@ class PngFolder(Encoding):
 
 
 def _root(metadata: Mapping[str, Any]) -> str:
-    """Returns the folder that the classes' folders lie in; empty: the set's own."""
+    """Returns the folder of the class folders; empty for the set's own folder."""
     return "images" if "teacher" in metadata else ""
 
 
 def _read_logits(
     path: pathlib.Path, names: Sequence[str], num_logits: int
 ) -> np.ndarray:
-    """Reads the soft labels of the images of these names, in their order."""
+    """Reads the soft labels of the images `names`, in the order of `names`."""
     files = np.array(names)
     arrays = read_npz(
         path,
@@ -155,10 +155,10 @@ def _read_logits(
 
 
 def class_folders(label_names: Sequence[str]) -> list[str]:
-    """Returns a folder's name for each class; sorted, they are in the labels' order.
+    """Returns a folder name for each class; the sorted names are in label order.
 
-    Only letters, digits, `_` and `-` of ASCII are left of a class's name, since it may
-    hold anything and not every system keeps accents as they are.
+    A folder name keeps only letters, digits, `_` and `-` of ASCII from the class name,
+    which may hold any characters. Some systems do not preserve accents.
     """
     digits = max(3, len(str(len(label_names) - 1)))
     folders = []

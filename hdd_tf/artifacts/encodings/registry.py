@@ -18,7 +18,7 @@ def encoding_of_name(name: str) -> Encoding:
     """Returns an encoding.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: no encoding has this name.
     """
     if name not in ENCODINGS:
         raise InputError(

@@ -1,6 +1,6 @@
 """Labelled images as TFRecords that TFDS and plain tf.data both read.
 
-One file a split, so that every reader sees the records in the order they were written.
+A split is one file, so that every reader sees the records in the order of writing.
 (TFDS's own `disable_shuffling` mark would promise the same, but makes
 `as_dataset(shuffle_files=True)` an error.)
 """
@@ -28,10 +28,10 @@ def write_records(
     """Writes images and labels into `RECORDS_FILE`.
 
     Args:
-        directory: Where to.
+        directory: Directory of the file.
         images: `[n, h, w, c]` floats, or `[n]` contents of image files.
         labels: `[n]` integers.
-        label_logits: `[n, C]` floats, of sets that have soft labels.
+        label_logits: `[n, C]` floats for a set with soft labels, else None.
     """
     with tf.io.TFRecordWriter(str(directory / RECORDS_FILE)) as writer:
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
@@ -42,7 +42,7 @@ def write_records(
             if label_logits is not None:
                 features["label_logits"] = _feature(label_logits[row])
             example = tf.train.Example(features=tf.train.Features(feature=features))
-            # Otherwise the order of image and label, so the checksum, is by chance.
+            # Otherwise the order of image and label, and so the checksum, is random.
             writer.write(example.SerializeToString(deterministic=True))
 
 
@@ -58,21 +58,21 @@ def read_records(
     image_shape: Sequence[int] | None = None,
     num_logits: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Reads `RECORDS_FILE` back.
+    """Reads `RECORDS_FILE`.
 
     Args:
-        directory: Where it lies.
-        count: How many records it must have.
-        image_shape: Of float images; None of image files.
-        num_logits: Length C of a soft label; None of sets without soft labels.
+        directory: Directory of the file.
+        count: Number of records that the file must have.
+        image_shape: `[h, w, c]` of float images; None for image files.
+        num_logits: Length C of a soft label; None for sets without soft labels.
 
     Returns:
         `[n, h, w, c]` float32 images, or `[n]` contents of image files; `[n]` int64
         labels; `[n, C]` float32 logits, or None.
 
     Raises:
-        ValueError: If there are more or fewer records.
-        tf.errors.OpError: If a record is damaged or its image has another size.
+        ValueError: there are more or fewer records.
+        tf.errors.OpError: a record is damaged or its image has another size.
     """
     if count_records(directory / RECORDS_FILE, most=count) != count:
         raise ValueError(f"not {count} records")
@@ -100,7 +100,7 @@ def read_records(
 
 
 def other_records(directory: pathlib.Path) -> list[pathlib.Path]:
-    """Returns files of records that a reader of all `*.tfrecord*` would read too."""
+    """Returns foreign files that a reader of all `*.tfrecord*` would read too."""
     found = directory.glob("*.tfrecord*")
     return [path for path in found if path.name != RECORDS_FILE]
 
@@ -113,15 +113,15 @@ def write_tfds_metadata(
     description: str,
     num_logits: int | None = None,
 ) -> None:
-    """Writes `TFDS_FILES` beside `RECORDS_FILE`; loading then needs no code.
+    """Writes `TFDS_FILES` beside `RECORDS_FILE`, so that TFDS loads them without code.
 
     Args:
-        directory: Where the records lie.
-        image: The TFDS feature of an image.
-        num_records: How many there are.
-        label_names: The classes.
-        description: What the set is, in words.
-        num_logits: Length of a soft label; None of sets without soft labels.
+        directory: Directory of the records.
+        image: TFDS feature of an image.
+        num_records: Number of records.
+        label_names: Names of the classes.
+        description: Description of the set, in words.
+        num_logits: Length of a soft label; None for sets without soft labels.
     """
     # Imported here because it takes seconds, and reading a set does not need it.
     import tensorflow_datasets as tfds

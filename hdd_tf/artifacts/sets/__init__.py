@@ -1,1 +1,1 @@
-"""Distilled sets: what they hold, and their files."""
+"""Distilled sets: their contents and their files."""

@@ -1,4 +1,4 @@
-"""From a set as it is stored to the images that networks train on."""
+"""Decodes a stored set into the images that networks train on."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from hdd_tf.augment import formation
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 
-# What fills up images that the factor does not divide: grey, on the 0-255 scale.
+# Grey padding of images that the factor does not divide, on the 0-255 scale.
 _PADDING = 127.5
 
 
@@ -18,22 +18,22 @@ def decode_set(stored: DistilledSet) -> DistilledSet:
     """Decodes a set of multi-formation images, each class by itself.
 
     Args:
-        stored: A set; its metadata says its `formation_factor`.
+        stored: A set whose metadata have its `formation_factor`.
 
     Returns:
-        `formation_factor ** 2` images for each stored one, marked `decoded`, with the
-        `ipc` of the stored set; each has the soft label of the image that it is a part
-        of. A set without formation, or decoded already, is returned as it is.
+        A set marked `decoded`, with `formation_factor ** 2` images for each stored
+        image and the `ipc` of the stored set. Each image has the soft label of its
+        stored image. A set without formation, or a decoded set, is returned unchanged.
 
     Raises:
-        InputError: memory cannot hold the decoded images, or the set has labels of
-            views of the stored ones.
+        InputError: memory cannot hold the decoded images, or the set has epoch labels,
+            which label views of the stored images.
     """
     factor = int(stored.metadata.get("formation_factor", 1))
     if factor == 1 or stored.metadata.get("decoded", False):
         return stored
-    # Each of its factor^2 parts is enlarged to a whole image; a set from elsewhere may
-    # say that a part is a single pixel.
+    # Each of the factor^2 parts of an image is enlarged to a whole image. In a foreign
+    # set a part may be as small as a pixel, so the decoded set may be huge.
     needed, available = stored.images.nbytes * factor**2, available_memory()
     if available is not None and needed > available:
         raise InputError(
@@ -51,13 +51,13 @@ def decode_set(stored: DistilledSet) -> DistilledSet:
         own = tf.constant(stored.images[row])
         images.append(formation.decode(own, factor, _PADDING).numpy())
         labels.append(np.full(len(images[-1]), label, np.int64))
-        # Decoding gives the first part of all images, then the next.
+        # Decoding gives the first part of all images, then the second, and so on.
         rows.append(np.tile(row, factor**2))
     ipc = int(np.bincount(stored.labels).max())
     metadata = {"ipc": ipc, **stored.metadata, "decoded": True}
-    # Of the stored images rounded; rounding after decoding is another thing.
+    # The entry is about rounded stored images; rounding decoded images differs.
     metadata.pop("accuracy", None)
-    # What else belongs to a stored image belongs to each of its parts.
+    # Each part has the soft label of its stored image.
     logits = stored.label_logits
     return dataclasses.replace(
         stored,

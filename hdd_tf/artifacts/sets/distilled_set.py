@@ -1,9 +1,9 @@
-"""Distilled sets on disk: files of images and, beside them, how to use the images.
+"""Distilled sets on disk: files of images, and a description of their use.
 
-The images are on the 0-255 scale. By default they are kept exactly as the optimiser
-left them: values may lie outside [0, 255] and are not rounded, for both carry
-information. Other encodings (encodings/registry.py) keep them for other readers.
-`hdd_tf.json` says how networks take them, where they come from, and the checksum of
+The images are on the 0-255 scale. The default encoding keeps the exact values of the
+optimiser: values may lie outside [0, 255] and are not rounded, because both carry
+information. Other encodings (encodings/registry.py) serve other readers.
+`hdd_tf.json` has the preprocessing of the images, their origin, and the checksum of
 every file.
 """
 
@@ -33,7 +33,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
 from hdd_tf.methods.registry import geometry_of
 
-# What only the encoding that a set was read from has to say.
+# Entries of the encoding that a set was read from, which a new encoding replaces.
 _OF_ENCODING = {"layout"}
 
 
@@ -45,10 +45,10 @@ def metadata_of_run(
     Args:
         record: Contents of the run's `config.json`: `config` with the value of every
             flag, `data` with `name`, `label_names`, `mean` and `std`.
-        iteration: How many iterations the images have seen, if known.
+        iteration: Iterations that the images have seen; None if unknown.
 
     Raises:
-        InputError: If something is missing.
+        InputError: an entry is missing or invalid.
     """
     try:
         config, data = record["config"], record["data"]
@@ -75,16 +75,16 @@ def write_distilled_set(
     distilled_set: DistilledSet,
     encoding: str = "float32",
 ) -> None:
-    """Writes a set; one that is there, in whatever encoding, is replaced as a whole.
+    """Writes a set, which replaces a set of any encoding in the directory as a whole.
 
     Args:
-        directory: Where to.
+        directory: Directory of the set.
         distilled_set: The set.
-        encoding: A key of `encodings.registry.ENCODINGS`.
+        encoding: Name of the encoding, a key of `encodings.registry.ENCODINGS`.
 
     Raises:
-        InputError: If `directory` holds anything else, or cannot be written, or the
-            encoding cannot hold the images or what belongs to them.
+        InputError: `directory` holds foreign files or cannot be written, or the
+            encoding does not support the set's images, labels or teacher.
     """
     target = pathlib.Path(directory)
     chosen = encoding_of_name(encoding)
@@ -112,14 +112,15 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
     """Reads and verifies a set of any encoding.
 
     Args:
-        path: The set's directory, or that of the run it belongs to.
+        path: Directory of the set, or of the run that it belongs to.
 
     Returns:
-        The set; images of `dd_ranking` come back to the 0-255 scale up to float32's
-        rounding, class after class.
+        The set. Images of the encoding `dd_ranking` are ordered by class, and are on
+        the 0-255 scale up to float32's rounding.
 
     Raises:
-        InputError: If there is no set, or it is not exactly what was written.
+        InputError: there is no set, it differs from what was written, or it does not
+            fit into memory.
     """
     directory = find_distilled_set(path)
     metadata, encoding = read_metadata(directory / METADATA_FILE)
@@ -142,7 +143,7 @@ def read_distilled_set(path: str | os.PathLike) -> DistilledSet:
 
 
 def _check_memory(directory: pathlib.Path, metadata: Mapping[str, Any]) -> None:
-    """Refuses a set that memory cannot hold, before its checksums take hours."""
+    """Checks that a set fits into memory, before its checksums take hours."""
     available = available_memory()
     stored = sum(about["bytes"] for about in metadata["files"].values())
     if available is not None and stored > available:
@@ -156,7 +157,7 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
     """Returns the directory of the set at `path`: itself or its `synthetic/`.
 
     Raises:
-        InputError: If there is none.
+        InputError: there is no set.
     """
     place = pathlib.Path(path)
     for directory in (place, place / "synthetic"):

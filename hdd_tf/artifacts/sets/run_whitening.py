@@ -1,6 +1,6 @@
-"""The whitening of a run's images, kept so that its checkpoints can be exported alone.
+"""The whitening of a run's images, kept for exports of the run's checkpoints.
 
-It is a function of the training images, which an export does not read.
+The whitening is a function of the training images, which an export does not read.
 """
 
 import io
@@ -18,7 +18,7 @@ _FILE = "whitening.npz"
 
 
 def keep_whitening(run_dir: pathlib.Path, whitening: Whitening | None) -> None:
-    """Writes a run's whitening, where its images are whitened and it is not there."""
+    """Writes a run's whitening, if there is one and its file does not exist yet."""
     path = run_dir / _FILE
     if whitening is None or path.exists():
         return
@@ -34,15 +34,16 @@ def read_whitening(
     """Reads a run's whitening.
 
     Args:
-        run_dir: The run's directory.
-        size: Values of an image.
-        whitened: Whether the run's images are known to be whitened.
+        run_dir: Directory of the run.
+        size: Number of values in an image.
+        whitened: True if the run's images are known to be whitened.
 
     Returns:
         The whitening; None for a run whose images are not whitened.
 
     Raises:
-        InputError: the file is damaged, or of other images, or lost.
+        InputError: the file is damaged, is for images of another size, or is missing
+            although the images are whitened.
     """
     path = run_dir / _FILE
     if not path.is_file():

@@ -1,10 +1,11 @@
-"""What a distilled set is: images, labels, and what was learnt or stored with them."""
+"""The contents of a distilled set: images, labels, and data learnt with them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+import tensorflow as tf
 
 from hdd_tf.artifacts import run_records
 from hdd_tf.data.epoch_labels import EpochLabels
@@ -12,31 +13,33 @@ from hdd_tf.data.normalisation import Normalisation, Whitening
 from hdd_tf.networks.teacher import Teacher
 
 _REQUIRED = ("dataset", "label_names", "mean", "std", "objective", "geometry", "source")
-# Of a recipe's entry; a rate for each epoch is longer than most.
+# Bound on lists in a recipe; a learning rate for each epoch is a long one.
 _LONGEST_LIST = 10_000
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class DistilledSet:
-    """Synthetic images with their labels and what is known about them.
+    """Synthetic images with their labels and metadata.
+
+    `images, labels = distilled_set` takes the two apart.
 
     Attributes:
         images: `[n, h, w, c]` float32 on the 0-255 scale, not clipped.
         labels: `[n]` int64.
-        metadata: dataset, label_names, mean and std (per channel, of images scaled to
-            0-1), objective, geometry, source (the run's configuration); optionally
-            ipc, formation_factor (a stored image is a grid of factor x factor training
-            images), decoded (whether they are cut out already) and recipe (how networks
-            train on the set: a flat object of numbers, texts and short lists). After
-            reading, everything in `hdd_tf.json`.
+        metadata: Entries dataset, label_names, mean and std (per channel, of images
+            scaled to 0-1), objective, geometry and source (the run's configuration).
+            Optional entries are ipc, formation_factor (a stored image is a grid of
+            factor x factor training images), decoded (True if these are cut out) and
+            recipe (the training of networks on the set: a flat object of numbers, texts
+            and short lists). A set read from files has all entries of `hdd_tf.json`.
         label_logits: `[n, C]` float32 logits, whose softmax are soft labels.
-        student_rate: The learning rate that was learnt with the images; of any sign.
-        teacher: Networks whose mean logits are labels of what a student sees.
-        epoch_labels: The labels of every view of the images in a number of epochs.
-        whitening: How images are whitened; mean and std are not applied then.
+        student_rate: Learning rate that was learnt with the images, of any sign.
+        teacher: Networks whose mean logits are the labels of a student's views.
+        epoch_labels: Labels of every view of the images in a number of epochs.
+        whitening: Whitening of the images, which replaces mean and std.
 
     Raises:
-        ValueError: If the parts do not fit together.
+        ValueError: the parts do not match each other.
     """
 
     images: np.ndarray
@@ -121,13 +124,16 @@ class DistilledSet:
         label_logits: np.ndarray | None = None,
         **extras: Any,
     ) -> Self:
-        """Makes a set, class after class.
+        """Makes a set from images in class order.
 
         Args:
             images: `[classes, ipc, h, w, c]` on the 0-255 scale.
-            metadata: As of the class.
+            metadata: Metadata, see the class.
             label_logits: `[classes, ipc, C]`, or None.
-            **extras: student_rate, teacher, epoch_labels, whitening.
+            **extras: Attributes student_rate, teacher, epoch_labels and whitening.
+
+        Raises:
+            ValueError: the parts do not match each other.
         """
         classes, ipc = images.shape[:2]
         labels = np.repeat(np.arange(classes, dtype=np.int64), ipc)
@@ -138,8 +144,56 @@ class DistilledSet:
         return cls(flat, labels, metadata, label_logits, **extras)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name of each class, in the order of the labels."""
+        return tuple(str(name) for name in self.metadata["label_names"])
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each channel on the 0-1 scale, which networks subtract."""
+        return self.normalisation.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of each channel on the 0-1 scale."""
+        return self.normalisation.std
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def __repr__(self) -> str:
+        return f"DistilledSet({self.summary()})"
+
+    def summary(self) -> str:
+        """Returns the set's size and origin in a few words."""
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        return (
+            f"{len(self.images)} images of {shape}, {len(self.class_names)} classes, "
+            f"{self.metadata['dataset']}"
+        )
+
+    def tf_dataset(
+        self, batch_size: int | None = None, *, normalised: bool = True
+    ) -> tf.data.Dataset:
+        """Returns the examples for `keras.Model.fit` and the like, in the set's order.
+
+        Args:
+            batch_size: Of batches; None for single examples.
+            normalised: Whether images are as networks take them, or on the 0-255
+                scale.
+
+        Returns:
+            Pairs of an image, float32, and its label, int64.
+        """
+        images = self.images
+        if normalised:
+            images = self.normalisation.normalise(images)
+        examples = tf.data.Dataset.from_tensor_slices((images, self.labels))
+        return examples if batch_size is None else examples.batch(batch_size)
+
+    @property
     def normalisation(self) -> Normalisation:
-        """What happens to the images before a network sees them."""
+        """Normalisation of the images before a network takes them."""
         mean, std = (
             tuple(float(value) for value in self.metadata[key])
             for key in ("mean", "std")
@@ -147,12 +201,12 @@ class DistilledSet:
         return Normalisation(mean, std, self.whitening)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Returns the set of some images, with all that they have but epoch labels.
+        """Returns the set of some images, without epoch labels.
 
-        Those describe batches of the whole set, which cannot be taken apart.
+        Epoch labels describe batches of the whole set, and so do not apply to a part.
 
         Args:
-            rows: `[m]` integers.
+            rows: `[m]` indices of the images.
         """
         logits = self.label_logits
         return dataclasses.replace(
@@ -165,7 +219,7 @@ class DistilledSet:
 
 
 def is_recipe(value: Any) -> bool:
-    """Says whether a value can be a set's recipe: a flat object of simple values."""
+    """Returns True if a value can be a set's recipe: a flat object of simple values."""
     return isinstance(value, Mapping) and all(
         isinstance(key, str)
         and (

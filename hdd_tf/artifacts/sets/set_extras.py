@@ -1,11 +1,11 @@
-"""What a set carries beside its images and labels: files that all encodings share.
+"""The extras of a set beside images and labels: files that all encodings share.
 
     epoch_labels.npz    the labels of every view in a number of epochs
     whitening.npz       mean, eigenvectors and eigenvalues of the training images
-    teacher/            the networks that label what a student sees; teacher_files.py
+    teacher/            the networks that label a student's views; see teacher_files.py
 
-A learnt rate is a number in `hdd_tf.json`; soft labels lie with the images. Sets
-without any of these have neither such files nor such entries.
+A learnt rate is a number in `hdd_tf.json`, and soft labels are stored with the images.
+A set without extras has neither such files nor such entries.
 """
 
 import dataclasses
@@ -37,10 +37,10 @@ _WHITENED = (
 
 
 def describe_extras(distilled_set: DistilledSet) -> dict[str, Any]:
-    """Returns what hdd_tf.json says of them; nothing where there are none.
+    """Returns the entries of hdd_tf.json for a set's extras, empty without extras.
 
     Raises:
-        InputError: the teacher is of networks that a set cannot hold.
+        InputError: a set cannot hold the networks of the teacher.
     """
     entries: dict[str, Any] = {}
     if distilled_set.label_logits is not None:
@@ -60,12 +60,12 @@ def describe_extras(distilled_set: DistilledSet) -> dict[str, Any]:
 
 
 def without_extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns metadata without what `describe_extras` said when they were written."""
+    """Returns metadata without the entries of `describe_extras`."""
     return {key: value for key, value in metadata.items() if key not in RIGHT}
 
 
 def preprocessing(metadata: Mapping[str, Any]) -> str:
-    """Returns, in words, what networks take."""
+    """Returns a description of the images' preprocessing, in words."""
     if "whitening" in metadata:
         return _WHITENED
     return "networks train on (image / 255 - mean) / std, by channel"
@@ -74,19 +74,19 @@ def preprocessing(metadata: Mapping[str, Any]) -> str:
 def write_extras(
     directory: pathlib.Path, distilled_set: DistilledSet, order: np.ndarray
 ) -> None:
-    """Writes the files.
+    """Writes the files of the extras.
 
     Args:
-        directory: The set's.
+        directory: Directory of the set.
         distilled_set: The set.
-        order: `[n]` rows of the set in the order that its images are written in.
+        order: `[n]` rows of the set in the order of its images in the files.
 
     Raises:
         InputError: the teacher cannot be written.
     """
     if (labels := distilled_set.epoch_labels) is not None:
         arrays = _arrays(labels)
-        # They number the images; those of some encodings are put into another order.
+        # Epoch labels refer to images by number, and some encodings reorder images.
         places = np.empty(len(order), np.int32)
         places[order] = np.arange(len(order), dtype=np.int32)
         arrays["rows"] = places[labels.rows]
@@ -103,17 +103,17 @@ def write_extras(
 
 
 def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads the files back; their checksums were found right.
+    """Reads the files of the extras, whose checksums agree.
 
     Args:
-        directory: The set's.
-        metadata: Contents of hdd_tf.json; `RIGHT` found them right.
+        directory: Directory of the set.
+        metadata: Contents of hdd_tf.json, which have passed the checks of `RIGHT`.
 
     Returns:
         Arguments of `DistilledSet`, without the soft labels.
 
     Raises:
-        ValueError, tf.errors.OpError: the files do not hold what `metadata` says.
+        ValueError, tf.errors.OpError: the files do not match `metadata`.
     """
     found: dict[str, Any] = {"student_rate": metadata.get("student_rate")}
     if described := metadata.get("epoch_labels"):
@@ -136,7 +136,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
 
 
 def owned_files(metadata: Mapping[str, Any]) -> set[str]:
-    """Returns the names, relative to the set, of the files that it says it has."""
+    """Returns the names, relative to the set, of the extras' files in `metadata`."""
     owned: set[str] = set()
     if "epoch_labels" in metadata:
         owned.add(_EPOCH_LABELS_FILE)
@@ -146,20 +146,20 @@ def owned_files(metadata: Mapping[str, Any]) -> set[str]:
 
 
 def folders(metadata: Mapping[str, Any]) -> set[str]:
-    """Returns the names of the folders that those files lie in."""
+    """Returns the names, relative to the set, of the folders of these files."""
     return set(teacher_files.FOLDERS) if "teacher" in metadata else set()
 
 
 def whitening_arrays(whitening: Whitening) -> dict[str, np.ndarray]:
-    """Returns what a file keeps of a whitening, but for its epsilon."""
+    """Returns the arrays of a whitening, without its epsilon."""
     return {name: getattr(whitening, name) for name in whitening_kinds(0)}
 
 
 def whitening_kinds(size: int) -> dict[str, tuple[type, tuple[int, ...]]]:
-    """Returns type and shape of each of these arrays.
+    """Returns the dtype and shape of each array of a whitening.
 
     Args:
-        size: Values of an image.
+        size: Number of values in an image.
     """
     shapes = {"mean": (size,), "vectors": (size, size), "values": (size,)}
     return {name: (np.float32, shape) for name, shape in shapes.items()}
@@ -210,7 +210,7 @@ def _is_whitening(value: Any) -> bool:
     )
 
 
-# What `describe_extras` may say, and how each entry is checked.
+# The entries of `describe_extras`, and the check of each.
 RIGHT: dict[str, Callable[[Any], bool]] = {
     SOFT_LABELS_KEY: lambda value: value == SOFT_LABELS,
     "student_rate": run_records.is_number,

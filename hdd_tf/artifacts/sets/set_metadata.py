@@ -1,7 +1,8 @@
-"""Reading `hdd_tf.json`, the description of a distilled set, without trust.
+"""Reads `hdd_tf.json`, the description of a distilled set, without trust.
 
-It comes with the set, from wherever that comes. Its own checksum tells that it is
-whole; anyone can compute one, so what it says is looked at before it is acted upon.
+The file comes with the set, from any source. Its own checksum shows that it is
+complete, but anyone can compute a checksum. All entries are therefore checked before
+they are used.
 """
 
 import os
@@ -21,18 +22,24 @@ from hdd_tf.files.json_files import read_json
 METADATA_FILE = "hdd_tf.json"
 FORMAT = "hdd_tf distilled set"
 FORMAT_VERSION = 1
-# A million files, with their checksums; more is not a description.
+# Bytes for the checksums of a million files; a larger file is not a description.
 _LARGEST = 256 * 2**20
-# Of a channel's mean or standard deviation, on the 0-1 scale; far above any.
+# Bound on a channel's mean or standard deviation, on the 0-1 scale; far above any.
 _LARGEST_NUMBER = 1e6
 
 
 def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], Encoding]:
-    """Reads and checks the description of a set, and says how it is encoded.
+    """Reads and checks the description of a set.
+
+    Args:
+        path: The file `hdd_tf.json`.
+
+    Returns:
+        The description and the set's encoding.
 
     Raises:
-        InputError: If it is damaged, of another program or version, or describes what
-            no distilled set can be.
+        InputError: the file is damaged, is of another program or version, or has an
+            invalid entry.
     """
     metadata = _read_object(path)
     if metadata.get("format") != FORMAT:
@@ -54,21 +61,21 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], Encoding]:
         )
     for key, is_right in RIGHT.items():
         if not is_right(metadata.get(key)):
-            raise _impossible(path, key)
+            raise _invalid_entry(path, key)
     for key, is_right in _RIGHT_IF_THERE.items():
         if key in metadata and not is_right(metadata[key]):
-            raise _impossible(path, key)
+            raise _invalid_entry(path, key)
     encoding = ENCODINGS[metadata["encoding"]]
     owned = encoding.owned(metadata) | set_extras.owned_files(metadata)
     if set(metadata["files"]) != owned:
-        raise _impossible(path, "files")
+        raise _invalid_entry(path, "files")
     if metadata["formation_factor"] > max(metadata["image_shape"][:2]):
-        raise _impossible(path, "formation_factor")
+        raise _invalid_entry(path, "formation_factor")
     return metadata, encoding
 
 
 def read_unchecked(path: pathlib.Path) -> tuple[dict[str, Any], Encoding] | None:
-    """Returns what can be read of a description, damaged or not; None if nothing."""
+    """Returns a description that may be damaged; None if it cannot be read."""
     try:
         metadata = _read_object(path)
     except InputError:
@@ -100,9 +107,9 @@ def _read_object(path: pathlib.Path) -> dict[str, Any]:
     return metadata
 
 
-def _impossible(path: pathlib.Path, key: str) -> InputError:
+def _invalid_entry(path: pathlib.Path, key: str) -> InputError:
     return InputError(
-        f"{path} says of {key} what cannot be: it was not written by hdd_tf, or is "
+        f"{path} has an invalid entry {key!r}: it was not written by hdd_tf, or is "
         "damaged; export the set anew"
     )
 
@@ -115,7 +122,7 @@ def _is_shape(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 3
-        # A side of more does not fit into the head of a PNG or of a NumPy file.
+        # A larger side does not fit into the header of a PNG or of a NumPy file.
         and all(_is_count(side) and side < 2**31 for side in value)
     )
 
@@ -132,7 +139,7 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, int | float)
         and not isinstance(item, bool)
-        # Neither NaN nor what is too much for a float.
+        # The bounds exclude NaN and integers that do not fit into a float.
         and -_LARGEST_NUMBER < item < _LARGEST_NUMBER
         for item in value
     )
@@ -156,7 +163,7 @@ RIGHT: dict[str, Callable[[Any], bool]] = {
     "label_names": _are_names,
     "mean": _are_numbers,
     "std": lambda value: _are_numbers(value) and all(item > 0 for item in value),
-    # What a run recorded; config.from_json looks at it.
+    # The settings that a run recorded; config.from_json checks them.
     "source": lambda value: isinstance(value, dict),
     "dataset": _is_text,
     "objective": _is_text,

@@ -1,4 +1,4 @@
-"""Whether a directory holds a distilled set and nothing else, so may be replaced."""
+"""Finds whether a directory holds only a distilled set, and so may be replaced."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from hdd_tf.files.links import entries_below
 
 
 def is_distilled_set(path: str | os.PathLike) -> bool:
-    """Says whether a directory holds a distilled set and nothing else."""
+    """Returns True if a directory holds a distilled set and nothing else."""
     directory = pathlib.Path(path)
     files, folders = names_below(directory)
     if METADATA_FILE not in files:
@@ -18,7 +18,8 @@ def is_distilled_set(path: str | os.PathLike) -> bool:
     files -= {METADATA_FILE}
     described = read_unchecked(directory / METADATA_FILE)
     if described is None:
-        # A damaged set is one still, if its files have names that never vary.
+        # A set with a damaged description is recognised by the fixed names of its
+        # files.
         known = any(
             files <= encoding.files | set_extras.FILES
             for encoding in ENCODINGS.values()
@@ -33,7 +34,7 @@ def is_distilled_set(path: str | os.PathLike) -> bool:
 def names_below(directory: pathlib.Path) -> tuple[set[str], set[str]]:
     """Returns the relative names of all files, and of all folders, at any depth.
 
-    A link is a file, wherever it leads.
+    A link counts as a file, whatever its target.
     """
     files: set[str] = set()
     folders: set[str] = set()

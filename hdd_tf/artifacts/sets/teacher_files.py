@@ -1,8 +1,8 @@
 """A set's teacher in its folder `teacher/`: a SavedModel, read back as data.
 
-Other programs load the SavedModel. It is a program, so hdd_tf never does: it takes the
-values from the SavedModel's checkpoint, by names and shapes that it knows beforehand,
-into networks of its own that `hdd_tf.json` names.
+Other programs load the SavedModel. A SavedModel is a program, so hdd_tf never loads it:
+hdd_tf reads values from the SavedModel's checkpoint, by names and shapes that it knows
+beforehand, into its own networks. `hdd_tf.json` names these networks.
 """
 
 import dataclasses
@@ -37,16 +37,16 @@ FOLDERS = frozenset({FOLDER, f"{FOLDER}/variables"})
 # Shape and type of a value.
 _Spec = tuple[tuple[int, ...], tf.DType]
 _VALUE = "read/{}/.ATTRIBUTES/VARIABLE_VALUE"
-# Far above any; building takes time for each block.
+# Bounds far above any teacher, because building takes time for each block.
 _MOST_NETWORKS, _MOST_BLOCKS, _MOST_CHANNELS = 64, 64, 2**16
 
 
 class TeacherModel(tf.Module):
-    """A teacher as `images -> {logits, probabilities, label}`.
+    """A teacher as a function `images -> {logits, probabilities, label}`.
 
     Args:
-        teacher: The networks.
-        normalisation: Of their images.
+        teacher: Networks of the teacher.
+        normalisation: Normalisation of the networks' images.
     """
 
     def __init__(self, teacher: Teacher, normalisation: Normalisation) -> None:
@@ -69,8 +69,8 @@ class TeacherModel(tf.Module):
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
 
         Returns:
-            `logits [n, C]`, the mean of the networks', and `probabilities [n, C]`
-            float32, `label [n]` int64.
+            `logits [n, C]` float32, the mean of the networks' logits, `probabilities
+            [n, C]` float32 and `label [n]` int64.
         """
         normalised = self._normalise(images)
         found = []
@@ -87,10 +87,10 @@ class TeacherModel(tf.Module):
 
 
 def describe_teacher(teacher: Teacher) -> dict[str, Any]:
-    """Returns what hdd_tf.json says of a teacher.
+    """Returns the entry of hdd_tf.json that describes a teacher.
 
     Raises:
-        InputError: a network is not one of hdd_tf's own.
+        InputError: a network is not one of hdd_tf's networks.
     """
     for network in teacher.networks:
         if network.name not in NETWORKS:
@@ -107,7 +107,7 @@ def describe_teacher(teacher: Teacher) -> dict[str, Any]:
 
 
 def is_teacher(value: Any) -> bool:
-    """Says whether a value can be what `describe_teacher` returns."""
+    """Returns True if a value can be an entry from `describe_teacher`."""
     if not isinstance(value, dict) or value.keys() != {"networks"}:
         return False
     networks = value["networks"]
@@ -149,13 +149,13 @@ def write_teacher(
     """Writes the SavedModel of a teacher.
 
     Args:
-        directory: The set's.
-        teacher: The networks.
-        normalisation: Of their images.
-        label_names: The classes.
+        directory: Directory of the set.
+        teacher: Networks of the teacher.
+        normalisation: Normalisation of the networks' images.
+        label_names: Names of the classes.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the SavedModel cannot be written.
     """
     metadata = {
         "label_names": label_names,
@@ -178,14 +178,14 @@ def read_teacher(
     """Reads the values of a teacher, without running anything of the SavedModel.
 
     Args:
-        directory: The set's.
-        description: As `describe_teacher`; `is_teacher` found it right.
+        directory: Directory of the set.
+        description: Entry from `describe_teacher` that has passed `is_teacher`.
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
 
     Raises:
         ValueError, tf.errors.OpError: the checkpoint does not hold the values of these
-            networks, or they do not take such images.
+            networks, or the networks do not support such images.
     """
     specs: list[_Spec] = []
     layout = []
@@ -210,9 +210,9 @@ def read_teacher(
 def _read_values(directory: pathlib.Path, specs: list[_Spec]) -> list[np.ndarray]:
     """Reads the checkpoint's values.
 
-    `tf.train.load_checkpoint` looks at all that a checkpoint holds, and ends the whole
-    process where the index is made to do harm; this operation looks only for what it is
-    told to, and compares shapes before it takes memory.
+    `tf.train.load_checkpoint` reads the whole index of a checkpoint, and a hostile
+    index ends the process. `RestoreV2` reads only the values that it is asked for, and
+    compares shapes before it allocates memory.
     """
     needed = sum(math.prod(shape) * dtype.size for shape, dtype in specs)
     if needed > (directory / _DATA).stat().st_size:
@@ -239,13 +239,13 @@ def _specs(
     num_classes: int,
     options: NetworkOptions,
 ) -> tuple[list[_Spec], list[_Spec]]:
-    """Returns shape and type of each weight and of each part of the state."""
+    """Returns shape and dtype of each weight, and of each part of the state."""
     try:
-        # In a graph of its own a network takes no memory, whatever its size.
+        # Variables in a graph of their own take no memory, whatever their size.
         with tf.Graph().as_default():
             network = build_with_options(name, image_shape, num_classes, options)
             state = network.state_specs
-    except Exception as error:  # Keras documents none, for sizes that cannot be.
+    except Exception as error:  # Keras documents no type for invalid sizes.
         raise ValueError(f"no {name} takes {image_shape} images: {error}") from error
     return (
         [(shape, tf.float32) for shape in network.weight_shapes],

@@ -1,0 +1,1 @@
+"""The Python interface behind `hdd_tf.distill`, `evaluate`, `load` and `export`."""

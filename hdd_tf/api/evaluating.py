@@ -1,0 +1,207 @@
+"""`hdd_tf.evaluate`: how well networks do that are trained on a set."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.api.arguments import (
+    check_names,
+    checked_class_names,
+    checked_pair,
+    names_taken,
+)
+from hdd_tf.api.results import DistillationResult, EvaluationResult
+from hdd_tf.arguments.command_line import overridden
+from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
+from hdd_tf.artifacts.sets.set_content import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset, channel_statistics
+from hdd_tf.errors import InputError
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.reading.arrays import as_float_images, as_labels, labelled_images
+from hdd_tf.reading.loading import ARRAYS, load_configured_dataset
+from hdd_tf.settings.scope import Scope
+
+# Scopes of the settings that say how sets are scored, and on which named data set.
+_SCOPES = (
+    *(Scope.DATA, Scope.SHARED, Scope.SEED, Scope.EVALUATION, Scope.BASELINES),
+    *(Scope.MEASURES, Scope.PROCESS),
+)
+Pair = Sequence[Any]
+
+
+def evaluate(
+    source: str | os.PathLike | DistilledSet | DistillationResult | Pair,
+    *,
+    test: Pair | None = None,
+    train: Pair | None = None,
+    class_names: Sequence[Any] | None = None,
+    **settings: Any,
+) -> EvaluationResult:
+    """Trains fresh networks on a set and tests them, by the protocols of the papers.
+
+    Args:
+        source: What networks train on: the directory of a set or of a run, what `load`
+            or `distill` returned, or a pair of images `[n, h, w, c]` on the 0-255
+            scale and labels `[n]`.
+        test: Held-out images `[n, h, w, c]` uint8 and their labels `[n]`. By default
+            the test split of the data set that the set says it is of, or of
+            `dataset=NAME`.
+        train: Real training images, uint8, and their labels, beside `test`. Baselines
+            need them. Where `source` is a pair their mean and standard deviation
+            normalise all images; a set brings its own.
+        class_names: A name of each class, where `source` is a pair.
+        **settings: Settings of the evaluation by their flag's name, such as
+            `num_eval=3`, `eval_epochs=300`, `eval_networks=("convnet", "resnet18")`,
+            `baselines=("random",)`, `progress=False`; they override those recorded in
+            the set.
+
+    Returns:
+        Accuracies in percent: `result.mean`, `result.std`, `result.values`;
+        `print(result)` says them.
+
+    Raises:
+        InputError: There is no whole set, arrays and settings do not fit together, or
+            there is nothing to test on.
+    """
+    check_names("evaluate", settings, names_taken(*_SCOPES))
+    given = _given_set(source)
+    if given is not None and class_names is not None:
+        raise InputError("class_names are recorded in the set: leave them out")
+    config = _config(given, test, settings)
+    if test is None:
+        if train is not None:
+            raise InputError("train goes with test: give test=(images, labels) too")
+        dataset = load_configured_dataset(config)
+    else:
+        dataset = _held_out(source, given, test, train, class_names)
+        if train is None and (config.baselines or config.fair_score):
+            raise InputError(
+                "baselines and fair_score are of real training images: give "
+                "train=(images, labels)"
+            )
+    if given is None:
+        given = _set_of_pair(source, dataset)
+    network = network_of_settings(
+        config.network, config, dataset.image_shape, dataset.num_classes
+    )
+    result = Evaluation(config, dataset, network).result(given)
+    return EvaluationResult(
+        result["accuracy"],
+        result["baselines"],
+        result["protocol"],
+        result.get("fair_score"),
+    )
+
+
+def _given_set(source: Any) -> DistilledSet | None:
+    """Returns the set that is given, read if need be; None for a pair of arrays."""
+    if isinstance(source, DistilledSet):
+        return source
+    if isinstance(source, DistillationResult):
+        return source.distilled_set
+    if isinstance(source, (str, os.PathLike)):
+        return read_distilled_set(os.path.expanduser(source))
+    checked_pair(source, "source, if neither a set nor its directory,")
+    return None
+
+
+def _config(
+    given: DistilledSet | None, test: Any, settings: Mapping[str, Any]
+) -> Config:
+    """Returns the settings of the evaluation: recorded ones, with those given."""
+    if test is not None and "dataset" in settings:
+        raise InputError("test=(images, labels) and dataset=NAME: give one of the two")
+    if given is not None and given.metadata["source"]:
+        config = overridden(given.metadata["source"], settings)
+    else:
+        config = Config(**{"dataset": ARRAYS, **settings})
+    if not config.num_eval:
+        raise InputError("num_eval=0 trains no networks: give 1 or more")
+    if test is None and config.dataset == ARRAYS:
+        raise InputError(
+            "there is nothing to test on: give test=(images, labels), or dataset=NAME"
+        )
+    return config
+
+
+def _held_out(
+    source: Any,
+    given: DistilledSet | None,
+    test: Any,
+    train: Any,
+    class_names: Sequence[Any] | None,
+) -> Dataset:
+    """Returns the arrays that networks are tested on as a data set.
+
+    Args:
+        source: The pair of arrays to score, where there is no set.
+        given: The set to score, or None.
+        test: Images and labels.
+        train: Real images and labels, or None.
+        class_names: Of a pair's classes, or None.
+    """
+    tested = labelled_images(*checked_pair(test, "test"), "test ")
+    real = tested.take(np.arange(0))
+    if train is not None:
+        real = labelled_images(*checked_pair(train, "train"), "train ")
+    if given is not None:
+        name, names = str(given.metadata["dataset"]), given.class_names
+        mean, std, whitening = given.mean, given.std, given.whitening
+    else:
+        if train is None:
+            raise InputError(
+                "give train=(images, labels), whose mean and standard deviation "
+                "normalise the images; a set that distill or load returned has its own"
+            )
+        labels = (as_labels(source[1]), tested.labels, real.labels)
+        count = 1 + max(int(part.max()) for part in labels)
+        name, names = ARRAYS, tuple(checked_class_names(class_names, count))
+        (mean, std), whitening = channel_statistics(real.images), None
+    for title, part in (("test", tested), ("train", real)):
+        if part.images.shape[1:] != tested.images.shape[1:]:
+            raise InputError("test and train images must have one shape")
+        outside = part.labels[(part.labels < 0) | (part.labels >= len(names))]
+        if len(outside):
+            raise InputError(
+                f"{title} has a label {outside[0]}, but the classes are 0, ..., "
+                f"{len(names) - 1}"
+            )
+    if not all(std):
+        raise InputError("a channel has the same value in every train image")
+    return Dataset(name, real, None, tested, names, mean, std, whitening)
+
+
+def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
+    """Returns arrays as a set of a data set's classes."""
+    images, labels = as_float_images(pair[0]), as_labels(pair[1])
+    if len(images) != len(labels):
+        raise InputError(
+            f"images and labels differ in number: {len(images)} and {len(labels)}"
+        )
+    shape = tuple(images.shape[1:])
+    if shape != dataset.image_shape:
+        raise InputError(
+            f"the images to train on are {shape}, those to test on "
+            f"{dataset.image_shape}: they must have one shape"
+        )
+    outside = labels[(labels < 0) | (labels >= dataset.num_classes)]
+    if len(outside):
+        raise InputError(
+            f"the set has a label {outside[0]}, but the classes are 0, ..., "
+            f"{dataset.num_classes - 1}"
+        )
+    metadata = {
+        "dataset": dataset.name,
+        "label_names": list(dataset.label_names),
+        "mean": list(dataset.mean),
+        "std": list(dataset.std),
+        "objective": "",
+        "geometry": "none",
+        "source": {},
+        "ipc": int(np.bincount(labels).max()),
+    }
+    return DistilledSet(images, labels, metadata)

@@ -1,0 +1,257 @@
+"""Scores an exported set and its baselines by a run's protocol."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hdd_tf.artifacts.sets.decoding import decode_set
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.config import Config
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.errors import InputError
+from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
+from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
+from hdd_tf.evaluation.scoring import Score, TrainedClassifier
+from hdd_tf.methods.registry import WHOLE
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.published import protocol_name
+from hdd_tf.selection.coresets import CoresetSelector
+from hdd_tf.training.network_trainer import NetworkTrainer
+
+
+class Evaluation:
+    """Trains fresh networks on sets and tests them, as the settings say.
+
+    Args:
+        config: Settings of `NetworkScorer` and, for coresets, of `CoresetSelector`.
+        dataset: Data set with the held-out images, the normalisation and the real
+            images of the baselines.
+        network: The network of `config.network`, a function of its weights.
+        coresets: Selector of the coresets among the baselines; None makes a new one.
+
+    Attributes:
+        scorer: Scorer that trains and tests the networks.
+        coresets: Selector of the coresets among the baselines.
+        classifier: The first network of the first architecture evaluated, trained by
+            `result` on the distilled set. None before `result`, and with --num_eval=0.
+
+    Raises:
+        InputError: `NetworkScorer` raises it, or `config.fair_score` is set and the
+            protocol has no training without augmentation.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: FunctionalNetwork,
+        coresets: CoresetSelector | None = None,
+    ) -> None:
+        self._config = config
+        self._dataset = dataset
+        self.scorer = NetworkScorer(config, dataset, network)
+        self._check_fair_score()
+        self.coresets = coresets or CoresetSelector(config, dataset, network)
+        self.classifier: TrainedClassifier | None = None
+
+    def score_set(
+        self,
+        distilled_set: DistilledSet,
+        split: str = "test",
+        network: str = "",
+        *,
+        augmented: bool = True,
+        on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
+    ) -> Score:
+        """Scores a distilled set that was read from its files.
+
+        Args:
+            distilled_set: Images and labels, stored or decoded.
+            split: `test` or `validation`.
+            network: Name of the architecture; empty selects the first one evaluated.
+            augmented: True if training uses the protocol's augmentation and CutMix.
+            on_tested: Callback for each tested network. It receives the trainer that
+                holds the network, the network's number and its accuracy in percent.
+
+        Raises:
+            InputError: the set's images or classes are not the data set's, or it lacks
+                the soft labels that the protocol asks for.
+        """
+        shape = tuple(distilled_set.images.shape[1:])
+        names = len(distilled_set.metadata["label_names"])
+        if (shape, names) != (self._dataset.image_shape, self._dataset.num_classes):
+            raise InputError(
+                f"the set holds {names} classes of {shape} images, but "
+                f"--dataset={self._dataset.name} has {self._dataset.num_classes} of "
+                f"{self._dataset.image_shape}; name the data set it was distilled from."
+            )
+        decoded = decode_set(distilled_set)
+        return self.scorer.score(
+            "evaluate",
+            decoded.images,
+            decoded.labels,
+            split=split,
+            network=network,
+            augmented=augmented,
+            carried=decoded,
+            on_tested=on_tested,
+        )
+
+    def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
+        """Scores a set and the requested baselines on the test split.
+
+        Args:
+            distilled_set: Images and labels that were read from their files.
+
+        Returns:
+            The contents of `result.json` without `seconds`.
+
+        Raises:
+            InputError: the set does not match the data set or the protocol; see
+                `score_set`.
+        """
+        config, metadata = self._config, distilled_set.metadata
+        accuracy, baselines, extra = {}, {}, {}
+        if config.num_eval:
+            first, *others = self.scorer.architectures
+            score = self.score_set(
+                distilled_set, network=first, on_tested=self._keep_first
+            )
+            accuracy[first] = score.to_json()
+            for name in config.baselines:
+                baselines[name] = self._score_baseline(name, metadata["ipc"]).to_json()
+            # Scored before the others: the first architecture is still in memory.
+            if config.fair_score:
+                extra["fair_score"] = self.fair_score(
+                    distilled_set, accuracy, baselines
+                )
+            for name in others:
+                accuracy[name] = self.score_set(distilled_set, network=name).to_json()
+        return {
+            # Facts of the set: the settings of this evaluation may differ.
+            "dataset": metadata["dataset"],
+            "ipc": metadata["ipc"],
+            "objective": metadata["objective"],
+            "geometry": metadata["geometry"],
+            "seed": metadata["source"].get("seed", config.seed),
+            "iterations": metadata.get("iteration", config.iterations),
+            "evaluation_seed": config.seed,
+            "accuracy": accuracy,
+            "baselines": baselines,
+            "selected": metadata.get("selected", "last iteration"),
+            "protocol": self.describe_protocol(distilled_set),
+            **extra,
+        }
+
+    def fair_score(
+        self,
+        distilled_set: DistilledSet,
+        accuracy: Mapping[str, dict[str, Any]],
+        baselines: Mapping[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Returns the DD-Ranking scores of a set, by this run's protocol.
+
+        Args:
+            distilled_set: The set to score.
+            accuracy: Known scores of the set by architecture, in the form of
+                result.json. A known score is not measured again.
+            baselines: Known scores of the baselines by name, in the form of
+                result.json. A known score is not measured again.
+
+        Returns:
+            The entry `fair_score` of `result.json`; see `measure_fair_score`.
+        """
+        ipc, first = distilled_set.metadata["ipc"], self.scorer.architectures[0]
+        augments = (
+            self.scorer.protocol() != self.scorer.protocol().without_augmentation()
+        )
+        known = {(name, True): score for name, score in baselines.items()}
+        if first in accuracy:
+            known[DISTILLED, True] = accuracy[first]
+
+        def score_of(name: str, augmented: bool) -> dict[str, Any]:
+            # A protocol without augmentation trains the same networks either way.
+            key = name, augmented or not augments
+            if key not in known:
+                score = (
+                    self.score_set(distilled_set, network=first, augmented=augmented)
+                    if name == DISTILLED
+                    else self._score_baseline(name, ipc, augmented)
+                )
+                known[key] = score.to_json()
+            return known[key]
+
+        return measure_fair_score(score_of, first, self._config.whole_epochs)
+
+    def score_coreset(self, name: str, ipc: int, *, augmented: bool = True) -> Score:
+        """Scores a coreset of `ipc` real images of each class.
+
+        Args:
+            name: Key of `selection.coresets.SELECTIONS`.
+            ipc: Images of each class; a class with fewer images gives all of them.
+            augmented: True if training uses the protocol's augmentation and CutMix.
+        """
+        chosen = self._dataset.training.take(self.coresets.select(name, ipc))
+        # Floats share the trace of the distilled set.
+        images = chosen.images.astype(np.float32)
+        return self.scorer.score(name, images, chosen.labels, augmented=augmented)
+
+    def score_whole(self) -> Score:
+        """Scores the whole training split, with `--whole_epochs`."""
+        training = self._dataset.training
+        return self.scorer.score(
+            "whole set",
+            training.images,
+            training.labels,
+            epochs=self._config.whole_epochs,
+        )
+
+    def describe_protocol(
+        self, distilled_set: DistilledSet | None = None
+    ) -> dict[str, Any]:
+        """Describes the measurement of the accuracy, for `result.json`.
+
+        Args:
+            distilled_set: The set that is scored. If the set has a learning rate of
+                its own, the description has that rate. None gives the protocol's rate.
+        """
+        protocol = self.scorer.protocol()
+        described = protocol.describe()
+        if protocol.learnt_rate:
+            described["learning_rate"] = self.scorer.learning_rate(distilled_set)
+        if protocol.labels != "hard":
+            # Real images have no soft labels.
+            described["baseline_labels"] = "hard"
+        return {
+            "name": protocol_name(self._config),
+            "networks": self._config.num_eval,
+            "baseline_network": self.scorer.architectures[0],
+            "whole_epochs": self._config.whole_epochs,
+            "split": "test",
+            **described,
+        }
+
+    def _check_fair_score(self) -> None:
+        """Raises `InputError` if DD-Ranking scores do not exist for the protocol."""
+        if self._config.fair_score and self.scorer.protocol().labels == "epochs":
+            raise InputError(
+                "--fair_score compares with training without augmentation, and soft "
+                "labels of epochs are of augmented images: leave it out, or choose "
+                "another --eval_protocol"
+            )
+
+    def _keep_first(self, trainer: NetworkTrainer, index: int, accuracy: float) -> None:
+        """Keeps the first network trained on the distilled set."""
+        if index == 0:
+            self.classifier = TrainedClassifier(
+                self.scorer.architectures[0],
+                [weight.numpy() for weight in trainer.weights],
+                [tensor.numpy() for tensor in trainer.state],
+                accuracy,
+            )
+
+    def _score_baseline(self, name: str, ipc: int, augmented: bool = True) -> Score:
+        if name == WHOLE:
+            return self.score_whole()
+        return self.score_coreset(name, ipc, augmented=augmented)

@@ -1,0 +1,108 @@
+"""The table a command ends with."""
+
+from typing import Any
+
+from tabulate import DataRow, TableFormat, tabulate
+
+from hdd_tf.evaluation.dd_ranking_score import fair_score_lines
+from hdd_tf.methods.registry import WHOLE, is_distilled, traits_of
+
+_WHOLE_TITLE = "whole training set"
+# As wide as most titles, so that the tables of several runs align.
+_HEADINGS = ("trained on".ljust(19), "images", "test accuracy (%)")
+_ROW = DataRow("", "   ", "")
+_FORMAT = TableFormat(
+    None, None, None, None, _ROW, _ROW, padding=0, with_header_hide=None
+)
+
+
+def result_table(result: dict[str, Any], run_dir: str) -> str:
+    """Returns a result as text for people.
+
+    Args:
+        result: Contents of `result.json`.
+        run_dir: Where it lies.
+
+    Returns:
+        Several lines: what was run, one row per set, where the files are.
+    """
+    seeds = result.get("seeds", [result["seed"]])
+    seeds_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    lines = [
+        "",
+        f"{result['dataset']}, {result['ipc']} per class, {_origin(result)}, "
+        f"{seeds_text}",
+    ]
+    if isinstance(result["selected"], dict):
+        chosen = result["selected"]
+        lines.append(
+            f"chosen on validation: iteration {chosen['iteration']} "
+            f"({chosen['validation_accuracy']:.2f} %)"
+        )
+    # Which network the baselines are of is no question where there is but one.
+    several = len(result["accuracy"]) > 1
+    suffix = f" ({next(iter(result['accuracy']))})" if several else ""
+    rows = [
+        (_title(name) + suffix, score)
+        for name, score in result["baselines"].items()
+        if name != WHOLE
+    ]
+    made = "distilled" if is_distilled(result["objective"]) else result["objective"]
+    rows += [
+        (f"{made} ({network})", score) for network, score in result["accuracy"].items()
+    ]
+    rows += [
+        (_WHOLE_TITLE + suffix, score)
+        for name, score in result["baselines"].items()
+        if name == WHOLE
+    ]
+    if rows:
+        cells = [
+            (
+                title,
+                f"{score['images']:,}",
+                f"{score['mean']:.2f} ± {score['std']:.2f} "
+                f"({_counted(len(score['values']), 'network')})",
+            )
+            for title, score in rows
+        ]
+        lines.append(
+            tabulate(
+                cells,
+                _HEADINGS,
+                _FORMAT,
+                disable_numparse=True,
+                colalign=("left", "right", "left"),
+            )
+        )
+    if fair := result.get("fair_score"):
+        lines += fair_score_lines(fair)
+    if best := result.get("best_on_test"):
+        lines.append(
+            f"best on test of {best['candidates']}: iteration {best['iteration']}, "
+            f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
+            "not a result)"
+        )
+    seconds = result["seconds"]
+    spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
+    return "\n".join(lines)
+
+
+def _title(baseline: str) -> str:
+    traits = traits_of(baseline)
+    return traits.baseline_title if traits else baseline
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
+def _origin(result: dict[str, Any]) -> str:
+    """Says how the set came about."""
+    if not is_distilled(result["objective"]):
+        return f"real images chosen by {result['objective']}"
+    where = f" in {result['geometry']} geometry"
+    if result["geometry"] == "none":
+        where = ""
+    return f"{result['objective']}{where}, {result['iterations']} iterations"

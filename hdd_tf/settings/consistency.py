@@ -1,0 +1,121 @@
+"""Settings that contradict each other are refused before anything is read."""
+
+import os
+from typing import Any
+
+from hdd_tf.errors import InputError
+from hdd_tf.methods.registry import METHODS, traits_of
+
+
+def check_consistency(config: Any) -> None:
+    """Checks that the settings of a run can be followed together.
+
+    Args:
+        config: The `Config`, with the defaults of its method filled in.
+
+    Raises:
+        InputError: two settings contradict each other; the message says how to mend it.
+    """
+    _check_formation(config)
+    _check_expert_dir(config)
+    _check_pool(config)
+    _check_bank(config)
+    _check_selection(config)
+    _check_scores(config)
+
+
+def _check_formation(config: Any) -> None:
+    if config.traits.whitened and config.formation_factor > 1:
+        raise InputError(
+            f"--formation_factor={config.formation_factor} cuts images apart, and "
+            f"--objective={config.objective} whitens them whole: leave it at 1"
+        )
+
+
+def _check_expert_dir(config: Any) -> None:
+    # A new run's directory has to be empty, and experts come before it.
+    experts, run = (os.path.abspath(p) for p in (config.expert_dir, config.run_dir))
+    if config.run_dir and f"{experts}/".startswith(f"{run}/"):
+        raise InputError(
+            f"--expert_dir={config.expert_dir} lies in the run's own directory: give "
+            "one beside it, which other runs can share"
+        )
+
+
+def _check_pool(config: Any) -> None:
+    if config.idm_pool_size <= config.idm_pool_start:
+        raise InputError(
+            f"--idm_pool_size={config.idm_pool_size} has no place for a network to "
+            f"join the --idm_pool_start={config.idm_pool_start}: give a larger one"
+        )
+    if config.idm_train_networks > config.idm_pool_start + 1:
+        raise InputError(
+            f"--idm_train_networks={config.idm_train_networks} is more than the "
+            "pool holds at first: at most --idm_pool_start + 1"
+        )
+
+
+def _check_bank(config: Any) -> None:
+    traits = config.traits
+    if not config.real_bank_size or traits.may_revisit or traits.is_selection:
+        return
+    others = [name for name, other in METHODS.items() if other.may_revisit]
+    raise InputError(
+        f"--real_bank_size={config.real_bank_size} revisits networks, and those "
+        f"of --objective={config.objective} change: leave it at 0, or give "
+        f"{' or '.join(others)}"
+    )
+
+
+def _check_selection(config: Any) -> None:
+    if config.traits.is_selection and config.select != "last":
+        raise InputError(
+            f"--select={config.select} has one set only to choose from with "
+            f"--objective={config.objective}: leave it at last"
+        )
+    if config.traits.is_selection and config.keep_fraction < 1:
+        raise InputError(
+            f"--keep_fraction={config.keep_fraction} is of what is matched, and "
+            f"--objective={config.objective} matches nothing: leave it at 1"
+        )
+    for name in (config.objective, *config.baselines):
+        traits = traits_of(name)
+        if traits and config.coreset_epochs < traits.least_epochs:
+            raise InputError(
+                f"--coreset_epochs={config.coreset_epochs} shows each image too "
+                f"seldom, so {name} has nothing to count: give "
+                f"{traits.least_epochs} or more"
+            )
+
+
+def _check_scores(config: Any) -> None:
+    choosing = config.select == "best_validation"
+    if choosing and not config.validation_fraction:
+        raise InputError(
+            "--select=best_validation has nothing to choose by with "
+            "--validation_fraction=0: give a fraction such as 0.1"
+        )
+    if choosing and not config.eval_every:
+        raise InputError(
+            "--select=best_validation has only the last images to choose from: "
+            "give --eval_every, such as 500"
+        )
+    if config.best_on_test and not config.eval_every:
+        raise InputError(
+            "--best_on_test has nothing to compare without --eval_every: give it, "
+            "such as 500"
+        )
+    if config.fair_score and not config.num_eval:
+        raise InputError(
+            "--fair_score is of the accuracies of --num_eval networks: give 1 or "
+            "more of them"
+        )
+    if config.eval_every and not config.num_eval:
+        raise InputError(
+            "--eval_every scores with --num_eval networks: give 1 or more of them"
+        )
+    if config.eval_every and not config.validation_fraction:
+        raise InputError(
+            f"--eval_every={config.eval_every} scores on a validation split, never "
+            "on the test split: give --validation_fraction, such as 0.1"
+        )
