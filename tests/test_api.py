@@ -16,6 +16,7 @@ def digits():
     return training.images[:300], training.labels[:300]
 
 
+@pytest.mark.slow
 def test_arrays_in_arrays_out(digits):
     images, labels = hdd_tf.distill(*digits, ipc=2, **SETTINGS)
     assert images.shape == (20, 32, 32, 1) and images.dtype == np.float32

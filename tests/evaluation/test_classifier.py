@@ -44,6 +44,7 @@ def accuracy_of(network, classifier, dataset):
 
 
 @pytest.mark.parametrize("name", ["convnet", "convnet_batch"])
+@pytest.mark.slow
 def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name):
     # Beside all that is ever scored with it, and alone.
     beside = name == "convnet"

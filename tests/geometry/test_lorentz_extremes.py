@@ -177,6 +177,7 @@ def test_coincident_centroids(dtype, samples):
 
 
 @pytest.mark.parametrize("coincident", [True, False])
+@pytest.mark.slow
 def test_compiled_gradients_are_finite(coincident):
     # Kernels may return 0 for a derivative of infinity times 0; XLA does not.
     real, synthetic = features(13, (2, 3, 4), 2.0), features(14, (2, 1, 4), 2.0)

@@ -76,6 +76,7 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.slow
 def test_features_and_logits_of_every_size(name, channels):
     for side, size in zip((28, 32, 64, 128), SIZES[name], strict=True):
         outputs = build(name, (side, side, channels)).model.output

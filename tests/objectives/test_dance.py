@@ -104,6 +104,7 @@ def test_experts_are_no_state_of_a_run(experts):
     assert objective.variables == ()
 
 
+@pytest.mark.slow
 def test_at_most_so_many_decoded_images(problem, experts, one_device, reference):
     images, losses = run(problem, experts, one_device, max_decoded=5)
     assert np.isfinite(losses).all()

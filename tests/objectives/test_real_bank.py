@@ -73,6 +73,7 @@ def test_calls_may_be_of_any_length(problem, one_device):
     np.testing.assert_array_equal(images.images.numpy(), expected.images.numpy())
 
 
+@pytest.mark.slow
 def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
     step, images = build(problem, one_device, bank_size=ITERATIONS)
     fresh, expected = build(problem, one_device)

@@ -37,7 +37,7 @@ def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollect
     grey = Normalisation((0.5,), (0.5,))
     synthetic_set = SyntheticSet(np.zeros((2, 1, 8, 8, 1), np.float32), grey)
     directory = RunDirectory(tmp_path)
-    images = np.zeros((2, 8, 8, 1), np.uint8)
+    images = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
     dataset = dataset_from_arrays(images, np.arange(2))
     experiment = RunContext.build(config, dataset, directory=directory)
     seen = []

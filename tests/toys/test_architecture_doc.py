@@ -18,6 +18,8 @@ from hdd_tf.networks.registry import NETWORKS, build_network
 
 TEXT = pathlib.Path(__file__).parents[2] / "docs/architecture.md"
 BLOCKS = re.findall(r"```python\n# (\S+)\.py\n(.*?)```", TEXT.read_text("utf-8"), re.S)
+pytestmark = pytest.mark.slow
+
 ENTRY = "hdd_tf/methods/registry"
 
 

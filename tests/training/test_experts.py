@@ -90,6 +90,7 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7])
+@pytest.mark.slow
 def test_interrupted_training_goes_on_to_the_same_expert(
     tmp_path, dataset, monkeypatch, stop_after
 ):
@@ -120,6 +121,7 @@ def test_interrupted_training_goes_on_to_the_same_expert(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "text", "another"])
+@pytest.mark.slow
 def test_damaged_file_is_named(tmp_path, dataset, damage):
     place = buffer(tmp_path, dataset)
     taken = place.take(1)
@@ -139,6 +141,7 @@ def test_damaged_file_is_named(tmp_path, dataset, damage):
         buffer(tmp_path, dataset).take(1)
 
 
+@pytest.mark.slow
 def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     tmp_path, dataset, monkeypatch
 ):
