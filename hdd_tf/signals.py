@@ -26,7 +26,7 @@ def signals_end_the_run() -> Iterator[None]:
     """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
 
     The distillation loop, which has something to save first, has its own way
-    (distillation/loop.py); elsewhere everything worth keeping is on disk already. A
+    (running/loop.py); elsewhere everything worth keeping is on disk already. A
     second signal kills the process, as if this were not here.
     """
 

@@ -42,6 +42,7 @@ def saved(result, tmp_path_factory):
     return result.save(tmp_path_factory.mktemp("saved") / "set")
 
 
+@pytest.mark.slow
 def test_importing_hdd_tf_and_listing_its_names_needs_no_tensorflow():
     code = (
         "import sys, hdd_tf; names = dir(hdd_tf); hdd_tf.InputError;"

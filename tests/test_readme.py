@@ -31,6 +31,7 @@ def test_its_picture_is_small():
     assert (ROOT / "docs/distilled.png").stat().st_size < 300_000
 
 
+@pytest.mark.slow
 def test_its_python_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     lines = [line for line in code.splitlines() if line.strip()]

@@ -46,6 +46,7 @@ def locked(
     Raises:
         InputError: another process holds it, and `on_wait` is None; or the lock's
             file is a link.
+        RuntimeError: the same thread holds it already, and would wait for itself.
     """
     directory = pathlib.Path(directory).absolute()
     missing = [path for path in (directory, *directory.parents) if not path.exists()]

@@ -1,5 +1,6 @@
 """Agreements of the processes of a run, on what stands for several processes."""
 
+import contextlib
 import signal
 
 import pytest
@@ -113,3 +114,46 @@ def test_the_chief_goes_first():
             order.append((index, len(worker.sent)))
     # Who is not the chief has agreed before it begins.
     assert order == [(0, 0), (1, 1)]
+
+
+def test_work_that_all_do_goes_on_after_the_chief_was_alone():
+    chief = Together(0, [])
+    with pytest.raises(InputError), chief.chief_dismisses(), chief.all_take_part():
+        with chief.chief_alone():
+            pass
+        raise InputError("all of them see this")
+    assert chief.sent == []
+
+
+class Lost(Together):
+    """A worker whose partner is gone."""
+
+    def _sum_of_processes(self, values):
+        raise tf.errors.UnavailableError(None, None, "gone")
+
+
+def test_at_the_end_the_chief_does_not_wait_for_who_is_gone():
+    Lost(0, []).wait("the end")
+    with pytest.raises(tf.errors.UnavailableError):
+        Lost(1, []).wait("the end")
+
+
+@pytest.mark.parametrize(("index", "all_take_part", "watched"), [
+    (0, False, True), (0, True, False), (1, False, True), (1, True, True),
+])  # fmt: skip
+def test_signals_end_a_wait_unless_the_chief_has_something_to_save(
+    index, all_take_part, watched
+):
+    waits = []
+
+    class Watch:
+        @contextlib.contextmanager
+        def long_wait(self):
+            waits.append(True)
+            yield
+
+    worker = Together(index, [sent_by(1 - index, "broadcast", "steps", 1)])
+    worker._watch = Watch()
+    with worker.all_take_part() if all_take_part else contextlib.nullcontext():
+        worker.broadcast("steps", 1)
+    assert bool(waits) == watched

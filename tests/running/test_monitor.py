@@ -1,6 +1,7 @@
 """What a run does between blocks of iterations."""
 
 import gc
+import signal
 import weakref
 
 import numpy as np
@@ -11,10 +12,11 @@ from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.errors import InterruptedRunError
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import StopRequest
-from hdd_tf.running.monitor import RunMonitor
+from hdd_tf.running.monitor import RunMonitor, SilentMonitor
 
 
 class Graph:
@@ -59,3 +61,13 @@ def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollect
         assert not seen
         monitor.catch_up(2)
     assert len(seen) == 1 and seen[0]() is None
+
+
+def test_a_process_that_is_not_the_chief_stops_only_with_all_others():
+    stop = StopRequest()
+    stop.note(signal.SIGTERM)
+    with SilentMonitor(stop) as monitor:
+        monitor.after_block(None)  # The others do not know of the signal yet.
+        stop.share(True)
+        with pytest.raises(InterruptedRunError):
+            monitor.after_block(None)
