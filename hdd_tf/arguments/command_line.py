@@ -148,13 +148,17 @@ def _illegal_value(error: Exception, values: flags.FlagValues) -> str:
     return parsers.refusal(name, value, values[name].parser)
 
 
-def help_text() -> str:
-    """Returns the help: every flag under its heading, with default and bounds."""
+def help_text(called: str = "hdd-tf") -> str:
+    """Returns the help: every flag under its heading, with default and bounds.
+
+    Args:
+        called: What the user called, which the usage line repeats.
+    """
     files = ", ".join(published_names())
     lines = [
         "Distils an image data set into a few synthetic images per class.",
         "",
-        "usage: python -m hdd_tf.main [--flagfile=FILE ...] [--name=value ...]",
+        f"usage: {called} [--flagfile=FILE ...] [--name=value ...]",
         "",
         "--flagfile=FILE reads flags from a file; flags after it override it.",
         *textwrap.wrap(f"Published files: {files}.", width=80),

@@ -43,6 +43,7 @@ def test_each_command_has_its_help(words, spelling, capsys):
 def test_help_lists_the_commands_and_then_the_flags(capsys):
     assert main(["hdd-tf", "--help"]) == 0
     printed = capsys.readouterr().out
+    assert "\nusage: hdd-tf [--flagfile=FILE ...]" in printed
     commands, _, flags = printed.partition(help_text())
     assert commands and not flags
     for name, command in COMMANDS.items():
@@ -50,7 +51,7 @@ def test_help_lists_the_commands_and_then_the_flags(capsys):
     assert max(map(len, commands.splitlines())) <= 80
     # Those of one command are not in front of it.
     assert main(["hdd-tf", "distill", "--help"]) == 0
-    assert capsys.readouterr().out == help_text()
+    assert capsys.readouterr().out == help_text("hdd-tf distill")
 
 
 def test_help_of_export_lists_what_can_be_exported(capsys):
