@@ -38,6 +38,26 @@ def test_default_run_dir(words, run_dir):
     assert parse_command_line(["main", *words]).run_dir == run_dir
 
 
+def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
+    """Every run's flag file is called flags.cfg; its directory tells runs apart."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flags.cfg").write_text("--dataset=digits\n")
+    (tmp_path / "one/config.json").write_text("{}")
+
+    def run_dir(*files):
+        words = [f"--flagfile={file}" for file in files]
+        return parse_command_line(["main", *words]).run_dir
+
+    repeated = "runs/one_repeat_dm_hyperbolic_seed0"
+    assert run_dir("svhn_ipc1", tmp_path / "one/flags.cfg") == repeated
+    assert run_dir(tmp_path / "one/flags.cfg", "svhn_ipc1") != repeated
+    # A file of the user's that has the same name is no run's.
+    assert run_dir(tmp_path / "other/flags.cfg") == "runs/flags_dm_hyperbolic_seed0"
+    monkeypatch.chdir(tmp_path / "one")
+    assert run_dir("flags.cfg") == repeated
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -105,7 +105,8 @@ def default_run_dir(config: Config, stem: str) -> str:
 
     Args:
         config: The run's settings.
-        stem: Name of its flag file without `.cfg`; "" for data set and IPC instead.
+        stem: Stem of its flag file, see `expand_flag_files`; "" for data set and IPC
+            instead.
     """
     # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
     stem = stem or re.sub(r"\W+", "_", f"{config.dataset}_ipc{config.ipc}")
