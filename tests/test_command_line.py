@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from absl import flags
 
-from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.arguments.command_line import check_scoring_flags, parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 
@@ -102,6 +102,17 @@ def test_bad_input_is_one_line_that_names_it(words, message):
         parse_command_line(["main", *words])
     assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_what_changes_a_score_may_be_given_to_evaluate(tmp_path):
+    words = "--data_dir=d --dataset=x --width=8 --strategy=auto --noprogress --seed=3"
+    check_scoring_flags(f"{words} --num_eval=1 --baselines=none --fair_score".split())
+    # A flag file describes a whole run, and may hold what scoring needs.
+    path = tmp_path / "whole.cfg"
+    path.write_text("--iterations=3\n--num_eval=1\n")
+    check_scoring_flags(["--ipc=3", f"--flagfile={path}", "--eval_epochs=3"])
+    with pytest.raises(InputError, match="--image_lr has no effect"):
+        check_scoring_flags([f"--flagfile={path}", "--image_lr=1"])
 
 
 @pytest.mark.parametrize("word", ["--help", "--helpfull", "-h"])

@@ -19,6 +19,7 @@ from hdd_tf.config import (
     flag_text,
     from_json,
     headings,
+    rows,
 )
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
@@ -64,6 +65,30 @@ def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Co
     return overridden(
         recorded, {name: values[name].value for name in values if values[name].present}
     )
+
+
+def check_scoring_flags(arguments: Sequence[str]) -> None:
+    """Refuses flags that cannot change the score of a set that exists.
+
+    Those of flag files, which describe a whole run, are let through.
+
+    Args:
+        arguments: Flags, without a program's name.
+
+    Raises:
+        InputError: one of them has no effect on scoring, or as `parse_command_line`.
+    """
+    _parse_arguments(arguments)
+    words = [word.text for word in expand_flag_files(arguments)[0] if not word.origin]
+    values = define_flags()
+    _parse(words, values)
+    for name, row in rows().items():
+        followed = row.scope.is_scoring and not row.is_command_only
+        if values[name].present and not followed:
+            raise InputError(
+                f"--{name} has no effect on the score of a set that exists: leave it "
+                "out, or give it to hdd-tf distill"
+            )
 
 
 def overridden(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
