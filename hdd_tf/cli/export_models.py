@@ -1,6 +1,5 @@
 """The command `hdd-tf export saved_model`: writes SavedModels."""
 
-import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -61,7 +60,7 @@ def export_models(argv: Sequence[str]) -> None:
         return
     parsed = parse_own_flags(argv, values)
     directory = RunDirectory(parsed.required("run_dir"))
-    output = pathlib.Path(parsed.required("output_dir"))
+    output = parsed.directory("output_dir")
     config = parsed.config(directory.read_config())
     chosen = values.model
     names = ["encoder", "classifier"] if chosen == "both" else [chosen]

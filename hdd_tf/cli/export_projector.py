@@ -1,6 +1,5 @@
 """The command `hdd-tf export projector`: embeddings for TensorBoard."""
 
-import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -40,7 +39,8 @@ def export_projector(argv: Sequence[str]) -> None:
     """Writes the projector's files.
 
     Raises:
-        InputError: there is no such run, or its data cannot be loaded.
+        InputError: there is no such run, its data cannot be loaded, or --output_dir
+            is a file.
     """
     values = define_flags()
     if wants_help(argv[1:]):
@@ -48,12 +48,14 @@ def export_projector(argv: Sequence[str]) -> None:
         return
     parsed = parse_own_flags(argv, values)
     directory = RunDirectory(parsed.required("run_dir"))
+    place = directory.tensorboard
+    if values.output_dir:
+        place = parsed.directory("output_dir")
     config = parsed.config(directory.read_config())
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.exporting import models as model_exports
 
-    place = pathlib.Path(values.output_dir or directory.tensorboard)
     model_exports.export_projector(config, directory, place)
 
 

@@ -1,5 +1,6 @@
 """Flags of a command's own, beside which settings of a run may be given."""
 
+import pathlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,6 +33,18 @@ class ParsedFlags(NamedTuple):
         if not value:
             raise InputError(f"--{name} is missing; --help says what it is")
         return str(value)
+
+    def directory(self, name: str) -> pathlib.Path:
+        """Returns the directory to write that a flag names.
+
+        Raises:
+            InputError: the flag is not given, or it names a file or a place below one.
+        """
+        path = pathlib.Path(self.required(name))
+        place = next((each for each in (path, *path.parents) if each.exists()), path)
+        if place.exists() and not place.is_dir():
+            raise InputError(f"--{name}={path}: {place} is a file; name a directory")
+        return path
 
     def config(self, record: dict) -> Config:
         """Returns a run's settings, overridden by those of the command line.
