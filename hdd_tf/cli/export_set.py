@@ -144,6 +144,8 @@ def export_set(argv: Sequence[str]) -> None:
     import_quietly()
     from hdd_tf.exporting import sets as exporting
 
+    source = values.run_dir or values.checkpoint or values.set
+    exporting.check_outside(values.output_dir, source)
     exporting.check_output(values.output_dir, values.encoding, values.overwrite)
     overrides = [
         f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present
