@@ -12,7 +12,7 @@ from hdd_tf.cli.tensorflow_import import import_quietly
 _HELP = """\
 Writes SavedModels of a run, as its newest checkpoint is.
 
-usage: {called} --run_dir=RUN --output_dir=DIR
+usage: {called} RUN --output_dir=DIR
 
 DIR/encoder maps images to features and hyperbolic coordinates, DIR/classifier, which
 is trained here on the distilled images, to logits. Both take uint8 or float32 images on

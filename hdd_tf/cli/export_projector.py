@@ -12,7 +12,7 @@ from hdd_tf.cli.tensorflow_import import import_quietly
 _HELP = """\
 Writes a run's embeddings for TensorBoard's projector, as its newest checkpoint is.
 
-usage: {called} --run_dir=RUN
+usage: {called} RUN
 
 They go into the run's own tensorboard/, or into --output_dir; `tensorboard --logdir`
 of either shows them in the Projector tab. Works on unfinished runs too. Settings of
