@@ -6,7 +6,7 @@ A distilled set is a folder that TensorFlow Datasets loads by its path; its reco
 ordinary TFRecords, so plain tf.data reads them as well (--reader=tfrecord). Beside
 them, hdd_tf.json says how the images are to be used: they are floats on the 0-255 scale
 (some lie outside it), and networks train on (image / 255 - mean) / std. What
-export/export_tfrecord.py --encoding=png writes is read in the same two ways. Given a
+hdd-tf export --encoding=png writes is read in the same two ways. Given a
 run's directory, the example takes what its networks train on.
 
 Some sets carry more: soft labels beside the classes, a learning rate, a teacher that

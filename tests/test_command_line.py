@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from absl import flags
 
-from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.arguments.command_line import check_scoring_flags, parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 
@@ -36,6 +36,26 @@ def test_overrides_in_both_forms_and_switches():
 )
 def test_default_run_dir(words, run_dir):
     assert parse_command_line(["main", *words]).run_dir == run_dir
+
+
+def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
+    """Every run's flag file is called flags.cfg; its directory tells runs apart."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flags.cfg").write_text("--dataset=digits\n")
+    (tmp_path / "one/config.json").write_text("{}")
+
+    def run_dir(*files):
+        words = [f"--flagfile={file}" for file in files]
+        return parse_command_line(["main", *words]).run_dir
+
+    repeated = "runs/one_repeat_dm_hyperbolic_seed0"
+    assert run_dir("svhn_ipc1", tmp_path / "one/flags.cfg") == repeated
+    assert run_dir(tmp_path / "one/flags.cfg", "svhn_ipc1") != repeated
+    # A file of the user's that has the same name is no run's.
+    assert run_dir(tmp_path / "other/flags.cfg") == "runs/flags_dm_hyperbolic_seed0"
+    monkeypatch.chdir(tmp_path / "one")
+    assert run_dir("flags.cfg") == repeated
 
 
 @pytest.mark.parametrize(
@@ -82,6 +102,17 @@ def test_bad_input_is_one_line_that_names_it(words, message):
         parse_command_line(["main", *words])
     assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_what_changes_a_score_may_be_given_to_evaluate(tmp_path):
+    words = "--data_dir=d --dataset=x --width=8 --strategy=auto --noprogress --seed=3"
+    check_scoring_flags(f"{words} --num_eval=1 --baselines=none --fair_score".split())
+    # A flag file describes a whole run, and may hold what scoring needs.
+    path = tmp_path / "whole.cfg"
+    path.write_text("--iterations=3\n--num_eval=1\n")
+    check_scoring_flags(["--ipc=3", f"--flagfile={path}", "--eval_epochs=3"])
+    with pytest.raises(InputError, match="--image_lr has no effect"):
+        check_scoring_flags([f"--flagfile={path}", "--image_lr=1"])
 
 
 @pytest.mark.parametrize("word", ["--help", "--helpfull", "-h"])

@@ -76,7 +76,7 @@ class DistillationResult:
         Args:
             directory: Where to, new or empty.
             encoding: `float32`, `png`, `png_folder`, `npz` or `dd_ranking`; see
-                export/export_tfrecord.py. TensorFlow Datasets reads the first two by
+                `hdd-tf export --help`. TensorFlow Datasets reads the first two by
                 `tfds.builder_from_directory`.
             overwrite: Whether a distilled set that is there is replaced.
             images: `decoded`: `distilled_set`; `stored`: `stored`.

@@ -58,7 +58,7 @@ def export(
             `distill` returned.
         output_dir: Where to, new or empty.
         encoding: `float32`, `png`, `png_folder`, `npz` or `dd_ranking`; see
-            export/export_tfrecord.py.
+            `hdd-tf export --help`.
         images: `stored`: as the method keeps them; `decoded`: as networks train on
             them.
         overwrite: Whether a distilled set in `output_dir` is replaced.

@@ -19,6 +19,7 @@ from hdd_tf.config import (
     flag_text,
     from_json,
     headings,
+    rows,
 )
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
@@ -66,6 +67,30 @@ def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Co
     )
 
 
+def check_scoring_flags(arguments: Sequence[str]) -> None:
+    """Refuses flags that cannot change the score of a set that exists.
+
+    Those of flag files, which describe a whole run, are let through.
+
+    Args:
+        arguments: Flags, without a program's name.
+
+    Raises:
+        InputError: one of them has no effect on scoring, or as `parse_command_line`.
+    """
+    _parse_arguments(arguments)
+    words = [word.text for word in expand_flag_files(arguments)[0] if not word.origin]
+    values = define_flags()
+    _parse(words, values)
+    for name, row in rows().items():
+        followed = row.scope.is_scoring and not row.is_command_only
+        if values[name].present and not followed:
+            raise InputError(
+                f"--{name} has no effect on the score of a set that exists: leave it "
+                "out, or give it to hdd-tf distill"
+            )
+
+
 def overridden(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
     """Returns recorded settings, with the values given for some of them.
 
@@ -105,7 +130,8 @@ def default_run_dir(config: Config, stem: str) -> str:
 
     Args:
         config: The run's settings.
-        stem: Name of its flag file without `.cfg`; "" for data set and IPC instead.
+        stem: Stem of its flag file, see `expand_flag_files`; "" for data set and IPC
+            instead.
     """
     # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
     stem = stem or re.sub(r"\W+", "_", f"{config.dataset}_ipc{config.ipc}")
@@ -148,13 +174,17 @@ def _illegal_value(error: Exception, values: flags.FlagValues) -> str:
     return parsers.refusal(name, value, values[name].parser)
 
 
-def help_text() -> str:
-    """Returns the help: every flag under its heading, with default and bounds."""
+def help_text(called: str = "hdd-tf") -> str:
+    """Returns the help: every flag under its heading, with default and bounds.
+
+    Args:
+        called: What the user called, which the usage line repeats.
+    """
     files = ", ".join(published_names())
     lines = [
         "Distils an image data set into a few synthetic images per class.",
         "",
-        "usage: python -m hdd_tf.main [--flagfile=FILE ...] [--name=value ...]",
+        f"usage: {called} [--flagfile=FILE ...] [--name=value ...]",
         "",
         "--flagfile=FILE reads flags from a file; flags after it override it.",
         *textwrap.wrap(f"Published files: {files}.", width=80),

@@ -58,8 +58,8 @@ def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
         arguments: The command line without the program's name.
 
     Returns:
-        The arguments in order, and the stem of the last flag file the command line
-        names ("" where it names none).
+        The arguments in order, and the stem of the last flag file that the command
+        line names ("" where it names none); see `_stem`.
 
     Raises:
         InputError: A file or one of its lines cannot be used.
@@ -75,8 +75,20 @@ def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
         name = directive[1] if directive[1] is not None else next(remaining, "")
         path = _find(name, ())
         expanded += _read(path, ())
-        stem = path.stem
+        stem = _stem(path)
     return expanded, stem
+
+
+def _stem(path: Path) -> str:
+    """Returns what names the runs of a flag file: its name without `.cfg`.
+
+    The `flags.cfg` of every run has the same name, so the run's own name stands for it,
+    and `_repeat` keeps the new run out of that run's directory.
+    """
+    directory = Path(os.path.abspath(path)).parent
+    if path.name == "flags.cfg" and (directory / "config.json").is_file():
+        return f"{directory.name}_repeat"
+    return path.stem
 
 
 def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Argument]:

@@ -18,7 +18,7 @@ def distill(argv: Sequence[str]) -> None:
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
     if wants_help(argv[1:]):
-        sys.stdout.write(help_text())
+        sys.stdout.write(help_text(argv[0]))
         return
     config = parse_command_line(argv)
     # Only now, seconds of imports: a bad flag is answered at once.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hdd_tf.arguments.command_line import check_scoring_flags
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
@@ -15,7 +16,8 @@ usage: {called} SET_OR_RUN [--name=value ...]
 SET_OR_RUN is the directory of a set, in any encoding, or of a run. The settings are
 those the set was distilled with; flags after it override them, such as --num_eval=20,
 --eval_epochs=300, --eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or
---fair_score. `hdd-tf distill --help` describes them all.
+--fair_score. Baselines that the run recorded are scored again: --baselines=none leaves
+them out. `hdd-tf distill --help` describes them all.
 """
 
 
@@ -23,7 +25,8 @@ def evaluate(argv: Sequence[str]) -> None:
     """Prints the table of results of a set.
 
     Raises:
-        InputError: there is no whole set, its data cannot be loaded, or a flag is bad.
+        InputError: there is no whole set, its data cannot be loaded, or a flag is bad
+            or has no effect.
     """
     called, *arguments = argv
     if wants_help(arguments):
@@ -37,6 +40,8 @@ def evaluate(argv: Sequence[str]) -> None:
         raise InputError(
             f"the first argument is the set or run to score, not {place}: {usage}"
         )
+    check_scoring_flags(overrides)
+    # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
     from hdd_tf.evaluation.rescore import rescore

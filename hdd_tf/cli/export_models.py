@@ -1,6 +1,5 @@
 """The command `hdd-tf export saved_model`: writes SavedModels."""
 
-import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -13,7 +12,7 @@ from hdd_tf.cli.tensorflow_import import import_quietly
 _HELP = """\
 Writes SavedModels of a run, as its newest checkpoint is.
 
-usage: {called} --run_dir=RUN --output_dir=DIR
+usage: {called} RUN --output_dir=DIR
 
 DIR/encoder maps images to features and hyperbolic coordinates, DIR/classifier, which
 is trained here on the distilled images, to logits. Both take uint8 or float32 images on
@@ -61,7 +60,7 @@ def export_models(argv: Sequence[str]) -> None:
         return
     parsed = parse_own_flags(argv, values)
     directory = RunDirectory(parsed.required("run_dir"))
-    output = pathlib.Path(parsed.required("output_dir"))
+    output = parsed.directory("output_dir")
     config = parsed.config(directory.read_config())
     chosen = values.model
     names = ["encoder", "classifier"] if chosen == "both" else [chosen]

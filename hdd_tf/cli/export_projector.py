@@ -1,6 +1,5 @@
 """The command `hdd-tf export projector`: embeddings for TensorBoard."""
 
-import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -13,7 +12,7 @@ from hdd_tf.cli.tensorflow_import import import_quietly
 _HELP = """\
 Writes a run's embeddings for TensorBoard's projector, as its newest checkpoint is.
 
-usage: {called} --run_dir=RUN
+usage: {called} RUN
 
 They go into the run's own tensorboard/, or into --output_dir; `tensorboard --logdir`
 of either shows them in the Projector tab. Works on unfinished runs too. Settings of
@@ -40,7 +39,8 @@ def export_projector(argv: Sequence[str]) -> None:
     """Writes the projector's files.
 
     Raises:
-        InputError: there is no such run, or its data cannot be loaded.
+        InputError: there is no such run, its data cannot be loaded, or --output_dir
+            is a file.
     """
     values = define_flags()
     if wants_help(argv[1:]):
@@ -48,12 +48,14 @@ def export_projector(argv: Sequence[str]) -> None:
         return
     parsed = parse_own_flags(argv, values)
     directory = RunDirectory(parsed.required("run_dir"))
+    place = directory.tensorboard
+    if values.output_dir:
+        place = parsed.directory("output_dir")
     config = parsed.config(directory.read_config())
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.exporting import models as model_exports
 
-    place = pathlib.Path(values.output_dir or directory.tensorboard)
     model_exports.export_projector(config, directory, place)
 
 

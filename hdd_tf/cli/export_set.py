@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HELP = """\
 Writes a distilled set for other programs: of a run, a checkpoint or another set.
 
-usage: {called} --run_dir=RUN --output_dir=DIR
+usage: {called} RUN_OR_SET --output_dir=DIR
 
 The result is a folder whose hdd_tf.json says how to use the images. What the images are
 kept in, --encoding chooses:
@@ -134,16 +134,19 @@ def export_set(argv: Sequence[str]) -> None:
     if wants_help(argv[1:]):
         print(_HELP.format(called=argv[0]) + own_flags_help(values), end="")
         return
-    parsed = parse_own_flags(argv, values)
+    parsed = parse_own_flags(argv, values, settings=False)
     if parsed.overrides:
         raise InputError(
-            f"{parsed.overrides[0]!r} is not a flag of this program; --help lists them"
+            f"{parsed.overrides[0]!r} is not a flag, and not the directory of a run or "
+            "set to export; --help lists the flags"
         )
     check_flags(values)
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.exporting import sets as exporting
 
+    source = values.run_dir or values.checkpoint or values.set
+    exporting.check_outside(values.output_dir, source)
     exporting.check_output(values.output_dir, values.encoding, values.overwrite)
     overrides = [
         f"--{name}={values[name].value}" for name in _OVERRIDES if values[name].present

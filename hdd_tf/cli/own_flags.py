@@ -1,5 +1,8 @@
 """Flags of a command's own, beside which settings of a run may be given."""
 
+import difflib
+import os
+import pathlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +10,7 @@ from typing import NamedTuple
 from absl import flags
 
 from hdd_tf.arguments.command_line import recorded_config
-from hdd_tf.config import Config
+from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
 
 
@@ -33,6 +36,18 @@ class ParsedFlags(NamedTuple):
             raise InputError(f"--{name} is missing; --help says what it is")
         return str(value)
 
+    def directory(self, name: str) -> pathlib.Path:
+        """Returns the directory to write that a flag names.
+
+        Raises:
+            InputError: the flag is not given, or it names a file or a place below one.
+        """
+        path = pathlib.Path(self.required(name))
+        place = next((each for each in (path, *path.parents) if each.exists()), path)
+        if place.exists() and not place.is_dir():
+            raise InputError(f"--{name}={path}: {place} is a file; name a directory")
+        return path
+
     def config(self, record: dict) -> Config:
         """Returns a run's settings, overridden by those of the command line.
 
@@ -45,18 +60,51 @@ class ParsedFlags(NamedTuple):
         return recorded_config(record["config"], self.overrides)
 
 
-def parse_own_flags(argv: Sequence[str], values: flags.FlagValues) -> ParsedFlags:
+def parse_own_flags(
+    argv: Sequence[str], values: flags.FlagValues, settings: bool = True
+) -> ParsedFlags:
     """Sets a command's own flags from its command line.
+
+    A first word that is a directory stands for the flag that names the source: a run's
+    for --run_dir, any other for --set where the command has that flag.
 
     Args:
         argv: Program name and arguments.
         values: The command's own flags, not parsed yet.
+        settings: Whether settings of a run may be given beside them.
 
     Raises:
+        InputError: there is no flag of a name.
         flags.Error: one of them has an invalid value.
     """
-    _, *overrides = values(list(argv), known_only=True)
-    return ParsedFlags(values, overrides)
+    _, *others = values(list(argv), known_only=True)
+    if others and os.path.isdir(others[0]):
+        place = others.pop(0)
+        is_run = os.path.isfile(os.path.join(place, "config.json"))
+        name = "run_dir" if is_run or "set" not in values else "set"
+        if values[name].present:
+            raise InputError(
+                f"{place} and --{name}={values[name].value}: give one of the two"
+            )
+        values[name].parse(place)
+        values[name].present += 1
+    _check_names(others, [*values, *(rows() if settings else ())])
+    return ParsedFlags(values, others)
+
+
+def _check_names(words: Sequence[str], known: Sequence[str]) -> None:
+    """Checks that the flags among words exist.
+
+    Raises:
+        InputError: one does not; the message has the name that is most like it.
+    """
+    for word in words:
+        match = re.match(r"--?(?!flagfile\b)((?:no)?([a-z_]\w*))", word)
+        if match is None or not {match[1], match[2]}.isdisjoint(known):
+            continue
+        close = difflib.get_close_matches(match[1], known, n=1)
+        hint = f"did you mean --{close[0]}?" if close else "--help lists all flags"
+        raise InputError(f"unknown flag --{match[1]}; {hint}")
 
 
 def own_flags_help(values: flags.FlagValues) -> str:

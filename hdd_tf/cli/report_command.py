@@ -1,5 +1,6 @@
 """The command `hdd-tf report`: runs beside the published numbers."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -66,6 +67,9 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     output, plot = (str(values[name].value) for name in ("output", "plot"))
     if plot and not plot.lower().endswith(".png"):
         raise InputError(f"--plot={plot}: only PNG is written; end the name in .png")
+    for name, file in (("output", output), ("plot", plot)):
+        if file and os.path.isdir(file):
+            raise InputError(f"--{name}={file} is a directory: name a file in it")
     return places, output, plot
 
 

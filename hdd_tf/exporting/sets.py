@@ -150,6 +150,42 @@ def export_set(
     return distilled_set.metadata
 
 
+def check_outside(output_dir: str | os.PathLike, source: str | os.PathLike) -> None:
+    """Checks that an export does not go into what it is made from.
+
+    Another program's reader of the source, and the run that continues in it, would find
+    files that are not theirs. A set may replace itself, in another encoding.
+
+    Args:
+        output_dir: Directory of the export.
+        source: Directory of a run or a set, or a checkpoint.
+
+    Raises:
+        InputError: `output_dir` lies in the source or in the run that the source
+            belongs to, or is the `synthetic/` or `synthetic_decoded/` of any run.
+    """
+    target, origin = (pathlib.Path(path).resolve() for path in (output_dir, source))
+    runs = [path for path in (origin, *origin.parents[:3]) if _is_run(path)]
+    for place in (origin, *runs):
+        if place in target.parents:
+            raise InputError(
+                f"--output_dir={output_dir} lies in {place}, which is what to export: "
+                "name a directory outside of it"
+            )
+    run = RunDirectory(target.parent)
+    if target in (run.synthetic, run.synthetic_decoded) and _is_run(run.path):
+        raise InputError(
+            f"--output_dir={output_dir} is the set of the run {run.path}, which the "
+            "run keeps: name a directory outside of it"
+        )
+
+
+def _is_run(path: pathlib.Path) -> bool:
+    # Many a project has a config.json.
+    run = RunDirectory(path)
+    return run.config_file.is_file() and run.flags_file.is_file()
+
+
 def check_output(
     output_dir: str | os.PathLike, encoding: str, overwrite: bool = False
 ) -> None:

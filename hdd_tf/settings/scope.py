@@ -30,3 +30,11 @@ class Scope(enum.Enum):
             *(Scope.MEASURES, Scope.ANALYSIS, Scope.LOGGING),
             *(Scope.PROCESS, Scope.START),
         )
+
+    @property
+    def is_scoring(self) -> bool:
+        """Whether it has a meaning for the score of a set that exists."""
+        return self not in (
+            *(Scope.MATCHING, Scope.MAY_GROW, Scope.ANALYSIS),
+            *(Scope.LOGGING, Scope.START),
+        )

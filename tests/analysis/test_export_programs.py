@@ -95,6 +95,9 @@ def test_projector_goes_to_the_run_or_elsewhere(place, capsys):
         (["--output_dir=x"], "--run_dir is missing"),
         (["--run_dir=/nowhere", "--output_dir=x"], "not a run's directory"),
         (["--run_dir={run}", "--output_dir=x", "--ipcc=3"], "did you mean --ipc?"),
+        # Answered before the run is looked at.
+        (["--run_dir=no", f"--output_dir={__file__}"], "is a file; name a directory"),
+        (["--run_dir=no", f"--output_dir={__file__}/x"], "is a file; name a directory"),
     ],
 )
 def test_bad_input_is_one_line(run, words, said, place, capsys, tmp_path, monkeypatch):

@@ -106,6 +106,18 @@ def test_a_run_directory_stands_for_its_synthetic_set(tmp_path, small_set):
     assert_same_set(sets.read_distilled_set(str(tmp_path / "run")), small_set)
 
 
+def test_a_run_that_is_not_finished_says_how_to_go_on(tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="is no distilled set"):
+        sets.find_distilled_set(run)
+    (run / "checkpoints/iteration-5.index").touch()
+    with pytest.raises(InputError, match=r"not finished: .* --run_dir=") as caught:
+        sets.read_distilled_set(run)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_set_that_was_read_can_be_written_again(directory, tmp_path):
     read = sets.read_distilled_set(directory)
     other = dataclasses.replace(read, images=read.images[:4], labels=read.labels[:4])

@@ -262,7 +262,8 @@ def test_a_set_is_replaced_only_when_told(program, out, capsys):
         (["--run_dir=begun", "--output_dir=NEW"], "begun/checkpoints holds no"),
         (["--checkpoint=run", "--output_dir=NEW"], "there is no checkpoint run"),
         (["--checkpoint=run/config.json", "--output_dir=NEW"], "there is no checkp"),
-        (["--set=run", "--output_dir=NEW"], "is no distilled set"),
+        (["--set=run", "--output_dir=NEW"], "hdd-tf export --run_dir=run"),
+        (["--set=begun", "--output_dir=NEW"], "is no distilled set"),
         (["--run_dir=run", "--output_dir=FILE"], "is a file"),
         (["--run_dir=run", "--output_dir=FULL"], "holds other things"),
         (["--run_dir=run", "--output_dir=FULL", "--overwrite"], "holds other things"),
@@ -289,6 +290,35 @@ def test_bad_input_is_one_line_and_code_2(
     assert captured.out == ""
     assert (places["FULL"] / "thesis.txt").read_text() == "mine"
     assert not places["NEW"].exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("--run_dir=run", "run/exported"),
+        ("--run_dir=run", "run/synthetic"),
+        ("--run_dir={out}/../run", "run/new/deep"),
+        ("--checkpoint=run/checkpoints/iteration-30", "run/exported"),
+        ("--set={out}", "{out}/float32"),
+        ("--set={out}", "run/synthetic"),
+        ("--set={out}", "run/synthetic_decoded"),
+    ],
+)
+def test_an_export_does_not_go_into_its_source(
+    program, out, runs, source, place, capsys, tmp_path
+):
+    (tmp_path / "run").symlink_to(runs / "run")
+    assert program("--run_dir=run", f"--output_dir={out}") == 0
+    before = sorted([*runs.rglob("*"), *out.rglob("*")])
+    capsys.readouterr()
+    place = f"--output_dir={place.format(out=out)}"
+    assert program(source.format(out=out), place, "--overwrite") == 2
+    error = capsys.readouterr().err
+    assert "name a directory outside of it" in error and error.count("\n") == 1
+    assert sorted([*runs.rglob("*"), *out.rglob("*")]) == before
+    # A neighbour whose name begins alike is outside.
+    beside = f"{out}_beside"
+    assert program(f"--set={out}", f"--output_dir={beside}") == 0
 
 
 def test_a_checkpoint_that_is_none_of_a_run_is_refused(program, tmp_path, runs, capsys):

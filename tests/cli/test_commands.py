@@ -10,7 +10,9 @@ import pytest
 
 import hdd_tf
 from hdd_tf.arguments.command_line import help_text
+from hdd_tf.cli import export_models, export_set
 from hdd_tf.cli.commands import COMMANDS, EXPORTS, Command, run_command
+from hdd_tf.cli.own_flags import parse_own_flags
 from hdd_tf.errors import InputError
 from hdd_tf.main import main
 
@@ -43,6 +45,7 @@ def test_each_command_has_its_help(words, spelling, capsys):
 def test_help_lists_the_commands_and_then_the_flags(capsys):
     assert main(["hdd-tf", "--help"]) == 0
     printed = capsys.readouterr().out
+    assert "\nusage: hdd-tf [--flagfile=FILE ...]" in printed
     commands, _, flags = printed.partition(help_text())
     assert commands and not flags
     for name, command in COMMANDS.items():
@@ -50,7 +53,7 @@ def test_help_lists_the_commands_and_then_the_flags(capsys):
     assert max(map(len, commands.splitlines())) <= 80
     # Those of one command are not in front of it.
     assert main(["hdd-tf", "distill", "--help"]) == 0
-    assert capsys.readouterr().out == help_text()
+    assert capsys.readouterr().out == help_text("hdd-tf distill")
 
 
 def test_help_of_export_lists_what_can_be_exported(capsys):
@@ -83,8 +86,25 @@ def test_version(capsys):
         (["export", "projector"], "--run_dir is missing"),
         (["export", "saved_model", "--run_dir=x"], "--output_dir is missing"),
         (["evaluate"], "no set or run named: hdd-tf evaluate SET_OR_RUN"),
+        (["evaluate", "x", "--iterations=3"], "--iterations has no effect on"),
+        (["evaluate", "x", "--num_eval=1", "--select", "last"], "--select has no effe"),
+        (["evaluate", "x", "--noanalysis"], "--analysis has no effect"),
+        (["evaluate", "x", "--dry_run"], "--dry_run has no effect"),
+        (["evaluate", "x", "--iteratons=3"], "did you mean --iterations?"),
         (["report"], "no run named: hdd-tf report RUN_DIR"),
         (["export", "--measure=maybe"], "measure"),
+        (
+            ["export", "--ouput_dir=x"],
+            "unknown flag --ouput_dir; did you mean --output",
+        ),
+        (["export", "--nomeasrue"], "did you mean --measure?"),
+        (["export", "--depth=3"], "unknown flag --depth; --help lists all flags"),
+        (["export", "projector", "--run_dri", "x"], "did you mean --run_dir?"),
+        (["export", "saved_model", "--depht=3"], "did you mean --depth?"),
+        (
+            ["export", "a/b", "--output_dir=x"],
+            "'a/b' is not a flag, and not the dir",
+        ),
     ],
     ids=" ".join,
 )
@@ -93,6 +113,43 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said, capsys):
     printed = capsys.readouterr()
     assert printed.err.startswith("hdd_tf: ") and said in printed.err
     assert printed.err.count("\n") == 1 and printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["a_run"], {"run_dir": "a_run", "set": None}),
+        (["tfrecord", "a_run"], {"run_dir": "a_run", "set": None}),
+        (["a_set", "--encoding=png"], {"run_dir": None, "set": "a_set"}),
+        (["--encoding", "png", "a_set"], {"run_dir": None, "set": "a_set"}),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_export_takes_a_directory_for_its_source(
+    words, expected, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a_run", "a_set"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a_run/config.json").write_text("{}")
+    given = []
+    monkeypatch.setattr(export_set, "check_flags", given.append)
+    monkeypatch.setattr(export_set, "import_quietly", lambda: sys.exit(9))
+    with pytest.raises(SystemExit):
+        main(["hdd-tf", "export", *words, "--output_dir=out"])
+    assert {name: given[0][name].value for name in expected} == expected
+
+
+def test_models_take_a_directory_for_their_run(tmp_path):
+    words = ["--depth", "3", "--run_dir=r"]
+    values = export_models.define_flags()
+    assert parse_own_flags(["it", *words], values).overrides == ["--depth", "3"]
+    values = export_models.define_flags()
+    parsed = parse_own_flags(["it", str(tmp_path), "--depth", str(tmp_path)], values)
+    assert parsed.required("run_dir") == str(tmp_path)
+    assert parsed.overrides == ["--depth", str(tmp_path)]
+    with pytest.raises(InputError, match="give one of the two"):
+        parse_own_flags(["it", str(tmp_path), "--run_dir=r"], values)
 
 
 def called(argv):

@@ -23,6 +23,9 @@ from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.teachers import teacher_of_trainer
 
+# Networks of many kinds train here: more than a few seconds in all.
+pytestmark = pytest.mark.slow
+
 SOFT = TrainingProtocol(12, 16, 0.05, loss="soft", labels="stored", flip=True)
 OPTIONS = NetworkOptions(depth=1, width=4)
 
@@ -106,7 +109,6 @@ def test_soft_labels_count_and_baselines_learn_classes(swapped, evaluation_by):
     assert told["baseline_labels"] == "hard"
 
 
-@pytest.mark.slow
 def test_labels_of_epochs_and_of_a_teacher_count(dataset, plain_set, evaluation_by):
     protocol = dataclasses.replace(SOFT, labels="epochs")
     carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
@@ -188,7 +190,6 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     assert trainer.trace_count == 1
 
 
-@pytest.mark.slow
 def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
     dataset, plain_set, evaluation_by
 ):

@@ -15,6 +15,9 @@ from hdd_tf.networks.plain_layers import convolve
 from hdd_tf.networks.registry import build_network, matched_network
 from hdd_tf.random_keys import derive_key
 
+# Networks of many kinds train here: more than a few seconds in all.
+pytestmark = pytest.mark.slow
+
 
 def build(name, image_shape, **options):
     return build_network(name, image_shape, 10, depth=3, width=128, **options)
@@ -76,7 +79,6 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.slow
 def test_features_and_logits_of_every_size(name, channels):
     for side, size in zip((28, 32, 64, 128), SIZES[name], strict=True):
         outputs = build(name, (side, side, channels)).model.output

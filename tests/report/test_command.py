@@ -59,7 +59,9 @@ def test_help(word, capsys):
         (["run", "--plot=x.pdf"], "--plot=x.pdf: only PNG is written"),
         (["nowhere"], "'nowhere' is not a directory"),
         (["empty"], "no finished run in empty"),
-        (["run", "--output=run"], "cannot write the report: "),
+        # Answered before a run is read.
+        (["nowhere", "--output=run"], "--output=run is a directory: name a file"),
+        (["nowhere", "--plot=x.png"], "--plot=x.png is a directory: name a file"),
         (["run", "--output=run/result.json/x"], "cannot write the report: "),
     ],
 )
@@ -69,6 +71,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     write_run(Path("run"))
     Path("empty").mkdir()
+    Path("x.png").mkdir()
     assert main(["report", *words]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"hdd_tf: {message}")

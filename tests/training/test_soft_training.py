@@ -20,6 +20,9 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.teachers import teacher_of_trainer
 from hdd_tf.training.training_variables import TrainingState
 
+# Networks of many kinds train here: more than a few seconds in all.
+pytestmark = pytest.mark.slow
+
 SHAPE, CLASSES, COUNT = (8, 8, 3), 4, 10
 NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.25, 0.3, 0.2))
 OPTIONS = NetworkOptions(depth=1, width=4)

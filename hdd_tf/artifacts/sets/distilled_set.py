@@ -18,6 +18,7 @@ import tensorflow as tf
 from hdd_tf.artifacts import provenance
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
+from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets import set_extras
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.artifacts.sets.set_metadata import (
@@ -157,7 +158,8 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
     """Returns the directory of the set at `path`: itself or its `synthetic/`.
 
     Raises:
-        InputError: there is no set.
+        InputError: there is no set; the message tells how to get one of a run that is
+            not finished.
     """
     place = pathlib.Path(path)
     for directory in (place, place / "synthetic"):
@@ -167,6 +169,15 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
         raise InputError(f"{place} does not exist: give a distilled set or a run")
     if not place.is_dir():
         raise InputError(f"{place} is a file: give the directory of a set or of a run")
+    run = RunDirectory(place)
+    # Whether a checkpoint is whole takes long to say; the export says it.
+    has_checkpoint = any(run.checkpoints.glob("iteration-*.index"))
+    if run.config_file.is_file() and has_checkpoint and not run.result_file.is_file():
+        raise InputError(
+            f"{place} is a run that is not finished: continue it with the same "
+            "command, or write its newest checkpoint with hdd-tf export "
+            f"--run_dir={place} --output_dir=DIR and score that"
+        )
     raise InputError(
         f"{place} is no distilled set: no {METADATA_FILE} in it or in its synthetic/"
     )
