@@ -5,6 +5,7 @@ import pytest
 
 import hdd_tf
 from hdd_tf.errors import InputError
+from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.loading import load_dataset
 
 SETTINGS = {"iterations": 6, "width": 16, "real_batch": 20, "progress": False}
@@ -104,3 +105,49 @@ def test_a_data_set_is_taken_by_its_name(digits):
         hdd_tf.distill(**settings)
     with pytest.raises(InputError, match="give both"):
         hdd_tf.distill(digits[0])
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A result on 8x8 images of two classes, as quick as one can be."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+    return hdd_tf.distill(
+        images, np.arange(12) % 2, ipc=1, objective="random", depth=1, width=4,
+        progress=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.array(["cat", "dog"] * 6), r"labels are text: class_names, labels = np.un"),
+        (np.array(["cat", "dog"] * 6, object), "labels are text"),
+        (np.arange(12) % 2 == 1, r"bool .*: convert them by labels.astype\('int64'\)"),
+        (np.eye(2)[np.arange(12) % 2], "argmax"),
+        (np.arange(12) % 2 + 1, "no training image of class 0.*give labels - 1"),
+    ],
+)
+def test_labels_that_are_no_numbers_of_classes(labels, said):
+    with pytest.raises(InputError, match=said):
+        hdd_tf.distill(np.zeros((12, 8, 8, 1), np.uint8), labels)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_images_that_are_not_finite(small, value):
+    images = np.full((2, 8, 8, 1), 100.0, np.float32)
+    images[1, 2, 3] = value
+    with pytest.raises(InputError, match=r"^images are not finite"):
+        hdd_tf.distill(images, [0, 1])
+    with pytest.raises(InputError, match=r"^test images are not finite"):
+        hdd_tf.evaluate(small, test=(images, [0, 1]))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_whose_channels_come_first(channels):
+    with pytest.raises(InputError, match=r"channels-first: .*transpose\(0, 2, 3, 1\)"):
+        hdd_tf.distill(np.zeros((4, channels, 8, 8), np.uint8), [0, 1, 0, 1])
+
+
+def test_low_images_with_channels_last_are_no_error():
+    images = np.zeros((4, 3, 8, 3), np.uint8)
+    assert labelled_images(images, [0, 1, 0, 1]).images.shape == (4, 3, 8, 3)
