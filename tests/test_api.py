@@ -1,5 +1,11 @@
 """`hdd_tf.distill` on plain arrays."""
 
+import importlib
+import inspect
+import pickle
+import pydoc
+import types
+
 import numpy as np
 import pytest
 
@@ -151,3 +157,19 @@ def test_images_whose_channels_come_first(channels):
 def test_low_images_with_channels_last_are_no_error():
     images = np.zeros((4, 3, 8, 3), np.uint8)
     assert labelled_images(images, [0, 1, 0, 1]).images.shape == (4, 3, 8, 3)
+
+
+def test_evaluate_is_the_function_also_beside_the_package():
+    function = importlib.import_module("hdd_tf.api.evaluating").evaluate
+    package = importlib.reload(importlib.import_module("hdd_tf.evaluate"))
+    assert isinstance(package, types.ModuleType)
+    assert hdd_tf.evaluate is function
+    assert list(inspect.signature(hdd_tf.evaluate).parameters)[:2] == ["source", "test"]
+    assert pickle.loads(pickle.dumps(hdd_tf.evaluate)) is function
+    assert "Trains fresh networks" in pydoc.plain(pydoc.render_doc(hdd_tf.evaluate))
+
+
+def test_the_package_lists_its_public_names_alone():
+    shown = [name for name in dir(hdd_tf) if not name.startswith("__")]
+    assert shown == sorted(hdd_tf.__all__)
+    assert "__version__" in dir(hdd_tf)

@@ -42,6 +42,7 @@ def saved(result, tmp_path_factory):
     return result.save(tmp_path_factory.mktemp("saved") / "set")
 
 
+@pytest.mark.slow
 def test_importing_hdd_tf_and_listing_its_names_needs_no_tensorflow():
     code = (
         "import sys, hdd_tf; names = dir(hdd_tf); hdd_tf.InputError;"
@@ -51,9 +52,7 @@ def test_importing_hdd_tf_and_listing_its_names_needs_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_public_name_is_there_and_in_the_help(monkeypatch):
-    # Another test may have imported the package of that name.
-    monkeypatch.delattr(hdd_tf, "evaluate", raising=False)
+def test_every_public_name_is_there_and_in_the_help():
     help_text = pydoc.plain(pydoc.render_doc(hdd_tf))
     for name in hdd_tf.__all__:
         assert getattr(hdd_tf, name) is not None
