@@ -11,6 +11,7 @@ import pytest
 
 import hdd_tf
 from hdd_tf.errors import InputError
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.loading import load_dataset
 
@@ -173,3 +174,17 @@ def test_the_package_lists_its_public_names_alone():
     shown = [name for name in dir(hdd_tf) if not name.startswith("__")]
     assert shown == sorted(hdd_tf.__all__)
     assert "__version__" in dir(hdd_tf)
+
+
+def test_scores_are_printed_as_the_command_does():
+    score = {"mean": 50.0, "std": 0.0, "values": [50.0], "images": 20}
+    accuracy, baselines = {"convnet": score}, {"random": {**score, "mean": 40.0}}
+    printed = str(hdd_tf.EvaluationResult(accuracy, baselines, {}, None, "dm"))
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert lines[-1] == "distilled (convnet) 20 50.00 ± 0.00 (1 network)"
+    result = {
+        "accuracy": accuracy, "baselines": baselines, "objective": "dm", "ipc": 10,
+        "geometry": "none", "dataset": "digits", "seed": 0, "iterations": 1,
+        "selected": "last iteration", "seconds": {},
+    }  # fmt: skip
+    assert printed in result_table(result, "run")

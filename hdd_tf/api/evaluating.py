@@ -94,6 +94,7 @@ def evaluate(
         result["baselines"],
         result["protocol"],
         result.get("fair_score"),
+        result["objective"],
     )
 
 
