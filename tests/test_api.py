@@ -74,9 +74,13 @@ def test_geometry_is_a_setting(digits):
         ({"ipc": 0}, "--ipc=0"),
         ({"ipc": 1000}, "--ipc=1000"),
         ({"curvature": 1.0}, "--curvature"),
-        ({"no_such": 1}, "no_such; it takes data_dir, keep_fraction"),
+        ({"no_such": 1}, "no_such: python -m hdd_tf.main --help explains"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
-        ({"run_dir": "x"}, "no setting run_dir: it has a meaning for the command"),
+        (
+            {"run_dir": "x"},
+            "no setting run_dir: it has a meaning for the command alone",
+        ),
+        ({"class_names": 5}, "class_names must be a list of names, not int"),
         ({"num_experiments": 2}, "num_experiments"),
         ({"classes": "0,1"}, "classes"),
         ({"dataset": "digits"}, "give one of the two"),
@@ -124,6 +128,36 @@ def small():
     )  # fmt: skip
 
 
+def test_what_is_saved_twice_is_said_in_the_words_of_python(small, tmp_path):
+    place = small.save(tmp_path / "set")
+    said = (
+        f"{place} holds a distilled set: name another directory, or give "
+        "overwrite=True to replace it"
+    )
+    for write in (small.save, lambda to: hdd_tf.export(small, to)):
+        with pytest.raises(InputError) as caught:
+            write(place)
+        assert str(caught.value) == said
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught:
+        small.save(tmp_path / "file")
+    assert str(caught.value) == f"{tmp_path / 'file'} is a file: name a directory"
+
+
+@pytest.mark.parametrize("directory", [5, None])
+def test_a_set_is_saved_to_a_path(small, directory):
+    with pytest.raises(InputError, match="directory must be a path, not"):
+        small.save(directory)
+
+
+def test_python_has_one_default_of_images(small):
+    defaults = {
+        inspect.signature(function).parameters["images"].default
+        for function in (hdd_tf.load, hdd_tf.export, small.save)
+    }
+    assert defaults == {"decoded"}
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
@@ -137,6 +171,15 @@ def small():
 def test_labels_that_are_no_numbers_of_classes(labels, said):
     with pytest.raises(InputError, match=said):
         hdd_tf.distill(np.zeros((12, 8, 8, 1), np.uint8), labels)
+
+
+def test_names_and_labels_from_one():
+    with pytest.raises(InputError, match="give labels - 1 if they start at 1"):
+        hdd_tf.distill(
+            np.zeros((12, 8, 8, 1), np.uint8),
+            np.arange(12) % 2 + 1,
+            class_names=["a", "b"],
+        )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -158,6 +201,43 @@ def test_images_whose_channels_come_first(channels):
 def test_low_images_with_channels_last_are_no_error():
     images = np.zeros((4, 3, 8, 3), np.uint8)
     assert labelled_images(images, [0, 1, 0, 1]).images.shape == (4, 3, 8, 3)
+
+
+def test_class_names_are_a_list(digits):
+    with pytest.raises(InputError, match="class_names must be a list of names, not in"):
+        hdd_tf.evaluate(digits, test=digits, train=digits, class_names=5)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "said"),
+    [
+        (
+            "distill",
+            "num_eval",
+            "has no setting num_eval: it is a setting of hdd_tf.ev",
+        ),
+        ("evaluate", "image_lr", "image_lr: it is a setting of hdd_tf.distill()"),
+        ("distill", "lr", "did you mean image_lr"),
+        ("distill", "classnames", "did you mean class_names?"),
+        ("evaluate", "epochs", "eval_epochs"),
+        ("evaluate", "networks", "did you mean network or eval_networks?"),
+        ("evaluate", "log_every", "it has a meaning for the command alone"),
+        ("distill", "classes", "it goes with dataset=NAME"),
+    ],
+)
+def test_where_a_setting_belongs(digits, small, function, name, said):
+    first = digits if function == "distill" else (small,)
+    with pytest.raises(InputError) as caught:
+        getattr(hdd_tf, function)(*first, **{name: 1})
+    assert said in str(caught.value) and len(str(caught.value)) < 160
+
+
+def test_test_images_of_another_size(small):
+    images = np.zeros((2, 9, 9, 1), np.uint8)
+    with pytest.raises(InputError) as caught:
+        hdd_tf.evaluate(small, test=(images, [0, 1]))
+    said = "the test images are 9x9x1, and the set's are 8x8x1"
+    assert str(caught.value) == said
 
 
 def test_evaluate_is_the_function_also_beside_the_package():

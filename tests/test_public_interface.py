@@ -197,7 +197,7 @@ def test_baselines_are_scored_beside_the_set(result):
         ({"test": TEST[0]}, "pair"),
         ({"test": (TEST[0] / 255, TEST[1])}, "test images must be uint8"),
         ({"test": (TEST[0], TEST[1] + 1)}, "label 2"),
-        ({"test": (TEST[0][:, :4], TEST[1])}, r"\(8, 8, 1\)"),
+        ({"test": (TEST[0][:, :4], TEST[1])}, "8x8x1"),
         ({"test": (TEST[0], TEST[1][:3])}, "differ in number"),
         ({"train": TRAIN, "dataset": "digits"}, "train goes with test"),
     ],

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.api.arguments import check_kind
+from hdd_tf.api.arguments import check_kind, checked_target
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.evaluation.result_text import score_lines
-from hdd_tf.exporting.sets import check_output, export_set
+from hdd_tf.exporting.sets import export_set
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -80,17 +80,17 @@ class DistillationResult:
                 export/export_tfrecord.py. TensorFlow Datasets reads the first two by
                 `tfds.builder_from_directory`.
             overwrite: Whether a distilled set that is there is replaced.
-            images: `decoded`: `distilled_set`; `stored`: `stored`.
+            images: `decoded`: `distilled_set`, as `load` and `export` have by default;
+                `stored`: `stored`, as the export of the command has.
 
         Returns:
             The directory.
 
         Raises:
-            InputError: The directory holds other things or cannot be written, or there
-                is no such encoding.
+            InputError: The directory is no path, holds other things or cannot be
+                written, or there is no such encoding.
         """
-        target = pathlib.Path(directory).expanduser()
-        check_output(target, encoding, overwrite)
+        target = checked_target(directory, "directory", encoding, overwrite)
         export_set(self.of_kind(images), target, encoding=encoding)
         return target
 
