@@ -14,6 +14,8 @@ of one line. The command is `python -m hdd_tf.main`.
 """
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,4 +67,20 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})
+
+
+class _Package(types.ModuleType):
+    """This package, whose attribute `evaluate` is always the function.
+
+    Importing the command's package `hdd_tf.evaluate` would put that package in the
+    function's place.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "evaluate" and isinstance(value, types.ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,10 +1,18 @@
 """`hdd_tf.distill` on plain arrays."""
 
+import importlib
+import inspect
+import pickle
+import pydoc
+import types
+
 import numpy as np
 import pytest
 
 import hdd_tf
 from hdd_tf.errors import InputError
+from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.loading import load_dataset
 
 SETTINGS = {"iterations": 6, "width": 16, "real_batch": 20, "progress": False}
@@ -66,9 +74,13 @@ def test_geometry_is_a_setting(digits):
         ({"ipc": 0}, "--ipc=0"),
         ({"ipc": 1000}, "--ipc=1000"),
         ({"curvature": 1.0}, "--curvature"),
-        ({"no_such": 1}, "no_such; it takes data_dir, keep_fraction"),
+        ({"no_such": 1}, "no_such: python -m hdd_tf.main --help explains"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
-        ({"run_dir": "x"}, "no setting run_dir: it has a meaning for the command"),
+        (
+            {"run_dir": "x"},
+            "no setting run_dir: it has a meaning for the command alone",
+        ),
+        ({"class_names": 5}, "class_names must be a list of names, not int"),
         ({"num_experiments": 2}, "num_experiments"),
         ({"classes": "0,1"}, "classes"),
         ({"dataset": "digits"}, "give one of the two"),
@@ -104,3 +116,155 @@ def test_a_data_set_is_taken_by_its_name(digits):
         hdd_tf.distill(**settings)
     with pytest.raises(InputError, match="give both"):
         hdd_tf.distill(digits[0])
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A result on 8x8 images of two classes, as quick as one can be."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+    return hdd_tf.distill(
+        images, np.arange(12) % 2, ipc=1, objective="random", depth=1, width=4,
+        progress=False,
+    )  # fmt: skip
+
+
+def test_what_is_saved_twice_is_said_in_the_words_of_python(small, tmp_path):
+    place = small.save(tmp_path / "set")
+    said = (
+        f"{place} holds a distilled set: name another directory, or give "
+        "overwrite=True to replace it"
+    )
+    for write in (small.save, lambda to: hdd_tf.export(small, to)):
+        with pytest.raises(InputError) as caught:
+            write(place)
+        assert str(caught.value) == said
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught:
+        small.save(tmp_path / "file")
+    assert str(caught.value) == f"{tmp_path / 'file'} is a file: name a directory"
+
+
+@pytest.mark.parametrize("directory", [5, None])
+def test_a_set_is_saved_to_a_path(small, directory):
+    with pytest.raises(InputError, match="directory must be a path, not"):
+        small.save(directory)
+
+
+def test_python_has_one_default_of_images(small):
+    defaults = {
+        inspect.signature(function).parameters["images"].default
+        for function in (hdd_tf.load, hdd_tf.export, small.save)
+    }
+    assert defaults == {"decoded"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.array(["cat", "dog"] * 6), r"labels are text: class_names, labels = np.un"),
+        (np.array(["cat", "dog"] * 6, object), "labels are text"),
+        (np.arange(12) % 2 == 1, r"bool .*: convert them by labels.astype\('int64'\)"),
+        (np.eye(2)[np.arange(12) % 2], "argmax"),
+        (np.arange(12) % 2 + 1, "no training image of class 0.*give labels - 1"),
+    ],
+)
+def test_labels_that_are_no_numbers_of_classes(labels, said):
+    with pytest.raises(InputError, match=said):
+        hdd_tf.distill(np.zeros((12, 8, 8, 1), np.uint8), labels)
+
+
+def test_names_and_labels_from_one():
+    with pytest.raises(InputError, match="give labels - 1 if they start at 1"):
+        hdd_tf.distill(
+            np.zeros((12, 8, 8, 1), np.uint8),
+            np.arange(12) % 2 + 1,
+            class_names=["a", "b"],
+        )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_images_that_are_not_finite(small, value):
+    images = np.full((2, 8, 8, 1), 100.0, np.float32)
+    images[1, 2, 3] = value
+    with pytest.raises(InputError, match=r"^images are not finite"):
+        hdd_tf.distill(images, [0, 1])
+    with pytest.raises(InputError, match=r"^test images are not finite"):
+        hdd_tf.evaluate(small, test=(images, [0, 1]))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_whose_channels_come_first(channels):
+    with pytest.raises(InputError, match=r"channels-first: .*transpose\(0, 2, 3, 1\)"):
+        hdd_tf.distill(np.zeros((4, channels, 8, 8), np.uint8), [0, 1, 0, 1])
+
+
+def test_low_images_with_channels_last_are_no_error():
+    images = np.zeros((4, 3, 8, 3), np.uint8)
+    assert labelled_images(images, [0, 1, 0, 1]).images.shape == (4, 3, 8, 3)
+
+
+def test_class_names_are_a_list(digits):
+    with pytest.raises(InputError, match="class_names must be a list of names, not in"):
+        hdd_tf.evaluate(digits, test=digits, train=digits, class_names=5)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "said"),
+    [
+        (
+            "distill",
+            "num_eval",
+            "has no setting num_eval: it is a setting of hdd_tf.ev",
+        ),
+        ("evaluate", "image_lr", "image_lr: it is a setting of hdd_tf.distill()"),
+        ("distill", "lr", "did you mean image_lr"),
+        ("distill", "classnames", "did you mean class_names?"),
+        ("evaluate", "epochs", "eval_epochs"),
+        ("evaluate", "networks", "did you mean network or eval_networks?"),
+        ("evaluate", "log_every", "it has a meaning for the command alone"),
+        ("distill", "classes", "it goes with dataset=NAME"),
+    ],
+)
+def test_where_a_setting_belongs(digits, small, function, name, said):
+    first = digits if function == "distill" else (small,)
+    with pytest.raises(InputError) as caught:
+        getattr(hdd_tf, function)(*first, **{name: 1})
+    assert said in str(caught.value) and len(str(caught.value)) < 160
+
+
+def test_test_images_of_another_size(small):
+    images = np.zeros((2, 9, 9, 1), np.uint8)
+    with pytest.raises(InputError) as caught:
+        hdd_tf.evaluate(small, test=(images, [0, 1]))
+    said = "the test images are 9x9x1, and the set's are 8x8x1"
+    assert str(caught.value) == said
+
+
+def test_evaluate_is_the_function_also_beside_the_package():
+    function = importlib.import_module("hdd_tf.api.evaluating").evaluate
+    package = importlib.reload(importlib.import_module("hdd_tf.evaluate"))
+    assert isinstance(package, types.ModuleType)
+    assert hdd_tf.evaluate is function
+    assert list(inspect.signature(hdd_tf.evaluate).parameters)[:2] == ["source", "test"]
+    assert pickle.loads(pickle.dumps(hdd_tf.evaluate)) is function
+    assert "Trains fresh networks" in pydoc.plain(pydoc.render_doc(hdd_tf.evaluate))
+
+
+def test_the_package_lists_its_public_names_alone():
+    shown = [name for name in dir(hdd_tf) if not name.startswith("__")]
+    assert shown == sorted(hdd_tf.__all__)
+    assert "__version__" in dir(hdd_tf)
+
+
+def test_scores_are_printed_as_the_command_does():
+    score = {"mean": 50.0, "std": 0.0, "values": [50.0], "images": 20}
+    accuracy, baselines = {"convnet": score}, {"random": {**score, "mean": 40.0}}
+    printed = str(hdd_tf.EvaluationResult(accuracy, baselines, {}, None, "dm"))
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert lines[-1] == "distilled (convnet) 20 50.00 ± 0.00 (1 network)"
+    result = {
+        "accuracy": accuracy, "baselines": baselines, "objective": "dm", "ipc": 10,
+        "geometry": "none", "dataset": "digits", "seed": 0, "iterations": 1,
+        "selected": "last iteration", "seconds": {},
+    }  # fmt: skip
+    assert printed in result_table(result, "run")

@@ -1,15 +1,37 @@
 """Checks of what the functions of the Python interface are given."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hdd_tf.config import rows
 from hdd_tf.errors import InputError
+from hdd_tf.exporting.sets import check_output
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
 _KINDS = ("stored", "decoded")
+_DISTILL, _EVALUATE = "distill", "evaluate"
+# Scopes of the settings that say what images are made and how; and how sets are scored,
+# and on which named data set.
+_SCOPES = {
+    _DISTILL: (
+        *(Scope.DATA, Scope.SHARED, Scope.MATCHING, Scope.MAY_GROW, Scope.SEED),
+        Scope.PROCESS,
+    ),
+    _EVALUATE: (
+        *(Scope.DATA, Scope.SHARED, Scope.SEED, Scope.EVALUATION, Scope.BASELINES),
+        *(Scope.MEASURES, Scope.PROCESS),
+    ),
+}
+# Their arguments that are no `**settings`, to suggest for misspelt ones.
+_ARGUMENTS = {
+    _DISTILL: ("images", "labels", "class_names"),
+    _EVALUATE: ("test", "train", "class_names"),
+}
+_MOST_SUGGESTIONS = 4
 
 
 def names_taken(*scopes: Scope) -> list[str]:
@@ -21,31 +43,48 @@ def names_taken(*scopes: Scope) -> list[str]:
     ]
 
 
-def check_names(function: str, given: Mapping[str, Any], taken: Iterable[str]) -> None:
+def check_names(
+    function: str, given: Iterable[str], *, of_arrays: bool = False
+) -> None:
     """Refuses settings that a function does not take.
 
     Args:
-        function: Its name, for the message.
-        given: Settings by name.
-        taken: The names that it takes.
+        function: `distill` or `evaluate`.
+        given: Names of settings.
+        of_arrays: Whether the images are given as arrays, so that settings of a named
+            data set have no meaning.
 
     Raises:
-        InputError: One of them is misspelt, or is a setting of the command alone.
+        InputError: One of them is misspelt, or is a setting of the other function, of
+            named data sets or of the command alone.
     """
-    allowed = list(taken)
+    allowed = names_taken(*_SCOPES[function])
+    of_named = names_taken(Scope.DATA) if of_arrays else []
+    (other,) = _SCOPES.keys() - {function}
     for name in given:
-        if name in allowed:
+        if name in allowed and name not in of_named:
             continue
-        if name in rows():
-            raise InputError(
-                f"{function}() has no setting {name}: it has a meaning for the command "
-                "(python -m hdd_tf.main), or for other arguments than these"
-            )
-        close = difflib.get_close_matches(name, allowed, n=1)
-        hint = (
-            f"did you mean {close[0]}?" if close else f"it takes {', '.join(allowed)}"
-        )
-        raise InputError(f"{function}() has no setting {name}; {hint}")
+        if name in allowed:
+            reason = ": it goes with dataset=NAME, and arrays are given"
+        elif name in names_taken(*_SCOPES[other]):
+            reason = f": it is a setting of hdd_tf.{other}()"
+        elif name in rows():
+            reason = ": it has a meaning for the command alone (python -m hdd_tf.main)"
+        else:
+            known = [taken for taken in allowed if taken not in of_named]
+            reason = _suggestion(name, [*_ARGUMENTS[function], *known])
+        raise InputError(f"{function}() has no setting {name}{reason}")
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    """Returns the names that a misspelt one may stand for, or where to find them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    if len(name) > 1:
+        parts = [other for other in known if name in other or other in name]
+        close = list(dict.fromkeys([*close, *parts]))
+    if not close:
+        return ": python -m hdd_tf.main --help explains the settings"
+    return f"; did you mean {' or '.join(close[:_MOST_SUGGESTIONS])}?"
 
 
 def checked_class_names(names: Sequence[Any] | None, count: int) -> list[str]:
@@ -56,17 +95,24 @@ def checked_class_names(names: Sequence[Any] | None, count: int) -> list[str]:
         count: Number of classes.
 
     Raises:
-        InputError: There are more or fewer, or some are blank or the same.
+        InputError: They are no list, there are more or fewer, or some are blank or the
+            same.
     """
     if names is None:
         return [str(label) for label in range(count)]
     if isinstance(names, str):
         raise InputError("class_names must be a list of names, not one text")
-    words = [str(name) for name in names]
+    try:
+        words = [str(name) for name in names]
+    except TypeError as error:
+        raise InputError(
+            f"class_names must be a list of names, not {type(names).__name__}"
+        ) from error
     if len(words) != count:
+        mend = "; give labels - 1 if they start at 1" if len(words) == count - 1 else ""
         raise InputError(
             f"class_names holds {len(words)} names, but labels 0, ..., {count - 1} "
-            f"need {count}"
+            f"need {count}{mend}"
         )
     if len(set(words)) < count or not all(word.strip() for word in words):
         raise InputError(f"class_names must be distinct and not blank, not {words}")
@@ -96,3 +142,44 @@ def check_kind(images: str) -> None:
     """
     if images not in _KINDS:
         raise InputError(f"images={images!r} must be one of {', '.join(_KINDS)}")
+
+
+def checked_path(value: object, title: str) -> pathlib.Path:
+    """Returns a path, of which `~` is the home directory.
+
+    Args:
+        value: What was given.
+        title: What messages call it.
+
+    Raises:
+        InputError: It is no path.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise InputError(f"{title} must be a path, not {type(value).__name__}")
+    return pathlib.Path(value).expanduser()
+
+
+def checked_target(
+    value: object, title: str, encoding: str, overwrite: bool
+) -> pathlib.Path:
+    """Returns where a set is to be written, once it is known that it may be.
+
+    Args:
+        value: What was given.
+        title: What messages call it.
+        encoding: Name of the encoding.
+        overwrite: Whether a distilled set that is there is replaced.
+
+    Raises:
+        InputError: It is no path, holds other things, or a set that is not to be
+            replaced; or there is no such encoding.
+    """
+    path = checked_path(value, title)
+    try:
+        check_output(path, encoding, overwrite)
+    except InputError as error:
+        # The command speaks of its flags.
+        said = str(error).replace(f"--output_dir={path}", str(path))
+        said = said.replace("add --overwrite", "give overwrite=True")
+        raise InputError(said) from error
+    return path

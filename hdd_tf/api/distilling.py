@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hdd_tf.analysis.pruning import pruned_dataset
-from hdd_tf.api.arguments import check_names, checked_class_names, names_taken
+from hdd_tf.api.arguments import check_names, checked_class_names
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.config import Config, to_json
@@ -26,10 +26,6 @@ from hdd_tf.reading.loading import (
     whitened_for,
 )
 from hdd_tf.running.loop import BlockReport, run_iterations
-from hdd_tf.settings.scope import Scope
-
-# Scopes of the settings that say what images are made and how.
-_SCOPES = (Scope.SHARED, Scope.MATCHING, Scope.MAY_GROW, Scope.SEED, Scope.PROCESS)
 
 
 def distill(
@@ -86,8 +82,7 @@ def distill(
         raise InputError(
             "distill() takes images and labels, or dataset=NAME: give one of the two"
         )
-    scopes = _SCOPES if given else (*_SCOPES, Scope.DATA)
-    check_names("distill", settings, names_taken(*scopes))
+    check_names("distill", settings, of_arrays=given)
     config = Config(dataset=dataset or ARRAYS, ipc=ipc, **settings)
     if given:
         real = _dataset_of_arrays(config, images, labels, class_names)

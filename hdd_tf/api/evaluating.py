@@ -10,7 +10,6 @@ from hdd_tf.api.arguments import (
     check_names,
     checked_class_names,
     checked_pair,
-    names_taken,
 )
 from hdd_tf.api.results import DistillationResult, EvaluationResult
 from hdd_tf.arguments.command_line import overridden
@@ -21,15 +20,14 @@ from hdd_tf.data.dataset import Dataset, channel_statistics
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.reading.arrays import as_float_images, as_labels, labelled_images
-from hdd_tf.reading.loading import ARRAYS, load_configured_dataset
-from hdd_tf.settings.scope import Scope
-
-# Scopes of the settings that say how sets are scored, and on which named data set.
-_SCOPES = (
-    *(Scope.DATA, Scope.SHARED, Scope.SEED, Scope.EVALUATION, Scope.BASELINES),
-    *(Scope.MEASURES, Scope.PROCESS),
+from hdd_tf.reading.arrays import (
+    as_float_images,
+    as_labels,
+    labelled_images,
+    mend_of_labels,
 )
+from hdd_tf.reading.loading import ARRAYS, load_configured_dataset
+
 Pair = Sequence[Any]
 
 
@@ -67,7 +65,7 @@ def evaluate(
         InputError: There is no whole set, arrays and settings do not fit together, or
             there is nothing to test on.
     """
-    check_names("evaluate", settings, names_taken(*_SCOPES))
+    check_names("evaluate", settings)
     given = _given_set(source)
     if given is not None and class_names is not None:
         raise InputError("class_names are recorded in the set: leave them out")
@@ -94,6 +92,7 @@ def evaluate(
         result["baselines"],
         result["protocol"],
         result.get("fair_score"),
+        result["objective"],
     )
 
 
@@ -164,15 +163,24 @@ def _held_out(
     for title, part in (("test", tested), ("train", real)):
         if part.images.shape[1:] != tested.images.shape[1:]:
             raise InputError("test and train images must have one shape")
+        if given is not None and part.images.shape[1:] != given.images.shape[1:]:
+            raise InputError(
+                f"the {title} images are {_size(part.images)}, and the set's are "
+                f"{_size(given.images)}"
+            )
         outside = part.labels[(part.labels < 0) | (part.labels >= len(names))]
         if len(outside):
             raise InputError(
                 f"{title} has a label {outside[0]}, but the classes are 0, ..., "
-                f"{len(names) - 1}"
+                f"{len(names) - 1}{mend_of_labels(part.labels)}"
             )
     if not all(std):
         raise InputError("a channel has the same value in every train image")
     return Dataset(name, real, None, tested, names, mean, std, whitening)
+
+
+def _size(images: np.ndarray) -> str:
+    return "x".join(map(str, images.shape[1:]))
 
 
 def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
@@ -182,17 +190,16 @@ def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
         raise InputError(
             f"images and labels differ in number: {len(images)} and {len(labels)}"
         )
-    shape = tuple(images.shape[1:])
-    if shape != dataset.image_shape:
+    if images.shape[1:] != dataset.image_shape:
         raise InputError(
-            f"the images to train on are {shape}, those to test on "
-            f"{dataset.image_shape}: they must have one shape"
+            f"the images to train on are {_size(images)}, those to test on "
+            f"{_size(dataset.test.images)}: they must have one shape"
         )
     outside = labels[(labels < 0) | (labels >= dataset.num_classes)]
     if len(outside):
         raise InputError(
             f"the set has a label {outside[0]}, but the classes are 0, ..., "
-            f"{dataset.num_classes - 1}"
+            f"{dataset.num_classes - 1}{mend_of_labels(labels)}"
         )
     metadata = {
         "dataset": dataset.name,

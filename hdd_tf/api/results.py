@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.api.arguments import check_kind
+from hdd_tf.api.arguments import check_kind, checked_target
 from hdd_tf.artifacts.sets.set_content import DistilledSet
-from hdd_tf.exporting.sets import check_output, export_set
+from hdd_tf.evaluation.result_text import score_lines
+from hdd_tf.exporting.sets import export_set
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -79,17 +80,17 @@ class DistillationResult:
                 `hdd-tf export --help`. TensorFlow Datasets reads the first two by
                 `tfds.builder_from_directory`.
             overwrite: Whether a distilled set that is there is replaced.
-            images: `decoded`: `distilled_set`; `stored`: `stored`.
+            images: `decoded`: `distilled_set`, as `load` and `export` have by default;
+                `stored`: `stored`, as the export of the command has.
 
         Returns:
             The directory.
 
         Raises:
-            InputError: The directory holds other things or cannot be written, or there
-                is no such encoding.
+            InputError: The directory is no path, holds other things or cannot be
+                written, or there is no such encoding.
         """
-        target = pathlib.Path(directory).expanduser()
-        check_output(target, encoding, overwrite)
+        target = checked_target(directory, "directory", encoding, overwrite)
         export_set(self.of_kind(images), target, encoding=encoding)
         return target
 
@@ -119,12 +120,14 @@ class EvaluationResult:
         baselines: The same for each baseline asked for.
         protocol: How the networks were trained and tested.
         fair_score: DD-Ranking's scores where they were asked for, else None.
+        objective: Method that made the set; empty where that is not recorded.
     """
 
     accuracy: dict[str, dict[str, Any]]
     baselines: dict[str, dict[str, Any]]
     protocol: dict[str, Any]
     fair_score: dict[str, Any] | None = None
+    objective: str = ""
 
     @property
     def network(self) -> str:
@@ -147,20 +150,9 @@ class EvaluationResult:
         return tuple(self.accuracy[self.network]["values"])
 
     def __str__(self) -> str:
-        scores = [(f"set ({name})", score) for name, score in self.accuracy.items()]
-        scores += list(self.baselines.items())
-        lines = [f"{'trained on':<24}{'images':>8}   test accuracy (%)"]
-        lines += [
-            f"{title:<24}{score['images']:>8,}   {score['mean']:.2f} ± "
-            f"{score['std']:.2f} (networks: {len(score['values'])})"
-            for title, score in scores
-        ]
-        if self.fair_score:
-            lines.append(
-                f"label-robust score {self.fair_score['lrs']:.4f}, augmentation-robust "
-                f"score {self.fair_score['ars']:.4f}"
-            )
-        return "\n".join(lines)
+        return "\n".join(
+            score_lines(self.accuracy, self.baselines, self.objective, self.fair_score)
+        )
 
     def __repr__(self) -> str:
         return (

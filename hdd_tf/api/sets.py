@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from hdd_tf.api.arguments import check_kind
+from hdd_tf.api.arguments import check_kind, checked_path, checked_target
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.decoding import decode_set
@@ -15,7 +15,6 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import (
-    check_output,
     export_set,
     set_of_checkpoint,
     set_of_run,
@@ -39,7 +38,7 @@ def load(directory: str | os.PathLike, *, images: str = "decoded") -> DistilledS
             cannot hold it; or decoded images are to be stored ones.
     """
     check_kind(images)
-    return as_kind(read_distilled_set(_path(directory, "directory")), images)
+    return as_kind(read_distilled_set(checked_path(directory, "directory")), images)
 
 
 def export(
@@ -47,7 +46,7 @@ def export(
     output_dir: str | os.PathLike,
     *,
     encoding: str = "float32",
-    images: str = "stored",
+    images: str = "decoded",
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Writes a distilled set for other programs, in the encoding they read.
@@ -59,8 +58,9 @@ def export(
         output_dir: Where to, new or empty.
         encoding: `float32`, `png`, `png_folder`, `npz` or `dd_ranking`; see
             `hdd-tf export --help`.
-        images: `stored`: as the method keeps them; `decoded`: as networks train on
-            them.
+        images: `decoded`: as networks train on them, as `load` and `save` have by
+            default; `stored`: as the method keeps them, which is the default of the
+            command `hdd-tf export`.
         overwrite: Whether a distilled set in `output_dir` is replaced.
 
     Returns:
@@ -71,8 +71,7 @@ def export(
             cannot be written, or the encoding is unknown or cannot hold the set.
     """
     check_kind(images)
-    target = _path(output_dir, "output_dir")
-    check_output(target, encoding, overwrite)
+    target = checked_target(output_dir, "output_dir", encoding, overwrite)
     chosen = as_kind(_source_set(source, images), images)
     export_set(chosen, target, encoding=encoding)
     return target
@@ -101,7 +100,7 @@ def _source_set(
         return source
     if isinstance(source, DistillationResult):
         return source.of_kind(images)
-    place = _path(source, "source")
+    place = checked_path(source, "source")
     if (place / METADATA_FILE).is_file():
         return read_distilled_set(place)
     if RunDirectory(place).config_file.is_file():
@@ -109,9 +108,3 @@ def _source_set(
     if pathlib.Path(f"{os.fspath(place).removesuffix('.index')}.index").is_file():
         return set_of_checkpoint(place)
     return read_distilled_set(find_distilled_set(place))
-
-
-def _path(value: object, title: str) -> pathlib.Path:
-    if not isinstance(value, (str, os.PathLike)):
-        raise InputError(f"{title} must be a path, not {type(value).__name__}")
-    return pathlib.Path(value).expanduser()

@@ -1,5 +1,6 @@
 """The table a command ends with."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tabulate import DataRow, TableFormat, tabulate
@@ -39,23 +40,56 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"chosen on validation: iteration {chosen['iteration']} "
             f"({chosen['validation_accuracy']:.2f} %)"
         )
+    lines += score_lines(
+        result["accuracy"],
+        result["baselines"],
+        result["objective"],
+        result.get("fair_score"),
+    )
+    if best := result.get("best_on_test"):
+        lines.append(
+            f"best on test of {best['candidates']}: iteration {best['iteration']}, "
+            f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
+            "not a result)"
+        )
+    seconds = result["seconds"]
+    spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
+    return "\n".join(lines)
+
+
+def score_lines(
+    accuracy: Mapping[str, dict[str, Any]],
+    baselines: Mapping[str, dict[str, Any]],
+    objective: str,
+    fair_score: dict[str, Any] | None = None,
+) -> list[str]:
+    """Returns the scores of a set and of its baselines as a table for people.
+
+    Args:
+        accuracy: Scores of the set by architecture, as in `result.json`.
+        baselines: Scores of the baselines by name, as there.
+        objective: Method that made the set.
+        fair_score: DD-Ranking's scores, or None.
+
+    Returns:
+        A heading and one row per score, where there are scores; then DD-Ranking's.
+    """
     # Which network the baselines are of is no question where there is but one.
-    several = len(result["accuracy"]) > 1
-    suffix = f" ({next(iter(result['accuracy']))})" if several else ""
+    suffix = f" ({next(iter(accuracy))})" if len(accuracy) > 1 else ""
     rows = [
         (_title(name) + suffix, score)
-        for name, score in result["baselines"].items()
+        for name, score in baselines.items()
         if name != WHOLE
     ]
-    made = "distilled" if is_distilled(result["objective"]) else result["objective"]
-    rows += [
-        (f"{made} ({network})", score) for network, score in result["accuracy"].items()
-    ]
+    made = "distilled" if is_distilled(objective) else objective
+    rows += [(f"{made} ({network})", score) for network, score in accuracy.items()]
     rows += [
         (_WHOLE_TITLE + suffix, score)
-        for name, score in result["baselines"].items()
+        for name, score in baselines.items()
         if name == WHOLE
     ]
+    lines = []
     if rows:
         cells = [
             (
@@ -75,18 +109,7 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
                 colalign=("left", "right", "left"),
             )
         )
-    if fair := result.get("fair_score"):
-        lines += fair_score_lines(fair)
-    if best := result.get("best_on_test"):
-        lines.append(
-            f"best on test of {best['candidates']}: iteration {best['iteration']}, "
-            f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
-            "not a result)"
-        )
-    seconds = result["seconds"]
-    spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
-    lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
-    return "\n".join(lines)
+    return lines + (fair_score_lines(fair_score) if fair_score else [])
 
 
 def _title(baseline: str) -> str:

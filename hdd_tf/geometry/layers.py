@@ -22,6 +22,32 @@ def widen(tensor: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
     return tf.cast(tensor, tf.float64 if wide else tf.float32)
 
 
+def widen_point(point: Any, taker: str, dtype: str = "float32") -> lorentz.Point:
+    """Casts a point as `widen` does, and checks that it is one.
+
+    Args:
+        point: `(klein [..., d], log_gamma [...])`.
+        taker: What takes it, for the message.
+        dtype: See `widen`.
+
+    Raises:
+        ValueError: `point` is no such pair; a tensor of two rows only unpacks like one.
+    """
+    needed = (
+        f"{taker} takes (klein, log_gamma), as ExpMap0, LorentzLift and "
+        "LorentzCentroid return, of shapes [..., d] and [...]; got"
+    )
+    if not isinstance(point, (tuple, list)):
+        raise ValueError(f"{needed} one tensor of shape {getattr(point, 'shape', ())}.")
+    if len(point) != 2:
+        raise ValueError(f"{needed} {len(point)} tensors.")
+    klein, log_gamma = (widen(part, dtype) for part in point)
+    fits = klein.shape[:-1].is_compatible_with(log_gamma.shape)
+    if klein.shape.rank == 0 or not fits:
+        raise ValueError(f"{needed} {klein.shape} and {log_gamma.shape}.")
+    return klein, log_gamma
+
+
 class _GeometryLayer(keras.layers.Layer):
     """Base of the layers: no autocast, and output dtypes as computed."""
 
@@ -34,9 +60,8 @@ class _GeometryLayer(keras.layers.Layer):
         # From `compute_output_shape`, Keras would infer the policy's compute dtype.
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
-    def _widen_pair(self, point: lorentz.Point) -> lorentz.Point:
-        klein, log_gamma = point
-        return widen(klein, self.compute_dtype), widen(log_gamma, self.compute_dtype)
+    def _widen_point(self, point: lorentz.Point) -> lorentz.Point:
+        return widen_point(point, type(self).__name__, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -141,7 +166,7 @@ class LorentzCentroid(_GeometryLayer):
         self, inputs: lorentz.Point, weights: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, ...]:
         """Returns the centroid, and with `return_mass` the logarithm of its mass."""
-        outputs = lorentz.centroid_with_mass(*self._widen_pair(inputs), weights)
+        outputs = lorentz.centroid_with_mass(*self._widen_point(inputs), weights)
         return outputs if self.return_mass else outputs[:2]
 
     def compute_output_shape(
@@ -196,7 +221,7 @@ class ToLorentz(_Coordinates):
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
         """Returns the coordinates of points `(klein, log_gamma)`."""
-        return lorentz.to_lorentz(self._widen_pair(inputs), self.curvature)
+        return lorentz.to_lorentz(self._widen_point(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         """Returns the shape of the coordinates."""
@@ -218,7 +243,7 @@ class ToPoincare(_Coordinates):
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
         """Returns the coordinates of points `(klein, log_gamma)`."""
-        return lorentz.to_poincare(self._widen_pair(inputs), self.curvature)
+        return lorentz.to_poincare(self._widen_point(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         """Returns the shape of the coordinates."""

@@ -53,6 +53,10 @@ def check_options(
     Raises:
         ValueError: an option is out of its range; the message shows its value.
     """
+    if isinstance(curvature, (str, bytes)):
+        raise ValueError(
+            f"`curvature` must be a number, not text. Received: {curvature!r}."
+        )
     if not -math.inf < curvature < 0:
         raise ValueError(
             f"`curvature` must be negative and finite. Received: {curvature}."

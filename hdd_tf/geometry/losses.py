@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from hdd_tf.geometry import lorentz
-from hdd_tf.geometry.layers import widen
+from hdd_tf.geometry.layers import widen, widen_point
 
 
 class _MatchingLoss(keras.losses.Loss):
@@ -99,7 +99,7 @@ class GeodesicCentroidLoss(_MatchingLoss):
         """Returns the weighted distances `[C]`."""
         real = tf.nest.map_structure(tf.stop_gradient, y_true)
         if isinstance(real, (tuple, list)):
-            klein, log_gamma = (widen(tensor, self.dtype) for tensor in real)
+            klein, log_gamma = widen_point(real, "`y_true`", self.dtype)
         else:
             klein, log_gamma = self._centroid(real)
         _check_shapes(klein, y_pred)

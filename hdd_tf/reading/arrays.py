@@ -44,13 +44,32 @@ def as_labels(labels: Any, title: str = "labels") -> np.ndarray:
     labels = _array(labels, title)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # As keras.datasets gives them.
+    if labels.size and all(isinstance(label, (str, bytes)) for label in labels.flat):
+        raise InputError(
+            f"{title} are text: class_names, labels = "
+            "np.unique(labels, return_inverse=True) numbers them."
+        )
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        mend = (
+            "convert them by labels.astype('int64')"
+            if labels.ndim == 1
+            else "convert one-hot rows by labels.argmax(axis=1)"
+        )
         raise InputError(
             f"{title} must be integers of shape [n], but are {labels.dtype} of shape "
-            f"{labels.shape}: convert one-hot rows by labels.argmax(axis=1), and "
-            "floats by labels.astype('int64')."
+            f"{labels.shape}: {mend}."
         )
     return labels.astype(np.int64)
+
+
+def mend_of_labels(labels: np.ndarray) -> str:
+    """Returns how to mend labels outside 0, ..., C - 1 where that is plain, or nothing.
+
+    Args:
+        labels: `[n]` integers.
+    """
+    starts_at_one = len(labels) > 0 and labels.min() == 1
+    return "; give labels - 1 if they start at 1" if starts_at_one else ""
 
 
 def as_float_images(images: Any, title: str = "images") -> np.ndarray:
@@ -65,9 +84,9 @@ def as_float_images(images: Any, title: str = "images") -> np.ndarray:
         InputError: they are something else, or plainly on another scale.
     """
     images = _as_four_dimensions(images, title)
-    numbers = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
-    if not numbers or not np.isfinite(images).all():
-        raise InputError(f"{title} must be finite numbers, but are {images.dtype}.")
+    if not _are_real_numbers(images):
+        raise InputError(f"{title} must be numbers, but are {images.dtype}.")
+    _check_finite(images, title)
     if images.dtype != np.uint8 and np.abs(images).max() <= 1:
         raise InputError(
             f"{title} must be on the 0-255 scale, and none is above 1: multiply by 255."
@@ -79,7 +98,9 @@ def _as_images(images: Any, title: str) -> np.ndarray:
     images = _as_four_dimensions(images, title)
     if images.dtype == np.uint8:
         return images
-    convertible = np.issubdtype(images.dtype, np.number) and not np.iscomplexobj(images)
+    convertible = _are_real_numbers(images)
+    if convertible:
+        _check_finite(images, title)
     # A largest value of 1 in another type than uint8 means black and white on the 0-1
     # scale; taken as 0-255 it would be black and nearly black.
     if convertible and images.min() >= 0 and 1 < images.max() <= 255:
@@ -101,7 +122,22 @@ def _as_four_dimensions(images: Any, title: str) -> np.ndarray:
             f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
             f"{images.shape}."
         )
+    # PyTorch's order. More than 4 channels are no picture that is known here.
+    if images.shape[1] in (1, 3) and images.shape[-1] > 4:
+        raise InputError(
+            f"{title} of shape {images.shape} look channels-first: give "
+            "images.transpose(0, 2, 3, 1)."
+        )
     return images
+
+
+def _are_real_numbers(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values)
+
+
+def _check_finite(images: np.ndarray, title: str) -> None:
+    if not np.isfinite(images).all():
+        raise InputError(f"{title} are not finite: some values are NaN or infinite.")
 
 
 def _array(values: Any, title: str) -> np.ndarray:

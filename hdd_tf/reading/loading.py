@@ -19,7 +19,7 @@ from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError
-from hdd_tf.reading.arrays import labelled_images
+from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source
 from hdd_tf.settings.parsers import height_and_width
 
@@ -234,7 +234,8 @@ def _check_labels(
         raise InputError(
             f"{name} has no training image of class {', '.join(map(str, empty[:5]))}"
             f"{', ...' if len(empty) > 5 else ''}: every class of 0, ..., C - 1 needs "
-            "at least one; leave unused classes out and number the others anew."
+            "at least one; leave unused classes out and number the others anew"
+            f"{mend_of_labels(training)}."
         )
 
 

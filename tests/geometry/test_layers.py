@@ -13,6 +13,7 @@ from hdd_tf.geometry.layers import (
     ToLorentz,
     ToPoincare,
 )
+from hdd_tf.geometry.losses import GeodesicCentroidLoss
 from tests.geometry.matching import DTYPES, features
 
 V = features(1, (2, 6, 4), 3.0)
@@ -214,3 +215,35 @@ def test_rejects_curvatures(layer, curvature):
 def test_rejects_lifts_and_clamps(arguments, message):
     with pytest.raises(ValueError, match=message):
         LorentzLift(**arguments)
+
+
+@pytest.mark.parametrize("layer", [LorentzCentroid, ToLorentz, ToPoincare])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        # Two rows unpack like a pair, and give numbers without a meaning.
+        (np.ones((2, 3), "float32"), r"takes \(klein, log_gamma\).*shape \(2, 3\)"),
+        ((np.ones((2, 3)), np.ones((2, 3))), r"got \(2, 3\) and \(2, 3\)"),
+        ((np.ones((2, 3)), np.ones(2), np.ones(2)), "got 3 tensors"),
+    ],
+)
+def test_takes_a_point_only(layer, given, said):
+    with pytest.raises(ValueError, match=said):
+        layer()(given)
+
+
+@pytest.mark.parametrize("layer", [ExpMap0, LorentzLift, ToLorentz, ToPoincare])
+def test_rejects_curvatures_of_text(layer):
+    with pytest.raises(ValueError, match=r"`curvature` must be a number.*'-1/3'") as it:
+        layer(curvature="-1/3")
+    assert "\n" not in str(it.value)
+
+
+def test_the_loss_takes_a_point_of_the_right_shapes():
+    klein, synthetic = np.zeros((2, 3), "float32"), np.zeros((2, 5, 3), "float32")
+    loss = GeodesicCentroidLoss()
+    assert loss((klein, np.zeros(2, "float32")), synthetic).shape == (2,)
+    with pytest.raises(ValueError, match=r"takes \(klein, log_gamma\)"):
+        loss((klein, klein), synthetic)
+    with pytest.raises(ValueError, match="not text"):
+        GeodesicCentroidLoss(curvature="-1")

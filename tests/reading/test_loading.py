@@ -168,7 +168,7 @@ def test_arrays_in_other_forms(images, labels):
         (IMAGES / 2, LABELS, "must be uint8"),
         (IMAGES.astype(int) + 1, LABELS, "must be uint8"),
         (IMAGES.astype(int) - 1, LABELS, "must be uint8"),
-        (np.full(IMAGES.shape, np.nan), LABELS, "must be uint8"),
+        (np.full(IMAGES.shape, np.nan), LABELS, "images are not finite"),
         (IMAGES > 9, LABELS, "are bool"),
         (IMAGES[0, 0], LABELS, r"have shape \(5, 3\)"),
         (IMAGES[:0], LABELS[:0], "not empty"),
