@@ -244,3 +244,9 @@ def test_settings_of_a_result_are_those_of_the_command(result):
         dataset="arrays", ipc=3, iterations=4, real_batch=8, steps_per_call=3, **QUICK
     )
     assert result.settings == to_json(expected)
+
+
+def test_nothing_is_exported_into_what_it_is_made_from(saved):
+    with pytest.raises(InputError, match=r"^(?!--).*lies in .*name a directory"):
+        hdd_tf.export(saved, saved / "inner")
+    assert not (saved / "inner").exists()

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdd_tf.config import rows
 from hdd_tf.errors import InputError
-from hdd_tf.exporting.sets import check_output
+from hdd_tf.exporting.sets import check_output, check_outside
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
@@ -160,7 +160,11 @@ def checked_path(value: object, title: str) -> pathlib.Path:
 
 
 def checked_target(
-    value: object, title: str, encoding: str, overwrite: bool
+    value: object,
+    title: str,
+    encoding: str,
+    overwrite: bool,
+    source: object = None,
 ) -> pathlib.Path:
     """Returns where a set is to be written, once it is known that it may be.
 
@@ -169,14 +173,17 @@ def checked_target(
         title: What messages call it.
         encoding: Name of the encoding.
         overwrite: Whether a distilled set that is there is replaced.
+        source: Path of the run, checkpoint or set that is exported, if it is a path.
 
     Raises:
         InputError: It is no path, holds other things, or a set that is not to be
-            replaced; or there is no such encoding.
+            replaced, or lies in the source; or there is no such encoding.
     """
     path = checked_path(value, title)
     try:
         check_output(path, encoding, overwrite)
+        if isinstance(source, str | os.PathLike):
+            check_outside(path, source)
     except InputError as error:
         # The command speaks of its flags.
         said = str(error).replace(f"--output_dir={path}", str(path))

@@ -71,7 +71,7 @@ def export(
             cannot be written, or the encoding is unknown or cannot hold the set.
     """
     check_kind(images)
-    target = checked_target(output_dir, "output_dir", encoding, overwrite)
+    target = checked_target(output_dir, "output_dir", encoding, overwrite, source)
     chosen = as_kind(_source_set(source, images), images)
     export_set(chosen, target, encoding=encoding)
     return target
