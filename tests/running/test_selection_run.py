@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-import hdd_tf
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.errors import InputError
@@ -109,12 +108,6 @@ def test_dry_run_measures_and_writes_nothing(tmp_path, capsys, name, said):
     printed = capsys.readouterr().out
     assert said in printed and f"30 are chosen by {name}" in printed
     assert not list(tmp_path.iterdir())
-
-
-def test_python_interface_says_that_it_only_distils():
-    images = np.zeros((20, 8, 8, 1), np.uint8)
-    with pytest.raises(InputError, match=r"distill\(\) makes no coreset"):
-        hdd_tf.distill(images, np.arange(20) % 2, ipc=1, objective="herding")
 
 
 def test_more_images_than_a_class_has_is_refused_before_anything_is_written(tmp_path):
