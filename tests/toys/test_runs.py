@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf import api
+from hdd_tf.api import distilling as api
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.errors import InputError
