@@ -34,8 +34,9 @@ unit: .venv/.installed-dev
 test-fast: .venv/.installed-dev
 	$(PYTEST) -m "not slow and not stress"
 
-# What is left out of `test` to keep it short: random kills, a full disk, seeded runs,
-# and every number of devices and size of block. Smaller tests of each are in `test`.
+# What is left out of `test` to keep it short: random kills, a full disk, seeded runs, the
+# walk-through, stops in every phase, every network, every number of devices and size of
+# block. Smaller tests of each are in `test`.
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
 

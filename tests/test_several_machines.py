@@ -93,7 +93,9 @@ def told(log):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["idm", "dance"])
+@pytest.mark.parametrize(
+    "objective", ["idm", pytest.param("dance", marks=pytest.mark.stress)]
+)
 def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
     words = [f"--objective={objective}", "--iterations=5"]
     if objective == "dance":  # The others wait while the chief scores and analyses.
@@ -154,7 +156,9 @@ TRAINING_EXPERTS = ["experts", "--objective=dance", "--pretrain_epochs=1000000"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [VALIDATING, TRAINING_EXPERTS])
+@pytest.mark.parametrize(
+    "words", [pytest.param(VALIDATING, marks=pytest.mark.stress), TRAINING_EXPERTS]
+)
 def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
     pair = busy_chief(tmp_path, *words)
     pair.processes[0].send_signal(signal.SIGTERM)
@@ -165,7 +169,7 @@ def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
     assert all(told(log)[-1].startswith(line) for log in said)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
     pair = busy_chief(tmp_path, *VALIDATING)
     pair.processes[1].send_signal(signal.SIGTERM)

@@ -80,7 +80,7 @@ def second_is_refused(first, place):
     assert first.poll() is None
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_stopped_in_every_phase_a_run_ends_as_one_that_was_not(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()

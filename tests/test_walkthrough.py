@@ -25,7 +25,9 @@ LINKED = re.compile(r"\]\((\w[\w./-]+)\)")
 # Files in the list of what a run's directory holds.
 LISTED = re.compile(r"\w+/[\w.]*|\w+\.\w+")
 
-pytestmark = pytest.mark.slow
+# Minutes: each program of the text runs. test_end_to_end.py, test_readme.py and
+# test_export_programs.py run the same programs with smaller settings.
+pytestmark = pytest.mark.stress
 
 
 def run(command, clone, code):

@@ -88,7 +88,7 @@ def live_graphs():
     return {id(o) for o in gc.get_objects() if type(o).__name__ == "FuncGraph"}
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch):
     before = live_graphs()
     trainers, alive = [], []

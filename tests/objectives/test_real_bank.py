@@ -82,7 +82,11 @@ def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
     np.testing.assert_array_equal(images.images.numpy(), expected.images.numpy())
 
 
-@pytest.mark.parametrize(("replicas", "max_images"), [(2, 10_000), (3, 25), (4, 10)])
+@pytest.mark.parametrize(("replicas", "max_images"), [
+    pytest.param(2, 10_000, marks=pytest.mark.stress),
+    (3, 25),
+    pytest.param(4, 10, marks=pytest.mark.stress),
+])  # fmt: skip
 @pytest.mark.slow
 def test_neither_devices_nor_blocks_change_the_images(
     problem, one_device, replicas, max_images
