@@ -10,7 +10,7 @@
 `distill` makes a set, `evaluate` trains networks on one and tests them, `load` reads
 one or that of a run, `export` writes one for other programs. `layers` and `losses` are
 Keras layers and losses of hyperbolic geometry. What cannot be used is an `InputError`
-of one line. The command is `python -m hdd_tf.main`.
+of one line. The command is `hdd-tf`, or `python -m hdd_tf`.
 """
 
 import importlib

@@ -21,10 +21,7 @@ _SCOPES = {
         *(Scope.DATA, Scope.SHARED, Scope.MATCHING, Scope.MAY_GROW, Scope.SEED),
         Scope.PROCESS,
     ),
-    _EVALUATE: (
-        *(Scope.DATA, Scope.SHARED, Scope.SEED, Scope.EVALUATION, Scope.BASELINES),
-        *(Scope.MEASURES, Scope.PROCESS),
-    ),
+    _EVALUATE: tuple(scope for scope in Scope if scope.is_scoring),
 }
 # Their arguments that are no `**settings`, to suggest for misspelt ones.
 _ARGUMENTS = {
@@ -180,13 +177,7 @@ def checked_target(
             replaced, or lies in the source; or there is no such encoding.
     """
     path = checked_path(value, title)
-    try:
-        check_output(path, encoding, overwrite)
-        if isinstance(source, str | os.PathLike):
-            check_outside(path, source)
-    except InputError as error:
-        # The command speaks of its flags.
-        said = str(error).replace(f"--output_dir={path}", str(path))
-        said = said.replace("add --overwrite", "give overwrite=True")
-        raise InputError(said) from error
+    check_output(path, encoding, overwrite, flag="", replace="give overwrite=True")
+    if isinstance(source, str | os.PathLike):
+        check_outside(path, source, flag="")
     return path

@@ -150,7 +150,12 @@ def export_set(
     return distilled_set.metadata
 
 
-def check_outside(output_dir: str | os.PathLike, source: str | os.PathLike) -> None:
+def check_outside(
+    output_dir: str | os.PathLike,
+    source: str | os.PathLike,
+    *,
+    flag: str = "--output_dir=",
+) -> None:
     """Checks that an export does not go into what it is made from.
 
     Another program's reader of the source, and the run that continues in it, would find
@@ -159,6 +164,7 @@ def check_outside(output_dir: str | os.PathLike, source: str | os.PathLike) -> N
     Args:
         output_dir: Directory of the export.
         source: Directory of a run or a set, or a checkpoint.
+        flag: Text before the directory in messages; empty where no flag named it.
 
     Raises:
         InputError: `output_dir` lies in the source or in the run that the source
@@ -169,13 +175,13 @@ def check_outside(output_dir: str | os.PathLike, source: str | os.PathLike) -> N
     for place in (origin, *runs):
         if place in target.parents:
             raise InputError(
-                f"--output_dir={output_dir} lies in {place}, which is what to export: "
+                f"{flag}{output_dir} lies in {place}, which is what to export: "
                 "name a directory outside of it"
             )
     run = RunDirectory(target.parent)
     if target in (run.synthetic, run.synthetic_decoded) and _is_run(run.path):
         raise InputError(
-            f"--output_dir={output_dir} is the set of the run {run.path}, which the "
+            f"{flag}{output_dir} is the set of the run {run.path}, which the "
             "run keeps: name a directory outside of it"
         )
 
@@ -187,7 +193,12 @@ def _is_run(path: pathlib.Path) -> bool:
 
 
 def check_output(
-    output_dir: str | os.PathLike, encoding: str, overwrite: bool = False
+    output_dir: str | os.PathLike,
+    encoding: str,
+    overwrite: bool = False,
+    *,
+    flag: str = "--output_dir=",
+    replace: str = "add --overwrite",
 ) -> None:
     """Checks that an export may be written, before anything is read, which can be slow.
 
@@ -195,6 +206,8 @@ def check_output(
         output_dir: Directory of the export.
         encoding: Name of the encoding.
         overwrite: True if a set that exists may be replaced.
+        flag: Text before the directory in messages; empty where no flag named it.
+        replace: What messages advise in order to replace a set that exists.
 
     Raises:
         InputError: `output_dir` holds foreign files, or a set that may not be replaced;
@@ -203,15 +216,15 @@ def check_output(
     encoding_of_name(encoding)
     path = pathlib.Path(output_dir)
     if path.exists() and not path.is_dir():
-        raise InputError(f"--output_dir={path} is a file: name a directory")
+        raise InputError(f"{flag}{path} is a file: name a directory")
     if path.exists() and any(path.iterdir()):
         if not is_distilled_set(path):
             raise InputError(
-                f"--output_dir={path} holds other things than a distilled set: "
+                f"{flag}{path} holds other things than a distilled set: "
                 "name a new or empty directory"
             )
         if not overwrite:
             raise InputError(
-                f"--output_dir={path} holds a distilled set: name another "
-                "directory, or add --overwrite to replace it"
+                f"{flag}{path} holds a distilled set: name another "
+                f"directory, or {replace} to replace it"
             )

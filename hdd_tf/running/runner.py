@@ -36,7 +36,7 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
     """
     config, workers = run.config, run.workers
     writer = run_writer(run)
-    # Checked first, because an invalid or finished run needs no networks.
+    # Checked first, because an invalid or finished run trains no networks.
     if workers.broadcast("whether the run is finished", writer.is_finished()):
         return writer.complete()
     dataset = run.dataset

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
@@ -59,3 +60,19 @@ def test_a_run_is_finished_once_all_that_is_asked_for_is_there(
     run = RunContext.build(config, dataset)
     monkeypatch.setattr(RunDirectory, "read_result", lambda self: result)
     assert RunWriter(run).is_finished() == finished
+
+
+def test_damaged_checkpoints_are_refused_before_anything_trains(
+    dataset, tmp_path, monkeypatch
+):
+    config = Config(dataset="arrays", depth=2, width=4, run_dir=str(tmp_path))
+    writer = RunWriter(RunContext.build(config, dataset))
+    writer.check()  # A new run has none.
+
+    def check(self):
+        assert self.directory == tmp_path / "checkpoints"
+        raise InputError("no whole checkpoint")
+
+    monkeypatch.setattr(CheckpointFiles, "check", check)
+    with pytest.raises(InputError, match="no whole checkpoint"):
+        writer.check()
