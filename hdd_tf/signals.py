@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hdd_tf.errors import InterruptedRunError
+from hdd_tf.errors import EXPECTED, InterruptedRunError
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+# The signal that `signals_end_the_run` has raised an error for. Signals belong to the
+# process, and so does this.
+_came: signal.Signals | None = None
 
 
 @contextmanager
@@ -29,14 +32,39 @@ def signals_end_the_run() -> Iterator[None]:
     (running/loop.py); elsewhere everything worth keeping is on disk already. A
     second signal kills the process, as if this were not here.
     """
+    global _came
+    _came = None
 
     def end(number: int, frame: object) -> None:
+        global _came
         for each in STOPPING:
             signal.signal(each, signal.SIG_DFL)
-        raise InterruptedRunError(signal.Signals(number))
+        _came = signal.Signals(number)
+        raise InterruptedRunError(_came)
 
-    with handled_by(end):
+    with handled_by(end), interruptions_named():
         yield
+
+
+@contextmanager
+def interruptions_named() -> Iterator[None]:
+    """Turns what libraries make of an `InterruptedRunError` back into one.
+
+    Python calls a handler wherever it is, also in a function that C++ code has called.
+    Some of that code reports any error of such a function as one of its own.
+
+    Raises:
+        InterruptedRunError: a signal ended the run, and a library made of it an error
+            that is not one of `EXPECTED`.
+    """
+    try:
+        yield
+    except EXPECTED:
+        raise
+    except Exception as error:
+        if _came is None:
+            raise
+        raise InterruptedRunError(_came) from error
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from hdd_tf.errors import (
     InterruptedRunError,
     LostWorkerError,
 )
+from hdd_tf.signals import interruptions_named
 
 # Errors of collective operations after another process has ended.
 _LOST = (
@@ -178,7 +179,8 @@ class Workers:
     def chief_dismisses(self) -> Iterator[None]:
         """Ends the processes that wait for the chief when an error ends the chief."""
         try:
-            yield
+            with interruptions_named():
+                yield
         except EXPECTED as error:
             chief_of_others = self.is_chief and self.count > 1
             if chief_of_others and not self._all_take_part:

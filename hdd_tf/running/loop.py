@@ -88,6 +88,9 @@ class StopRequest:
         self._at_once = True
         try:
             yield
+        except Exception:
+            self.check()  # Libraries may turn the interruption into another error.
+            raise
         finally:
             self._at_once = False
         self.check()  # Python drops errors that are raised in a destructor.

@@ -26,6 +26,7 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.optimisers import optimiser_of
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.signals import interruptions_named
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
@@ -173,7 +174,8 @@ class ExpertBuffer:
                 saved_at = time.monotonic()
 
         try:
-            trainer.train(key, on_epochs, resume, save_now_and_then)
+            with interruptions_named():
+                trainer.train(key, on_epochs, resume, save_now_and_then)
             self._check_finite(index, trainer, unfinished)
             self._write(file, trainer.snapshot())
         except InterruptedRunError:
