@@ -105,7 +105,9 @@ def _stress(
     radii, wanted = tf.constant(radius), tf.constant(distances)
     total = tf.maximum(tf.reduce_sum(tf.square(wanted)), 1e-12)
 
-    @tf.function(input_signature=[tf.TensorSpec(radius.shape, tf.float64)])
+    @tf.function(
+        input_signature=[tf.TensorSpec(radius.shape, tf.float64)], autograph=False
+    )
     def stress(angles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(angles)

@@ -160,6 +160,7 @@ def feature_function(
     in_graph = tf.function(
         encoder.features,
         input_signature=[tf.TensorSpec([None, *encoder.image_shape], tf.float32)],
+        autograph=False,
     )
 
     def features_of(images: np.ndarray) -> np.ndarray:

@@ -78,7 +78,7 @@ class _Served(tf.Module):
         self.read = list(module.variables)
         self._call = call
 
-    @tf.function
+    @tf.function(autograph=False)
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._call(images)
 

@@ -86,7 +86,7 @@ class Teacher:
         signature = [tf.TensorSpec([None, *self.image_shape], tf.float32)]
         # TensorFlow counts traces by the code; a partial has a count of its own.
         mean_logits = functools.partial(_mean_logits, members)
-        return tf.function(mean_logits, input_signature=signature)
+        return tf.function(mean_logits, input_signature=signature, autograph=False)
 
     def _build(self, stored: TeacherNetwork) -> FunctionalNetwork:
         network = build_with_options(

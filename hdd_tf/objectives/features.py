@@ -124,7 +124,9 @@ class FeatureComparison:
         """Returns the vectors' length d, from the output shape of a traced readout."""
         shapes = [tf.TensorSpec(s, tf.float32) for s in self._network.weight_shapes]
         images = tf.TensorSpec([1, *self._network.model.input_shape[1:]], tf.float32)
-        read = tf.function(lambda w, x: self._readout(self._outputs(w, x)))
+        read = tf.function(
+            lambda w, x: self._readout(self._outputs(w, x)), autograph=False
+        )
         return int(read.get_concrete_function(shapes, images).output_shapes[-1])
 
 

@@ -74,8 +74,20 @@ class AccuracyCounter:
         correct = tf.constant(0)
         for first in tf.range(start, stop, batch):
             rows = tf.range(first, tf.minimum(first + batch, stop))
-            batch_images = self._normalise(gather_rows(images, rows))
-            logits = self._network.logits(weights, batch_images, state)
-            hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
-            correct += tf.reduce_sum(tf.cast(hits, tf.int32))
+            correct += self._hits(images, labels, rows, weights, state)
         return correct
+
+    @tf.autograph.experimental.do_not_convert  # It has no loops to look for.
+    def _hits(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        rows: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+        state: Sequence[tf.Tensor],
+    ) -> tf.Tensor:
+        """Returns the number of images, among `rows`, that are classified correctly."""
+        batch_images = self._normalise(gather_rows(images, rows))
+        logits = self._network.logits(weights, batch_images, state)
+        hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
+        return tf.reduce_sum(tf.cast(hits, tf.int32))

@@ -260,9 +260,7 @@ class NetworkTrainer:
         batch = min(self._protocol.batch_size, count)
         full, rest = divmod(count, batch)
         for epoch in tf.range(first // per_epoch, (stop - 1) // per_epoch + 1):
-            order = self._views.order(key, epoch)
-            rate = tf.gather(self._rates, epoch)
-            epoch_key = derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
+            order, rate, epoch_key = self._begin_epoch(key, epoch)
             start = tf.maximum(first - epoch * per_epoch, 0)
             end = tf.minimum(stop - epoch * per_epoch, per_epoch)
             if start == 0:
@@ -281,6 +279,18 @@ class NetworkTrainer:
         self._variables.updates.assign(stop)
         return loss, images
 
+    # AutoGraph makes graphs of the loops above. What they call has none, and to look
+    # for some would take half the time of tracing.
+    @tf.autograph.experimental.do_not_convert
+    def _begin_epoch(
+        self, key: tf.Tensor, epoch: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the order of an epoch's images, its learning rate and its key."""
+        order = self._views.order(key, epoch)
+        rate = tf.gather(self._rates, epoch)
+        return order, rate, derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
+
+    @tf.autograph.experimental.do_not_convert
     def _update(
         self,
         rows: tf.Tensor,

@@ -46,7 +46,9 @@ class RecordingTrainer(NetworkTrainer):
             self._learnt = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)
             self._events = tf.Variable(tf.zeros(len(labels), tf.int32), trainable=False)
         self._features_of = tf.function(
-            self._batch_features, input_signature=[tf.TensorSpec([None], tf.int32)]
+            self._batch_features,
+            input_signature=[tf.TensorSpec([None], tf.int32)],
+            autograph=False,
         )
 
     def _begin(self, key: tf.Tensor, resume: TrainingState | None) -> None:
