@@ -32,6 +32,7 @@ def test_examples_of_a_module(name):
     assert failures(tests) == ""
 
 
+@pytest.mark.slow
 def test_examples_of_the_public_interface(tmp_path, monkeypatch):
     # Examples write below the working directory.
     monkeypatch.chdir(tmp_path)

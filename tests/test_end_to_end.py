@@ -249,6 +249,7 @@ def test_validation_split_chooses_and_the_choice_is_exported(tmp_path, monkeypat
     assert max(accuracies.values()) == pytest.approx(best, abs=1e-3)
 
 
+@pytest.mark.stress
 def test_run_goes_on_before_a_damaged_checkpoint_to_the_same_images(finished, tmp_path):
     directory, _ = finished
     arguments = [*TINY, "--run_dir=run", "--num_eval=0"]

@@ -138,11 +138,6 @@ def printed(digits_set, tmp_path_factory):
         student_rate=0.05,
         whitening=whitening_of(training.images),
     )
-    # What arrives in the last step shows the first step's digits.
-    shown = list(range(10))
-    for early, late in zip(*arrivals(), strict=True):
-        shown[late] = early
-    write_digits(place / "late", shown=shown)
     train, test = "train_on_distilled.py", "--test=digits"
     calls = {
         "tfds": [train, digits_set, "--epochs=20", "--width=32", test],
@@ -151,13 +146,19 @@ def printed(digits_set, tmp_path_factory):
         ],
         "carries": [train, place / "carries", "--reader=tfrecord", "--width=16", test],
         "continual": ["continual_learning.py", f"--set={digits_set}", *CONTINUAL],
-        "late": ["continual_learning.py", f"--set={place / 'late'}", *CONTINUAL],
-        "search": [
-            "architecture_search.py", f"--set={digits_set.parent}", "--candidates=3",
-            "--epochs=15", "--whole_epochs=1", "--seed=2",
-        ],
     }  # fmt: skip
     return dict(zip(calls, run_examples(calls.values(), place), strict=True))
+
+
+@pytest.fixture(scope="module")
+def printed_by_search(digits_set, tmp_path_factory):
+    """What the search for an architecture prints."""
+    call = [
+        "architecture_search.py", f"--set={digits_set.parent}", "--candidates=3",
+        "--epochs=15", "--whole_epochs=1", "--seed=2",
+    ]  # fmt: skip
+    (out,) = run_examples([call], tmp_path_factory.mktemp("search"))
+    return out
 
 
 @pytest.mark.slow
@@ -326,9 +327,16 @@ def test_continual_learning(printed):
     assert (table[:, 3:] > 2 * 100 / table[:, 1:2]).all()
 
 
-@pytest.mark.slow
-def test_classes_that_have_not_arrived_are_not_in_the_memory(printed):
-    table, other = (continual_table(printed[name]) for name in ("continual", "late"))
+@pytest.mark.stress
+def test_classes_that_have_not_arrived_are_not_in_the_memory(printed, tmp_path):
+    # What arrives in the last step shows the first step's digits.
+    shown = list(range(10))
+    for early, late in zip(*arrivals(), strict=True):
+        shown[late] = early
+    write_digits(tmp_path / "late", shown=shown)
+    call = ["continual_learning.py", f"--set={tmp_path / 'late'}", *CONTINUAL]
+    (late,) = run_examples([call], tmp_path)
+    table, other = continual_table(printed["continual"]), continual_table(late)
     # The seed gives the very same networks until the images differ.
     np.testing.assert_array_equal(other[0], table[0])
     assert other[1, 3] < table[1, 3] - 5
@@ -343,10 +351,9 @@ def test_classes_arrive_in_steps_of_nearly_the_same_size(import_example):
     assert np.concatenate(share_out(10, 3, seed=1)).tolist() != [*np.concatenate(steps)]
 
 
-@pytest.mark.slow
-def test_architecture_search(printed):
-    out = printed["search"]
-    title, header, *lines = out.splitlines()
+@pytest.mark.stress
+def test_architecture_search(printed_by_search):
+    title, header, *lines = printed_by_search.splitlines()
     assert title == "digits, 5 images a class; accuracy in % that ranks"
     names = ["distilled", "random", "whole"]
     assert header.split()[1:] == names

@@ -15,7 +15,7 @@ from hdd_tf.config import Config, to_json
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 
-QUICK = {"depth": 1, "width": 4, "progress": False}
+QUICK = {"depth": 1, "width": 4, "progress": False, "strategy": "one_device"}
 SCORED = {"num_eval": 2, "eval_epochs": 3, "progress": False}
 
 
@@ -161,6 +161,7 @@ def test_stored_and_decoded_images_of_grids(result, tmp_path):
         hdd_tf.load(decoded, images="grid")
 
 
+@pytest.mark.slow
 def test_results_files_and_arrays_have_the_same_score(result, saved):
     by_result = hdd_tf.evaluate(result, test=TEST, **SCORED)
     by_file = hdd_tf.evaluate(str(saved), test=TEST, **SCORED)

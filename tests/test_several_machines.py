@@ -94,7 +94,12 @@ def told(log):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "objective", ["idm", pytest.param("dance", marks=pytest.mark.stress)]
+    "objective",
+    [
+        "dm",
+        pytest.param("idm", marks=pytest.mark.stress),
+        pytest.param("dance", marks=pytest.mark.stress),
+    ],
 )
 def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
     words = [f"--objective={objective}", "--iterations=5"]
@@ -111,10 +116,12 @@ def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
     assert told(said[1]) == ["worker 1 of 2, computing on CPU:0"]
 
 
-@pytest.mark.slow
-def test_a_killed_worker_ends_the_chief_and_the_same_command_goes_on(tmp_path):
-    words = ["--objective=dm", "--iterations=10000", "--image_lr=0.01"]
-    pair = Pair(tmp_path, *words)
+ENDLESS = ["--objective=dm", "--iterations=10000", "--image_lr=0.01"]
+
+
+def with_a_killed_worker(tmp_path):
+    """Returns after which iteration a run goes on whose second worker was killed."""
+    pair = Pair(tmp_path, *ENDLESS)
     pair.wait_for(tmp_path / "run/checkpoints/iteration-4.sha256.json")
     pair.processes[1].kill()
     began = time.monotonic()
@@ -122,7 +129,18 @@ def test_a_killed_worker_ends_the_chief_and_the_same_command_goes_on(tmp_path):
     assert time.monotonic() - began < 60
     assert codes == [75, -9]
     assert "another worker of TF_CONFIG has ended" in said[0].splitlines()[-1]
-    _, killed_at = load_images(tmp_path / "run")
+    return load_images(tmp_path / "run")[1]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_the_chief(tmp_path):
+    assert 4 <= with_a_killed_worker(tmp_path) < 10000
+
+
+@pytest.mark.stress
+def test_after_a_killed_worker_the_same_command_goes_on(tmp_path):
+    killed_at = with_a_killed_worker(tmp_path)
+    words = list(ENDLESS)
     # A signal to either of them stops both, with the state saved.
     pair = Pair(tmp_path, *words)
     pair.wait_for(tmp_path / f"run/checkpoints/iteration-{killed_at + 4}.index")
@@ -207,7 +225,7 @@ def test_a_worker_with_another_command_is_refused(tmp_path):
     assert not (tmp_path / "run/checkpoints").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_worker_with_other_images_is_refused(tmp_path):
     rng = np.random.default_rng(0)
     for machine in ("a", "b"):

@@ -55,7 +55,7 @@ def analysed(tmp_path_factory):
     ("objective", "source"),
     [
         ("dm", "trained on the real training split"),
-        ("idm", "oldest network of IDM's pool"),
+        pytest.param("idm", "oldest network of IDM's pool", marks=pytest.mark.stress),
         ("dance", "expert 0"),
         ("random", "trained on the real training split"),
     ],
@@ -83,6 +83,7 @@ def test_run_writes_what_there_is_to_see(objective, source, analysed):
     assert directory.analysis_file.stat().st_mtime_ns == before
 
 
+@pytest.mark.stress
 def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(analysed):
     _, _, directory, numbers, _ = analysed("idm")
     # 1 + 1 + 3 have joined places 0, 1, 2, 0, 1 by iteration 3: the oldest has 2.
@@ -116,6 +117,7 @@ def test_analysis_can_be_left_out_and_caught_up_with(tmp_path):
     assert not (directory.pictures / "poincare.png").exists()
 
 
+@pytest.mark.stress
 def test_dance_is_seen_through_an_expert_of_what_is_matched(tmp_path):
     run(tmp_path, "--objective=dance", "--keep_fraction=0.5", "--keep=random")
     # No other expert is trained for the analysis.

@@ -103,7 +103,9 @@ def test_a_process_without_hdd_tf_gets_the_same_values(saved, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["encoder", "classifier"])
+@pytest.mark.parametrize(
+    "name", ["encoder", pytest.param("classifier", marks=pytest.mark.stress)]
+)
 def test_saved_model_cli_runs_it(name, saved, tmp_path):
     place, images = saved
     done = subprocess.run(

@@ -156,7 +156,7 @@ def test_any_block_size_gives_the_same_images(dataset, reference, max_images):
 @pytest.mark.parametrize(
     ("replicas", "max_images"),
     [
-        (2, 10_000),
+        stress(2, 10_000),
         stress(3, 10_000),
         slow(4, 10_000),
         stress(2, 25),

@@ -160,6 +160,7 @@ def test_five_evaluations_are_all_there_is(dataset, distilled_set, evaluations):
     assert "not comparable with DD-Ranking's tables" in table
 
 
+@pytest.mark.slow
 def test_without_augmentation_anyway_nothing_is_scored_twice(
     dataset, distilled_set, evaluations
 ):

@@ -37,7 +37,9 @@ def reference(problem, one_device):
     return run(problem, one_device)
 
 
-@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize(
+    "geometry", ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)]
+)
 @pytest.mark.slow
 def test_iteration_equals_one_optimiser_call_a_class(problem, one_device, geometry):
     found, losses, pool = run(problem, one_device, geometry=geometry)

@@ -40,7 +40,11 @@ def weights(problem, number):
 
 @pytest.mark.parametrize(
     ("name", "geometry"),
-    [("dm", "hyperbolic"), ("dm", "euclidean"), ("dance", "hyperbolic")],
+    [
+        ("dm", "hyperbolic"),
+        pytest.param("dm", "euclidean", marks=pytest.mark.stress),
+        pytest.param("dance", "hyperbolic", marks=pytest.mark.stress),
+    ],
 )
 @pytest.mark.slow
 def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry):

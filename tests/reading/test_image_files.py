@@ -142,6 +142,7 @@ def test_images_keep_the_order_of_their_files(tmp_path):
         read_images(paths, 3, (2, 2))
 
 
+@pytest.mark.slow
 def test_a_damaged_image_does_not_wait_for_the_others(tmp_path, monkeypatch):
     asked = []
 

@@ -37,13 +37,14 @@ def settings(tmp_path_factory):
     }  # fmt: skip
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
+def stress(*values):
+    return pytest.param(*values, marks=pytest.mark.stress)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "bank"),
-    [("dm", 0), slow("dm", 2), slow("dm", 5), slow("idm", 0), slow("dance", 2)],
+    [("dm", 0), ("dm", 2), stress("dm", 5), stress("idm", 0), ("dance", 2)],
 )
 def test_resumed_run_gives_the_same_images(
     dataset, settings, objective, bank, tmp_path

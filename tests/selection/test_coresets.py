@@ -64,6 +64,7 @@ def test_selection_is_by_class_and_without_repeats(selector, dataset, name):
     assert selector.smallest_class == 9
 
 
+@pytest.mark.slow
 def test_one_training_serves_all_and_random_needs_none(dataset, network, trainings):
     selector = CoresetSelector(CONFIG, dataset, network)
     selector.select("random", 3)

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.slow
 
 # More than one life of the toy of gradients, whose network trains within a life.
 ITERATIONS = 3
+# The others are in `make stress`.
+EVERY_DAY = {"toy_attention", "toy_labels"}
 
 
 def step_of(name, dataset, strategy, **settings):
@@ -42,7 +44,13 @@ def learnt(step):
     }
 
 
-@pytest.mark.parametrize("name", ITERATIVE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in EVERY_DAY else pytest.mark.stress)
+        for name in ITERATIVE
+    ],
+)
 def test_devices_and_blocks_give_the_same_and_stops_do_not_matter(
     name, dataset, one_device, tmp_path
 ):

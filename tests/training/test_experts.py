@@ -89,7 +89,14 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
     assert buffer(tmp_path, dataset).path in places
 
 
-@pytest.mark.parametrize("stop_after", [1, 4, 7])
+@pytest.mark.parametrize(
+    "stop_after",
+    [
+        pytest.param(1, marks=pytest.mark.stress),
+        4,
+        pytest.param(7, marks=pytest.mark.stress),
+    ],
+)
 @pytest.mark.slow
 def test_interrupted_training_goes_on_to_the_same_expert(
     tmp_path, dataset, monkeypatch, stop_after
