@@ -83,8 +83,8 @@ class AccuracyCounter:
         images: tf.Tensor,
         labels: tf.Tensor,
         rows: tf.Tensor,
-        weights: Sequence[tf.Tensor],
-        state: Sequence[tf.Tensor],
+        weights: list[tf.Tensor],
+        state: list[tf.Tensor],
     ) -> tf.Tensor:
         """Returns the number of images, among `rows`, that are classified correctly."""
         batch_images = self._normalise(gather_rows(images, rows))
