@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import default_keras  # noqa: F401
 import keras
 import tensorflow as tf
 from distilled_data import LabelledImages

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import default_keras  # noqa: F401
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds

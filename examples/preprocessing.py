@@ -2,6 +2,7 @@
 
 import pathlib
 
+import default_keras  # noqa: F401
 import keras
 import numpy as np
 

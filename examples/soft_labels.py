@@ -8,6 +8,7 @@ and schedule they replace by their own.
 import pathlib
 from collections.abc import Callable
 
+import default_keras  # noqa: F401
 import keras
 import tensorflow as tf
 from distilled_data import fail

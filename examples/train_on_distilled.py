@@ -20,6 +20,7 @@ import argparse
 import json
 import pathlib
 
+import default_keras  # noqa: F401
 import keras
 import numpy as np
 import tensorflow as tf

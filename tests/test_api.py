@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pickle
 import pydoc
 import types
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 import hdd_tf
+from hdd_tf.api.calls import in_python
+from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.result_text import result_table
-from hdd_tf.reading.arrays import labelled_images
+from hdd_tf.reading.arrays import as_float_images, labelled_images
 from hdd_tf.reading.loading import load_dataset
 
 SETTINGS = {
@@ -60,25 +63,48 @@ def test_same_seed_same_images_other_seed_or_geometry_others(digits):
 @pytest.mark.parametrize("objective", ["idm", "dance"])
 @pytest.mark.slow
 def test_idm_and_dance_give_the_images_that_networks_train_on(
-    digits, objective, tmp_path
+    digits, objective, tmp_path, monkeypatch
 ):
+    monkeypatch.chdir(tmp_path)
     settings = SETTINGS | {
         "iterations": 1, "depth": 1, "image_lr": 0.1, "idm_pool_size": 5,
         "idm_train_steps": 1, "idm_train_batch": 16, "num_experts": 1,
         "pretrain_epochs": 1,
-        "expert_dir": str(tmp_path),
     }  # fmt: skip
     images, labels = hdd_tf.distill(*digits, ipc=1, objective=objective, **settings)
     assert images.shape == (40, 32, 32, 1)
     np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 4))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeypatch):
+    places = []
+
+    def note(stated, config, *rest):
+        places.append((stated.expert_dir, config.expert_dir))
+        assert os.path.isdir(config.expert_dir)
+        return small
+
+    monkeypatch.setattr("hdd_tf.api.distilling._distil", note)
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    images[0] = 200
+    hdd_tf.distill(images, [0, 1])
+    hdd_tf.distill(images, [0, 1], expert_dir=str(tmp_path))
+    (stated, used), kept = places
+    assert not os.path.exists(used) and stated == Config(dataset="x").expert_dir
+    assert kept == (str(tmp_path), str(tmp_path))
 
 
 @pytest.mark.parametrize(
     "settings, said",
     [
-        ({"ipc": 0}, "--ipc=0"),
-        ({"ipc": 1000}, "--ipc=1000"),
-        ({"curvature": 1.0}, "--curvature"),
+        ({"ipc": 0}, "^ipc=0: must be"),
+        ({"ipc": 1000}, "^ipc=1000 is more than .*; lower ipc"),
+        ({"curvature": 1.0}, "^curvature=1.0: must be"),
+        ({"norm": "batch"}, "^network='convnet' has batch norm"),
+        ({"init": "mean"}, "^init='mean': must be"),
+        ({"real_bank_size": 1, "objective": "idm"}, "^real_bank_size=1 revisits"),
+        ({"image": 1}, "no setting image; did you mean images"),
         ({"no_such": 1}, "no_such: python -m hdd_tf.main --help explains"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
         (
@@ -167,11 +193,9 @@ def test_python_has_one_default_of_images(small):
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (np.array(["cat", "dog"] * 6), r"labels are text: class_names, labels = np.un"),
-        (np.array(["cat", "dog"] * 6, object), "labels are text"),
-        (np.arange(12) % 2 == 1, r"bool .*: convert them by labels.astype\('int64'\)"),
         (np.eye(2)[np.arange(12) % 2], "argmax"),
-        (np.arange(12) % 2 + 1, "no training image of class 0.*give labels - 1"),
+        (np.arange(12) / 12, "not whole"),
+        (["cat", None] * 6, "missing"),
     ],
 )
 def test_labels_that_are_no_numbers_of_classes(labels, said):
@@ -179,13 +203,32 @@ def test_labels_that_are_no_numbers_of_classes(labels, said):
         hdd_tf.distill(np.zeros((12, 8, 8, 1), np.uint8), labels)
 
 
-def test_names_and_labels_from_one():
-    with pytest.raises(InputError, match="give labels - 1 if they start at 1"):
-        hdd_tf.distill(
-            np.zeros((12, 8, 8, 1), np.uint8),
-            np.arange(12) % 2 + 1,
-            class_names=["a", "b"],
-        )
+@pytest.mark.parametrize(
+    ("labels", "names", "classes", "class_names"),
+    [
+        (["dog", "cat"], None, ("cat", "dog"), ("cat", "dog")),
+        (["dog", "cat"], ["dog", "cat"], ("dog", "cat"), ("dog", "cat")),
+        ([2, 1], None, (1, 2), ("1", "2")),
+        ([2, 1], ["a", "b"], (1, 2), ("a", "b")),
+    ],
+)
+def test_labels_of_any_kind_and_the_classes_given_back(
+    labels, names, classes, class_names, tmp_path, caplog
+):
+    images = np.zeros((12, 8, 8, 1), np.uint8)
+    images[::2], images[1::2] = 50, 200
+    result = hdd_tf.distill(
+        images, labels * 6, 1, objective="random", class_names=names, depth=1,
+        width=4, progress=False,
+    )  # fmt: skip
+    assert result.labels.dtype == np.int64 and result.labels.tolist() == [0, 1]
+    assert (result.classes, result.class_names) == (classes, class_names)
+    bright = [result.classes[label] for label in result.labels]
+    assert bright[int(result.images[1].mean() == 200)] == labels[1]
+    assert ("are numbered 0, ..., 1" in caplog.text) == (classes == (1, 2))
+    loaded = hdd_tf.load(result.save(tmp_path / "set"))
+    assert loaded.class_names == class_names
+    assert loaded.metadata.get("classes") == ([1, 2] if classes == (1, 2) else None)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -198,10 +241,58 @@ def test_images_that_are_not_finite(small, value):
         hdd_tf.evaluate(small, test=(images, [0, 1]))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_whose_channels_come_first(channels):
-    with pytest.raises(InputError, match=r"channels-first: .*transpose\(0, 2, 3, 1\)"):
-        hdd_tf.distill(np.zeros((4, channels, 8, 8), np.uint8), [0, 1, 0, 1])
+TWO = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8, 1), [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_images_whose_channels_come_first(channels, small):
+    images, labels = np.zeros((4, channels, 8, 8), np.uint8), [0, 1, 0, 1]
+    advice = r"look channels-first, .*np.transpose\(images, \(0, 2, 3, 1\)\)$"
+    with pytest.raises(InputError, match=f"^images of .* {advice}"):
+        hdd_tf.distill(images, labels)
+    with pytest.raises(InputError, match=f"^test images of .* {advice}"):
+        hdd_tf.evaluate(small, test=(images, labels))
+    with pytest.raises(InputError, match=f"^images of .* {advice}"):
+        hdd_tf.evaluate((images, labels), test=TWO, train=TWO)
+
+
+PIXELS = TWO[0].astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (PIXELS / 255, r"0-1 scale by \(255 \* images\).round\(\)"),
+        (PIXELS / 127.5 - 1, r"-1 to 1 scale by \(127.5 \* \(images \+ 1\)\)"),
+        ((PIXELS - 128) / 64, r"normalised, undo it by \(255 \* \(images \* std"),
+        (TWO[0].astype(np.uint16) * 257, r"16 bits by \(images \* \(255 / 65535\)\)"),
+        (TWO[0].astype(np.int32) * 16, r"12 bits by \(images \* \(255 / 4095\)\)"),
+        (PIXELS * 257, r"16 bits by"),
+        (PIXELS * 300.5, "bring their white to 255"),
+        (TWO[0] > 100, r"255 \* images.astype\('uint8'\)"),
+        (PIXELS / 51.5, "bring their white to 255"),
+    ],
+)
+def test_images_on_another_scale_are_told_what_converts_them(images, said, small):
+    with pytest.raises(InputError, match=said) as caught:
+        hdd_tf.distill(images, TWO[1])
+    assert "\n" not in str(caught.value)
+    if images.max() > 31 or images.max() <= 1 or images.min() < 0:
+        # Distilled images need not be whole, and may lie a bit outside.
+        with pytest.raises(InputError, match=said):
+            as_float_images(images)
+
+
+@pytest.mark.parametrize("images", [PIXELS + 0.25, PIXELS * 1.5 - 60, PIXELS])
+def test_distilled_images_need_not_be_whole_or_within_the_scale(images):
+    np.testing.assert_array_equal(as_float_images(images), images.astype(np.float32))
+
+
+def test_dark_images_are_taken_with_a_warning(caplog):
+    taken = labelled_images(PIXELS // 16, TWO[1]).images
+    np.testing.assert_array_equal(taken, PIXELS // 16)
+    assert "images are at most 15 and taken for dark ones" in caplog.text
+    assert "times 17" in caplog.text
 
 
 def test_low_images_with_channels_last_are_no_error():
@@ -236,6 +327,38 @@ def test_where_a_setting_belongs(digits, small, function, name, said):
     with pytest.raises(InputError) as caught:
         getattr(hdd_tf, function)(*first, **{name: 1})
     assert said in str(caught.value) and len(str(caught.value)) < 160
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("--ipc=0: must be", "ipc=0: must be"),
+        ("give --norm=batch.", "give norm='batch'."),
+        ("lower --ipc or use --init=noise", "lower ipc or use init='noise'"),
+        ("(--noanalysis, --noprogress)", "(analysis=False, progress=False)"),
+        ("--norm and --eval_networks=none", "norm and eval_networks=none"),
+        ("--curvature=-1/3, --classes=0,3", "curvature=-1/3, classes=0,3"),
+        ("--dataset=folder:/a b: none", "dataset=folder:/a b: none"),
+        # Commands, and what is no setting, stay as they are.
+        ("python -m hdd_tf.main --help", "python -m hdd_tf.main --help"),
+        (
+            "by hdd-tf export --run_dir=a --output_dir=B and --ipc=1",
+            "by hdd-tf export --run_dir=a --output_dir=B and ipc=1",
+        ),
+        ("--flagfile=x, a--ipc=1", "--flagfile=x, a--ipc=1"),
+    ],
+)
+def test_messages_name_arguments_instead_of_flags(message, said):
+    assert in_python(message) == said
+
+
+def test_unknown_arguments_of_functions_without_settings(small):
+    with pytest.raises(InputError, match="has no argument image; did you mean images"):
+        hdd_tf.load("x", image="stored")
+    with pytest.raises(InputError, match="encodng; did you mean encoding"):
+        small.save("x", encodng="png")
+    with pytest.raises(InputError, match="has no argument x: it has source"):
+        hdd_tf.export("x", "y", x=1)
 
 
 def test_test_images_of_another_size(small):

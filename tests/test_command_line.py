@@ -105,14 +105,25 @@ def test_bad_input_is_one_line_that_names_it(words, message):
 
 
 def test_what_changes_a_score_may_be_given_to_evaluate(tmp_path):
-    words = "--data_dir=d --dataset=x --width=8 --strategy=auto --noprogress --seed=3"
+    words = "--data_dir=d --dataset=x --width=8 --noprogress --seed=3"
     check_scoring_flags(f"{words} --num_eval=1 --baselines=none --fair_score".split())
     # A flag file describes a whole run, and may hold what scoring needs.
     path = tmp_path / "whole.cfg"
     path.write_text("--iterations=3\n--num_eval=1\n")
-    check_scoring_flags(["--ipc=3", f"--flagfile={path}", "--eval_epochs=3"])
-    with pytest.raises(InputError, match="--image_lr has no effect"):
-        check_scoring_flags([f"--flagfile={path}", "--image_lr=1"])
+    check_scoring_flags([f"--flagfile={path}", "--eval_epochs=3"])
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["--image_lr=1", "--ipc=3", "--expert_dir=x", "--strategy=auto", "--run_dir=x",
+     "--num_virtual_devices=2", "--steps_per_call=2", "--max_images_per_forward=9"],
+)  # fmt: skip
+def test_what_a_score_does_not_follow_is_refused(word, tmp_path):
+    path = tmp_path / "whole.cfg"
+    path.write_text("--iterations=3\n--num_eval=1\n")
+    name = word.partition("=")[0]
+    with pytest.raises(InputError, match=f"{name} has no effect"):
+        check_scoring_flags([f"--flagfile={path}", word])
 
 
 @pytest.mark.parametrize("word", ["--help", "--helpfull", "-h"])

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -39,11 +40,12 @@ METADATA = {
 REACHABLE = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
 
 
-def python(code, *arguments, cwd):
+def python(code, *arguments, cwd, env=None):
     """Runs code in an interpreter that knows nothing of the clone or environment."""
     return subprocess.run(
         [sys.executable, "-I", "-c", code, *map(str, arguments)],
         cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
         timeout=900,
@@ -70,7 +72,13 @@ def run_examples(calls, cwd):
     """
     words = [[str(EXAMPLES / name), *map(str, rest)] for name, *rest in calls]
     code = f"END = {END!r}\n" + BLOCKED + RUN
-    done = python(code, json.dumps(words), cwd=cwd)
+    # What the user has set for Keras elsewhere changes nothing here.
+    (cwd / "keras").mkdir()
+    (cwd / "keras" / "keras.json").write_text(
+        '{"floatx": "float16", "image_data_format": "channels_first"}'
+    )
+    foreign = {"KERAS_BACKEND": "jax", "KERAS_HOME": str(cwd / "keras")}
+    done = python(code, json.dumps(words), cwd=cwd, env={**os.environ, **foreign})
     assert done.returncode == 0, done.stderr
     return done.stdout.split(f"{END}\n")[:-1]
 

@@ -27,7 +27,7 @@ LAYERS = (
     ("config",),
     ("settings",),
     ("methods",),
-    ("signals",),
+    ("signals", "keras_settings"),
     ("errors", "random_keys"),
 )
 HEIGHT = {

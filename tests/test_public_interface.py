@@ -226,6 +226,40 @@ def test_what_is_no_set_is_said_in_a_line(source, arguments, said):
         hdd_tf.evaluate(source, **arguments)
 
 
+def test_test_labels_are_those_that_the_set_was_made_of(result, monkeypatch):
+    tested = []
+
+    def note(config, dataset, network):
+        tested.append((dataset.test.labels.tolist(), dataset.label_names))
+        raise InputError("seen")
+
+    monkeypatch.setattr("hdd_tf.api.evaluating.Evaluation", note)
+    metadata = {**result.distilled_set.metadata, "classes": [3, 9]}
+    from_three = dataclasses.replace(result.distilled_set, metadata=metadata)
+    images, words = TEST[0][:2], ["bright", "dark"]
+    pair = {"test": (images, words), "train": (TRAIN[0][:2], ["dark", "bright"])}
+    # Beside names, integers are numbers, such as those that `distill` returns.
+    numbered = TRAIN[0][:2], [1, 0]
+    for source, arguments in (
+        (result, {"test": (images, words)}),
+        (result, {"test": (images, [1, 0])}),
+        (from_three, {"test": (images, [9, 3])}),
+        (numbered, {**pair, "class_names": ["dark", "bright"]}),
+        (numbered, {**pair, "class_names": ["bright", "dark"]}),
+        (numbered, pair),
+    ):
+        with pytest.raises(InputError, match="seen"):
+            hdd_tf.evaluate(source, depth=1, width=4, **arguments)
+    assert tested[:4] == [([1, 0], ("dark", "bright"))] * 4
+    assert tested[4:] == [([0, 1], ("bright", "dark"))] * 2
+    with pytest.raises(InputError, match="test labels have a label 'cat', but the cl"):
+        hdd_tf.evaluate(result, test=(images, ["cat", "dark"]))
+    with pytest.raises(InputError, match=r"start at 1, .* give labels - 1"):
+        hdd_tf.evaluate(numbered, test=(images, [1, 2]), train=TRAIN)
+    with pytest.raises(InputError, match="has no setting ipc"):
+        hdd_tf.evaluate(result, test=TEST, ipc=3)
+
+
 def test_the_command_says_what_a_set_of_arrays_lacks(saved, capsys):
     assert evaluate_main(["evaluate", str(saved), "--num_eval=1"]) == 2
     said = capsys.readouterr().err

@@ -3,26 +3,25 @@
 import difflib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hdd_tf.config import rows
+import numpy as np
+
+from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
+from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
 _KINDS = ("stored", "decoded")
 _DISTILL, _EVALUATE = "distill", "evaluate"
-# Scopes of the settings that say what images are made and how; and how sets are scored,
-# and on which named data set.
-_SCOPES = {
-    _DISTILL: (
-        *(Scope.DATA, Scope.SHARED, Scope.MATCHING, Scope.MAY_GROW, Scope.SEED),
-        Scope.PROCESS,
-    ),
-    _EVALUATE: tuple(scope for scope in Scope if scope.is_scoring),
-}
+# Scopes of the settings that say what images are made and how.
+_MAKING = (
+    *(Scope.DATA, Scope.SHARED, Scope.MATCHING, Scope.MAY_GROW, Scope.SEED),
+    Scope.PROCESS,
+)
 # Their arguments that are no `**settings`, to suggest for misspelt ones.
 _ARGUMENTS = {
     _DISTILL: ("images", "labels", "class_names"),
@@ -31,12 +30,14 @@ _ARGUMENTS = {
 _MOST_SUGGESTIONS = 4
 
 
-def names_taken(*scopes: Scope) -> list[str]:
-    """Returns the settings of some scopes that a function of Python can follow."""
+def names_taken(function: str) -> list[str]:
+    """Returns the settings that `distill` or `evaluate` of Python can follow."""
+    if function == _EVALUATE:
+        return [name for name, row in rows().items() if row.is_scoring]
     return [
         name
         for name, row in rows().items()
-        if row.scope in scopes and not row.is_command_only
+        if row.scope in _MAKING and not row.is_command_only
     ]
 
 
@@ -55,15 +56,15 @@ def check_names(
         InputError: One of them is misspelt, or is a setting of the other function, of
             named data sets or of the command alone.
     """
-    allowed = names_taken(*_SCOPES[function])
-    of_named = names_taken(Scope.DATA) if of_arrays else []
-    (other,) = _SCOPES.keys() - {function}
+    allowed = names_taken(function)
+    of_named = names_of(Scope.DATA) if of_arrays else ()
+    other = _DISTILL if function == _EVALUATE else _EVALUATE
     for name in given:
         if name in allowed and name not in of_named:
             continue
         if name in allowed:
             reason = ": it goes with dataset=NAME, and arrays are given"
-        elif name in names_taken(*_SCOPES[other]):
+        elif name in names_taken(other):
             reason = f": it is a setting of hdd_tf.{other}()"
         elif name in rows():
             reason = ": it has a meaning for the command alone (python -m hdd_tf.main)"
@@ -84,19 +85,17 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
     return f"; did you mean {' or '.join(close[:_MOST_SUGGESTIONS])}?"
 
 
-def checked_class_names(names: Sequence[Any] | None, count: int) -> list[str]:
-    """Returns a name of each class, by default its number.
+def checked_class_names(names: Any) -> list[str] | None:
+    """Returns names of classes, or None if none are given.
 
     Args:
-        names: What was given, or None.
-        count: Number of classes.
+        names: What was given.
 
     Raises:
-        InputError: They are no list, there are more or fewer, or some are blank or the
-            same.
+        InputError: They are no list, or some are blank or the same.
     """
     if names is None:
-        return [str(label) for label in range(count)]
+        return None
     if isinstance(names, str):
         raise InputError("class_names must be a list of names, not one text")
     try:
@@ -105,15 +104,42 @@ def checked_class_names(names: Sequence[Any] | None, count: int) -> list[str]:
         raise InputError(
             f"class_names must be a list of names, not {type(names).__name__}"
         ) from error
-    if len(words) != count:
-        mend = "; give labels - 1 if they start at 1" if len(words) == count - 1 else ""
-        raise InputError(
-            f"class_names holds {len(words)} names, but labels 0, ..., {count - 1} "
-            f"need {count}{mend}"
-        )
-    if len(set(words)) < count or not all(word.strip() for word in words):
+    if len(set(words)) < len(words) or not all(word.strip() for word in words):
         raise InputError(f"class_names must be distinct and not blank, not {words}")
     return words
+
+
+def names_of_parts(
+    parts: Mapping[str, Any], class_names: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Returns the names of the classes of several arrays of labels together.
+
+    Integers are numbers of classes. All others are names, numbered as `class_labels`
+    does.
+
+    Args:
+        parts: Labels by what messages call them.
+        class_names: A name of each class, or None.
+
+    Raises:
+        InputError: Labels are no classes, or of more classes than there are names.
+    """
+    values = [as_class_values(labels, title) for title, labels in parts.items()]
+    named = [each.astype(object) for each in values if not is_whole(each)]
+    names = class_names
+    if named and names is None:
+        names = class_labels(np.concatenate(named), title=" and ".join(parts)).names
+    if names is not None and named:
+        return tuple(names)
+    count = 1 + max((int(each.max()) for each in values if len(each)), default=-1)
+    names = [str(number) for number in range(count)] if names is None else names
+    if len(names) != count:
+        mend = "; give labels - 1 if they start at 1" if len(names) == count - 1 else ""
+        raise InputError(
+            f"class_names holds {len(names)} names, but labels 0, ..., {count - 1} "
+            f"need {count}{mend}"
+        )
+    return tuple(names)
 
 
 def checked_pair(values: Any, title: str) -> tuple[Any, Any]:

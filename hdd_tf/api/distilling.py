@@ -1,5 +1,8 @@
 """`hdd_tf.distill`: arrays or the name of a data set in, a distilled set out."""
 
+import dataclasses
+import logging
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ from tqdm import tqdm
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.api.arguments import check_names, checked_class_names
+from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.config import Config, to_json
@@ -19,6 +23,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.reading.arrays import labelled_images
+from hdd_tf.reading.labels import ClassLabels, class_labels
 from hdd_tf.reading.loading import (
     ARRAYS,
     dataset_from_arrays,
@@ -27,7 +32,10 @@ from hdd_tf.reading.loading import (
 )
 from hdd_tf.running.loop import BlockReport, run_iterations
 
+_LOG = logging.getLogger(__name__)
 
+
+@python_call
 def distill(
     images: Any = None,
     labels: Any = None,
@@ -39,16 +47,24 @@ def distill(
 ) -> DistillationResult:
     """Distils labelled images into `ipc` synthetic images of each class.
 
-    Nothing is written to files but networks that a method trains on the real images
-    beforehand, to `expert_dir`.
+    Nothing is written to files, unless `expert_dir=DIR` asks for it: there, networks
+    that a method trains on the real images beforehand (DANCE, `keep_fraction`) are kept
+    for the next call. Without it they are trained in each call.
 
     Args:
-        images: `[n, h, w, c]` or `[n, h, w]` uint8.
-        labels: `[n]` integers 0, ..., C - 1, each of which occurs.
+        images: `[n, h, w, c]` or `[n, h, w]` uint8, or whole numbers on the 0-255
+            scale. Other scales and PyTorch's order `[n, c, h, w]` are refused, with
+            what converts them.
+        labels: `[n]` classes: integers 0, ..., C - 1, or any integers, texts, truth
+            values or other hashable objects. Those are numbered in ascending order (if
+            they have none, as they first occur), and `result.classes` has them. One-hot
+            rows are refused.
         ipc: Synthetic images of each class.
         dataset: Name of a data set instead of `images` and `labels`, as `--dataset` of
             the command: `"digits"`, `"cifar10"`, `"folder:DIR"`.
-        class_names: A name of each class of `labels`; by default the numbers.
+        class_names: A name of each class of `labels`, in the order of the numbers; by
+            default the labels as text. Of labels that are texts: these texts, whose
+            order then decides.
         **settings: Settings of the distillation by their flag's name, such as
             `objective="idm"`, `iterations=500`, `geometry="euclidean"`,
             `curvature=-1/3`, `seed=1`, `progress=False`. `python -m hdd_tf.main --help`
@@ -58,7 +74,8 @@ def distill(
     Returns:
         The result. `images, labels = hdd_tf.distill(...)` gives synthetic images
         `[C * ipc, h, w, c]`, float32 on the 0-255 scale of the input (values may lie
-        outside it), and their labels `[C * ipc]` int64, class by class; with a
+        outside it), and their labels `[C * ipc]` int64, class by class: 0, ..., C - 1,
+        which count through `result.classes`; with a
         formation factor f, as with `idm` and `dance`, the f^2 times as many that are
         decoded from them. Train on them normalised by the mean and standard deviation
         of the real images (`result.distilled_set.tf_dataset()` is).
@@ -78,39 +95,62 @@ def distill(
         ((6, 8, 8, 1), [0, 0, 0, 1, 1, 1])
     """
     given = images is not None or labels is not None
+    check_names("distill", settings, of_arrays=given)
     if given == bool(dataset):
         raise InputError(
             "distill() takes images and labels, or dataset=NAME: give one of the two"
         )
-    check_names("distill", settings, of_arrays=given)
     config = Config(dataset=dataset or ARRAYS, ipc=ipc, **settings)
+    found = None
     if given:
-        real = _dataset_of_arrays(config, images, labels, class_names)
+        real, found = _dataset_of_arrays(config, images, labels, class_names)
     elif class_names is not None:
         raise InputError(f"class_names are those of {dataset}: leave them out")
     else:
         real = load_configured_dataset(config)
-    return _distil(config, real)
+    if "expert_dir" in settings:
+        return _distil(config, config, real, found)
+    with tempfile.TemporaryDirectory(prefix="hdd_tf_") as place:
+        used = dataclasses.replace(config, expert_dir=place)
+        return _distil(config, used, real, found)
 
 
 def _dataset_of_arrays(
     config: Config, images: Any, labels: Any, class_names: Any
-) -> Dataset:
+) -> tuple[Dataset, ClassLabels]:
+    """Returns arrays as a data set, and what its labels stand for."""
     if images is None or labels is None:
         raise InputError("images and labels: give both")
-    checked = labelled_images(images, labels)
-    names = None
-    if class_names is not None:
-        names = checked_class_names(class_names, int(checked.labels.max()) + 1)
-    whole = dataset_from_arrays(checked.images, checked.labels, label_names=names)
-    return whitened_for(config, whole)
+    found = class_labels(labels, checked_class_names(class_names))
+    checked = labelled_images(images, found.numbers)
+    if found.renumbered:
+        first, last = found.renumbered[0], found.renumbered[-1]
+        _LOG.warning(
+            "labels %d, ..., %d are numbered 0, ..., %d in the result, whose `classes` "
+            "has them.",
+            *(first, last, len(found.renumbered) - 1),
+        )
+    whole = dataset_from_arrays(checked.images, checked.labels, label_names=found.names)
+    return whitened_for(config, whole), found
 
 
-def _distil(config: Config, dataset: Dataset) -> DistillationResult:
+def _distil(
+    stated: Config, config: Config, dataset: Dataset, found: ClassLabels | None
+) -> DistillationResult:
+    """Distils a data set.
+
+    Args:
+        stated: The settings to record.
+        config: The same with the place where experts are kept.
+        dataset: The real images.
+        found: What its labels stand for, if it was given as arrays.
+    """
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
     run = RunContext.build(config, dataset, strategy)
     context = run.method_context(pruned_dataset(run))
-    metadata = _metadata(config, dataset)
+    metadata = _metadata(stated, dataset)
+    if found and found.renumbered:
+        metadata["classes"] = found.renumbered
     if config.traits.is_selection:
         method: Method = build_method(context)
         method.train_ahead()
@@ -119,7 +159,11 @@ def _distil(config: Config, dataset: Dataset) -> DistillationResult:
         method, reports = _iterate(context)
     stored = method.result(metadata)
     return DistillationResult(
-        decode_set(stored), stored, to_json(config), _history(reports, dataset)
+        decode_set(stored),
+        stored,
+        to_json(stated),
+        _history(reports, dataset),
+        found.classes if found else tuple(dataset.label_names),
     )
 
 

@@ -10,7 +10,9 @@ from hdd_tf.api.arguments import (
     check_names,
     checked_class_names,
     checked_pair,
+    names_of_parts,
 )
+from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult, EvaluationResult
 from hdd_tf.arguments.command_line import overridden
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
@@ -20,17 +22,14 @@ from hdd_tf.data.dataset import Dataset, channel_statistics
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.reading.arrays import (
-    as_float_images,
-    as_labels,
-    labelled_images,
-    mend_of_labels,
-)
+from hdd_tf.reading.arrays import as_float_images, labelled_images, mend_of_labels
+from hdd_tf.reading.labels import labels_in
 from hdd_tf.reading.loading import ARRAYS, load_configured_dataset
 
 Pair = Sequence[Any]
 
 
+@python_call
 def evaluate(
     source: str | os.PathLike | DistilledSet | DistillationResult | Pair,
     *,
@@ -44,7 +43,8 @@ def evaluate(
     Args:
         source: What networks train on: the directory of a set or of a run, what `load`
             or `distill` returned, or a pair of images `[n, h, w, c]` on the 0-255
-            scale and labels `[n]`.
+            scale and labels `[n]`. Labels are numbers of classes, or texts and other
+            names of them, as `distill` takes them, in all pairs alike.
         test: Held-out images `[n, h, w, c]` uint8 and their labels `[n]`. By default
             the test split of the data set that the set says it is of, or of
             `dataset=NAME`.
@@ -143,22 +143,34 @@ def _held_out(
         train: Real images and labels, or None.
         class_names: Of a pair's classes, or None.
     """
-    tested = labelled_images(*checked_pair(test, "test"), "test ")
-    real = tested.take(np.arange(0))
+    pairs = {"test": checked_pair(test, "test")}
     if train is not None:
-        real = labelled_images(*checked_pair(train, "train"), "train ")
+        pairs["train"] = checked_pair(train, "train")
     if given is not None:
         name, names = str(given.metadata["dataset"]), given.class_names
-        mean, std, whitening = given.mean, given.std, given.whitening
+        classes = given.metadata.get("classes")
     else:
         if train is None:
             raise InputError(
                 "give train=(images, labels), whose mean and standard deviation "
                 "normalise the images; a set that distill or load returned has its own"
             )
-        labels = (as_labels(source[1]), tested.labels, real.labels)
-        count = 1 + max(int(part.max()) for part in labels)
-        name, names = ARRAYS, tuple(checked_class_names(class_names, count))
+        name, classes = ARRAYS, None
+        labels = {title: pair[1] for title, pair in pairs.items()}
+        names = names_of_parts(
+            {"labels": source[1], **labels}, checked_class_names(class_names)
+        )
+    splits = {
+        title: labelled_images(
+            images, labels_in(labels, classes, names, f"{title} labels"), f"{title} "
+        )
+        for title, (images, labels) in pairs.items()
+    }
+    tested = splits["test"]
+    real = splits.get("train", tested.take(np.arange(0)))
+    if given is not None:
+        mean, std, whitening = given.mean, given.std, given.whitening
+    else:
         (mean, std), whitening = channel_statistics(real.images), None
     for title, part in (("test", tested), ("train", real)):
         if part.images.shape[1:] != tested.images.shape[1:]:
@@ -185,7 +197,8 @@ def _size(images: np.ndarray) -> str:
 
 def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
     """Returns arrays as a set of a data set's classes."""
-    images, labels = as_float_images(pair[0]), as_labels(pair[1])
+    images = as_float_images(pair[0])
+    labels = labels_in(pair[1], None, dataset.label_names)
     if len(images) != len(labels):
         raise InputError(
             f"images and labels differ in number: {len(images)} and {len(labels)}"
@@ -200,6 +213,11 @@ def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
         raise InputError(
             f"the set has a label {outside[0]}, but the classes are 0, ..., "
             f"{dataset.num_classes - 1}{mend_of_labels(labels)}"
+        )
+    tested = dataset.test.labels
+    if (labels.min(), tested.min(), tested.max()) == (0, 1, labels.max() + 1):
+        raise InputError(
+            "the test labels start at 1, and those to train on at 0: give labels - 1"
         )
     metadata = {
         "dataset": dataset.name,

@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
 from hdd_tf.api.arguments import check_kind, checked_target
+from hdd_tf.api.calls import python_call
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.evaluation.result_text import score_lines
 from hdd_tf.exporting.sets import export_set
@@ -27,12 +28,17 @@ class DistillationResult:
         history: Arrays with a row for each iteration: `iteration` `[n]` int64, counted
             from 1; `loss` `[n]` and `loss_per_class` `[n, C]`; `gradient_norm` `[n]`;
             `seconds` `[n]` of distillation up to its end. n is 0 for coresets.
+        classes: The label of each class as it was given: `classes[labels[i]]` is that
+            of image i. They are in ascending order or, where they have none or are
+            texts with `class_names`, in the order of `class_names`. Of a named data
+            set: its class names.
     """
 
     distilled_set: DistilledSet
     stored: DistilledSet
     settings: dict[str, Any]
     history: dict[str, np.ndarray]
+    classes: tuple[Hashable, ...] = ()
 
     @property
     def images(self) -> np.ndarray:
@@ -65,6 +71,7 @@ class DistillationResult:
             f"objective={settings['objective']}, seed={settings['seed']})"
         )
 
+    @python_call
     def save(
         self,
         directory: str | os.PathLike,

@@ -4,6 +4,7 @@ import os
 import pathlib
 
 from hdd_tf.api.arguments import check_kind, checked_path, checked_target
+from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.decoding import decode_set
@@ -21,6 +22,7 @@ from hdd_tf.exporting.sets import (
 )
 
 
+@python_call
 def load(directory: str | os.PathLike, *, images: str = "decoded") -> DistilledSet:
     """Reads a distilled set and verifies its checksums.
 
@@ -41,6 +43,7 @@ def load(directory: str | os.PathLike, *, images: str = "decoded") -> DistilledS
     return as_kind(read_distilled_set(checked_path(directory, "directory")), images)
 
 
+@python_call
 def export(
     source: str | os.PathLike | DistilledSet | DistillationResult,
     output_dir: str | os.PathLike,

@@ -6,7 +6,7 @@ import itertools
 import re
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -23,7 +23,7 @@ from hdd_tf.config import (
 )
 from hdd_tf.errors import InputError
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import row_of
+from hdd_tf.settings.row import Row, row_of
 
 HELP_WORDS = {"--help", "-help", "-h", "-?", "--helpfull", "--helpshort"}
 
@@ -83,8 +83,7 @@ def check_scoring_flags(arguments: Sequence[str]) -> None:
     values = define_flags()
     _parse(words, values)
     for name, row in rows().items():
-        followed = row.scope.is_scoring and not row.is_command_only
-        if values[name].present and not followed:
+        if values[name].present and not row.is_scoring:
             raise InputError(
                 f"--{name} has no effect on the score of a set that exists: leave it "
                 "out, or give it to hdd-tf distill"
@@ -189,12 +188,26 @@ def help_text(called: str = "hdd-tf") -> str:
         "--flagfile=FILE reads flags from a file; flags after it override it.",
         *textwrap.wrap(f"Published files: {files}.", width=80),
     ]
+    return "\n".join(lines) + "\n" + flags_help(lambda row: True)
+
+
+def flags_help(is_shown: Callable[[Row], bool]) -> str:
+    """Returns the help's list of flags, under their headings.
+
+    Args:
+        is_shown: Whether the flag of a row is one of them.
+    """
+    lines, heading = [], ""
     wrapper = textwrap.TextWrapper(80, " " * 6, " " * 6, break_on_hyphens=False)
     heading_at = headings()
     for field in dataclasses.fields(Config):
-        if field.name in heading_at:
-            lines += ["", f"{heading_at[field.name]}:"]
+        heading = heading_at.get(field.name, heading)
         row = row_of(field)
+        if not is_shown(row):
+            continue
+        if heading:
+            lines += ["", f"{heading}:"]
+            heading = ""
         default = "" if field.default is None else flag_text(field.default)
         about = f"{row.help} ({parsers.expected_value(row.parser)})"
         lines.append(f"  --{field.name}={default}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hdd_tf.arguments.command_line import check_scoring_flags
+from hdd_tf.arguments.command_line import check_scoring_flags, flags_help
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
@@ -17,7 +17,7 @@ SET_OR_RUN is the directory of a set, in any encoding, or of a run. The settings
 those the set was distilled with; flags after it override them, such as --num_eval=20,
 --eval_epochs=300, --eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or
 --fair_score. Baselines that the run recorded are scored again: --baselines=none leaves
-them out. `hdd-tf distill --help` describes them all.
+them out. The flags that change a score, with their defaults where nothing is recorded:
 """
 
 
@@ -30,7 +30,9 @@ def evaluate(argv: Sequence[str]) -> None:
     """
     called, *arguments = argv
     if wants_help(arguments):
-        print(_HELP.format(called=called), end="")
+        print(
+            _HELP.format(called=called) + flags_help(lambda row: row.is_scoring), end=""
+        )
         return
     usage = f"{called} SET_OR_RUN [--name=value ...]"
     if not arguments:

@@ -3,7 +3,8 @@
 Both losses take features of the real and of the synthetic images of C classes, and no
 gradient flows to the real features. By default they return `[C]` unreduced values,
 because Keras' usual mean over the batch would silently divide the sum over classes by
-C. Features of float64 need `dtype="float64"`; without it Keras casts them to float32.
+C. Features of float64 need `dtype="float64"` (or a `floatx` of that in Keras); without
+it Keras casts them to float32. A `floatx` of 16 bits counts as float32.
 """
 
 import math
@@ -19,8 +20,12 @@ from hdd_tf.geometry.layers import widen, widen_point
 class _MatchingLoss(keras.losses.Loss):
     """Base of both losses: the weight lambda, and its check."""
 
-    def __init__(self, loss_weight: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, loss_weight: float, dtype: str | None = None, **kwargs: Any
+    ) -> None:
+        # Keras takes its `floatx`, and would round the features to one of 16 bits.
+        wide = "float64" if keras.config.floatx() == "float64" else "float32"
+        super().__init__(dtype=dtype or wide, **kwargs)
         if not 0 <= loss_weight < math.inf:
             raise ValueError(
                 "`loss_weight` must be finite and not negative. "

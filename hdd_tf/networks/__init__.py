@@ -1,1 +1,7 @@
 """Networks: architectures, functional form, initialisation, pools and teachers."""
+
+from hdd_tf.keras_settings import import_keras
+
+# Before a module of this package imports Keras: a backend that does not do is said in
+# one line.
+import_keras()

@@ -8,6 +8,7 @@ import keras
 
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
+from hdd_tf.keras_settings import own_settings
 from hdd_tf.networks.classic import build_alexnet, build_lenet, build_mlp, build_vgg11
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -90,6 +91,8 @@ def build_network(
     return build_with_options(name, image_shape, num_classes, options)
 
 
+# Also of a set's teacher, which programs of users ask.
+@own_settings()
 def build_with_options(
     name: str,
     image_shape: tuple[int, int, int],

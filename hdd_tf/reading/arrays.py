@@ -1,11 +1,18 @@
 """Checks of images and labels that are given as arrays."""
 
+import logging
 from typing import Any
 
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.errors import InputError
+
+_LOG = logging.getLogger(__name__)
+# Largest values that scanners and cameras give, beside 255, by the number of bits.
+_DEPTHS = {bits: 2**bits - 1 for bits in (10, 12, 14, 16)}
+# Whole numbers up to this are on a scale of their own, such as 0-16 or 0-15.
+_DARKEST = 31
 
 
 def labelled_images(images: Any, labels: Any, title: str = "") -> LabelledImages:
@@ -41,7 +48,7 @@ def as_labels(labels: Any, title: str = "labels") -> np.ndarray:
     Raises:
         InputError: they are something else.
     """
-    labels = _array(labels, title)
+    labels = as_array(labels, title)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]  # As keras.datasets gives them.
     if labels.size and all(isinstance(label, (str, bytes)) for label in labels.flat):
@@ -84,13 +91,18 @@ def as_float_images(images: Any, title: str = "images") -> np.ndarray:
         InputError: they are something else, or plainly on another scale.
     """
     images = _as_four_dimensions(images, title)
-    if not _are_real_numbers(images):
-        raise InputError(f"{title} must be numbers, but are {images.dtype}.")
-    _check_finite(images, title)
-    if images.dtype != np.uint8 and np.abs(images).max() <= 1:
-        raise InputError(
-            f"{title} must be on the 0-255 scale, and none is above 1: multiply by 255."
-        )
+    if images.dtype == np.uint8:
+        return images.astype(np.float32)
+    _check_numbers(images, title)
+    low, high = float(images.min()), float(images.max())
+    # Single values of distilled images may lie far outside. Their mean does not, and
+    # neither do whole sets lie about zero.
+    mean = float(images.mean(dtype=np.float64))
+    about_zero = low < 0 and max(-low, high) < _DARKEST
+    if max(-low, high) <= 1 or about_zero or not -255 <= mean <= 510:
+        raise _wrong_scale(images, title)
+    if np.issubdtype(images.dtype, np.integer) and high > 255:
+        raise _wrong_scale(images, title)
     return images.astype(np.float32)
 
 
@@ -98,23 +110,64 @@ def _as_images(images: Any, title: str) -> np.ndarray:
     images = _as_four_dimensions(images, title)
     if images.dtype == np.uint8:
         return images
-    convertible = _are_real_numbers(images)
-    if convertible:
-        _check_finite(images, title)
+    _check_numbers(images, title)
     # A largest value of 1 in another type than uint8 means black and white on the 0-1
     # scale; taken as 0-255 it would be black and nearly black.
-    if convertible and images.min() >= 0 and 1 < images.max() <= 255:
+    if images.min() >= 0 and 1 < images.max() <= 255:
         converted = images.astype(np.uint8)
         if np.array_equal(converted, images):
+            if images.max() <= _DARKEST:
+                _LOG.warning(
+                    "%s are at most %d and taken for dark ones on the 0-255 scale; if "
+                    "that is white, give them times %d.",
+                    title,
+                    images.max(),
+                    255 // int(images.max()),
+                )
             return converted
-    raise InputError(
-        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype}: convert "
-        "the 0-1 scale by (255 * images).round().astype('uint8')."
+    raise _wrong_scale(images, title)
+
+
+def _wrong_scale(images: np.ndarray, title: str) -> InputError:
+    """Returns what is said of numbers that are not on the 0-255 scale."""
+    low, high = float(images.min()), float(images.max())
+    whole = np.array_equal(images, np.rint(images))
+    if images.dtype == np.bool_:
+        mend = "give 255 * images.astype('uint8')"
+    elif low >= 0 and high <= 1:
+        mend = "convert the 0-1 scale by (255 * images).round().astype('uint8')"
+    elif low >= -1 and high <= 1:
+        mend = (
+            "convert the -1 to 1 scale by "
+            "(127.5 * (images + 1)).round().astype('uint8')"
+        )
+    elif low < 0 and max(-low, high) < _DARKEST:
+        mend = (
+            "if they are normalised, undo it by (255 * (images * std + "
+            "mean)).round().clip(0, 255).astype('uint8')"
+        )
+    elif images.dtype == np.int8:
+        mend = "give (images.astype(int) + 128).astype('uint8')"
+    elif low < 0 and high < 512:
+        mend = "round and clip them by images.round().clip(0, 255).astype('uint8')"
+    elif low >= 0 and _DARKEST < high <= 255:
+        mend = "round them by images.round().astype('uint8')"
+    elif low >= 0 and whole and high <= _DEPTHS[16]:
+        bits = next(bits for bits, top in _DEPTHS.items() if high <= top)
+        mend = (
+            f"convert {bits} bits by (images * (255 / {_DEPTHS[bits]}))"
+            ".round().astype('uint8')"
+        )
+    else:
+        mend = "bring their white to 255, round them, and give .astype('uint8')"
+    return InputError(
+        f"{title} must be uint8 on the 0-255 scale, but are {images.dtype} from "
+        f"{low:.6g} to {high:.6g}: {mend}"
     )
 
 
 def _as_four_dimensions(images: Any, title: str) -> np.ndarray:
-    images = _array(images, title)
+    images = as_array(images, title)
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or not images.size:
@@ -123,24 +176,29 @@ def _as_four_dimensions(images: Any, title: str) -> np.ndarray:
             f"{images.shape}."
         )
     # PyTorch's order. More than 4 channels are no picture that is known here.
-    if images.shape[1] in (1, 3) and images.shape[-1] > 4:
+    if images.shape[1] <= 4 < images.shape[-1]:
         raise InputError(
-            f"{title} of shape {images.shape} look channels-first: give "
-            "images.transpose(0, 2, 3, 1)."
+            f"{title} of shape {images.shape} look channels-first, and [n, h, w, c] is "
+            "needed: give np.transpose(images, (0, 2, 3, 1))"
         )
     return images
 
 
-def _are_real_numbers(values: np.ndarray) -> bool:
-    return np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values)
-
-
-def _check_finite(images: np.ndarray, title: str) -> None:
+def _check_numbers(images: np.ndarray, title: str) -> None:
+    if images.dtype != np.bool_ and (
+        not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images)
+    ):
+        raise InputError(f"{title} must be numbers, but are {images.dtype}.")
     if not np.isfinite(images).all():
         raise InputError(f"{title} are not finite: some values are NaN or infinite.")
 
 
-def _array(values: Any, title: str) -> np.ndarray:
+def as_array(values: Any, title: str) -> np.ndarray:
+    """Returns an array of anything that NumPy takes for one.
+
+    Raises:
+        InputError: NumPy does not.
+    """
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:  # Rows of different lengths, for example.

@@ -41,8 +41,8 @@ def check_finite(
     raise InputError(
         f"{what} iteration {start + row + 1}: the images have diverged. Give a lower "
         "--image_lr or --loss_weight (hyperbolic: or --max_tangent_norm=10, or a "
-        "--curvature closer to 0) with another --run_dir; checkpoints are from before, "
-        "and finite."
+        "--curvature closer to 0). A run begins anew in another --run_dir; its "
+        "checkpoints are from before, and finite."
     )
 
 

@@ -51,6 +51,7 @@ class DataSettings:
         "Synthetic images per class.",
         Scope.DATA,
         is_cell=True,
+        is_making_only=True,
     )
     validation_fraction: float = setting(
         None,

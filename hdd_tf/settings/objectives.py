@@ -107,6 +107,7 @@ class DanceSettings:
         parsers.PATH,
         "Where experts are kept; runs that would train the same ones share them.",
         Scope.PROCESS,
+        is_making_only=True,
     )
     dance_max_decoded: int = setting(
         200,

@@ -24,6 +24,8 @@ class Row:
             that needs the images as they are by then; 0 for never.
         is_command_only: Whether the functions of Python, which handle one set and have
             no run directory, cannot follow it though its scope is theirs.
+        is_making_only: Whether a set that exists, and its score, do not depend on it
+            though its scope is one of scores too.
     """
 
     parser: flags.ArgumentParser
@@ -34,6 +36,13 @@ class Row:
     is_budget: bool = False
     is_cadence: bool = False
     is_command_only: bool = False
+    is_making_only: bool = False
+
+    @property
+    def is_scoring(self) -> bool:
+        """Whether the score of a set that exists follows it."""
+        is_followed = not (self.is_command_only or self.is_making_only)
+        return self.scope.is_scoring and is_followed
 
 
 def setting(

@@ -20,12 +20,14 @@ class DeviceSettings:
         "Devices: auto = mirrored over all GPUs or virtual devices where there are "
         "several, else one device.",
         Scope.PROCESS,
+        is_making_only=True,
     )
     num_virtual_devices: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
         "Logical CPU devices to split the CPU into; 0: leave it whole.",
         Scope.PROCESS,
+        is_making_only=True,
     )
     max_images_per_forward: int = setting(
         0,
@@ -33,12 +35,14 @@ class DeviceSettings:
         "Images in one forward pass; bounds memory, same result. 0: as many as keep "
         "the first layer's map within 1.25 GiB.",
         Scope.PROCESS,
+        is_making_only=True,
     )
     steps_per_call: int = setting(
         10,
         parsers.COUNT,
         "Iterations in one call into TensorFlow.",
         Scope.PROCESS,
+        is_making_only=True,
     )
 
 

@@ -256,6 +256,7 @@ def network(**options):
     [
         ("soft_labels", True), ("soft_labels", ["x"]), ("student_rate", float("nan")),
         ("student_rate", "0.1"), ("student_rate", 10**400), ("student_rate", None),
+        ("classes", 3), ("classes", ["a", "b"]), ("classes", [1.5, True]),
         ("recipe", []), ("recipe", {"a": {"b": 1}}), ("recipe", {"a": float("inf")}),
         ("recipe", {"a": [0] * 10**5}), ("teacher", None), ("teacher", {}),
         ("teacher", {"networks": []}), ("teacher", {"networks": [network()] * 99}),

@@ -3,6 +3,7 @@
 import importlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -61,6 +62,19 @@ def test_help_of_export_lists_what_can_be_exported(capsys):
     commands, _, flags = capsys.readouterr().out.partition("Writes a distilled set")
     assert all(f"  {name} " in commands for name in EXPORTS)
     assert "--encoding" in flags
+
+
+def test_the_help_of_evaluate_lists_the_flags_it_follows(capsys):
+    assert main(["hdd-tf", "evaluate", "--help"]) == 0
+    printed = capsys.readouterr().out
+    shown = set(re.findall(r"^  --(\w+)=", printed, re.MULTILINE))
+    assert {"num_eval", "eval_lr", "data_dir", "seed", "depth"} <= shown
+    assert shown.isdisjoint(
+        {"run_dir", "ipc", "iterations", "image_lr", "expert_dir", "num_experiments"}
+    )
+    # A group of which nothing is shown has no heading.
+    assert "\nEvaluation:\n" in printed
+    assert "DANCE's experts" not in printed
 
 
 def test_version(capsys):

@@ -163,7 +163,7 @@ def test_arrays_in_other_forms(images, labels):
 @pytest.mark.parametrize(
     "images,labels,message",
     [
-        (IMAGES / 255, LABELS, r"float64: convert the 0-1 scale by \(255"),
+        (IMAGES / 255, LABELS, r"float64 from 0 to 1: convert the 0-1 scale by \(255"),
         (np.round(IMAGES / 255), LABELS, "convert the 0-1 scale"),  # Black and white.
         (IMAGES / 2, LABELS, "must be uint8"),
         (IMAGES.astype(int) + 1, LABELS, "must be uint8"),

@@ -31,7 +31,9 @@ class DistilledSet:
             Optional entries are ipc, formation_factor (a stored image is a grid of
             factor x factor training images), decoded (True if these are cut out) and
             recipe (the training of networks on the set: a flat object of numbers, texts
-            and short lists). A set read from files has all entries of `hdd_tf.json`.
+            and short lists) and classes (the integer label that each class had in
+            arrays that were distilled, where these were not 0, ..., C - 1). A set read
+            from files has all entries of `hdd_tf.json`.
         label_logits: `[n, C]` float32 logits, whose softmax are soft labels.
         student_rate: Learning rate that was learnt with the images, of any sign.
         teacher: Networks whose mean logits are the labels of a student's views.
@@ -71,6 +73,8 @@ class DistilledSet:
             raise ValueError(f"`label_names` must be distinct words, not {names}.")
         if not np.isin(self.labels, np.arange(len(names))).all():
             raise ValueError(f"`labels` must be in [0, {len(names)}), one a name.")
+        if len(self.metadata.get("classes", names)) != len(names):
+            raise ValueError(f"`classes` must have {len(names)} values, one a name.")
         for key in ("mean", "std"):
             if len(self.metadata[key]) != self.images.shape[-1]:
                 raise ValueError(

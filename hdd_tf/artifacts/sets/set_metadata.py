@@ -135,6 +135,10 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
+def _are_integers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is int for item in value)
+
+
 def _are_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, int | float)
@@ -176,5 +180,6 @@ _RIGHT_IF_THERE: dict[str, Callable[[Any], bool]] = {
     "selected": run_records.is_choice,
     "seconds": run_records.is_number,
     "recipe": is_recipe,
+    "classes": _are_integers,
     **set_extras.RIGHT,
 }
