@@ -18,7 +18,7 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
-from hdd_tf.errors import InputError, warn
+from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.reading.image_files import read_images, used_bits
 from hdd_tf.reading.image_headers import read_header
@@ -127,8 +127,10 @@ def read_folder(
     for line in (*found.notes, note, *_remarks(form, bits, files, read)):
         if line:
             warn(line)
+    name = os.path.basename(os.path.abspath(root))
     return SourceImages(
-        FOLDER + os.path.basename(os.path.abspath(root)),
+        # Printed and recorded; an archive may have unpacked to any name.
+        FOLDER + (name if name.isprintable() else one_line(name)),
         read["train"],
         read.get("validation"),
         read["test"],
