@@ -37,6 +37,11 @@ def image_suffixes() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def is_image(path: pathlib.Path) -> bool:
+    """Tells whether a file is called as images are."""
+    return path.suffix.lower() in image_suffixes()
+
+
 def is_litter(name: str) -> bool:
     """Tells whether a file or folder is hidden, or what systems leave behind."""
     return name.startswith(".") or name in _LITTER
@@ -86,7 +91,7 @@ class FolderLister:
         """
         images: list[pathlib.Path] = []
         for path in self._walk(folder):
-            (images if _is_image(path) else self._left_out).append(path)
+            (images if is_image(path) else self._left_out).append(path)
         if not images:
             raise InputError(
                 f"the class folder {folder} has no images: put some in or remove it "
@@ -103,7 +108,7 @@ class FolderLister:
         if self._left_out:
             # What may well have been meant is named before texts beside the images.
             meant = [path for path in self._left_out if path.is_dir()] + [
-                path for path in self._left_out if _is_image(path)
+                path for path in self._left_out if is_image(path)
             ]
             warn(
                 f"{len(self._left_out)} files or folders below {self._root} are not "
@@ -163,10 +168,6 @@ class FolderLister:
             f"{path} is a symbolic link that {problem}: put the images themselves "
             "there, or take it out."
         )
-
-
-def _is_image(path: pathlib.Path) -> bool:
-    return path.suffix.lower() in image_suffixes()
 
 
 def _place(folder: pathlib.Path) -> tuple[int, int]:

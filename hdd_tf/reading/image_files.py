@@ -180,8 +180,11 @@ def _decode(
     try:
         with opened(path) as image:
             is_gray(image)  # Raises for pixels that cannot be converted.
-            # The only place that knows all places where an orientation may be noted.
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            # It knows all places where an orientation may be noted. TIFF files are
+            # turned when they are loaded, and some Pillows would turn them twice.
+            if image.format != "TIFF":
+                ImageOps.exif_transpose(image, in_place=True)
             is_transparent = _has_transparent_parts(image)
             converted = _to_channels(image, channels, bits)
             array = np.asarray(_fit(converted, size) if size else converted)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister, is_litter
+from hdd_tf.reading.class_folders import FolderLister, is_image, is_litter
 
 _PLAIN = {
     "train": "train",
@@ -182,7 +182,7 @@ def _refuse_doubled_folders(
 
 def _refuse_splits_among_classes(root: pathlib.Path, top: list[pathlib.Path]) -> None:
     """Refuses "classes" that all hold the same folders: they may well be splits."""
-    below = [_folder_names(path)[-1] for path in top]
+    below = [_folder_names(path)[-1] if _has_no_image(path) else set() for path in top]
     most = max(below, key=len, default=set())
     if len(top) > 1 and all(len(names) > 1 and names <= most for names in below):
         raise InputError(
@@ -216,6 +216,14 @@ def _leave_out_others(
     return notes
 
 
+def _has_no_image(folder: pathlib.Path) -> bool:
+    """Tells whether no image lies right in a folder, as in one of a split."""
+    try:
+        return not any(is_image(pathlib.Path(name)) for name in os.listdir(folder))
+    except OSError:
+        return True
+
+
 def _folder_names(folder: pathlib.Path) -> list[set[str]]:
     """Returns the names of the folders in a folder; one alone is looked into.
 
@@ -228,7 +236,11 @@ def _folder_names(folder: pathlib.Path) -> list[set[str]]:
     while len(levels) < _DEEPEST:
         try:
             with os.scandir(folder) as entries:
-                names = {entry.name for entry in entries if entry.is_dir()}
+                names = {
+                    entry.name
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                }
         except OSError:
             names = set()
         names = {name for name in names if not is_litter(name)}

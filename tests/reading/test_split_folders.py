@@ -98,3 +98,10 @@ def test_folders_that_can_be_read_in_two_ways(tmp_path, folders, message):
 )
 def test_folders_within_classes(tmp_path, folders):
     assert find(tmp_path, *folders).names == ("a", "b")
+
+
+def test_folders_with_images_of_their_own_are_classes(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "0.png").touch()
+    folders = ["cat/indoors", "cat/outdoors", "dog/indoors", "dog/outdoors"]
+    assert find(tmp_path, *folders).names == ("cat", "dog")
