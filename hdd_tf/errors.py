@@ -1,5 +1,6 @@
 """Why a command ends early: what the user gave, or a signal."""
 
+import logging
 import signal
 
 # Characters of a message; paths of 4,096 would still show both their ends.
@@ -32,6 +33,15 @@ def one_line(error: Exception | str) -> str:
         half = _LONGEST // 2
         text = f"{text[:half]} ... {text[-half:]}"
     return text
+
+
+def warn(text: str) -> None:
+    """Says on standard error what goes on but may not be what was meant.
+
+    Args:
+        text: Becomes one line, as `one_line` returns it.
+    """
+    logging.getLogger("hdd_tf").warning("%s", one_line(text))
 
 
 class InterruptedRunError(BaseException):

@@ -1,11 +1,14 @@
 """Whatever a user can get wrong: one line that helps, exit code 2, nothing written."""
 
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+import hdd_tf.errors
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.files import lock
 from hdd_tf.main import main
@@ -42,6 +45,7 @@ CASES = [
     (["--dataset=folder:full"], "full has no class folders"),
     (["--dataset=full/thesis"], "folder:DIR"),
     (["--classes=0,10"], "there is no class 10; the data set has 0 (0), 1 (1)"),
+    (["--classes=0,name:12"], "there is no class name:12; the data set has 0 (0)"),
     (["--classes=4"], "--classes=4: must be empty (all), or two or more"),
     (["--image_size=32by32"], "--image_size=32by32: must be"),
     (["--flagfile=broken.cfg"], "broken.cfg:2: 'ipc=3' is not a flag"),
@@ -131,3 +135,21 @@ def test_bad_flags_are_answered_without_loading_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
+
+
+def test_warnings_are_said_in_one_place():
+    """Names of files are part of them, and `errors.warn` escapes what is in a name."""
+    root = pathlib.Path(hdd_tf.errors.__file__).parent
+    said = [
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"\.warning\(|warnings\.warn\(", path.read_text("utf-8"))
+    ]
+    assert said == ["errors.py"]
+
+
+def test_a_warning_is_one_line_that_moves_no_cursor(caplog):
+    hdd_tf.errors.warn("left out: A\x1b[2J\r\n100%s.png")
+    assert [record.message for record in caplog.records] == [
+        r"left out: A\x1b[2J 100%s.png"
+    ]

@@ -38,6 +38,19 @@ def test_default_run_dir(words, run_dir):
     assert parse_command_line(["main", *words]).run_dir == run_dir
 
 
+def test_a_slash_behind_a_folder_makes_no_other_default_run_dir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain = "runs/folder_pets_ipc10_dm_hyperbolic_seed0"
+    older = "runs/folder_pets__ipc10_dm_hyperbolic_seed0"
+
+    def place(dataset):
+        return parse_command_line(["main", f"--dataset=folder:{dataset}"]).run_dir
+
+    assert [place("pets"), place("pets/"), place("./pets/")] == [plain] * 3
+    (tmp_path / older).mkdir(parents=True)  # Of an earlier version.
+    assert [place("pets"), place("pets/")] == [plain, older]
+
+
 def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
     """Every run's flag file is called flags.cfg; its directory tells runs apart."""
     for name in ("one", "other"):

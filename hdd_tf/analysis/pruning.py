@@ -39,7 +39,7 @@ def pruned_dataset(run: RunContext) -> Dataset:
     training, fraction = dataset.training, config.keep_fraction
     if fraction == 1.0:
         return dataset
-    _check_enough(config, int(np.bincount(training.labels).min()))
+    _check_enough(config, *dataset.smallest_class)
     norms = None
     if config.keep != "random":
         weights = trained_weights(run, config.keep_epochs)
@@ -48,15 +48,15 @@ def pruned_dataset(run: RunContext) -> Dataset:
     return dataclasses.replace(dataset, training=training.take(rows))
 
 
-def _check_enough(config: Config, smallest: int) -> None:
+def _check_enough(config: Config, name: str, smallest: int) -> None:
     """Checks, before anything trains, that the initial images can be drawn."""
     kept = _count(config.keep_fraction, smallest)
     needed = config.ipc * config.formation_factor**2
     if config.init in ("real", "mix") and needed > kept:
         raise InputError(
             f"--keep_fraction={config.keep_fraction} leaves {kept} images of the "
-            f"smallest class, and --init={config.init} needs {needed}: raise it, or "
-            "use --init=noise."
+            f"smallest class ({name}), and --init={config.init} needs {needed}: "
+            "raise it, or use --init=noise."
         )
 
 

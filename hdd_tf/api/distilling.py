@@ -1,7 +1,6 @@
 """`hdd_tf.distill`: arrays or the name of a data set in, a distilled set out."""
 
 import dataclasses
-import logging
 import tempfile
 from typing import Any
 
@@ -19,7 +18,7 @@ from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.strategies import build_strategy
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, warn
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.reading.arrays import labelled_images
@@ -31,8 +30,6 @@ from hdd_tf.reading.loading import (
     whitened_for,
 )
 from hdd_tf.running.loop import BlockReport, run_iterations
-
-_LOG = logging.getLogger(__name__)
 
 
 @python_call
@@ -125,10 +122,9 @@ def _dataset_of_arrays(
     checked = labelled_images(images, found.numbers)
     if found.renumbered:
         first, last = found.renumbered[0], found.renumbered[-1]
-        _LOG.warning(
-            "labels %d, ..., %d are numbered 0, ..., %d in the result, whose `classes` "
-            "has them.",
-            *(first, last, len(found.renumbered) - 1),
+        warn(
+            f"labels {first}, ..., {last} are numbered 0, ..., "
+            f"{len(found.renumbered) - 1} in the result, whose `classes` has them."
         )
     whole = dataset_from_arrays(checked.images, checked.labels, label_names=found.names)
     return whitened_for(config, whole), found

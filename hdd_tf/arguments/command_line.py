@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import itertools
+import os
 import re
 import sys
 import textwrap
@@ -132,15 +133,24 @@ def default_run_dir(config: Config, stem: str) -> str:
         stem: Stem of its flag file, see `expand_flag_files`; "" for data set and IPC
             instead.
     """
-    # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
-    stem = stem or re.sub(r"\W+", "_", f"{config.dataset}_ipc{config.ipc}")
     seeds = f"seed{config.seed}"
     if config.num_experiments > 1:
         seeds = f"seeds{config.seed}-{config.seed + config.num_experiments - 1}"
     method = config.objective
     if config.traits.has_geometry:
         method = f"{method}_{config.geometry}"
-    return f"runs/{stem}_{method}_{seeds}"
+    # `folder:pets/` is `folder:pets`; earlier versions had a directory for each.
+    # A TFDS name may hold "/" and ":" (`name/config:1.0.0`).
+    stems = (
+        [stem]
+        if stem
+        else [
+            re.sub(r"\W+", "_", f"{dataset}_ipc{config.ipc}")
+            for dataset in (config.dataset, config.dataset.rstrip("/"))
+        ]
+    )
+    places = [f"runs/{stem}_{method}_{seeds}" for stem in stems]
+    return next(filter(os.path.exists, places), places[-1])
 
 
 def _parse(words: list[str], values: flags.FlagValues) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdd_tf.artifacts import run_records
+from hdd_tf.artifacts.data_identity import is_same_folder
 from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
@@ -207,8 +208,14 @@ class RunDirectory:
         if stored is None:
             self._check_empty()
         else:
-            self._check_same_run(stored["identity"], identity)
-            self._check_same_data(stored["data"], data)
+            known = stored["identity"], stored["data"]
+            if is_same_folder(*known, identity, data):
+                # One folder in other words: neither its path nor its name matters.
+                identity = {**identity, "dataset": known[0]["dataset"]}
+                if data and known[1]:
+                    data = {**data, "name": known[1].get("name")}
+            self._check_same_run(known[0], identity)
+            self._check_same_data(known[1], data)
         return stored
 
     def _unusable(self, error: OSError) -> InputError:

@@ -101,6 +101,12 @@ class Dataset:
         return len(self.label_names)
 
     @property
+    def smallest_class(self) -> tuple[str, int]:
+        """Name of the class with fewest training images, and how many it has."""
+        counts = np.bincount(self.training.labels, minlength=self.num_classes)
+        return self.label_names[counts.argmin()], int(counts.min())
+
+    @property
     def normalisation(self) -> Normalisation:
         """The map from pixels to a network's input."""
         return Normalisation(self.mean, self.std, self.whitening)

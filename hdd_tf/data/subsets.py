@@ -1,6 +1,7 @@
 """Subsets of a data set's classes, for `--classes`."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,15 +16,16 @@ def resolve_classes(
     """Returns the labels to keep.
 
     Args:
-        wanted: Class indices and class names; a decimal number is an index. Empty for
-            all classes.
+        wanted: Class indices and class names, `index:N` and `name:NAME` where a number
+            may be either. Empty for all classes.
         label_names: One name per class of the data set.
 
     Returns:
         `[k]` int64 sorted labels, whatever the order of `wanted`; None for all classes.
 
     Raises:
-        InputError: there is no such class, or a class is named twice.
+        InputError: there is no such class, a class is named twice, or a number is the
+            index of one class and the name of another.
     """
     if not wanted:
         return None
@@ -58,11 +60,25 @@ def kept_names(label_names: Sequence[str], kept: np.ndarray | None) -> tuple[str
 
 
 def _resolve(word: str, label_names: Sequence[str]) -> int:
-    if word.isdecimal():
-        if int(word) < len(label_names):
-            return int(word)
-    elif word in label_names:
-        return list(label_names).index(word)
+    # Names that look the same may be encoded differently.
+    names = [unicodedata.normalize("NFC", name) for name in label_names]
+    name = unicodedata.normalize("NFC", word)
+    kind, _, rest = name.partition(":")
+    by_name = [names.index(name)] if name in names else []
+    by_index = _index(word, names)
+    if not by_name and kind == "name" and rest in names:
+        by_name = [names.index(rest)]
+    elif not by_name and kind == "index":
+        by_index = _index(rest, names)
+    found = {*by_name, *by_index}
+    if len(found) > 1:
+        raise InputError(
+            f"--classes: {word} is the name of class {by_name[0]}, and the index of "
+            f"the class called {label_names[by_index[0]]}: write name:{word} or "
+            f"index:{word}."
+        )
+    if found:
+        return found.pop()
     shown = ", ".join(
         f"{label} ({name})" for label, name in enumerate(label_names[:_SHOWN_NAMES])
     )
@@ -70,3 +86,31 @@ def _resolve(word: str, label_names: Sequence[str]) -> int:
     raise InputError(
         f"--classes: there is no class {word}; the data set has {shown}{more}."
     )
+
+
+def _index(word: str, names: Sequence[str]) -> list[int]:
+    return [int(word)] if word.isdecimal() and int(word) < len(names) else []
+
+
+def check_splits(name: str, counts: Mapping[str, int], classes: Sequence[str]) -> None:
+    """Checks that every split of a data set has an image, before any is read.
+
+    Args:
+        name: What messages call the data set.
+        counts: Number of images of the chosen classes in each split.
+        classes: What was asked for; empty for all classes.
+
+    Raises:
+        InputError: a split has none.
+    """
+    for split, count in counts.items():
+        if not count and classes:
+            raise InputError(
+                f"the {split} split of {name} has no image of --classes="
+                f"{','.join(classes)}: choose classes that it has images of."
+            )
+        if not count:
+            raise InputError(
+                f"the {split} split of {name} has no images: prepare or unpack the "
+                "data set again, whole."
+            )

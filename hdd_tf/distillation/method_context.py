@@ -64,6 +64,7 @@ class MethodContext:
             config.seed,
             self.dataset.num_classes,
             config.formation_factor,
+            self.dataset.label_names,
         )
 
     def class_blocks(self, synthetic_per_class: int) -> ClassBlocks:

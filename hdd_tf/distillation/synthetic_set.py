@@ -4,7 +4,7 @@ Some methods also learn labels, or the learning rate of students. These are furt
 variables of the set, which other sets do not have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,7 @@ def initial_images(
     seed: int,
     num_classes: int,
     formation_factor: int = 1,
+    label_names: Sequence[str] = (),
 ) -> tf.Tensor:
     """Returns the images that distillation starts from.
 
@@ -181,6 +182,7 @@ def initial_images(
         seed: Seed of the run.
         num_classes: Number of classes C.
         formation_factor: Cells along each side of an image, >= 1.
+        label_names: Names of the classes for messages; empty for their numbers.
 
     Returns:
         `[C, ipc, h, w, c]` float32 normalised images.
@@ -196,11 +198,13 @@ def initial_images(
         cells = formation_factor**2
         rows, weights = store.draw_indices(key, ipc * cells)
         if rows.shape[1] < ipc * cells or tf.reduce_min(weights) == 0:
-            smallest = int(tf.reduce_min(store.sizes))
+            label = int(tf.argmin(store.sizes))
+            name = label_names[label] if label_names else f"class {label}"
+            has = f"{name}: {int(store.sizes[label])} training images"
             needed = f" x {cells} cells" if cells > 1 else ""
             raise InputError(
-                f"--ipc={ipc}{needed} is more than the smallest class has ({smallest} "
-                "training images); lower --ipc or use --init=noise."
+                f"--ipc={ipc}{needed} is more than the smallest class has ({has}); "
+                "lower --ipc or use --init=noise."
             )
         method = "bilinear" if init == "real" else "nearest"
         rows = tf.reshape(rows, [num_classes * ipc, cells])

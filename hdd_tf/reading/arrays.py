@@ -1,14 +1,12 @@
 """Checks of images and labels that are given as arrays."""
 
-import logging
 from typing import Any
 
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, warn
 
-_LOG = logging.getLogger(__name__)
 # Largest values that scanners and cameras give, beside 255, by the number of bits.
 _DEPTHS = {bits: 2**bits - 1 for bits in (10, 12, 14, 16)}
 # Whole numbers up to this are on a scale of their own, such as 0-16 or 0-15.
@@ -117,12 +115,10 @@ def _as_images(images: Any, title: str) -> np.ndarray:
         converted = images.astype(np.uint8)
         if np.array_equal(converted, images):
             if images.max() <= _DARKEST:
-                _LOG.warning(
-                    "%s are at most %d and taken for dark ones on the 0-255 scale; if "
-                    "that is white, give them times %d.",
-                    title,
-                    images.max(),
-                    255 // int(images.max()),
+                warn(
+                    f"{title} are at most {int(images.max())} and taken for dark ones "
+                    "on the 0-255 scale; if that is white, give them times "
+                    f"{255 // int(images.max())}."
                 )
             return converted
     raise _wrong_scale(images, title)

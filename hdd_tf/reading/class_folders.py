@@ -1,22 +1,50 @@
 """Image files in folders of their class: finding and listing them."""
 
 import dataclasses
-import logging
+import functools
 import os
 import pathlib
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import features
 
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, warn
 
-IMAGE_SUFFIXES = (
-    *(".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
-    *(".tif", ".tiff", ".webp"),
+_SUFFIXES = (
+    *(".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"),
+    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
+# What Pillow can be built without.
+_OPTIONAL_SUFFIXES = {
+    "avif": (".avif",),
+    "jpg_2000": (".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx"),
+}
 # What systems leave in folders of images, besides hidden files.
 _LITTER = {"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"}
-_LOG = logging.getLogger(__name__)
+
+
+@functools.cache
+def image_suffixes() -> tuple[str, ...]:
+    """Returns how names of image files end, those that this Pillow reads."""
+    found = list(_SUFFIXES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # An old Pillow knows no AVIF.
+        for feature, suffixes in _OPTIONAL_SUFFIXES.items():
+            if features.check(feature):
+                found += suffixes
+    return tuple(sorted(found))
+
+
+def is_image(path: pathlib.Path) -> bool:
+    """Tells whether a file is called as images are."""
+    return path.suffix.lower() in image_suffixes()
+
+
+def is_litter(name: str) -> bool:
+    """Tells whether a file or folder is hidden, or what systems leave behind."""
+    return name.startswith(".") or name in _LITTER
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,12 +91,11 @@ class FolderLister:
         """
         images: list[pathlib.Path] = []
         for path in self._walk(folder):
-            is_image = path.suffix.lower() in IMAGE_SUFFIXES
-            (images if is_image else self._left_out).append(path)
+            (images if is_image(path) else self._left_out).append(path)
         if not images:
             raise InputError(
                 f"the class folder {folder} has no images: put some in or remove it "
-                f"(images end in {', '.join(IMAGE_SUFFIXES)})."
+                f"(images end in {', '.join(image_suffixes())})."
             )
         return images
 
@@ -79,12 +106,14 @@ class FolderLister:
     def warn_of_left_out(self) -> None:
         """Says in one line what was found and not used."""
         if self._left_out:
-            _LOG.warning(
-                "%d files or folders below %s are not images of a class and were left "
-                "out, such as %s.",
-                len(self._left_out),
-                self._root,
-                self._left_out[0],
+            # What may well have been meant is named before texts beside the images.
+            meant = [path for path in self._left_out if path.is_dir()] + [
+                path for path in self._left_out if is_image(path)
+            ]
+            warn(
+                f"{len(self._left_out)} files or folders below {self._root} are not "
+                "images of a class and were left out, such as "
+                f"{(meant or self._left_out)[0]}."
             )
 
     def _walk(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -118,7 +147,7 @@ class FolderLister:
                 f"{folder} cannot be read ({error.strerror}): make it readable."
             ) from error
         for name in names:
-            if name.startswith(".") or name in _LITTER:
+            if is_litter(name):
                 continue
             path = folder / name
             if path.is_symlink():

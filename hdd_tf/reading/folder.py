@@ -1,6 +1,6 @@
 """The user's own images, in folders of their class: `--dataset=folder:DIR`."""
 
-import logging
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,23 +11,47 @@ from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.memory import check_memory
 from hdd_tf.data.splits import draw_held_out
-from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
-from hdd_tf.errors import InputError
+from hdd_tf.data.subsets import (
+    check_splits,
+    kept_names,
+    kept_rows,
+    renumber,
+    resolve_classes,
+)
+from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
-from hdd_tf.reading.image_files import read_header, read_images
+from hdd_tf.reading.image_files import read_images, used_bits
+from hdd_tf.reading.image_headers import read_header
+from hdd_tf.reading.split_folders import find_splits
 
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 _TEST_FRACTION = 0.2
 # Not of the run's seed: scores of different seeds are of the same images.
 _TEST_STREAM = (0x7E57,)
-_LOG = logging.getLogger(__name__)
+# Of 8 bits that are read: images of 16 bits whose values end here use few levels.
+_FEW_LEVELS = 64
+
+
+@dataclasses.dataclass
+class _Format:
+    """What all images have in common, and which ones need a word.
+
+    Attributes:
+        size: Height and width that they will have.
+        channels: 1 or 3.
+        deep: Gray images of more than 8 bits.
+        noted_bits: How many bits files of `deep` say they use.
+        deep_colours: Images of which a colour has more than 8 bits.
+        with_more: Files of which only the first frame or page is read.
+        transparent: Images with transparent parts; known when they are read.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    channels: int = 1
+    deep: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    noted_bits: set[int] = dataclasses.field(default_factory=set)
+    deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
 
 
 def read_folder(
@@ -38,9 +62,9 @@ def read_folder(
     """Reads a folder of class folders, or one of `train/`, `validation/`, `test/`.
 
     A class is called like its folder, and classes are numbered in the order of their
-    names. Without `test/` the validation split serves as one, without both a fifth of
-    each class is held out, which a line says. Images stay gray if all of them are;
-    otherwise all are read as RGB.
+    names. Without `test/`, or without class folders in it, the validation split serves
+    as one, without both a fifth of each class is held out, which a line says. Images
+    stay gray if all of them are; otherwise all are read as RGB.
 
     Args:
         directory: The folder.
@@ -58,7 +82,12 @@ def read_folder(
             "holds a folder of images for each class."
         )
     lister = FolderLister(root)
-    listed, label_names = _list_splits(root, lister)
+    found = find_splits(root, lister)
+    label_names = found.names
+    listed = {
+        split: list_classes(lister, folders, list(label_names))
+        for split, folders in found.classes.items()
+    }
     kept = resolve_classes(classes, label_names)
     files = {}
     for split, whole in listed.items():
@@ -70,20 +99,38 @@ def read_folder(
             f"{root} has {len(label_names)} class ({', '.join(label_names)}); at least "
             "two are needed to tell apart, each in a folder of its own."
         )
+    check_splits(
+        str(root), {split: len(part.paths) for split, part in files.items()}, classes
+    )
     files, note = _with_test_split(root, files, len(label_names))
-    size, channels = _common_format(files, image_size)
+    form = _common_format(files, image_size)
     num_training, *others = (len(part.paths) for part in files.values())
-    check_memory(str(root), num_training, sum(others), (*size, channels))
+    shape = (*form.size, form.channels)
+    check_memory(str(root), num_training, sum(others), shape)
+    bits = used_bits(form.deep, form.noted_bits) if form.deep else 16
     read = {
-        split: LabelledImages(read_images(part.paths, channels, size), part.labels)
+        split: LabelledImages(
+            read_images(
+                part.paths,
+                form.channels,
+                form.size,
+                bits=bits,
+                on_transparent=form.transparent.append,
+            ),
+            part.labels,
+        )
         for split, part in files.items()
     }
+    _refuse_transparency_alone(root, form, read["train"].images)
     # Only now: what cannot be used is answered in one line.
     lister.warn_of_left_out()
-    if note:
-        _LOG.warning("%s", note)
+    for line in (*found.notes, note, *_remarks(form, bits, files, read)):
+        if line:
+            warn(line)
+    name = os.path.basename(os.path.abspath(root))
     return SourceImages(
-        FOLDER + os.path.basename(os.path.abspath(root)),
+        # Printed and recorded; an archive may have unpacked to any name.
+        FOLDER + (name if name.isprintable() else one_line(name)),
         read["train"],
         read.get("validation"),
         read["test"],
@@ -91,61 +138,6 @@ def read_folder(
         num_training,
         len(read["test"].labels),
     )
-
-
-def _list_splits(
-    root: pathlib.Path, lister: FolderLister
-) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
-    """Returns the files of each split, `train` first, and the names of the classes."""
-    top = {path.name: path for path in lister.folders(root)}
-    splits: dict[str, pathlib.Path] = {}
-    for name, path in top.items():
-        split = _SPLITS.get(name.lower())
-        if split in splits:
-            raise InputError(
-                f"{root} has both {splits[split].name}/ and {name}/: keep one of them."
-            )
-        if split:
-            splits[split] = path
-    if not splits:
-        folders = {"train": top}
-    elif "train" in splits:
-        for path in top.values():
-            if path not in splits.values():
-                lister.leave_out(path)
-        folders = {
-            split: {path.name: path for path in lister.folders(splits[split])}
-            for split in ("train", "validation", "test")
-            if split in splits
-        }
-    else:
-        raise InputError(
-            f"{root} has {', '.join(path.name for path in splits.values())}/ but no "
-            "train/: add it, or rename a class that is called so."
-        )
-    names = tuple(sorted(folders["train"]))
-    if not names:
-        raise InputError(
-            f"{splits.get('train', root)} has no class folders: put the images of each "
-            "class into a folder of its own, called like the class."
-        )
-    for name in names:
-        if not name.isprintable() or name.strip() != name:
-            raise InputError(
-                f"the class folder {name!r} in {root} has a name that no line of text "
-                "can carry: rename it."
-            )
-    for split, found in folders.items():
-        if strange := sorted(set(found) - set(names)):
-            raise InputError(
-                f"{splits[split]} has the class {strange[0]}, but "
-                f"{splits['train']} has not: name classes alike, or take it out."
-            )
-    listed = {
-        split: list_classes(lister, found, list(names))
-        for split, found in folders.items()
-    }
-    return listed, names
 
 
 def _with_test_split(
@@ -178,8 +170,9 @@ def _with_test_split(
 
 def _common_format(
     files: dict[str, ImageFiles], image_size: tuple[int, int] | None
-) -> tuple[tuple[int, int], int]:
-    """Returns the size and the number of channels that all images will have."""
+) -> _Format:
+    """Returns the format that all images will have."""
+    form = _Format()
     gray = True
     first: dict[tuple[int, int], pathlib.Path] = {}
     for part in files.values():
@@ -187,6 +180,14 @@ def _common_format(
             header = read_header(path)
             gray = gray and header.gray
             first.setdefault((header.height, header.width), path)
+            if header.bits > 8:
+                form.deep.append(path)
+            if header.is_exact:
+                form.noted_bits.add(header.bits)
+            if header.has_deep_colours:
+                form.deep_colours.append(path)
+            if header.has_more:
+                form.with_more.append(path)
     if image_size is None and len(first) > 1:
         shown = " and ".join(
             f"{height}x{width} ({path})"
@@ -196,4 +197,62 @@ def _common_format(
             f"the images have different sizes, such as {shown}: give the one to bring "
             "them to with --image_size, such as --image_size=64."
         )
-    return image_size or next(iter(first)), 1 if gray else 3
+    form.size = image_size or next(iter(first))
+    form.channels = 1 if gray else 3
+    return form
+
+
+def _refuse_transparency_alone(
+    root: pathlib.Path, form: _Format, images: np.ndarray
+) -> None:
+    """Raises InputError where nothing but the dropped transparency differs."""
+    lowest, highest = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2))
+    if form.transparent and (lowest == highest).all():
+        raise InputError(
+            f"the images below {root}, such as {form.transparent[0]}, are of one "
+            "colour: what they show is in their transparency, which is not read; "
+            "flatten them onto a background."
+        )
+
+
+def _remarks(
+    form: _Format,
+    bits: int,
+    files: dict[str, ImageFiles],
+    read: dict[str, LabelledImages],
+) -> list[str]:
+    """Returns a line for whatever of the images is not read as it is stored."""
+    remarks = []
+    if form.transparent:
+        remarks.append(
+            f"{len(form.transparent)} images have transparent parts, such as "
+            f"{form.transparent[0]}: the transparency is dropped, and the colours that "
+            "it hides are read; flatten the images onto a background if they matter."
+        )
+    if form.with_more:
+        remarks.append(
+            f"{len(form.with_more)} files have several frames or pages, such as "
+            f"{form.with_more[0]}: the first of each is read."
+        )
+    if form.deep and bits < 16:
+        remarks.append(
+            f"{len(form.deep)} gray images of more than 8 bits, such as "
+            f"{form.deep[0]}, use {bits} bits: 0 ... {2**bits - 1} becomes 0 ... 255."
+        )
+    deep_colours = set(form.deep_colours)
+    largest = max(
+        (
+            int(read[split].images[row].max())
+            for split, part in files.items()
+            for row, path in enumerate(part.paths)
+            if path in deep_colours
+        ),
+        default=255,
+    )
+    if largest < _FEW_LEVELS:
+        remarks.append(
+            f"{len(form.deep_colours)} colour images of 16 bits, such as "
+            f"{form.deep_colours[0]}, use only {largest + 1} of the 256 levels that "
+            "are read: save them with 8 bits a colour, scaled to 0 ... 255."
+        )
+    return remarks

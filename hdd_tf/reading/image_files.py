@@ -1,63 +1,33 @@
-"""Reads image files into arrays: decoding, channels and size."""
+"""Decodes image files into arrays: values, channels and size."""
 
-import contextlib
 import os
 import pathlib
-import stat
-import textwrap
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from hdd_tf.errors import InputError
+from hdd_tf.reading.image_headers import (
+    is_deep,
+    is_gray,
+    opened,
+    quiet,
+    unusable,
+    zero_is_white,
+)
 
-# What Pillow knows of an image before it decodes it.
-_GRAY_MODES = ("1", "L", "LA", "La")
-_COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB")
-_ORIENTATION = 0x0112
-
-
-class ImageHeader(NamedTuple):
-    """The header of an image file.
-
-    Attributes:
-        height: Height in pixels, after the camera's orientation is applied.
-        width: Width in pixels, after the camera's orientation is applied.
-        gray: True if the image has no colours.
-    """
-
-    height: int
-    width: int
-    gray: bool
-
-
-def read_header(path: str | os.PathLike) -> ImageHeader:
-    """Reads the header of an image file, without decoding the image.
-
-    Args:
-        path: The file.
-
-    Raises:
-        InputError: the file is not an image, or its kind of image is not supported.
-    """
-    try:
-        _check_file(path)
-        with _quiet(), Image.open(path) as image:
-            width, height = image.size
-            # A camera held upright may store its picture lying on its side.
-            if "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= 5:
-                width, height = height, width
-            return ImageHeader(height, width, _is_gray(image))
-    except Exception as error:
-        raise _unusable(path, error) from error
+_Result = TypeVar("_Result")
+# How many of 16 bits cameras and scanners use.
+_USUAL_BITS = (8, 10, 12, 14)
 
 
 def read_image(
-    path: str | os.PathLike, channels: int, size: tuple[int, int] | None = None
+    path: str | os.PathLike,
+    channels: int,
+    size: tuple[int, int] | None = None,
+    bits: int = 16,
 ) -> np.ndarray:
     """Decodes an image file.
 
@@ -68,6 +38,8 @@ def read_image(
         path: The file.
         channels: 1 for gray, 3 for RGB.
         size: Height and width to fit the image to, see `fit_image`; None keeps its own.
+        bits: How many bits the values of gray images with 16 have; the upper 8 of them
+            are read.
 
     Returns:
         `[h, w, channels]` uint8.
@@ -75,22 +47,15 @@ def read_image(
     Raises:
         InputError: the file cannot be decoded.
     """
-    # Pillow documents no exceptions for damaged files: OSError, SyntaxError,
-    # ValueError and its own have all been seen.
-    try:
-        _check_file(path)
-        with Image.open(path) as opened:
-            image = _to_channels(opened, channels)
-            if "exif" in opened.info:
-                image = ImageOps.exif_transpose(image)
-            array = np.asarray(_fit(image, size) if size else image)
-    except Exception as error:
-        raise _unusable(path, error) from error
-    return array if array.ndim == 3 else array[..., None]
+    return _decode(path, channels, size, bits)[0]
 
 
 def read_images(
-    paths: Sequence[pathlib.Path], channels: int, *sizes: tuple[int, int]
+    paths: Sequence[pathlib.Path],
+    channels: int,
+    *sizes: tuple[int, int],
+    bits: int = 16,
+    on_transparent: Callable[[pathlib.Path], object] = lambda path: None,
 ) -> np.ndarray:
     """Decodes image files in their order, several at a time.
 
@@ -99,6 +64,8 @@ def read_images(
         channels: 1 for gray, 3 for RGB.
         *sizes: Heights and widths to fit each image to, one after the other, see
             `fit_image`.
+        bits: As in `read_image`.
+        on_transparent: Called with each file that has transparent parts, in order.
 
     Returns:
         `[n, h, w, channels]` uint8 of the last size.
@@ -109,23 +76,64 @@ def read_images(
     first, *later = sizes
     images = np.empty((len(paths), *sizes[-1], channels), np.uint8)
 
-    def read(row: int) -> None:
-        image = read_image(paths[row], channels, first)
+    def read(row: int) -> bool:
+        image, is_transparent = _decode(paths[row], channels, first, bits)
         for size in later:
             image = fit_image(image, size)
         images[row] = image
+        return is_transparent
 
+    def note(row: int, is_transparent: bool) -> None:
+        if is_transparent:
+            on_transparent(paths[row])
+
+    _for_each(len(paths), read, note)
+    return images
+
+
+def used_bits(paths: Sequence[pathlib.Path], noted: set[int]) -> int:
+    """Returns how many of their 16 bits the values of gray images use.
+
+    Args:
+        paths: Files of such images.
+        noted: Numbers of bits that files state themselves. They may state more than is
+            stored, and fewer: a decoder may have scaled the values up.
+
+    Returns:
+        8, 10, 12, 14 or what was noted, if no value of any image is larger; else 16.
+
+    Raises:
+        InputError: a file cannot be decoded.
+    """
+    candidates = (max(noted),) if noted else _USUAL_BITS
+    largest = 0
+
+    def find(row: int) -> int:
+        # None of the others can make a difference.
+        return 0 if largest >> candidates[-1] else _largest_value(paths[row])
+
+    def keep(row: int, value: int) -> None:
+        nonlocal largest
+        largest = max(largest, value)
+
+    _for_each(len(paths), find, keep)
+    return next((bits for bits in candidates if not largest >> bits), 16)
+
+
+def _for_each(
+    count: int, work: Callable[[int], _Result], then: Callable[[int, _Result], None]
+) -> None:
+    """Calls `work` of each row in threads, and `then` of its results in order."""
     # Pillow decodes outside Python's lock.
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         # Here, for the list of filters is one for all threads.
-        with _quiet():
-            for _ in pool.map(read, range(len(paths))):
-                pass
+        with quiet():
+            for row, result in enumerate(pool.map(work, range(count))):
+                then(row, result)
     finally:
         # A damaged file or a signal need not wait for all the other files.
         pool.shutdown(cancel_futures=True)
-    return images
 
 
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -165,45 +173,53 @@ def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def _check_file(path: str | os.PathLike) -> None:
-    """Raises ValueError for a device or a pipe, which would block the reader."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError("it is no ordinary file")
+def _decode(
+    path: str | os.PathLike, channels: int, size: tuple[int, int] | None, bits: int
+) -> tuple[np.ndarray, bool]:
+    """Returns what `read_image` does, and whether the image has transparent parts."""
+    try:
+        with opened(path) as image:
+            is_gray(image)  # Raises for pixels that cannot be converted.
+            image.load()
+            # It knows all places where an orientation may be noted. TIFF files are
+            # turned when they are loaded, and some Pillows would turn them twice.
+            if image.format != "TIFF":
+                ImageOps.exif_transpose(image, in_place=True)
+            is_transparent = _has_transparent_parts(image)
+            converted = _to_channels(image, channels, bits)
+            array = np.asarray(_fit(converted, size) if size else converted)
+    except Exception as error:
+        raise unusable(path, error) from error
+    return (array if array.ndim == 3 else array[..., None]), is_transparent
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hides Pillow's warnings of large or odd images.
-
-    Pillow raises an error for an image so large that it may be meant to fill memory.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _largest_value(path: str | os.PathLike) -> int:
+    try:
+        with opened(path) as image:
+            return int(np.asarray(image).max())
+    except Exception as error:
+        raise unusable(path, error) from error
 
 
-def _is_gray(image: Image.Image) -> bool:
-    gray = image.mode in _GRAY_MODES or image.mode.startswith("I;16")
-    if not gray and image.mode not in _COLOUR_MODES:
-        raise ValueError(f"pixels of kind {image.mode}; 8 bits a channel are needed")
-    return gray
-
-
-def _to_channels(image: Image.Image, channels: int) -> Image.Image:
-    _is_gray(image)  # Raises for pixels that cannot be converted.
-    if image.mode.startswith("I;16"):
+def _to_channels(image: Image.Image, channels: int, bits: int) -> Image.Image:
+    if is_deep(image):
         # Pillow would cut values off instead of scaling them.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image).astype(np.uint16)
+        if zero_is_white(image):
+            values = np.uint16(2**bits - 1) - values
+        image = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Directly to RGB, Pillow warns.
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _unusable(path: str | os.PathLike, error: Exception) -> InputError:
-    reason = str(error) or type(error).__name__
-    if isinstance(error, Image.UnidentifiedImageError):
-        reason = "no image in any format known here"
-    return InputError(
-        f"{path} cannot be read as an image "
-        f"({textwrap.shorten(reason, 120)}): repair it or take it out."
-    )
+def _has_transparent_parts(image: Image.Image) -> bool:
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        opacity = image.getchannel("A" if image.mode[-1] == "A" else "a")
+    elif "transparency" not in image.info:
+        return False
+    elif is_deep(image):
+        return bool((np.asarray(image) == image.info["transparency"]).any())
+    else:
+        opacity = image.convert("RGBA").getchannel("A")
+    return bool(np.asarray(opacity).min() < 255)

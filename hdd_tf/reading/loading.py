@@ -1,7 +1,6 @@
 """Builds a data set that is ready to distil, from a name or from arrays."""
 
 import dataclasses
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,16 +13,16 @@ from hdd_tf.data.catalogue import (
     canonical_name,
     published_normalisation,
 )
+from hdd_tf.data.class_sizes import warn_of_fewer, warn_of_small_classes
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
 from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.splits import hold_out_validation
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source
 from hdd_tf.settings.parsers import height_and_width
 
-_LOG = logging.getLogger(__name__)
 # What a data set of arrays is called.
 ARRAYS = "arrays"
 
@@ -53,6 +52,9 @@ def load_configured_dataset(config: Config) -> Dataset:
         height_and_width(config.image_size),
         config.classes,
     )
+    # Otherwise real images are drawn, and too few of them are refused.
+    if not config.traits.is_selection and config.init not in ("real", "mix"):
+        warn_of_fewer(dataset.training.labels, dataset.label_names, config.ipc)
     return whitened_for(config, dataset)
 
 
@@ -118,9 +120,9 @@ def load_dataset(
     source = read_source(canonical_name(name), data_dir, image_size, classes)
     _warn_of_partial_set(source.name, source.num_training, source.num_test)
     if source.validation is not None and validation_fraction:
-        _LOG.warning(
-            "%s has a validation split: it is used, and nothing is held out.",
-            source.name,
+        warn(
+            f"{source.name} has a validation split: it is used, and nothing is held "
+            "out."
         )
     return _build_dataset(
         source.name,
@@ -210,8 +212,10 @@ def _build_dataset(
     if not all(std):
         raise InputError(
             f"channel {std.index(0.0)} of {name} has the same value in every training "
-            "image and cannot be normalised: leave it out."
+            "image and cannot be normalised: leave it out (save the images in gray, or "
+            "give arrays without that channel)."
         )
+    warn_of_small_classes(training.labels, test.labels, label_names)
     if validation is None:
         training, validation = hold_out_validation(
             training, len(label_names), validation_fraction, seed
@@ -244,12 +248,8 @@ def _warn_of_partial_set(name: str, num_training: int, num_test: int) -> None:
     if published is None:
         return
     if (num_training, num_test) != (published.num_training, published.num_test):
-        _LOG.warning(
-            "%s here has %d training and %d test images, the published set %d and %d: "
-            "do not compare scores with published ones.",
-            name,
-            num_training,
-            num_test,
-            published.num_training,
-            published.num_test,
+        warn(
+            f"{name} here has {num_training} training and {num_test} test images, the "
+            f"published set {published.num_training} and {published.num_test}: do not "
+            "compare scores with published ones."
         )

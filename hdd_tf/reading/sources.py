@@ -9,7 +9,13 @@ from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.memory import check_memory
-from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
+from hdd_tf.data.subsets import (
+    check_splits,
+    kept_names,
+    kept_rows,
+    renumber,
+    resolve_classes,
+)
 from hdd_tf.reading.class_folders import ImageFiles
 from hdd_tf.reading.folder import read_folder
 from hdd_tf.reading.image_files import fit_image, read_images
@@ -87,7 +93,9 @@ def read_unpacked(
     parts = [
         part.take(kept_rows(part.labels, kept)) for part in (files.training, files.test)
     ]
-    check_memory(name, len(parts[0].paths), len(parts[1].paths), (*size, 3))
+    counts = len(parts[0].paths), len(parts[1].paths)
+    check_splits(name, dict(zip(("train", "val"), counts, strict=True)), classes)
+    check_memory(name, *counts, (*size, 3))
 
     def read(part: ImageFiles) -> LabelledImages:
         # The set's own size first: the published size is that of all other sizes.

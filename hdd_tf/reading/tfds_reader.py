@@ -12,11 +12,16 @@ import numpy as np
 from hdd_tf.data.catalogue import PUBLISHED
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.memory import check_memory
-from hdd_tf.data.subsets import kept_names, kept_rows, renumber, resolve_classes
-from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.data.subsets import (
+    check_splits,
+    kept_names,
+    kept_rows,
+    renumber,
+    resolve_classes,
+)
+from hdd_tf.errors import InputError, InterruptedRunError, warn
 from hdd_tf.reading.image_files import fit_image
 
-_LOG = logging.getLogger(__name__)
 _BATCH_BYTES = 2**22
 _MOST_CLASSES = 10**6
 
@@ -172,7 +177,7 @@ def read_splits(
             "tfds.dataset_builders.store_as_tfds_dataset and give its --data_dir."
         )
     if held_out == "validation" and name not in PUBLISHED:
-        _LOG.warning("%s has no test split: its validation split serves as one.", name)
+        warn(f"{name} has no test split: its validation split serves as one.")
     kept = resolve_classes(classes, features.label_names)
     used = ("train", held_out)
     counts = [splits[split].num_examples for split in used]
@@ -183,6 +188,8 @@ def read_splits(
         count if row is None else len(row)
         for count, row in zip(counts, rows, strict=True)
     ]
+    if all(counts):  # Where a count is wrong, reading says so.
+        check_splits(name, dict(zip(used, num_kept, strict=True)), classes)
     check_memory(name, num_kept[0], num_kept[1], features.shape)
     training, test = (
         LabelledImages(part.images, renumber(part.labels, kept))
@@ -191,6 +198,8 @@ def read_splits(
             for split, row in zip(used, rows, strict=True)
         )
     )
+    read = (len(training.labels), len(test.labels))
+    check_splits(name, dict(zip(used, read, strict=True)), classes)
     label_names = kept_names(features.label_names, kept)
     return SourceImages(name, training, None, test, label_names, *counts)
 

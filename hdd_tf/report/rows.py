@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from hdd_tf.artifacts.data_identity import images_of
 from hdd_tf.config import names_of
 from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
 from hdd_tf.report.collect import FairScore, Run, Warn
@@ -154,7 +155,11 @@ def _key(run: Run, left_out: set[str]) -> str:
     # Versions add switches to the protocol, off unless asked for.
     protocol = {k: v for k, v in run.protocol.items() if v and k != "whole_epochs"}
     data = {k: run.data.get(k) for k in ("training_images", "test_images", "mean")}
-    parts: list[Any] = [run.dataset, run.ipc, run.objective, run.geometry]
+    name: Any = run.dataset
+    images = images_of(run.settings, run.data)
+    if images != run.settings.get("dataset"):  # A folder, whatever leads there.
+        settings["dataset"] = name = images
+    parts: list[Any] = [name, run.ipc, run.objective, run.geometry]
     parts += [run.iterations, settings, protocol, data]
     return json.dumps(parts, sort_keys=True)
 

@@ -12,12 +12,13 @@ import tensorflow as tf
 from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config, cadences, identity
+from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.distributed.workers import Workers
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.pooling import pool_results
 from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.files import atomic, links, lock
@@ -25,6 +26,8 @@ from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
 from hdd_tf.running.runner import run_experiment
 from hdd_tf.running.selection_run import run_selection
+
+_SHOWN_NAMES = 20
 
 
 def run_experiments(config: Config) -> dict[str, Any] | None:
@@ -75,7 +78,7 @@ def _run(
         settings = [identity(config), cadences(config), config.num_experiments]
         workers.assert_same("settings", settings)
         if config.dry_run:
-            dataset = load_configured_dataset(config)
+            dataset = _load(config, workers)
             print(estimate_run(RunContext.build(config, dataset, strategy, workers)))
             return None
         experiments = _each_seed(config)
@@ -168,11 +171,22 @@ def _run_one(
     """
     if config.traits.is_selection and not workers.is_chief:
         return None, None
-    run = RunContext.build(config, load_configured_dataset(config), strategy, workers)
+    run = RunContext.build(config, _load(config, workers), strategy, workers)
     result = run_selection(run) if config.traits.is_selection else run_experiment(run)
     if result is not None:
         print(result_table(result, config.run_dir), flush=True)
     return run, result
+
+
+def _load(config: Config, workers: Workers) -> Dataset:
+    """Loads the data, and says which classes are kept where some were chosen."""
+    dataset = load_configured_dataset(config)
+    if config.classes and workers.is_chief:
+        names = list(dataset.label_names)
+        more = ", ..." if len(names) > _SHOWN_NAMES else ""
+        shown = one_line(", ".join(names[:_SHOWN_NAMES]))
+        print(f"{len(names)} classes kept: {shown}{more}", flush=True)
+    return dataset
 
 
 def _held(

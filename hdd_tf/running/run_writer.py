@@ -13,7 +13,7 @@ from hdd_tf.config import identity
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.running.checkpoints import DistillationCheckpoints
@@ -199,7 +199,10 @@ class RunWriter(SilentWriter):
                 analyse(run, encoder.weights(), made, iteration, summaries, final=False)
             except (InputError, OSError) as error:
                 # The analysis fails alone: the distillation goes on.
-                print(f"no analysis of iteration {iteration}: {error}", flush=True)
+                print(
+                    one_line(f"no analysis of iteration {iteration}: {error}"),
+                    flush=True,
+                )
 
         return analyse_now
 

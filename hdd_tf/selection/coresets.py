@@ -61,11 +61,6 @@ class CoresetSelector:
         """
         return np.concatenate(SELECTIONS[name](self, ipc))
 
-    @property
-    def smallest_class(self) -> int:
-        """Number of training images of the smallest class."""
-        return int(np.bincount(self._dataset.training.labels).min())
-
     def trained_network(self) -> RecordingTrainer:
         """Returns the trainer with the trained network; the first call trains it."""
         if self._trained is None:
@@ -174,10 +169,11 @@ class CoresetSelection(Method):
         )
         self._context = context
         self._name = name
-        smallest, ipc = self.coresets.smallest_class, context.config.ipc
+        name, smallest = context.dataset.smallest_class
+        ipc = context.config.ipc
         if ipc > smallest:
             raise InputError(
-                f"--ipc={ipc} is more than the smallest class has ({smallest} "
+                f"--ipc={ipc} is more than the smallest class has ({name}: {smallest} "
                 "training images); lower --ipc."
             )
 

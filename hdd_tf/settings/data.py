@@ -41,8 +41,9 @@ class DataSettings:
     classes: tuple[str, ...] = setting(
         (),
         parsers.CLASSES,
-        "Classes to keep, by index in the data set or by name; they are numbered anew "
-        "in the order of the data set. Empty: all.",
+        "Classes to keep, by index in the data set or by name (index:1 or name:1 where "
+        "a number may be either); they are numbered anew in the order of the data set. "
+        "Empty: all.",
         Scope.DATA,
     )
     ipc: int = setting(

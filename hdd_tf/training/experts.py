@@ -9,6 +9,7 @@ training waits. An interrupted training resumes where it stopped.
 import contextlib
 import hashlib
 import io
+import json
 import pathlib
 import re
 import time
@@ -18,9 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import atomic, links, lock
+from hdd_tf.files.json_files import read_json
 from hdd_tf.files.npz_file import read_npz
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.optimisers import optimiser_of
@@ -31,6 +34,7 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
+_KIND_FILE = "kind.json"
 # A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
 
@@ -100,7 +104,8 @@ class ExpertBuffer:
         # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.path = pathlib.Path(directory) / f"{name}_{digest}"
+        own = pathlib.Path(directory) / f"{name}_{digest}"
+        self.path = own if own.exists() else self._of_same_images(own)
         self._trainer: NetworkTrainer | None = None
 
     def take(
@@ -141,6 +146,23 @@ class ExpertBuffer:
         start = [NetworkTrainer.initial_weights(self._network, key) for key in keys]
         return Experts(_stack(start), _stack(start))
 
+    def _of_same_images(self, own: pathlib.Path) -> pathlib.Path:
+        """Returns the buffer of a folder of images under another name, if there is one.
+
+        Args:
+            own: Where the buffer would be made.
+        """
+        if not self._dataset.name.startswith(FOLDER):
+            return own
+        kind = json.loads(atomic.json_text({**self._kind, "dataset": ""}))
+        for path in sorted(own.parent.glob(f"*/{_KIND_FILE}")):
+            with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
+                found = read_json(path)
+                is_folder = str(found.get("dataset")).startswith(FOLDER)
+                if is_folder and {**found, "dataset": ""} == kind:
+                    return path.parent
+        return own
+
     def _file(self, index: int) -> pathlib.Path:
         return self.path / f"expert_{index:03d}.npz"
 
@@ -161,7 +183,7 @@ class ExpertBuffer:
             return initial, self._read(file).weights
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
         resume = self._read(unfinished) if unfinished.exists() else None
-        atomic.write_json(self.path / "kind.json", self._kind)
+        atomic.write_json(self.path / _KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
             on_epochs(resume.updates // trainer.updates_per_epoch)

@@ -105,7 +105,7 @@ def test_too_few_images_are_refused_before_anything_trains(
     config = dataclasses.replace(
         config, keep_fraction=0.03, expert_dir=str(tmp_path / "experts")
     )
-    with pytest.raises(InputError, match="leaves 1 images of the smallest class"):
+    with pytest.raises(InputError, match=r"images of the smallest class \(\w+\)"):
         pruned_dataset(RunContext.build(config, dataset))
     assert not (tmp_path / "experts").exists()
 

@@ -92,6 +92,43 @@ def test_other_data_are_refused_and_named(tmp_path, change):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    "spelt", ["pets/", "./pets", "../{here}/pets", "{root}/pets", "{root}/link"]
+)
+@pytest.mark.parametrize("sums", [{}, {"training_sha256": "a", "test_sha256": "b"}])
+def test_a_folder_is_the_same_however_it_is_spelt(tmp_path, monkeypatch, spelt, sums):
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "link").symlink_to("pets")
+    monkeypatch.chdir(tmp_path)
+    run = RunDirectory("run")
+    first = {**IDENTITY, "dataset": "folder:pets"}
+    data = {**DATA, "name": "folder:pets", **sums}
+    run.open_or_create(first, first, "", ENVIRONMENT, data)
+    spelt = spelt.format(here=tmp_path.name, root=tmp_path)
+    again = {**IDENTITY, "dataset": f"folder:{spelt}"}
+    now = {**DATA, "name": "folder:link" if "link" in spelt else "folder:pets", **sums}
+    run.check(again, now)
+    with pytest.raises(InputError, match="--curvature"):
+        run.check({**again, "curvature": -1.0}, now)
+    with pytest.raises(InputError, match="different mean"):
+        run.check(again, {**now, "mean": (0.3,)})
+
+
+def test_a_folder_of_the_same_images_is_the_same_run_and_no_other(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    first = {**IDENTITY, "dataset": "folder:pets"}
+    data = {**DATA, "name": "folder:pets", "training_sha256": "a"}
+    run.open_or_create(first, first, "", ENVIRONMENT, data)
+    moved = {**IDENTITY, "dataset": "folder:elsewhere"}
+    run.open_or_create(moved, moved, "", ENVIRONMENT, {**data, "name": "folder:x"})
+    assert run.read_config()["config"]["dataset"] == "folder:elsewhere"
+    for other in ({**data, "training_sha256": "b"}, None):
+        with pytest.raises(InputError, match="--dataset: folder:elsewhere -> folder:p"):
+            run.check(first, other)
+    with pytest.raises(InputError, match="--dataset: folder:elsewhere -> digits"):
+        run.check({**IDENTITY, "dataset": "digits"}, data)
+
+
 def test_what_an_earlier_version_did_not_record_of_the_data_is_added(tmp_path):
     run = start(tmp_path)
     data = {**DATA, "training_sha256": "a"}

@@ -38,7 +38,7 @@ def test_real_start_is_distinct_images_of_each_class(store):
 
 
 def test_more_images_than_a_class_has(store):
-    with pytest.raises(InputError, match=r"--ipc=6 .* \(5 training images\)"):
+    with pytest.raises(InputError, match=r"--ipc=6 .* \(class 0: 5 training images\)"):
         initial_images("real", store[0], 6, seed=0, num_classes=3)
     # Noise needs no real images.
     assert initial_images("noise", store[0], 6, 0, 3).shape == (3, 6, 4, 6, 3)
@@ -104,8 +104,8 @@ def test_every_cell_of_the_start_is_another_real_image(store, init):
             rows = [tuple(corner) for corner in found]
             assert len(set(rows)) == 4
             assert set(rows) <= {tuple(corner) for corner in corners}
-    with pytest.raises(InputError, match=r"--ipc=2 x 4 cells is more than"):
-        initial_images(init, store, 2, 1, 3, formation_factor=2)
+    with pytest.raises(InputError, match=r"--ipc=2 x 4 cells is .* \(a: 5 tr"):
+        initial_images(init, store, 2, 1, 3, 2, ("a", "b", "c"))
 
 
 def test_limits_of_whitened_images_are_those_of_their_pixels():

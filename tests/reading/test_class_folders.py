@@ -44,6 +44,14 @@ def test_what_is_left_out_is_said_but_for_litter(tmp_path, caplog):
     assert record.message.endswith("such as " + str(tmp_path / "read.me") + ".")
 
 
+def test_images_that_are_left_out_are_named_before_texts(tmp_path, caplog):
+    make(tmp_path, "a/1.png", "READ.me", "loose.png")
+    lister = FolderLister(tmp_path)
+    lister.folders(tmp_path)
+    lister.warn_of_left_out()
+    assert caplog.records[0].message.endswith(f"such as {tmp_path / 'loose.png'}.")
+
+
 def test_a_class_without_images(tmp_path):
     make(tmp_path, "a/notes.txt")
     with pytest.raises(InputError, match=r"class folder .*a has no images: put some"):

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -123,6 +126,103 @@ def test_what_does_not_fit_is_refused_before_it_is_read(pets, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(memory, "available_memory", lambda: needed)
     assert len(read_folder(str(root), (30, 20), ("a", "b")).test.labels) == 1
+
+
+@pytest.mark.parametrize("what", ["loose", "empty"])
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_split_without_class_folders_is_not_used(
+    pets, caplog, draw_image, split, what
+):
+    root = pets(train__a=5, train__b=5)
+    (root / split).mkdir()
+    if what == "loose":
+        draw_image(root / split / "0.png")
+    source = read_folder(str(root))
+    assert source.validation is None
+    assert np.bincount(source.test.labels).tolist() == [1, 1]
+    assert f"{split} has no class folders and is not used" in caplog.text
+    assert "2 of its 10 images are held out" in caplog.text
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_chosen_classes_without_an_image_in_a_split(pets, monkeypatch, split):
+    counts = {"test__a": 1, "validation__a": 1, f"{split}__a": 0, f"{split}__c": 1}
+    root = pets(train__a=2, train__b=2, train__c=2, **counts)
+    if not list((root / split / "a").iterdir()):
+        (root / split / "a").rmdir()
+    monkeypatch.setattr(folder_lib, "read_images", None)
+    with pytest.raises(InputError, match=f"the {split} split of .* no image of --clas"):
+        read_folder(str(root), None, ("a", "b"))
+
+
+def test_values_of_fewer_bits_than_their_container(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 4096, (10, 6, 6)).astype(np.uint16)
+    for index, image in enumerate(values):
+        path = tmp_path / "scans" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    read = read_folder(str(tmp_path / "scans"))
+    images = np.concatenate([read.training.images, read.test.images])[..., 0]
+    found = {image.tobytes() for image in images}
+    assert found == {image.tobytes() for image in (values >> 4).astype(np.uint8)}
+    assert "use 12 bits: 0 ... 4095 becomes 0 ... 255" in caplog.text
+
+
+def test_colours_of_sixteen_bits_that_use_few_of_them(tmp_path, caplog):
+    for name in ("a/0", "a/1", "a/2", "b/0", "b/1", "b/2"):
+        (tmp_path / "deep" / name).parent.mkdir(parents=True, exist_ok=True)
+        values = np.random.default_rng(0).integers(0, 4096, (4, 4, 3))
+        write_deep_colours(tmp_path / "deep" / f"{name}.png", values)
+    read_folder(str(tmp_path / "deep"))
+    assert "6 colour images of 16 bits" in caplog.text
+    assert "use only 16 of the 256 levels" in caplog.text
+
+
+def write_deep_colours(path, values):
+    """Writes a PNG file of 16 bits a colour, which Pillow cannot."""
+    height, width, _ = values.shape
+    rows = [b"\0" + row.astype(">u2").tobytes() for row in values]
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"".join(rows))),
+        (b"IEND", b""),
+    ]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data))
+            + kind
+            + data
+            + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in chunks
+        )
+    )
+
+
+@pytest.mark.parametrize("same_colour", [True, False])
+def test_transparency_is_dropped_with_a_word(tmp_path, caplog, same_colour):
+    rng = np.random.default_rng(0)
+    for name in ("a/0", "a/1", "a/2", "b/0", "b/1", "b/2"):
+        pixels = rng.integers(0, 256, (4, 4, 4)).astype(np.uint8)
+        pixels[..., :3] *= not same_colour
+        (tmp_path / "icons" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "icons" / f"{name}.png")
+    if same_colour:
+        with pytest.raises(InputError, match="which is not read; flatten"):
+            read_folder(str(tmp_path / "icons"))
+        assert not caplog.records
+    else:
+        read_folder(str(tmp_path / "icons"))
+        assert "6 images have transparent parts" in caplog.text
+
+
+def test_names_that_would_move_the_cursor_are_escaped(pets, caplog):
+    root = pets(train__a=2, train__b=2, test__a=1, test__b=1)
+    (root / "train" / "a" / "A\x1b[2J\x07.txt").touch()
+    read_folder(str(root))
+    (record,) = caplog.records
+    assert record.message.endswith(r"A\x1b[2J\x07.txt.")
 
 
 @pytest.mark.parametrize(

@@ -285,3 +285,15 @@ def test_warnings_of_tfds_are_not_shown(caplog):
         absl.logging.warning("inside")
     absl.logging.warning("after")
     assert [record.message for record in caplog.records] == ["before", "after"]
+
+
+def test_chosen_classes_without_a_test_image_are_refused_before_reading(
+    write_set, monkeypatch
+):
+    builder = tfds.builder_from_directory(
+        write_set({"train": 12, "test": 3}, labels=[0] * 3 + [1, 2, 0] * 3)
+    )
+    features = classification_features(builder.info)
+    monkeypatch.setattr(tfds_reader, "_read_split", None)
+    with pytest.raises(InputError, match="test split of pictures has no image of --cl"):
+        read_splits(builder, features, ("1", "2"))

@@ -141,6 +141,17 @@ def test_settings_other_than_the_seed_keep_runs_apart(tmp_path):
     assert len(table(tmp_path)) == 4
 
 
+def test_a_folder_is_one_data_set_however_it_is_spelt(tmp_path):
+    for seed, (spelt, split) in enumerate(
+        [("pets", "a"), ("./pets/", "a"), (str(tmp_path / "link"), "a"), ("pets", "b")]
+    ):
+        write_run(
+            tmp_path / f"run{seed}", f"--dataset=folder:{spelt}", f"--seed={seed}",
+            data={"name": "folder:pets", "test_sha256": split},
+        )  # fmt: skip
+    assert [row["sets x networks"] for row in table(tmp_path)] == ["3 x 2", "1 x 2"]
+
+
 def test_the_same_seed_does_not_count_twice(tmp_path):
     write_run(tmp_path / "a", values=(70.0,))
     write_run(tmp_path / "b", values=(90.0,))

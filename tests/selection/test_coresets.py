@@ -61,7 +61,7 @@ def test_selection_is_by_class_and_without_repeats(selector, dataset, name):
     assert np.bincount(dataset.training.labels[selector.select(name, 25)]).tolist() == [
         25, 20, 9,
     ]  # fmt: skip
-    assert selector.smallest_class == 9
+    assert dataset.smallest_class[1] == 9
 
 
 @pytest.mark.slow

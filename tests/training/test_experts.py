@@ -63,6 +63,22 @@ def test_trained_once_and_found_again(tmp_path, dataset, monkeypatch):
     )
 
 
+def test_a_folder_of_another_name_has_the_same_experts(tmp_path, dataset, monkeypatch):
+    def called(name, images=dataset):
+        return buffer(tmp_path, dataclasses.replace(images, name=name), epochs=1)
+
+    first = called("folder:pets").take(1)
+    monkeypatch.setattr(NetworkTrainer, "train", None)  # Training would fail now.
+    assert_equal(called("folder:link").take(1), first)
+    changed = dataset.training.take(np.arange(60))
+    other = called("folder:link", dataclasses.replace(dataset, training=changed))
+    assert not other.path.exists() and not called("arrays").path.exists()
+    # What is there but damaged is no buffer.
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "kind.json").write_text("[1]")
+    assert called("folder:link").path == called("folder:pets").path
+
+
 def test_experts_learn(tmp_path, dataset):
     taken = buffer(tmp_path, dataset, epochs=20).take(1)
     images = (dataset.training.images / 255 - 0.5) / 0.25
