@@ -167,7 +167,7 @@ class RunDirectory:
         Args:
             result: The result, with the `iterations` that were requested.
         """
-        atomic.write_json(
+        atomic.write_json_of_numbers(
             self.result_file, {**result, "iterations": result["iterations"]}
         )
 

@@ -139,6 +139,7 @@ class Evaluation:
             "evaluation_seed": config.seed,
             "accuracy": accuracy,
             "baselines": baselines,
+            "label_names": [str(name) for name in metadata["label_names"]],
             "selected": metadata.get("selected", "last iteration"),
             "protocol": self.describe_protocol(distilled_set),
             **extra,

@@ -113,6 +113,7 @@ class NetworkScorer:
                 self._held_out(split),
                 self._config.num_eval,
                 self._config.seed,
+                self._dataset.num_classes,
                 bar.update,
                 functools.partial(on_tested, trainer),
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.evaluation.class_scores import pool_class_scores
 from hdd_tf.evaluation.dd_ranking_score import pool_fair_scores
 
 
@@ -58,4 +59,5 @@ def _pool(scores: list[dict[str, Any]]) -> dict[str, Any]:
         "values": values,
         "images": scores[0]["images"],
         "seconds": round(sum(score["seconds"] for score in scores), 3),
+        **pool_class_scores(scores),
     }

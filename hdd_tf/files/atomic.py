@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 import sys
 import uuid
@@ -25,6 +26,8 @@ _PARTIAL = ".partial-"
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# A list of numbers as json writes it, indented; a text would have quotation marks.
+_NUMBERS = re.compile(r"\[(?:\s+(?:-?\d[-+.\deE]*|null),?)+\s+\]")
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -56,6 +59,11 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `to_plain(value)` as indented JSON as `write_bytes` does."""
     write_text(path, json_text(value))
+
+
+def write_json_of_numbers(path: str | os.PathLike, value: Any) -> None:
+    """Writes as `write_json` does, with each list of numbers on one line."""
+    write_text(path, _NUMBERS.sub(lambda m: " ".join(m[0].split()), json_text(value)))
 
 
 def json_text(value: Any) -> str:

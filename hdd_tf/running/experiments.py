@@ -146,7 +146,7 @@ def _run_several(
         if not found:
             return None
         pooled = pool_results(found)
-        atomic.write_json(parent / "result.json", pooled)
+        atomic.write_json_of_numbers(parent / "result.json", pooled)
         print(result_table(pooled, config.run_dir), flush=True)
         # Analyses come last, when all results are written.
         for experiment, result in zip(experiments, found, strict=True):
