@@ -3,8 +3,10 @@
 import time
 from typing import Any
 
+from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.run_context import RunContext
@@ -53,4 +55,10 @@ def _export(run: RunContext, method: Method) -> None:
     chosen.metadata["seconds"] = round(time.perf_counter() - started, 3)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.hyper_parameters(identity(config), directory.path.name)
+        rows = chosen.images.reshape(
+            run.dataset.num_classes, -1, *chosen.images.shape[1:]
+        )
+        if rows.shape[-1] in (1, 3):
+            title = set_title(config, run.dataset.name, 0)
+            summaries.image_grid(0, grid_array(rows, title=title))
     write_export(run, chosen)
