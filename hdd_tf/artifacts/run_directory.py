@@ -5,6 +5,7 @@ flags.cfg      a flag file that repeats the run
 checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
 validation.json  scores on the validation split during the run (see history.py)
 result.json    the result, written when the run is done
+evaluations/   later scores (see evaluations.py)
 .lock          exists while a process works in the directory (see lock.py)
 """
 
@@ -12,7 +13,7 @@ import errno
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hdd_tf.artifacts import run_records
@@ -45,6 +46,11 @@ class RunDirectory:
     def result_file(self) -> pathlib.Path:
         """Result of a finished run."""
         return self.path / "result.json"
+
+    @property
+    def evaluations(self) -> pathlib.Path:
+        """Directory of later scores, see evaluations.py."""
+        return self.path / "evaluations"
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -129,19 +135,23 @@ class RunDirectory:
             raise self._unusable(error) from error
 
     def check(
-        self, identity: Mapping[str, Any], data: Mapping[str, Any] | None
+        self,
+        identity: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        may_differ: Collection[str] = (),
     ) -> None:
         """Makes the checks of `open_or_create`, and writes nothing.
 
         Args:
             identity: Values that must stay the same for the run to continue.
             data: Facts of the data set, see `open_or_create`.
+            may_differ: Names of values that may be others after all.
 
         Raises:
             InputError: `open_or_create` would raise it.
         """
         try:
-            self._check(atomic.to_plain(identity), atomic.to_plain(data))
+            self._check(atomic.to_plain(identity), atomic.to_plain(data), may_differ)
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -199,7 +209,10 @@ class RunDirectory:
         atomic.write_json(self.analysis_file, numbers)
 
     def _check(
-        self, identity: dict[str, Any], data: dict[str, Any] | None
+        self,
+        identity: dict[str, Any],
+        data: dict[str, Any] | None,
+        may_differ: Collection[str] = (),
     ) -> dict[str, Any] | None:
         """Returns the stored record of the same run; None for a new run."""
         links.refuse_links_out(self.path)
@@ -207,7 +220,7 @@ class RunDirectory:
         if stored is None:
             self._check_empty()
         else:
-            self._check_same_run(stored["identity"], identity)
+            self._check_same_run(stored["identity"], identity, may_differ)
             self._check_same_data(stored["data"], data)
         return stored
 
@@ -244,10 +257,13 @@ class RunDirectory:
                 "config.json: give a new or empty directory with --run_dir"
             )
 
-    def _check_same_run(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _check_same_run(
+        self, old: dict[str, Any], new: dict[str, Any], may_differ: Collection[str]
+    ) -> None:
         differences = [
             f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
             for name in differing_fields(old, new)
+            if name not in may_differ
         ]
         if differences:
             raise InputError(

@@ -76,26 +76,28 @@ def score_networks(
     num_classes: int,
     on_epochs: Callable[[int], None] = lambda epochs: None,
     on_tested: Callable[[int, float], None] = lambda index, accuracy: None,
+    first: int = 0,
 ) -> Score:
     """Trains fresh networks on a trainer's images and tests them on held-out ones.
 
     Args:
         trainer: Trainer that holds the images to train on.
         held_out: Images to test on, read once for each network.
-        num_networks: Number of networks, at least 1.
+        num_networks: Number of networks, more than `first`.
         seed: Seed of the networks: network k is a pure function of (seed, k).
         num_classes: Number of classes.
         on_epochs: Callback during training. It receives the number of epochs done
             since its last call.
         on_tested: Callback for each tested network, while the trainer holds its
             weights. It receives the network's number and its accuracy in percent.
+        first: Number of the first network; those before it are known.
 
     Returns:
-        The score.
+        The score of the networks `first`, ..., `num_networks - 1`.
     """
     start = time.perf_counter()
     values, counts, labels = [], None, held_out.labels
-    for index in range(num_networks):
+    for index in range(first, num_networks):
         trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
         predictions = trainer.predictions(held_out.images)
         values.append(100.0 * int(np.sum(predictions == labels)) / len(labels))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from hdd_tf.methods.registry import WHOLE, traits_of
-from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import (
     differences,
     number,
@@ -16,6 +15,7 @@ from hdd_tf.report.comparison import (
 )
 from hdd_tf.report.published import accuracy_text
 from hdd_tf.report.rows import Row
+from hdd_tf.report.run import Run
 
 _WHOLE_TITLE = "whole training set"
 _COLUMNS = {  # Title and alignment.

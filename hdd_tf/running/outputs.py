@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hdd_tf.artifacts.confusion_picture import confusion_picture
+from hdd_tf.artifacts.evaluations import set_checksum
 from hdd_tf.artifacts.pictures import MOST_PAGES, save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.sets.decoding import decode_set
@@ -16,12 +17,11 @@ from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
-from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.files import atomic
-from hdd_tf.running.finished import keep_fair_score, read_export
+from hdd_tf.running.finished import data_record, keep_fair_score, read_export
 
 
 def open_run(run: RunContext) -> None:
@@ -39,26 +39,6 @@ def open_run(run: RunContext) -> None:
         data_record(dataset),
     )
     keep_whitening(directory.path, dataset.whitening)
-
-
-def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns the entry of a run's `config.json` that describes its data.
-
-    The entry has checksums, because a folder may hold other images under the same names
-    when its run continues.
-    """
-    splits = {"training": dataset.training, "test": dataset.test}
-    if dataset.validation is not None:
-        splits["validation"] = dataset.validation
-    return {
-        "name": dataset.name,
-        "label_names": dataset.label_names,
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "training_images": len(dataset.training.labels),
-        "test_images": len(dataset.test.labels),
-        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
-    }
 
 
 def write_export(run: RunContext, stored: DistilledSet) -> None:
@@ -111,6 +91,7 @@ def score_export(
         place = directory.saved_models / "classifier"
         save_classifier(place, evaluation, run.dataset, export)
     _show_scores(run, result, iterations, _title(run, export))
+    result["set_sha256"] = set_checksum(directory)
     # The requested iterations, which a later start compares with its own; `selected`
     # has the iteration of the images.
     result["iterations"] = iterations

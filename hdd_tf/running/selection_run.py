@@ -13,7 +13,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method
-from hdd_tf.running.finished import complete_result
+from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.outputs import open_run, score_export, write_export
 
 
@@ -32,12 +32,12 @@ def run_selection(run: RunContext) -> dict[str, Any]:
     Raises:
         InputError: settings, data and run directory do not match.
     """
+    if is_finished(run):
+        return complete_result(run)
     method = build_method(run.method_context(run.dataset))
     evaluation = Evaluation(run.config, run.dataset, run.network, method.coresets)
     directory = run.directory
     open_run(run)
-    if directory.read_result():
-        return complete_result(run, lambda: evaluation)
     if not directory.synthetic.exists():
         _export(run, method)
     metadata = read_distilled_set(directory.synthetic).metadata
