@@ -10,11 +10,10 @@ from typing import Any
 
 from hdd_tf.artifacts.fonts import drawn_names
 from hdd_tf.files import atomic
-from hdd_tf.methods.registry import WHOLE
 from hdd_tf.report.comparison import partial_set
 from hdd_tf.report.rows import Group, table_rows
 from hdd_tf.report.run import Run
-from hdd_tf.report.table import method_title
+from hdd_tf.report.table import method_title, trained_on
 
 _PANEL_INCHES = (8.0, 4.5)
 _DOTS_PER_INCH = 120
@@ -127,8 +126,7 @@ def _draw_baselines(axes: Any, groups: Sequence[Group]) -> int:
     baselines = [row for row in table_rows(groups) if row.title != "distilled"]
     styles = itertools.cycle(("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))))
     for row, style in zip(baselines, styles, strict=False):
-        title = "whole training set" if row.title == WHOLE else row.title
-        label = f"{title}, {row.network}: {row.mean:.1f}".replace("$", r"\$")
+        label = f"{trained_on(row)}, {row.network}: {row.mean:.1f}".replace("$", r"\$")
         axes.axhline(row.mean, color="0.35", linestyle=style, linewidth=1, label=label)
     return len(baselines)
 
