@@ -87,8 +87,11 @@ def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:
 
 def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
     seconds: list[float] = []
+    labels = [_label(group) for group in groups]
     for number, group in enumerate(groups):
-        colour, label = f"C{number % 10}", _label(group)
+        colour, label = f"C{number % 10}", labels[number]
+        if labels.count(label) > 1:
+            label += f", {_protocol(group)}"
         curve = history_curve(group.runs)
         if curve:
             across, up = zip(*curve, strict=True)
@@ -133,6 +136,13 @@ def _draw_baselines(axes: Any, groups: Sequence[Group]) -> int:
 
 def _networks(group: Group) -> list[str]:
     return list(dict.fromkeys(name for run in group.runs for name in run.accuracy))
+
+
+def _protocol(group: Group) -> str:
+    """Returns what most often tells groups of one method apart."""
+    protocol, settings = group.first.protocol, group.first.settings
+    epochs = protocol.get("epochs", settings.get("eval_epochs"))
+    return f"scored after {epochs} epochs"
 
 
 def _label(group: Group) -> str:
