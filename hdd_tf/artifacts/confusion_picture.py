@@ -14,6 +14,8 @@ _DOTS_PER_INCH = 110
 _MOST_NAMED, _MOST_NUMBERED = 120, 20
 # Classes and pairs of classes that are named beside the matrix.
 _LISTED = 15
+# A line with a name in a script from right to left goes from left to right all the same.
+_LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 
 
 def confusion_picture(
@@ -128,4 +130,4 @@ def _lists(
                 lines.append(
                     f"{off[row, column]:6.2f}  {names[row]} taken for {names[column]}"
                 )
-    return "\n".join(lines)
+    return "\n".join(_LEFT_TO_RIGHT + line for line in lines)

@@ -19,6 +19,7 @@ from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import counted
 from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.files import atomic
 from hdd_tf.running.finished import data_record, keep_fair_score, read_export
@@ -90,7 +91,6 @@ def score_export(
     if evaluation.classifier and run.config.analysis:
         place = directory.saved_models / "classifier"
         save_classifier(place, evaluation, run.dataset, export)
-    _show_scores(run, result, iterations, _title(run, export))
     result["set_sha256"] = set_checksum(directory)
     # The requested iterations, which a later start compares with its own; `selected`
     # has the iteration of the images.
@@ -101,6 +101,8 @@ def score_export(
     }
     result = keep_fair_score(directory, result)
     directory.write_result(result)
+    # Last, as no picture is worth a result.
+    _show_scores(run, result, iterations, _title(run, export))
     return result
 
 
@@ -120,8 +122,8 @@ def _show_scores(
             name = f"accuracy/test_{network}"
             points[name], networks = score["mean"], len(score["values"])
             told[name] = (
-                f"One point, at the end of the run: the mean of {networks} networks "
-                "that were trained on the exported set."
+                "One point, at the end of the run: the mean of "
+                f"{counted(networks, 'network')} trained on the exported set."
             )
         summaries.scalars(iterations, points, told)
         for network, score in list(result["accuracy"].items())[:1]:
@@ -135,7 +137,7 @@ def _show_scores(
             )
             heading = (
                 f"{title}; {network}: {score['mean']:.2f} ± {score['std']:.2f} % "
-                f"({len(score['values'])} networks)"
+                f"({counted(len(score['values']), 'network')})"
             )
             drawn = confusion_picture(score, names, heading)
             if drawn is not None:
