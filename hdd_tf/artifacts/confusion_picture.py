@@ -14,7 +14,7 @@ _DOTS_PER_INCH = 110
 _MOST_NAMED, _MOST_NUMBERED = 120, 20
 # Classes and pairs of classes that are named beside the matrix.
 _LISTED = 15
-# A line with a name in a script from right to left goes from left to right all the same.
+# Lines go from left to right, also with names of scripts from right to left.
 _LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 
 
