@@ -93,8 +93,8 @@ class Classifications:
         self,
         images: tf.Tensor,
         rows: tf.Tensor,
-        weights: Sequence[tf.Tensor],
-        state: Sequence[tf.Tensor],
+        weights: list[tf.Tensor],
+        state: list[tf.Tensor],
     ) -> tf.Tensor:
         """Returns the class that the network takes each of some images for."""
         batch_images = self._normalise(gather_rows(images, rows))
