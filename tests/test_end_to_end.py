@@ -116,7 +116,7 @@ def test_run_directory_holds_what_is_promised(finished):
         "synthetic", "result.json",
     }  # fmt: skip
     assert {path.name for path in (directory / "pictures").iterdir()} == {
-        "init.png", "iter_000010.png", "iter_000020.png", "final.png",
+        "init.png", "iter_000010.png", "iter_000020.png", "final.png", "confusion.png",
     }  # fmt: skip
     tags = set()
     for path in (directory / "tensorboard").glob("events*"):
@@ -125,6 +125,7 @@ def test_run_directory_holds_what_is_promised(finished):
     assert {
         "loss", "gradient_norm", "image/min", "image/max", "seconds_per_iteration",
         "synthetic", "accuracy/test_convnet", "loss_per_class/7",
+        "accuracy_per_class/7", "confusion",
     } <= tags  # fmt: skip
 
 

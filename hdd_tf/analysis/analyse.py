@@ -14,6 +14,7 @@ from hdd_tf.artifacts.saved_models import save_model
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.distillation.run_context import RunContext
 
 
@@ -53,7 +54,8 @@ def analyse(
         directory.forget_analysis_pictures()
     if layout:
         suffix = "" if final else f"_{iteration:06d}"
-        numbers |= _draw(directory, embeddings, layout, numbers, suffix)
+        title = set_title(run.config, run.dataset.name, iteration)
+        numbers |= _draw(directory, embeddings, layout, numbers, suffix, title)
     write_projector(directory.tensorboard, embeddings, layout)
     _summarise(summaries, iteration, embeddings, numbers)
     if final:
@@ -108,6 +110,7 @@ def _draw(
     layout: DiskLayout,
     numbers: dict[str, Any],
     suffix: str,
+    title: str,
 ) -> dict[str, Any]:
     """Writes the pictures and returns their description for `analysis.json`."""
     save_poincare_picture(
@@ -115,9 +118,10 @@ def _draw(
         embeddings,
         layout,
         numbers["centroid"]["distance"],
+        title,
     )
     hierarchy = save_hierarchy_picture(
-        directory.pictures / f"hierarchy{suffix}.png", embeddings
+        directory.pictures / f"hierarchy{suffix}.png", embeddings, title
     )
     return {"poincare.png": layout.to_json(embeddings), "hierarchy.png": hierarchy}
 
@@ -129,14 +133,15 @@ def _summarise(
     numbers: dict[str, Any],
 ) -> None:
     kinds = {"real": ~embeddings.synthetic, "synthetic": embeddings.synthetic}
+    reason = numbers["nothing_to_see"]
+    told = f"Nothing to see: {reason}" if reason else None
     for kind, rows in kinds.items():
-        summaries.histogram(iteration, f"radius/{kind}", embeddings.radius[rows])
-        summaries.histogram(
-            iteration, f"lorentz_weight/{kind}", embeddings.weight[rows]
-        )
+        radius, weight = embeddings.radius[rows], embeddings.weight[rows]
+        summaries.histogram(iteration, f"radius/{kind}", radius, told)
+        summaries.histogram(iteration, f"lorentz_weight/{kind}", weight, told)
     points = {"analysis/centroid_distance": numbers["centroid"]["distance"]}
     points |= {
         f"analysis/median_radius_{kind}": numbers["radius"][kind]["q50"]
         for kind in kinds
     }
-    summaries.scalars(iteration, points)
+    summaries.scalars(iteration, points, dict.fromkeys(points, told or ""))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.analysis.embeddings import Embeddings
+from hdd_tf.artifacts.fonts import drawn_names
 from hdd_tf.files import atomic
 
 _MOST_THUMBNAILS = 14
@@ -21,7 +22,7 @@ _THUMBNAIL = 0.72
 
 
 def save_hierarchy_picture(
-    path: str | os.PathLike, embeddings: Embeddings
+    path: str | os.PathLike, embeddings: Embeddings, title: str = ""
 ) -> dict[str, Any]:
     """Draws real and synthetic images of a class over their radii.
 
@@ -32,6 +33,7 @@ def save_hierarchy_picture(
     Args:
         path: PNG file to write.
         embeddings: Embeddings to draw.
+        title: Which images these are, the first line of the title.
 
     Returns:
         The name of the class and the radii of the images shown, for `analysis.json`.
@@ -53,10 +55,17 @@ def save_hierarchy_picture(
         _draw_row(axes, embeddings, rows, embeddings.radius[member], kind)
         shown[kind] = embeddings.radius[rows].tolist()
     every_axes[1].set_xlabel("hyperbolic radius r: root (left) to rim (right)")
-    name = embeddings.label_names[label].replace("$", r"\$")
-    figure.suptitle(f"class {name}, curvature {embeddings.curvature:.4g}", fontsize=10)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    classes = len(embeddings.label_names)
+    with drawn_names([embeddings.label_names[label], title]) as (name, heading):
+        figure.suptitle(
+            f"{heading}\n"
+            * bool(heading)
+            + f"class {name} (of {classes:,}), curvature "
+            f"{embeddings.curvature:.4g}",
+            fontsize=10,
+        )
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     atomic.write_bytes(path, buffer.getvalue())
     return {"class": embeddings.label_names[label], "radii": shown}
 

@@ -6,12 +6,15 @@ its title gives the quality of the projection.
 
 import io
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hdd_tf.analysis.disk_layout import METHOD, DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
+from hdd_tf.artifacts.drawn_text import short_names
+from hdd_tf.artifacts.fonts import drawn_names
 from hdd_tf.files import atomic
 
 _INCHES = (10.0, 8.0)
@@ -23,6 +26,7 @@ def save_poincare_picture(
     embeddings: Embeddings,
     layout: DiskLayout,
     distance: float,
+    title: str = "",
 ) -> None:
     """Draws the picture.
 
@@ -31,6 +35,7 @@ def save_poincare_picture(
         embeddings: Embeddings that the layout places.
         layout: Positions of the embeddings and of the centroids.
         distance: Distance between the two centroids of all classes, in units of 1/s.
+        title: Which images these are, the first line of the title.
     """
     # Without pyplot, whose choice of a backend may need a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,28 +44,49 @@ def save_poincare_picture(
     figure = Figure(_INCHES, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
+    shown = [embeddings.label_names[label] for label in layout.classes]
+    with drawn_names([*short_names(shown), title]) as (*names, heading):
+        _draw(axes, embeddings, layout, distance, names, heading)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    atomic.write_bytes(path, buffer.getvalue())
+
+
+def _draw(
+    axes: Any,
+    embeddings: Embeddings,
+    layout: DiskLayout,
+    distance: float,
+    names: Sequence[str],
+    heading: str,
+) -> None:
+    """Draws the disk, what lies in it, and the title."""
     _draw_disk(axes)
-    _draw_classes(axes, embeddings, layout)
+    _draw_classes(axes, embeddings, layout, names)
     real, synthetic = layout.centroids[0]
     axes.plot(*real, "*", color="black", markersize=17, label="centroid, real")
     axes.plot(
         *synthetic, "P", color="red", markersize=12, markeredgecolor="black",
         label="centroid, synthetic",
     )  # fmt: skip
+    classes = len(embeddings.label_names)
+    if len(names) < classes:
+        heading += f" (the first {len(names)} of {classes:,} classes)"
     axes.set_title(
-        "real (dots) and synthetic (triangles), centroid of each class (circle and "
+        f"{heading}\n"
+        * bool(heading)
+        + "real (dots) and synthetic (triangles), centroid of each class (circle and "
         f"diamond)\ncurvature {embeddings.curvature:.4g}, distance of the centroids "
         f"{distance:.3f} in units of 1 / sqrt(-curvature)\n{METHOD}:\n"
         f"stress {layout.stress:.2f}, rank correlation {layout.rank_correlation:.2f}",
         fontsize=9,
     )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
-    atomic.write_bytes(path, buffer.getvalue())
 
 
-def _draw_classes(axes: Any, embeddings: Embeddings, layout: DiskLayout) -> None:
+def _draw_classes(
+    axes: Any, embeddings: Embeddings, layout: DiskLayout, names: Sequence[str]
+) -> None:
     """Draws the samples of each class and its two centroids, in one colour."""
     labels, synthetic = (
         embeddings.labels[layout.rows],
@@ -70,12 +96,10 @@ def _draw_classes(axes: Any, embeddings: Embeddings, layout: DiskLayout) -> None
         colour = f"C{number}"
         real = layout.coordinates[(labels == label) & ~synthetic]
         made = layout.coordinates[(labels == label) & synthetic]
-        # matplotlib would set text between two dollar signs as mathematics.
-        name = embeddings.label_names[label].replace("$", r"\$")
         axes.scatter(*real.T, s=9, color=colour, alpha=0.45, linewidths=0)
         axes.scatter(
             *made.T, s=38, color=colour, marker="^", edgecolors="black",
-            linewidths=0.6, label=name,
+            linewidths=0.6, label=names[number],
         )  # fmt: skip
         pair = layout.centroids[1 + number]
         axes.plot(*pair.T, "-", color=colour, linewidth=1)

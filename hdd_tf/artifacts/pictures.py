@@ -1,39 +1,110 @@
-"""Pictures of image grids, one row a class."""
+"""Pictures of image grids, one row a class, on as many pages as are readable."""
 
 import io
-import math
 import os
+import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from hdd_tf.artifacts.drawn_text import (
+    LINE,
+    draw_line,
+    short_names,
+    text_width,
+    title_strip,
+)
 from hdd_tf.files import atomic
 
-# The longest side of a grid in pixels; rows and columns that do not fit are left out.
-# 100 classes of 50 images of 32x32 still fit, without enlargement.
+# The longest side of a page in pixels. 100 classes of 50 images of 32x32 fit without
+# enlargement, and 1,000 classes of one image, side by side.
 _MAX_SIDE = 3500
+# Pages of one picture; classes beyond the last one are left out, and the title says so.
+MOST_PAGES = 10
 # Bounds on the enlargement of small grids, in pixels of a cell and of the longer side.
 _COMFORTABLE_CELL = 96
 _COMFORTABLE_SIDE = 1200
 _GAP = 2
 _BACKGROUND = 255
-_LABEL_LENGTH = 16
 _LABEL_PADDING = 4
+_LEAST_TITLE = 260
+_MOST_TITLE_LINES = 4
+
+
+class _Layout(NamedTuple):
+    """How the classes of one picture lie on its pages.
+
+    Attributes:
+        factor: Enlargement of the images.
+        columns: Images of each class that are drawn.
+        block: Classes below each other; blocks of them stand side by side.
+        blocks: Largest number of blocks of a page.
+        margin: Pixels of the names.
+    """
+
+    factor: int
+    columns: int
+    block: int
+    blocks: int
+    margin: int
+
+    @classmethod
+    def of(cls, shape: Sequence[int], margin: int, titled: bool) -> Self:
+        """Lays out images of a shape `[rows, columns, h, w, ...]`."""
+        rows, columns, height, width = shape[:4]
+        factor = _enlargement(rows, columns, height, width)
+        if margin:  # Rows that are lower than a line of text would hide their names.
+            factor = max(factor, -(-(LINE - _GAP) // height))
+        strip = LINE * _MOST_TITLE_LINES * titled
+        columns = min(columns, _fitting(width * factor, margin))
+        block = min(rows, _fitting(height * factor, strip))
+        wide = margin + columns * (width * factor + _GAP) + _GAP
+        needed = -(-rows // block)
+        blocks = min(needed, max(1, _MAX_SIDE // wide))
+        # As many classes in each block, so that none is nearly empty.
+        block = -(-rows // (blocks * -(-needed // blocks)))
+        return cls(factor, columns, block, blocks, margin)
+
+    @property
+    def capacity(self) -> int:
+        """Number of classes of a page."""
+        return self.block * self.blocks
 
 
 def grid_array(
-    images: np.ndarray, label_names: Sequence[str] | None = None
+    images: np.ndarray,
+    label_names: Sequence[str] | None = None,
+    title: str = "",
 ) -> np.ndarray:
+    """Returns the first page of `pages`.
+
+    Args:
+        images: As in `pages`.
+        label_names: As there.
+        title: As there.
+    """
+    return pages(images, label_names, title, most=1)[0]
+
+
+def pages(
+    images: np.ndarray,
+    label_names: Sequence[str] | None = None,
+    title: str = "",
+    most: int = MOST_PAGES,
+) -> list[np.ndarray]:
     """Lays images out in rows and columns.
 
     Args:
-        images: `[rows, columns, h, w, c]` on the 0-255 scale, c = 1 or 3. The picture
-            shows values outside the range clipped.
+        images: `[rows, columns, h, w, c]` on the 0-255 scale, c = 1 or 3. The pictures
+            show values outside the range clipped.
         label_names: Names to write to the left of the rows; None writes no names.
+        title: Written above each page, with what is left out; "" writes nothing.
+        most: Largest number of pages.
 
     Returns:
-        `[height, width, 3]` uint8.
+        `[height, width, 3]` uint8, one or more pages.
 
     Raises:
         ValueError: `images` has another shape, or there are fewer names than rows.
@@ -43,15 +114,100 @@ def grid_array(
             "`images` must be [rows, columns, h, w, 1 or 3] and not empty. "
             f"Received: {images.shape}."
         )
-    height, width = images.shape[2:4]
-    images = images[: _fitting(height, 0)]
-    labels = _label_texts(label_names or [], len(images))
-    margin = _label_width(labels)
-    images = images[:, : _fitting(width, margin)]
-    rows, columns = images.shape[:2]
+    rows = len(images)
+    if label_names and len(label_names) < rows:
+        raise ValueError(f"`label_names` must be {rows} or more, not {label_names}.")
+    labels = short_names(label_names[:rows]) if label_names else []
+    margin = max(map(text_width, labels)) + 2 * _LABEL_PADDING if labels else 0
+    layout = _Layout.of(images.shape, margin, bool(title))
+    count = min(most, -(-rows // layout.capacity))
+    found = []
+    for page in range(count):
+        first = page * layout.capacity
+        last = min(first + layout.capacity, rows)
+        grid = _page(images[first:last], labels[first:last], layout)
+        if title:
+            shown = _shown(images.shape, layout, first, last, page, count)
+            grid = _titled(grid, title + shown)
+        found.append(grid)
+    return found
 
-    factor = _enlargement(rows, columns, height, width)
-    cells = _to_uint8(images).repeat(factor, axis=2).repeat(factor, axis=3)
+
+def save_grid(
+    path: str | os.PathLike,
+    images: np.ndarray,
+    label_names: Sequence[str] | None = None,
+    title: str = "",
+    most: int = 1,
+) -> None:
+    """Writes `pages` as PNG files: NAME.png, NAME_page2.png, ...
+
+    Args:
+        path: The first page's file. Further pages of an earlier picture are removed.
+        images: As in `pages`.
+        label_names: As there.
+        title: As there.
+        most: As there.
+    """
+    first = pathlib.Path(path)
+    made = pages(images, label_names, title, most)
+    for number, grid in enumerate(made, start=1):
+        atomic.write_bytes(_page_file(first, number), _png(grid))
+    for number in range(len(made) + 1, MOST_PAGES + 1):
+        _page_file(first, number).unlink(missing_ok=True)
+
+
+def _page_file(first: pathlib.Path, number: int) -> pathlib.Path:
+    suffix = f"_page{number}" if number > 1 else ""
+    return first.with_name(f"{first.stem}{suffix}{first.suffix}")
+
+
+def _png(grid: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(grid).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _shown(
+    shape: Sequence[int], layout: _Layout, first: int, last: int, page: int, count: int
+) -> str:
+    """Says what a page leaves out; empty where it shows everything."""
+    rows, columns = shape[:2]
+    found = ""
+    if last - first < rows:
+        found += f"; classes {first + 1:,}-{last:,} of {rows:,}"
+        found += f" (page {page + 1} of {count})" if count > 1 else ""
+    if layout.columns < columns:
+        found += f"; the first {layout.columns:,} of {columns:,} images of each class"
+    return found
+
+
+def _page(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.ndarray:
+    """Draws the blocks of a page side by side."""
+    blocks = [
+        _block(images[k : k + layout.block], labels[k : k + layout.block], layout)
+        for k in range(0, len(images), layout.block)
+    ]
+    height = max(len(block) for block in blocks)
+    return np.concatenate(
+        [
+            np.pad(
+                block,
+                [(0, height - len(block)), (0, 0), (0, 0)],
+                constant_values=_BACKGROUND,
+            )
+            for block in blocks
+        ],
+        axis=1,
+    )
+
+
+def _block(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.ndarray:
+    """Draws classes below each other, with their names."""
+    images = images[:, : layout.columns]
+    rows, columns = images.shape[:2]
+    cells = _to_uint8(images).repeat(layout.factor, axis=2)
+    cells = cells.repeat(layout.factor, axis=3)
     cells = np.broadcast_to(cells, (*cells.shape[:4], 3))
     # Each cell gets a gap on its right and below; the grid adds those left and above.
     cells = np.pad(
@@ -62,21 +218,19 @@ def grid_array(
     grid = cells.transpose(0, 2, 1, 3, 4).reshape(
         rows * cells.shape[2], columns * cells.shape[3], 3
     )
-    grid = np.pad(
-        grid, [(_GAP, 0), (_GAP + margin, 0), (0, 0)], constant_values=_BACKGROUND
+    left = _GAP + layout.margin
+    grid = np.pad(grid, [(_GAP, 0), (left, 0), (0, 0)], constant_values=_BACKGROUND)
+    return (
+        _write_labels(grid, labels, layout.margin, cells.shape[2]) if labels else grid
     )
-    return _write_labels(grid, labels, margin, cells.shape[2]) if labels else grid
 
 
-def save_grid(
-    path: str | os.PathLike,
-    images: np.ndarray,
-    label_names: Sequence[str] | None = None,
-) -> None:
-    """Writes `grid_array(images, label_names)` as a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(grid_array(images, label_names)).save(buffer, format="PNG")
-    atomic.write_bytes(path, buffer.getvalue())
+def _titled(grid: np.ndarray, title: str) -> np.ndarray:
+    """Returns a grid below its title, as wide as the title needs."""
+    room = max(0, _LEAST_TITLE - grid.shape[1])
+    grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
+    strip = title_strip(title, grid.shape[1])
+    return np.concatenate([strip[: LINE * _MOST_TITLE_LINES], grid])
 
 
 def _fitting(cell_side: int, margin: int) -> int:
@@ -98,32 +252,12 @@ def _to_uint8(images: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(finite, 0.0, 255.0)).astype(np.uint8)
 
 
-def _label_texts(label_names: Sequence[str], rows: int) -> list[str]:
-    if label_names and len(label_names) < rows:
-        raise ValueError(f"`label_names` must be {rows} or more, not {label_names}.")
-    texts = []
-    for name in label_names[:rows]:
-        short = name[: _LABEL_LENGTH - 1] + "~" if len(name) > _LABEL_LENGTH else name
-        # The built-in font may lack letters beyond ASCII, and then raises an error.
-        texts.append(short.encode("ascii", "replace").decode())
-    return texts
-
-
-def _label_width(labels: Sequence[str]) -> int:
-    if not labels:
-        return 0
-    font = ImageFont.load_default()
-    widest = max(font.getlength(label) for label in labels)
-    return math.ceil(widest) + 2 * _LABEL_PADDING
-
-
 def _write_labels(
     grid: np.ndarray, labels: Sequence[str], margin: int, row_height: int
 ) -> np.ndarray:
     picture = Image.fromarray(grid)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default()
+    draw = ImageDraw.Draw(picture)
     for row, label in enumerate(labels):
         middle = _GAP + row * row_height + (row_height - _GAP) // 2
-        place = (margin - _LABEL_PADDING, middle)
-        draw.text(place, label, fill=(0, 0, 0), font=font, anchor="rm")
+        draw_line(draw, margin - _LABEL_PADDING - text_width(label), middle, label)
     return np.asarray(picture)

@@ -5,6 +5,7 @@ flags.cfg      a flag file that repeats the run
 checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
 validation.json  scores on the validation split during the run (see history.py)
 result.json    the result, written when the run is done
+evaluations/   later scores (see evaluations.py)
 .lock          exists while a process works in the directory (see lock.py)
 """
 
@@ -12,7 +13,7 @@ import errno
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hdd_tf.artifacts import run_records
@@ -46,6 +47,11 @@ class RunDirectory:
     def result_file(self) -> pathlib.Path:
         """Result of a finished run."""
         return self.path / "result.json"
+
+    @property
+    def evaluations(self) -> pathlib.Path:
+        """Directory of later scores, see evaluations.py."""
+        return self.path / "evaluations"
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -130,19 +136,23 @@ class RunDirectory:
             raise self._unusable(error) from error
 
     def check(
-        self, identity: Mapping[str, Any], data: Mapping[str, Any] | None
+        self,
+        identity: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        may_differ: Collection[str] = (),
     ) -> None:
         """Makes the checks of `open_or_create`, and writes nothing.
 
         Args:
             identity: Values that must stay the same for the run to continue.
             data: Facts of the data set, see `open_or_create`.
+            may_differ: Names of values that may be others after all.
 
         Raises:
             InputError: `open_or_create` would raise it.
         """
         try:
-            self._check(atomic.to_plain(identity), atomic.to_plain(data))
+            self._check(atomic.to_plain(identity), atomic.to_plain(data), may_differ)
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -168,7 +178,7 @@ class RunDirectory:
         Args:
             result: The result, with the `iterations` that were requested.
         """
-        atomic.write_json(
+        atomic.write_json_of_numbers(
             self.result_file, {**result, "iterations": result["iterations"]}
         )
 
@@ -200,7 +210,10 @@ class RunDirectory:
         atomic.write_json(self.analysis_file, numbers)
 
     def _check(
-        self, identity: dict[str, Any], data: dict[str, Any] | None
+        self,
+        identity: dict[str, Any],
+        data: dict[str, Any] | None,
+        may_differ: Collection[str] = (),
     ) -> dict[str, Any] | None:
         """Returns the stored record of the same run; None for a new run."""
         links.refuse_links_out(self.path)
@@ -214,7 +227,7 @@ class RunDirectory:
                 identity = {**identity, "dataset": known[0]["dataset"]}
                 if data and known[1]:
                     data = {**data, "name": known[1].get("name")}
-            self._check_same_run(known[0], identity)
+            self._check_same_run(known[0], identity, may_differ)
             self._check_same_data(known[1], data)
         return stored
 
@@ -251,10 +264,13 @@ class RunDirectory:
                 "config.json: give a new or empty directory with --run_dir"
             )
 
-    def _check_same_run(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _check_same_run(
+        self, old: dict[str, Any], new: dict[str, Any], may_differ: Collection[str]
+    ) -> None:
         differences = [
             f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
             for name in differing_fields(old, new)
+            if name not in may_differ
         ]
         if differences:
             raise InputError(

@@ -87,6 +87,33 @@ def _is_score(score: Any) -> bool:
         and are_percentages(score.get("values"))
         and all(is_percentage(score.get(key)) for key in ("mean", "std"))
         and is_count(score.get("images"))
+        and _is_per_class(score.get("per_class"))
+        and _is_confusion(score.get("confusion"), score.get("per_class"))
+    )
+
+
+def _is_per_class(values: Any) -> bool:
+    """Whether a value is an accuracy for each class, or is left out."""
+    return values is None or (
+        isinstance(values, list)
+        and all(value is None or is_percentage(value) for value in values)
+    )
+
+
+def _is_confusion(rows: Any, per_class: Any) -> bool:
+    """Whether a value is a matrix of the classes of `per_class`, or is left out."""
+    if rows is None:
+        return True
+    if not isinstance(rows, list) or len(rows) != len(per_class or ()):
+        return False
+    return all(
+        row is None
+        or (
+            isinstance(row, list)
+            and len(row) == len(rows)
+            and all(map(is_percentage, row))
+        )
+        for row in rows
     )
 
 

@@ -20,32 +20,73 @@ class SummaryWriter:
     def __init__(self, directory: str | os.PathLike) -> None:
         self._writer = tf.summary.create_file_writer(os.fspath(directory))
 
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes one point of each named curve."""
+    def scalars(
+        self,
+        step: int,
+        values: Mapping[str, float],
+        descriptions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes one point of each named curve.
+
+        Args:
+            step: Place of the points.
+            values: Points by the name of their curve.
+            descriptions: What TensorBoard says of a curve, Markdown, by the name of the
+                curve. The one written with its first point stays.
+        """
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                told = (descriptions or {}).get(name)
+                tf.summary.scalar(name, value, description=told)
 
     def loss_per_class(
         self, step: int, losses: Iterable[float], label_names: Sequence[str]
     ) -> None:
         """Writes `[classes]` losses as curves `loss_per_class/<label name>`."""
-        pairs = zip(label_names, losses, strict=True)
-        # A slash would open another group of curves.
-        self.scalars(
-            step,
-            {f"loss_per_class/{name.replace('/', '_')}": loss for name, loss in pairs},
-        )
+        self.of_classes(step, "loss_per_class", losses, label_names)
 
-    def image_grid(self, step: int, grid: np.ndarray, name: str = "synthetic") -> None:
+    def of_classes(
+        self,
+        step: int,
+        group: str,
+        values: Iterable[float | None],
+        label_names: Sequence[str],
+        description: str | None = None,
+    ) -> None:
+        """Writes `[classes]` values as curves `group/<label name>`.
+
+        Args:
+            step: Place of the points.
+            group: Name of the curves' group.
+            values: Points; None for a class that has none.
+            label_names: Name of each class.
+            description: As in `scalars`, of each of the curves.
+        """
+        # A slash would open another group of curves.
+        points = {
+            f"{group}/{name.replace('/', '_')}": value
+            for name, value in zip(label_names, values, strict=True)
+            if value is not None
+        }
+        self.scalars(step, points, dict.fromkeys(points, description or ""))
+
+    def image_grid(
+        self,
+        step: int,
+        grid: np.ndarray,
+        name: str = "synthetic",
+        description: str | None = None,
+    ) -> None:
         """Writes one `[height, width, 3]` uint8 picture (`pictures.grid_array`)."""
         with self._writer.as_default(step=step):
-            tf.summary.image(name, grid[None])
+            tf.summary.image(name, grid[None], description=description)
 
-    def histogram(self, step: int, name: str, values: np.ndarray) -> None:
+    def histogram(
+        self, step: int, name: str, values: np.ndarray, description: str | None = None
+    ) -> None:
         """Writes a histogram of `[n]` values."""
         with self._writer.as_default(step=step):
-            tf.summary.histogram(name, values)
+            tf.summary.histogram(name, values, description=description)
 
     def hyper_parameters(self, values: Mapping[str, Any], run: str) -> None:
         """Writes a row of the HParams tab, which compares the runs of a directory.

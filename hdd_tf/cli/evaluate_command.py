@@ -16,8 +16,13 @@ usage: {called} SET_OR_RUN [--name=value ...]
 SET_OR_RUN is the directory of a set, in any encoding, or of a run. The settings are
 those the set was distilled with; flags after it override them, such as --num_eval=20,
 --eval_epochs=300, --eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or
---fair_score. Baselines that the run recorded are scored again: --baselines=none leaves
-them out. The flags that change a score, with their defaults where nothing is recorded:
+--fair_score. --baselines=none leaves out those that the run recorded.
+
+Scores of a run are recorded in RUN/evaluations/, which `hdd-tf report` reads. Networks
+recorded there with these settings and seed are not trained again; name the set itself,
+RUN/synthetic, to train all of them. Scores of a set are recorded nowhere.
+
+The flags that change a score, with their defaults where nothing is recorded:
 """
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.methods.registry import RANDOM, WHOLE
 
 # DD-Ranking's w and gamma: both halves of a score have the same weight.
@@ -135,7 +136,9 @@ def measure_fair_score(
         are fractions.
     """
     accuracy = {
-        name + ("" if augmented else _PLAIN): score_of(name, augmented)
+        name + ("" if augmented else _PLAIN): without_class_scores(
+            score_of(name, augmented)
+        )
         for name, augmented in (
             (DISTILLED, True),
             (RANDOM, True),

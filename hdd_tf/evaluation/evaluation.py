@@ -1,5 +1,6 @@
 """Scores an exported set and its baselines by a run's protocol."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
+from hdd_tf.evaluation.known_scores import KnownScores
 from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluation.scoring import Score, TrainedClassifier
 from hdd_tf.methods.registry import WHOLE
@@ -18,6 +20,8 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import protocol_name
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
+
+OnTested = Callable[[NetworkTrainer, int, float], None]
 
 
 class Evaluation:
@@ -31,6 +35,7 @@ class Evaluation:
         coresets: Selector of the coresets among the baselines; None makes a new one.
 
     Attributes:
+        dataset: The data set.
         scorer: Scorer that trains and tests the networks.
         coresets: Selector of the coresets among the baselines.
         classifier: The first network of the first architecture evaluated, trained by
@@ -49,7 +54,7 @@ class Evaluation:
         coresets: CoresetSelector | None = None,
     ) -> None:
         self._config = config
-        self._dataset = dataset
+        self.dataset = dataset
         self.scorer = NetworkScorer(config, dataset, network)
         self._check_fair_score()
         self.coresets = coresets or CoresetSelector(config, dataset, network)
@@ -62,7 +67,8 @@ class Evaluation:
         network: str = "",
         *,
         augmented: bool = True,
-        on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
+        on_tested: OnTested = ignore_network,
+        first: int = 0,
     ) -> Score:
         """Scores a distilled set that was read from its files.
 
@@ -73,6 +79,7 @@ class Evaluation:
             augmented: True if training uses the protocol's augmentation and CutMix.
             on_tested: Callback for each tested network. It receives the trainer that
                 holds the network, the network's number and its accuracy in percent.
+            first: Number of the first network; those before it are left out.
 
         Raises:
             InputError: the set's images or classes are not the data set's, or it lacks
@@ -80,11 +87,11 @@ class Evaluation:
         """
         shape = tuple(distilled_set.images.shape[1:])
         names = len(distilled_set.metadata["label_names"])
-        if (shape, names) != (self._dataset.image_shape, self._dataset.num_classes):
+        if (shape, names) != (self.dataset.image_shape, self.dataset.num_classes):
             raise InputError(
                 f"the set holds {names} classes of {shape} images, but "
-                f"--dataset={self._dataset.name} has {self._dataset.num_classes} of "
-                f"{self._dataset.image_shape}; name the data set it was distilled from."
+                f"--dataset={self.dataset.name} has {self.dataset.num_classes} of "
+                f"{self.dataset.image_shape}; name the data set it was distilled from."
             )
         decoded = decode_set(distilled_set)
         return self.scorer.score(
@@ -96,13 +103,18 @@ class Evaluation:
             augmented=augmented,
             carried=decoded,
             on_tested=on_tested,
+            first=first,
         )
 
-    def result(self, distilled_set: DistilledSet) -> dict[str, Any]:
+    def result(
+        self, distilled_set: DistilledSet, known: KnownScores | None = None
+    ) -> dict[str, Any]:
         """Scores a set and the requested baselines on the test split.
 
         Args:
             distilled_set: Images and labels that were read from their files.
+            known: Scores of this set by this protocol and seed, which are not measured
+                again; None if there are none. It notes whether networks were trained.
 
         Returns:
             The contents of `result.json` without `seconds`.
@@ -113,21 +125,38 @@ class Evaluation:
         """
         config, metadata = self._config, distilled_set.metadata
         accuracy, baselines, extra = {}, {}, {}
+        known = known or KnownScores()
+
+        def of_set(
+            network: str, on_tested: OnTested = ignore_network
+        ) -> dict[str, Any]:
+            return known.complete(
+                known.accuracy.get(network),
+                config.num_eval,
+                lambda start: self.score_set(
+                    distilled_set,
+                    network=network,
+                    on_tested=on_tested,
+                    first=start,
+                ).to_json(),
+            )
+
         if config.num_eval:
             first, *others = self.scorer.architectures
-            score = self.score_set(
-                distilled_set, network=first, on_tested=self._keep_first
-            )
-            accuracy[first] = score.to_json()
+            accuracy[first] = of_set(first, self._keep_first)
             for name in config.baselines:
-                baselines[name] = self._score_baseline(name, metadata["ipc"]).to_json()
+                baselines[name] = known.complete(
+                    known.baselines.get(name),
+                    config.num_eval,
+                    functools.partial(self._score_baseline, name, metadata["ipc"]),
+                )
             # Scored before the others: the first architecture is still in memory.
             if config.fair_score:
-                extra["fair_score"] = self.fair_score(
+                known.trained |= known.fair_score is None
+                extra["fair_score"] = known.fair_score or self.fair_score(
                     distilled_set, accuracy, baselines
                 )
-            for name in others:
-                accuracy[name] = self.score_set(distilled_set, network=name).to_json()
+            accuracy |= {name: of_set(name) for name in others}
         return {
             # Facts of the set: the settings of this evaluation may differ.
             "dataset": metadata["dataset"],
@@ -139,6 +168,7 @@ class Evaluation:
             "evaluation_seed": config.seed,
             "accuracy": accuracy,
             "baselines": baselines,
+            "label_names": [str(name) for name in metadata["label_names"]],
             "selected": metadata.get("selected", "last iteration"),
             "protocol": self.describe_protocol(distilled_set),
             **extra,
@@ -177,34 +207,44 @@ class Evaluation:
                 score = (
                     self.score_set(distilled_set, network=first, augmented=augmented)
                     if name == DISTILLED
-                    else self._score_baseline(name, ipc, augmented)
+                    else self._baseline(name, ipc, augmented)
                 )
                 known[key] = score.to_json()
             return known[key]
 
         return measure_fair_score(score_of, first, self._config.whole_epochs)
 
-    def score_coreset(self, name: str, ipc: int, *, augmented: bool = True) -> Score:
+    def score_coreset(
+        self, name: str, ipc: int, *, augmented: bool = True, first: int = 0
+    ) -> Score:
         """Scores a coreset of `ipc` real images of each class.
 
         Args:
             name: Key of `selection.coresets.SELECTIONS`.
             ipc: Images of each class; a class with fewer images gives all of them.
             augmented: True if training uses the protocol's augmentation and CutMix.
+            first: Number of the first network; those before it are left out.
         """
-        chosen = self._dataset.training.take(self.coresets.select(name, ipc))
+        chosen = self.dataset.training.take(self.coresets.select(name, ipc))
         # Floats share the trace of the distilled set.
         images = chosen.images.astype(np.float32)
-        return self.scorer.score(name, images, chosen.labels, augmented=augmented)
+        return self.scorer.score(
+            name, images, chosen.labels, augmented=augmented, first=first
+        )
 
-    def score_whole(self) -> Score:
-        """Scores the whole training split, with `--whole_epochs`."""
-        training = self._dataset.training
+    def score_whole(self, first: int = 0) -> Score:
+        """Scores the whole training split, with `--whole_epochs`.
+
+        Args:
+            first: Number of the first network; those before it are left out.
+        """
+        training = self.dataset.training
         return self.scorer.score(
             "whole set",
             training.images,
             training.labels,
             epochs=self._config.whole_epochs,
+            first=first,
         )
 
     def describe_protocol(
@@ -251,7 +291,12 @@ class Evaluation:
                 accuracy,
             )
 
-    def _score_baseline(self, name: str, ipc: int, augmented: bool = True) -> Score:
+    def _score_baseline(self, name: str, ipc: int, first: int) -> dict[str, Any]:
+        return self._baseline(name, ipc, first=first).to_json()
+
+    def _baseline(
+        self, name: str, ipc: int, augmented: bool = True, first: int = 0
+    ) -> Score:
         if name == WHOLE:
-            return self.score_whole()
-        return self.score_coreset(name, ipc, augmented=augmented)
+            return self.score_whole(first)
+        return self.score_coreset(name, ipc, augmented=augmented, first=first)

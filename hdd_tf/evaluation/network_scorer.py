@@ -75,6 +75,7 @@ class NetworkScorer:
         augmented: bool = True,
         carried: DistilledSet | None = None,
         on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
+        first: int = 0,
     ) -> Score:
         """Trains `num_eval` fresh networks on images and tests them.
 
@@ -91,6 +92,7 @@ class NetworkScorer:
                 networks learn.
             on_tested: Callback for each tested network. It receives the trainer that
                 holds the network, the network's number and its accuracy in percent.
+            first: Number of the first network; those before it are left out.
 
         Raises:
             InputError: the split does not exist, or the set lacks the labels that the
@@ -106,15 +108,17 @@ class NetworkScorer:
         trainer = self._trainer(network, images, labels, protocol, carried)
         if len(self.architectures) > 1:
             title = f"{title} {network}"
-        total = protocol.epochs * self._config.num_eval
+        total = protocol.epochs * (self._config.num_eval - first)
         with epoch_bar(title, total, self._config.progress) as bar:
             return score_networks(
                 trainer,
                 self._held_out(split),
                 self._config.num_eval,
                 self._config.seed,
+                self._dataset.num_classes,
                 bar.update,
                 functools.partial(on_tested, trainer),
+                first,
             )
 
     def protocol(self, epochs: int | None = None) -> TrainingProtocol:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.evaluation.class_scores import pool_class_scores
 from hdd_tf.evaluation.dd_ranking_score import pool_fair_scores
 
 
@@ -42,7 +43,7 @@ def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
         },
         **{
             group: {
-                name: _pool([result[group][name] for result in results])
+                name: pool_scores([result[group][name] for result in results])
                 for name in first[group]
             }
             for group in ("accuracy", "baselines")
@@ -50,12 +51,18 @@ def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _pool(scores: list[dict[str, Any]]) -> dict[str, Any]:
+def pool_scores(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pools scores in the form of result.json: all their networks count alike.
+
+    Args:
+        scores: At least one.
+    """
     values = [value for score in scores for value in score["values"]]
     return {
         "mean": round(float(np.mean(values)), 4),
         "std": round(float(np.std(values)), 4),
         "values": values,
         "images": scores[0]["images"],
-        "seconds": round(sum(score["seconds"] for score in scores), 3),
+        "seconds": round(sum(score.get("seconds", 0.0) for score in scores), 3),
+        **pool_class_scores(scores),
     }

@@ -96,7 +96,7 @@ def score_lines(
                 title,
                 f"{score['images']:,}",
                 f"{score['mean']:.2f} ± {score['std']:.2f} "
-                f"({_counted(len(score['values']), 'network')})",
+                f"({counted(len(score['values']), 'network')})",
             )
             for title, score in rows
         ]
@@ -117,7 +117,8 @@ def _title(baseline: str) -> str:
     return traits.baseline_title if traits else baseline
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Returns a number with its word, `1 network` or `2 networks`."""
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from hdd_tf.artifacts.encodings.pixels import to_uint8
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.errors import InputError
+from hdd_tf.evaluation.class_scores import without_class_scores
+from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.rescore import evaluation_of_source
 
 
@@ -45,9 +47,9 @@ def measure_rounding(
         )
     scores = {}
     if not np.array_equal(rounded, distilled_set.images):
-        scores["float32"] = evaluation.score_set(distilled_set).to_json()
+        scores["float32"] = _score(evaluation, distilled_set)
     of_pixels = dataclasses.replace(distilled_set, images=rounded)
-    scores["uint8"] = evaluation.score_set(of_pixels).to_json()
+    scores["uint8"] = _score(evaluation, of_pixels)
     protocol = evaluation.describe_protocol(distilled_set)
     # These entries describe baselines, which are not scored here.
     network = protocol.pop("baseline_network")
@@ -59,3 +61,7 @@ def measure_rounding(
         "evaluation_seed": config.seed,
         "protocol": protocol,
     }
+
+
+def _score(evaluation: Evaluation, distilled_set: DistilledSet) -> dict[str, Any]:
+    return without_class_scores(evaluation.score_set(distilled_set).to_json())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.evaluation.class_scores import ClassCounts
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
 
@@ -19,11 +20,14 @@ class Score:
         values: Accuracy of each network in percent.
         images: Number of images in the set.
         seconds: Total time of training and testing.
+        of_classes: What the networks took the test images of each class for; None where
+            that was not counted.
     """
 
     values: tuple[float, ...]
     images: int
     seconds: float
+    of_classes: ClassCounts | None = None
 
     @property
     def mean(self) -> float:
@@ -43,6 +47,7 @@ class Score:
             "values": [round(value, 4) for value in self.values],
             "images": self.images,
             "seconds": round(self.seconds, 3),
+            **(self.of_classes.to_json() if self.of_classes else {}),
         }
 
 
@@ -68,28 +73,36 @@ def score_networks(
     held_out: LabelledImages,
     num_networks: int,
     seed: int,
+    num_classes: int,
     on_epochs: Callable[[int], None] = lambda epochs: None,
     on_tested: Callable[[int, float], None] = lambda index, accuracy: None,
+    first: int = 0,
 ) -> Score:
     """Trains fresh networks on a trainer's images and tests them on held-out ones.
 
     Args:
         trainer: Trainer that holds the images to train on.
         held_out: Images to test on, read once for each network.
-        num_networks: Number of networks, at least 1.
+        num_networks: Number of networks, more than `first`.
         seed: Seed of the networks: network k is a pure function of (seed, k).
+        num_classes: Number of classes.
         on_epochs: Callback during training. It receives the number of epochs done
             since its last call.
         on_tested: Callback for each tested network, while the trainer holds its
             weights. It receives the network's number and its accuracy in percent.
+        first: Number of the first network; those before it are known.
 
     Returns:
-        The score.
+        The score of the networks `first`, ..., `num_networks - 1`.
     """
     start = time.perf_counter()
-    values = []
-    for index in range(num_networks):
+    values, counts, labels = [], None, held_out.labels
+    for index in range(first, num_networks):
         trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
-        values.append(trainer.accuracy(held_out.images, held_out.labels))
+        predictions = trainer.predictions(held_out.images)
+        values.append(100.0 * int(np.sum(predictions == labels)) / len(labels))
+        counted = ClassCounts.of(labels, predictions, num_classes)
+        counts = counts + counted if counts else counted
         on_tested(index, values[-1])
-    return Score(tuple(values), trainer.num_images, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Score(tuple(values), trainer.num_images, seconds, counts)

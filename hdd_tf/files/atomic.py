@@ -13,10 +13,11 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hdd_tf.files.links import entries_below
@@ -25,6 +26,8 @@ _PARTIAL = ".partial-"
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# A list of numbers as json writes it, indented; a text would have quotation marks.
+_NUMBERS = re.compile(r"\[(?:\s+(?:-?\d[-+.\deE]*|null),?)+\s+\]")
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -33,6 +36,38 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    _write(path, data, lambda partial, target: partial.replace(target))
+
+
+def write_new_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a UTF-8 text file as `write_bytes` does, and replaces none.
+
+    Raises:
+        FileExistsError: there is a file of the name, which is unchanged.
+        OSError: the file cannot be written.
+    """
+    _write(path, text.encode("utf-8"), _name_new)
+
+
+def _name_new(partial: pathlib.Path, target: pathlib.Path) -> None:
+    """Gives a file its final name, which no file has."""
+    try:
+        target.hardlink_to(partial)
+        partial.unlink()
+    except FileExistsError:
+        raise
+    except OSError as error:  # A file system without such links.
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        partial.replace(target)
+
+
+def _write(
+    path: str | os.PathLike,
+    data: bytes,
+    name: Callable[[pathlib.Path, pathlib.Path], object],
+) -> None:
+    """Writes a file under a temporary name, and then gives it its own."""
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
     partial = _partial_name(target)
@@ -41,7 +76,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(target)
+        name(partial, target)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -56,6 +91,16 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `to_plain(value)` as indented JSON as `write_bytes` does."""
     write_text(path, json_text(value))
+
+
+def write_json_of_numbers(path: str | os.PathLike, value: Any) -> None:
+    """Writes `json_text_of_numbers(value)` as `write_bytes` does."""
+    write_text(path, json_text_of_numbers(value))
+
+
+def json_text_of_numbers(value: Any) -> str:
+    """Returns `json_text(value)` with each list of numbers on one line."""
+    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), json_text(value))
 
 
 def json_text(value: Any) -> str:

@@ -1,78 +1,26 @@
 """Finds run directories and reads their results."""
 
+import collections
 import dataclasses
 import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hdd_tf.artifacts import run_records
-from hdd_tf.artifacts.history import ValidationScore, read_validation
+from hdd_tf.artifacts.evaluations import read_evaluations
+from hdd_tf.artifacts.history import read_validation
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config, identity
-from hdd_tf.data.catalogue import canonical_name
+from hdd_tf.data.catalogue import FOLDER, canonical_name
 from hdd_tf.errors import InputError
 from hdd_tf.files.json_files import read_json
+from hdd_tf.report.later import joined
+from hdd_tf.report.run import FairScore, Run
 
 Warn = Callable[[str], None]
-
-
-class FairScore(NamedTuple):
-    """The DD-Ranking scores of a run's set, see evaluation/dd_ranking_score.py.
-
-    Attributes:
-        network: Architecture of the networks that were evaluated.
-        lrs: Label-robust score, from 0 to 1.
-        ars: Augmentation-robust score, from 0 to 1.
-        whole_epochs: Epochs of the networks trained on the whole set, for `lrs`.
-    """
-
-    network: str
-    lrs: float
-    ars: float
-    whole_epochs: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes:
-        path: Directory of the run.
-        seed: Seed of the distillation.
-        dataset: TFDS name without configuration and version.
-        ipc: Images per class.
-        objective: Method of the distillation, or selection.
-        geometry: Geometry of the matching.
-        iterations: Iterations of the distillation.
-        accuracy: Test accuracies in percent of the networks trained on the distilled
-            set, by architecture.
-        baselines: Test accuracies in percent of the networks trained on other sets, by
-            name of the set.
-        fair_score: DD-Ranking scores; None if they were not requested.
-        seconds: Seconds of distillation; None if not recorded.
-        settings: Value of every flag that identifies the run.
-        protocol: Description of the accuracy's measurement, from result.json.
-        data: Description of the data set, from config.json.
-        history: Scores on the validation split during the run.
-    """
-
-    path: pathlib.Path
-    seed: int
-    dataset: str
-    ipc: int
-    objective: str
-    geometry: str
-    iterations: int
-    accuracy: dict[str, tuple[float, ...]]
-    baselines: dict[str, tuple[float, ...]]
-    fair_score: FairScore | None
-    seconds: float | None
-    settings: dict[str, Any]
-    protocol: dict[str, Any]
-    data: dict[str, Any]
-    history: tuple[ValidationScore, ...]
+_DAMAGE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
@@ -84,7 +32,8 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
         warn: Callback that receives one line for each directory that cannot be used.
 
     Returns:
-        The runs, each once.
+        The runs, each once, and again for each other protocol that it was scored by
+        later. Own data sets of one name and other images have different names here.
 
     Raises:
         InputError: a place does not exist, or none holds a finished run.
@@ -98,7 +47,7 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
             )
         for path in _run_directories(pathlib.Path(place), seen, warn):
             try:
-                runs.append(read_run(path))
+                runs += read_runs(path, warn)
             except InputError as error:
                 warn(f"{error}; skipped")
     if not runs:
@@ -106,7 +55,27 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
             f"no finished run in {', '.join(places)}: name directories that "
             "python -m hdd_tf.main wrote to (--run_dir) and finished"
         )
-    return runs
+    return _told_apart(runs)
+
+
+def _told_apart(runs: Sequence[Run]) -> list[Run]:
+    """Returns the runs, with different names for different images of one name."""
+    images = collections.defaultdict(set)
+    for run in runs:
+        images[run.dataset].add(run.data.get("test_sha256"))
+    return [
+        dataclasses.replace(run, dataset=f"{run.dataset} ({str(checksum)[:7]})")
+        if is_own(run.dataset)
+        and len(images[run.dataset]) > 1
+        and (checksum := run.data.get("test_sha256"))
+        else run
+        for run in runs
+    ]
+
+
+def is_own(dataset: str) -> bool:
+    """Returns True if a run's data set is a folder of the user's own images."""
+    return dataset.startswith(FOLDER)
 
 
 def _run_directories(
@@ -138,7 +107,7 @@ def _run_directories(
 
 
 def read_run(path: pathlib.Path) -> Run:
-    """Reads one run directory of this or another version.
+    """Reads one run directory of this or another version, with its own result alone.
 
     Args:
         path: The run directory.
@@ -146,6 +115,47 @@ def read_run(path: pathlib.Path) -> Run:
     Raises:
         InputError: the run is damaged, not finished or not scored.
     """
+    record, result = _read(path)
+    run = _checked_run(path, record, result)
+    if not run.accuracy and not run.baselines:
+        raise _unscored(path)
+    return run
+
+
+def read_runs(path: pathlib.Path, warn: Warn) -> list[Run]:
+    """Reads one run directory, with what was scored later.
+
+    Args:
+        path: The run directory.
+        warn: Callback that receives one line for each evaluation that cannot be used.
+
+    Returns:
+        What `later.joined` makes of them, at least one.
+
+    Raises:
+        InputError: the run is damaged, not finished or never scored.
+    """
+    record, result = _read(path)
+    base, later = _checked_run(path, record, result), []
+    for entry in read_evaluations(RunDirectory(path), warn):
+        settings = {**record["identity"], **entry["settings"]}
+        of_run = {"seconds": result.get("seconds", {})}
+        try:
+            later.append(_run(path, {**record, "identity": settings}, entry | of_run))
+        except _DAMAGE:
+            warn(f"{path}: an evaluation lacks what a report needs; left out")
+    runs = joined(base, later)
+    if not runs:
+        raise _unscored(path)
+    return runs
+
+
+def _unscored(path: pathlib.Path) -> InputError:
+    return InputError(f"{path}: not scored (--num_eval=0)")
+
+
+def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the contents of a run's config.json and result.json."""
     directory = RunDirectory(path)
     try:
         record = directory.read_config()
@@ -160,9 +170,15 @@ def read_run(path: pathlib.Path) -> Run:
         raise InputError(f"{path}: result.json is damaged") from error
     if not isinstance(result, dict) or not isinstance(result.get("iterations"), int):
         raise InputError(f"{path}: result.json is damaged")
+    return record, result
+
+
+def _checked_run(
+    path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]
+) -> Run:
     try:
         return _run(path, record, result)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path}: result.json lacks what a report needs") from error
 
 
@@ -175,11 +191,7 @@ def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> 
         str(name): _accuracies(score)
         for name, score in result.get("baselines", {}).items()
     }
-    if not accuracy and not baselines:
-        raise InputError(f"{path}: not scored (--num_eval=0)")
     facts = {**settings, **result}
-    # A TFDS name may be `name/config:1.0.0`.
-    name = str(facts["dataset"]).split(":")[0].split("/")[0]
     seconds = result.get("seconds", {}).get("distil")
     counts = {key: int(facts[key]) for key in ("seed", "ipc", "iterations")}
     if not all(map(run_records.is_count, counts.values())):
@@ -191,7 +203,7 @@ def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> 
     return Run(
         path=path,
         seed=counts["seed"],
-        dataset=canonical_name(name),
+        dataset=_dataset_name(str(facts["dataset"])),
         ipc=counts["ipc"],
         objective=str(facts["objective"]),
         geometry=str(facts["geometry"]),
@@ -205,6 +217,17 @@ def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> 
         data=_data(record["data"] or {}),
         history=read_validation(path),
     )
+
+
+def _dataset_name(name: str) -> str:
+    """Returns a data set's name as tables have it.
+
+    Args:
+        name: `folder:PATH`, or a TFDS name, which may be `name/config:1.0.0`.
+    """
+    if is_own(name):
+        return FOLDER + os.path.basename(os.path.normpath(name.removeprefix(FOLDER)))
+    return canonical_name(name.split(":")[0].split("/")[0])
 
 
 def _accuracies(score: dict[str, Any]) -> tuple[float, ...]:

@@ -16,8 +16,8 @@ from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import Budget
 from hdd_tf.report import published
-from hdd_tf.report.collect import Run
 from hdd_tf.report.rows import Row
+from hdd_tf.report.run import Run
 from hdd_tf.settings.scope import Scope
 
 # Budgets are compared by themselves; the rest only says which cell or row it is.

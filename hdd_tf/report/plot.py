@@ -1,17 +1,19 @@
 """A picture of accuracy against seconds of distillation."""
 
 import io
+import itertools
 import math
 import os
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from hdd_tf.artifacts.fonts import drawn_names
 from hdd_tf.files import atomic
-from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import partial_set
-from hdd_tf.report.rows import Group
-from hdd_tf.report.table import method_title
+from hdd_tf.report.rows import Group, table_rows
+from hdd_tf.report.run import Run
+from hdd_tf.report.table import method_title, trained_on
 
 _PANEL_INCHES = (8.0, 4.5)
 _DOTS_PER_INCH = 120
@@ -25,7 +27,7 @@ def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
     A dot with a bar is the test accuracy at the end: mean and standard deviation over
     all networks of all sets. A line is the accuracy on the validation split during the
     run, if the runs have such scores. Seconds are those of distillation alone, the mean
-    over seeds.
+    over seeds. A line from side to side is a baseline, which takes no distillation.
 
     Args:
         path: PNG file to write.
@@ -44,11 +46,14 @@ def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
     figure = Figure((width, height * len(panels)), layout="constrained")
     FigureCanvasAgg(figure)
     every_axes = figure.subplots(len(panels), squeeze=False)[:, 0]
-    for axes, ((dataset, ipc), members) in zip(every_axes, panels.items(), strict=True):
-        axes.set_title(f"{dataset}, {ipc} per class")
-        _draw_panel(axes, members)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    with drawn_names(dataset for dataset, _ in panels) as names:
+        for axes, name, ((_, ipc), members) in zip(
+            every_axes, names, panels.items(), strict=True
+        ):
+            axes.set_title(f"{name}, {ipc} per class")
+            _draw_panel(axes, members)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     atomic.write_bytes(path, buffer.getvalue())
 
 
@@ -82,8 +87,11 @@ def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:
 
 def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
     seconds: list[float] = []
+    labels = [_label(group) for group in groups]
     for number, group in enumerate(groups):
-        colour, label = f"C{number % 10}", _label(group)
+        colour, label = f"C{number % 10}", labels[number]
+        if labels.count(label) > 1:
+            label += f", {_protocol(group)}"
         curve = history_curve(group.runs)
         if curve:
             across, up = zip(*curve, strict=True)
@@ -104,6 +112,7 @@ def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
                 label=f"{label}: test, {network}",
             )
             seconds.append(statistics.fmean(timed))
+    lines = _draw_baselines(axes, groups)
     positive = [value for value in seconds if value > 0]
     spread = max(positive) / min(positive) if positive else 1.0
     if spread > _DECADE and math.isfinite(spread):
@@ -111,12 +120,29 @@ def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
     axes.set_xlabel("seconds of distillation")
     axes.set_ylabel("accuracy (%)")
     axes.grid(alpha=0.3)
-    if seconds:
+    if seconds or lines:
         axes.legend(fontsize="x-small")
+
+
+def _draw_baselines(axes: Any, groups: Sequence[Group]) -> int:
+    """Draws a line at the mean accuracy of each baseline; returns their number."""
+    baselines = [row for row in table_rows(groups) if row.title != "distilled"]
+    styles = itertools.cycle(("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))))
+    for row, style in zip(baselines, styles, strict=False):
+        label = f"{trained_on(row)}, {row.network}: {row.mean:.1f}".replace("$", r"\$")
+        axes.axhline(row.mean, color="0.35", linestyle=style, linewidth=1, label=label)
+    return len(baselines)
 
 
 def _networks(group: Group) -> list[str]:
     return list(dict.fromkeys(name for run in group.runs for name in run.accuracy))
+
+
+def _protocol(group: Group) -> str:
+    """Returns what most often tells groups of one method apart."""
+    protocol, settings = group.first.protocol, group.first.settings
+    epochs = protocol.get("epochs", settings.get("eval_epochs"))
+    return f"scored after {epochs} epochs"
 
 
 def _label(group: Group) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from hdd_tf.artifacts.data_identity import images_of
 from hdd_tf.config import names_of
 from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
-from hdd_tf.report.collect import FairScore, Run, Warn
+from hdd_tf.report.collect import Warn, is_own
+from hdd_tf.report.run import FairScore, Run
 from hdd_tf.settings.parsers import BASELINES
 from hdd_tf.settings.scope import Scope
 
@@ -111,8 +112,10 @@ def group_runs(runs: Sequence[Run], warn: Warn) -> list[Group]:
         Groups in the table's order.
     """
     groups: dict[str, Group] = {}
-    for run in sorted(runs, key=lambda run: (_order(run), run.seed)):
-        group = groups.setdefault(_key(run, _NOT_OF_THE_ROW), Group([]))
+    for number, run in enumerate(sorted(runs, key=lambda r: (_order(r), r.seed))):
+        # What has baselines alone stands beside the run's own entry, not in its place.
+        key = _key(run, _NOT_OF_THE_ROW) if run.accuracy else str(number)
+        group = groups.setdefault(key, Group([]))
         same = [other for other in group.runs if other.seed == run.seed]
         if same:
             warn(f"{run.path}: same run and seed as {same[0].path}; skipped")
@@ -140,7 +143,10 @@ def table_rows(groups: Sequence[Group]) -> list[Row]:
     baselines: dict[tuple[str, str], Row] = {}
     for run in (run for group in groups for run in group.runs):
         for name, values in run.baselines.items():
-            network = str(run.settings.get("network", "convnet"))
+            network = str(
+                run.protocol.get("baseline_network")
+                or run.settings.get("network", "convnet")
+            )
             key = name, _baseline_key(run, name)
             row = baselines.setdefault(key, Row(name, network, [], []))
             if run.seed not in {other.seed for other in row.runs}:
@@ -154,7 +160,10 @@ def _key(run: Run, left_out: set[str]) -> str:
     settings = {k: v for k, v in run.settings.items() if k not in left_out}
     # Versions add switches to the protocol, off unless asked for.
     protocol = {k: v for k, v in run.protocol.items() if v and k != "whole_epochs"}
-    data = {k: run.data.get(k) for k in ("training_images", "test_images", "mean")}
+    facts = ["training_images", "test_images", "mean"]
+    if is_own(run.dataset):
+        facts.append("label_names")
+    data = {k: run.data.get(k) for k in facts}
     name: Any = run.dataset
     images = images_of(run.settings, run.data)
     if images != run.settings.get("dataset"):  # A folder, whatever leads there.

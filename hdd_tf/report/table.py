@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from hdd_tf.methods.registry import WHOLE, traits_of
-from hdd_tf.report.collect import Run
 from hdd_tf.report.comparison import (
     differences,
     number,
@@ -16,6 +15,7 @@ from hdd_tf.report.comparison import (
 )
 from hdd_tf.report.published import accuracy_text
 from hdd_tf.report.rows import Row
+from hdd_tf.report.run import Run
 
 _WHOLE_TITLE = "whole training set"
 _COLUMNS = {  # Title and alignment.
@@ -96,6 +96,16 @@ def method_title(run: Run) -> str:
     return traits.title + "+HDD" * (run.geometry == "hyperbolic")
 
 
+def trained_on(row: Row) -> str:
+    """Returns what the networks of a row were trained on, as tables say it."""
+    if row.title == "distilled":
+        return method_title(row.run)
+    if row.title == WHOLE:
+        return _WHOLE_TITLE
+    traits = traits_of(row.title)
+    return traits.title if traits else row.title
+
+
 def _cells(index: int, row: Row) -> list[str]:
     run, budget = row.run, published_budget(row)
     sets = _sets_text(row)
@@ -108,7 +118,7 @@ def _cells(index: int, row: Row) -> list[str]:
         str(index),
         run.dataset,
         "-" if row.objective == WHOLE else str(run.ipc),
-        _trained_on(row),
+        trained_on(row),
         row.network,
         f"{row.mean:.2f} ± {row.std:.2f}",
         _published_text(row),
@@ -136,15 +146,6 @@ def _mean_and_std(values: Sequence[float], row: Row) -> str:
     text = f"{statistics.fmean(values):.4f} ± {statistics.pstdev(values):.4f}"
     sets = len(row.runs)
     return text if len(values) == sets else f"{text} ({len(values)} of {sets} sets)"
-
-
-def _trained_on(row: Row) -> str:
-    if row.title == "distilled":
-        return method_title(row.run)
-    if row.title == WHOLE:
-        return _WHOLE_TITLE
-    traits = traits_of(row.title)
-    return traits.title if traits else row.title
 
 
 def _published_text(row: Row) -> str:
@@ -181,7 +182,7 @@ def _verdict(row: Row) -> str:
 
 def _origin(row: Row) -> str:
     places = ", ".join(f"`{run.path}` (seed {run.seed})" for run in row.runs)
-    return f"{_trained_on(row)}: {places}"
+    return f"{trained_on(row)}: {places}"
 
 
 def _escaped(cell: str) -> str:

@@ -149,7 +149,7 @@ def _run_several(
         if not found:
             return None
         pooled = pool_results(found)
-        atomic.write_json(parent / "result.json", pooled)
+        atomic.write_json_of_numbers(parent / "result.json", pooled)
         print(result_table(pooled, config.run_dir), flush=True)
         # Analyses come last, when all results are written.
         for experiment, result in zip(experiments, found, strict=True):
@@ -224,8 +224,13 @@ def _check_parent(parent: pathlib.Path) -> None:
         raise InputError(f"run_dir {parent} is a file: give a directory.")
     links.refuse_links_out(parent)
     names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
-    foreign = {name for name in names if not re.fullmatch(r"seed\d+", name)}
-    if foreign - {"result.json"} or (foreign and len(names) == 1):
+    seeds = {name for name in names if re.fullmatch(r"seed\d+", name)}
+    if any((parent / name / "config.json").is_file() for name in seeds):
+        # Reports and notes may lie beside the runs, but it is no run itself.
+        foreign = names & {"config.json"}
+    else:
+        foreign = names - seeds - ({"result.json"} if seeds else set())
+    if foreign:
         raise InputError(
             f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
             "--num_experiments: give a new or empty directory with --run_dir."

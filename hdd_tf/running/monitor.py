@@ -12,6 +12,7 @@ from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
@@ -21,6 +22,11 @@ from hdd_tf.running.tracked_sets import SetTracker
 
 # Bound on the work that a crash costs, also for slow iterations.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
+_LIMITS = "The least and the largest value of the images as stored, on the 0-255 scale."
+_CLIPPED = (
+    " This method clips its images to that range: a constant 0 or 255 says that some "
+    "pixel is at the limit, and nothing else."
+)
 
 
 class SilentMonitor:
@@ -112,6 +118,7 @@ class RunMonitor(SilentMonitor):
         self._synthetic_set = synthetic_set
         self._make_set = make_set
         self._label_names = run.dataset.label_names
+        self._dataset_name = run.dataset.name
         self._evaluate = evaluate
         self._analyse = analyse
         self._trackers = trackers
@@ -159,6 +166,8 @@ class RunMonitor(SilentMonitor):
         self._log(report, done)
         if _due(iteration, config.picture_every):
             self._picture(iteration, f"iter_{iteration:06d}.png")
+        elif done:  # The file is final.png; TensorBoard has no other place for it.
+            self._picture(iteration, "")
         stopped = self._stop.signal is not None
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
         analysed = _due(iteration, config.analysis_every) and not done
@@ -216,16 +225,24 @@ class RunMonitor(SilentMonitor):
         # The 0-255 scale makes values outside of it easy to see.
         least, largest = self._synthetic_set.limits()
         limits = {"image/min": least, "image/max": largest}
+        told = _LIMITS + _CLIPPED * self._config.traits.unit_range
         if self._synthetic_set.student_rate is not None:
             limits["student_rate"] = float(self._synthetic_set.student_rate.numpy())
-        self.summaries.scalars(report.iteration, limits)
+        self.summaries.scalars(
+            report.iteration, limits, {"image/min": told, "image/max": told}
+        )
 
     def _picture(self, iteration: int, name: str) -> None:
+        """Shows the images in TensorBoard, and in a file where it has a name."""
         pixels = self._synthetic_set.pixels()
-        self._directory.pictures.mkdir(parents=True, exist_ok=True)
-        if pixels.shape[-1] in (1, 3):  # Other channels have no colours to show.
-            save_grid(self._directory.pictures / name, pixels, self._label_names)
-            self.summaries.image_grid(iteration, grid_array(pixels))
+        directory = self._directory.pictures
+        directory.mkdir(parents=True, exist_ok=True)
+        if pixels.shape[-1] not in (1, 3):
+            return  # Other channels have no colours to show.
+        title = set_title(self._config, self._dataset_name, iteration)
+        if name:
+            save_grid(directory / name, pixels, self._label_names, title)
+        self.summaries.image_grid(iteration, grid_array(pixels, title=title))
 
 
 def _due(iteration: int, every: int) -> bool:

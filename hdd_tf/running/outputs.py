@@ -1,20 +1,28 @@
 """The files that a run writes at its start and at its end."""
 
+import io
 import time
 from typing import Any
 
-from hdd_tf.artifacts.pictures import save_grid
+import numpy as np
+from PIL import Image
+
+from hdd_tf.artifacts.confusion_picture import confusion_picture
+from hdd_tf.artifacts.evaluations import set_checksum
+from hdd_tf.artifacts.pictures import MOST_PAGES, save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
-from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import counted
 from hdd_tf.evaluation.saved_classifier import save_classifier
-from hdd_tf.running.finished import keep_fair_score, read_export
+from hdd_tf.files import atomic
+from hdd_tf.running.finished import data_record, keep_fair_score, read_export
 
 
 def open_run(run: RunContext) -> None:
@@ -34,26 +42,6 @@ def open_run(run: RunContext) -> None:
     keep_whitening(directory.path, dataset.whitening)
 
 
-def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns the entry of a run's `config.json` that describes its data.
-
-    The entry has checksums, because a folder may hold other images under the same names
-    when its run continues.
-    """
-    splits = {"training": dataset.training, "test": dataset.test}
-    if dataset.validation is not None:
-        splits["validation"] = dataset.validation
-    return {
-        "name": dataset.name,
-        "label_names": dataset.label_names,
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "training_images": len(dataset.training.labels),
-        "test_images": len(dataset.test.labels),
-        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
-    }
-
-
 def write_export(run: RunContext, stored: DistilledSet) -> None:
     """Writes a run's images: a picture, the stored set, and the decoded set if needed.
 
@@ -67,7 +55,8 @@ def write_export(run: RunContext, stored: DistilledSet) -> None:
     images = stored.images.reshape(run.dataset.num_classes, -1, *shape)
     if images.shape[-1] in (1, 3):
         names = [str(name) for name in stored.metadata["label_names"]]
-        save_grid(directory.pictures / "final.png", images, names)
+        title = _title(run, stored)
+        save_grid(directory.pictures / "final.png", images, names, title, MOST_PAGES)
     write_distilled_set(directory.synthetic, stored)
     decoded = decode_set(stored)
     if decoded is not stored:
@@ -102,14 +91,7 @@ def score_export(
     if evaluation.classifier and run.config.analysis:
         place = directory.saved_models / "classifier"
         save_classifier(place, evaluation, run.dataset, export)
-    with SummaryWriter(directory.tensorboard) as summaries:
-        summaries.scalars(
-            iterations,
-            {
-                f"accuracy/test_{network}": score["mean"]
-                for network, score in result["accuracy"].items()
-            },
-        )
+    result["set_sha256"] = set_checksum(directory)
     # The requested iterations, which a later start compares with its own; `selected`
     # has the iteration of the images.
     result["iterations"] = iterations
@@ -119,4 +101,47 @@ def score_export(
     }
     result = keep_fair_score(directory, result)
     directory.write_result(result)
+    # Last, as no picture is worth a result.
+    _show_scores(run, result, iterations, _title(run, export))
     return result
+
+
+def _title(run: RunContext, stored: DistilledSet) -> str:
+    iteration = stored.metadata.get("iteration") or 0
+    return set_title(run.config, run.dataset.name, iteration)
+
+
+def _show_scores(
+    run: RunContext, result: dict[str, Any], iterations: int, title: str
+) -> None:
+    """Writes the scores into TensorBoard, and the picture of the first network's."""
+    names = result["label_names"]
+    with SummaryWriter(run.directory.tensorboard) as summaries:
+        points, told = {}, {}
+        for network, score in result["accuracy"].items():
+            name = f"accuracy/test_{network}"
+            points[name], networks = score["mean"], len(score["values"])
+            told[name] = (
+                "One point, at the end of the run: the mean of "
+                f"{counted(networks, 'network')} trained on the exported set."
+            )
+        summaries.scalars(iterations, points, told)
+        for network, score in list(result["accuracy"].items())[:1]:
+            summaries.of_classes(
+                iterations,
+                "accuracy_per_class",
+                score["per_class"],
+                names,
+                f"One point, at the end of the run: {network} on the test images of "
+                "this class, in percent.",
+            )
+            heading = (
+                f"{title}; {network}: {score['mean']:.2f} ± {score['std']:.2f} % "
+                f"({counted(len(score['values']), 'network')})"
+            )
+            drawn = confusion_picture(score, names, heading)
+            if drawn is not None:
+                atomic.write_bytes(run.directory.pictures / "confusion.png", drawn)
+                with Image.open(io.BytesIO(drawn)) as picture:
+                    pixels = np.asarray(picture.convert("RGB"))
+                summaries.image_grid(iterations, pixels, "confusion")

@@ -9,7 +9,6 @@ from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
-from hdd_tf.config import identity
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
@@ -17,10 +16,10 @@ from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.running.checkpoints import DistillationCheckpoints
-from hdd_tf.running.finished import complete_result
+from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.loop import StopRequest
 from hdd_tf.running.monitor import RunMonitor, SilentMonitor
-from hdd_tf.running.outputs import data_record, open_run, score_export, write_export
+from hdd_tf.running.outputs import open_run, score_export, write_export
 from hdd_tf.running.profiling import ProfiledStep
 from hdd_tf.running.tracked_sets import BestOnValidation, EverySet, SetTracker
 
@@ -107,18 +106,13 @@ class RunWriter(SilentWriter):
 
     def is_finished(self) -> bool:
         """Returns True if the directory holds the result; see `SilentWriter`."""
-        config, directory = self._run.config, self._run.directory
-        directory.check(identity(config), data_record(self._run.dataset))
-        result = directory.read_result()
-        if result is None or result["iterations"] < config.iterations:
-            return False
-        return not config.best_on_test or "best_on_test" in result
+        return is_finished(self._run)
 
     def complete(self) -> dict[str, Any] | None:
         """Returns the result of a finished run; see `SilentWriter`."""
         run = self._run
         keep_whitening(run.directory.path, run.dataset.whitening)
-        return complete_result(run, self._new_evaluation)
+        return complete_result(run)
 
     def check(self) -> None:
         """Checks checkpoints and evaluation; see `SilentWriter`."""

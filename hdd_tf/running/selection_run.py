@@ -3,15 +3,17 @@
 import time
 from typing import Any
 
+from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method
-from hdd_tf.running.finished import complete_result
+from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.outputs import open_run, score_export, write_export
 
 
@@ -30,12 +32,12 @@ def run_selection(run: RunContext) -> dict[str, Any]:
     Raises:
         InputError: settings, data and run directory do not match.
     """
+    if is_finished(run):
+        return complete_result(run)
     method = build_method(run.method_context(run.dataset))
     evaluation = Evaluation(run.config, run.dataset, run.network, method.coresets)
     directory = run.directory
     open_run(run)
-    if directory.read_result():
-        return complete_result(run, lambda: evaluation)
     if not directory.synthetic.exists():
         _export(run, method)
     metadata = read_distilled_set(directory.synthetic).metadata
@@ -53,4 +55,10 @@ def _export(run: RunContext, method: Method) -> None:
     chosen.metadata["seconds"] = round(time.perf_counter() - started, 3)
     with SummaryWriter(directory.tensorboard) as summaries:
         summaries.hyper_parameters(identity(config), directory.path.name)
+        rows = chosen.images.reshape(
+            run.dataset.num_classes, -1, *chosen.images.shape[1:]
+        )
+        if rows.shape[-1] in (1, 3):
+            title = set_title(config, run.dataset.name, 0)
+            summaries.image_grid(0, grid_array(rows, title=title))
     write_export(run, chosen)

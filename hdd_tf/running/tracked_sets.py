@@ -12,6 +12,7 @@ from hdd_tf.artifacts.sets.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.errors import InputError
+from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.evaluation import Evaluation
 
 
@@ -116,6 +117,7 @@ class EverySet:
         for place in sorted(self._place.iterdir()):
             candidate = read_distilled_set(place)
             score = evaluation.score_set(candidate).to_json()
-            scores.append({"iteration": candidate.metadata["iteration"], **score})
+            iteration = candidate.metadata["iteration"]
+            scores.append({"iteration": iteration, **without_class_scores(score)})
         best = max(scores, key=lambda score: score["mean"])
         return {**best, "candidates": len(scores)}

@@ -21,6 +21,7 @@ class EvaluationSettings:
         "Fresh networks trained on each exported set; 0: no evaluation.",
         Scope.EVALUATION,
         is_budget=True,
+        is_asked_later=True,
     )
     eval_networks: tuple[str, ...] = setting(
         (),
@@ -29,6 +30,7 @@ class EvaluationSettings:
         "module:function is an own one, (image_shape, num_classes) -> keras.Model "
         "with logits. The first is also that of baselines and validation scores.",
         Scope.EVALUATION,
+        is_asked_later=True,
     )
     eval_protocol: str = choice(
         "auto",
@@ -71,12 +73,14 @@ class EvaluationSettings:
         "Also train on coresets of the same number of real images (see --objective) "
         "and on the whole training split (whole).",
         Scope.BASELINES,
+        is_asked_later=True,
     )
     whole_epochs: int = setting(
         30,
         parsers.COUNT,
         "Epochs of the networks trained on the whole training split.",
         Scope.BASELINES,
+        is_asked_later=True,
     )
     coreset_epochs: int = setting(
         30,

@@ -22,6 +22,8 @@ class Row:
         is_budget: Whether published budgets say it (methods/traits.py).
         is_cadence: Whether it is a number of iterations after which something happens
             that needs the images as they are by then; 0 for never.
+        is_asked_later: Whether a finished run may be asked for another value, which
+            adds scores and changes none.
         is_command_only: Whether the functions of Python, which handle one set and have
             no run directory, cannot follow it though its scope is theirs.
         is_making_only: Whether a set that exists, and its score, do not depend on it
@@ -35,6 +37,7 @@ class Row:
     is_cell: bool = False
     is_budget: bool = False
     is_cadence: bool = False
+    is_asked_later: bool = False
     is_command_only: bool = False
     is_making_only: bool = False
 

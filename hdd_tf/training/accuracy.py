@@ -1,4 +1,4 @@
-"""The accuracy of a network on held-out images, counted inside the graph."""
+"""What a network takes held-out images for, computed inside the graph."""
 
 import functools
 import time
@@ -12,8 +12,8 @@ from hdd_tf.protocols.views import gather_rows
 from hdd_tf.training.call_length import CallLength
 
 
-class AccuracyCounter:
-    """Counts the images that a network classifies correctly.
+class Classifications:
+    """The classes that a network takes images for.
 
     Args:
         network: The network, a function of its weights.
@@ -39,55 +39,64 @@ class AccuracyCounter:
         self._normalise = normalise
         self._batch_size = batch_size
         # A partial has a count of traces of its own, see `NetworkTrainer`.
-        self._count_correct = tf.function(functools.partial(self._correct))
+        self._predict = tf.function(functools.partial(self._predictions))
         self._batches_per_call = CallLength(batches_per_call)
 
-    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """Returns the percentage of images that the network classifies correctly.
+    def of(self, images: np.ndarray) -> np.ndarray:
+        """Returns `[n]` int32, the number of the class that each image is taken for.
 
         Args:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
-            labels: `[n]` integer class numbers.
         """
+        count = len(images)
         with tf.device("CPU:0"):
-            images, labels = tf.constant(images), tf.constant(labels, tf.int32)
-        batch = self._test_batch(len(labels))
-        first, correct, length = 0, 0, self._batches_per_call
-        while first < len(labels):
-            stop = min(first + length.steps * batch, len(labels))
+            images = tf.constant(images)
+        batch, length = self._test_batch(count), self._batches_per_call
+        predictions = np.empty(count, np.int32)
+        first = 0
+        while first < count:
+            stop = min(first + length.steps * batch, count)
             began = time.perf_counter()
             ends = tf.constant(first), tf.constant(stop)
-            correct += int(self._count_correct(images, labels, *ends))
+            predictions[first:stop] = self._predict(images, *ends).numpy()
             length.learn(-(-(stop - first) // batch), time.perf_counter() - began)
             first = stop
-        return 100.0 * correct / len(labels)
+        return predictions
 
     def _test_batch(self, count: int) -> int:
         return min(self._batch_size, count)
 
-    def _correct(
-        self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+    def _predictions(
+        self, images: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
     ) -> tf.Tensor:
         batch = self._test_batch(images.shape[0])
         weights = [tf.convert_to_tensor(w) for w in self._weights]
         state = [tf.convert_to_tensor(s) for s in self._state]
-        correct = tf.constant(0)
+        # Small, and of no use on a device, whose kernels for integers are few.
+        with tf.device("CPU:0"):
+            parts = tf.TensorArray(
+                tf.int32,
+                size=-((start - stop) // batch),
+                infer_shape=False,
+                element_shape=[None],
+            )
         for first in tf.range(start, stop, batch):
             rows = tf.range(first, tf.minimum(first + batch, stop))
-            correct += self._hits(images, labels, rows, weights, state)
-        return correct
+            predicted = self._taken_for(images, rows, weights, state)
+            with tf.device("CPU:0"):
+                parts = parts.write((first - start) // batch, predicted)
+        with tf.device("CPU:0"):
+            return parts.concat()
 
     @tf.autograph.experimental.do_not_convert  # It has no loops to look for.
-    def _hits(
+    def _taken_for(
         self,
         images: tf.Tensor,
-        labels: tf.Tensor,
         rows: tf.Tensor,
         weights: list[tf.Tensor],
         state: list[tf.Tensor],
     ) -> tf.Tensor:
-        """Returns the number of images, among `rows`, that are classified correctly."""
+        """Returns the class that the network takes each of some images for."""
         batch_images = self._normalise(gather_rows(images, rows))
         logits = self._network.logits(weights, batch_images, state)
-        hits = tf.argmax(logits, -1, tf.int32) == tf.gather(labels, rows)
-        return tf.reduce_sum(tf.cast(hits, tf.int32))
+        return tf.argmax(logits, -1, tf.int32)

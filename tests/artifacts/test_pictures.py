@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from hdd_tf.artifacts import pictures
+from hdd_tf.artifacts.drawn_text import short_names
 
 
 def test_cells_lie_where_rows_and_columns_say():
@@ -79,6 +80,78 @@ def test_labels_stand_left_of_their_rows():
     short = pictures.grid_array(images, ["m"] * 3)
     assert abs(long.shape[1] - longer.shape[1]) < 10
     assert long.shape[1] - short.shape[1] > 50
+
+
+def test_long_names_are_cut_where_they_differ():
+    names = ["Canon EOS 5D Mark II", "Canon EOS 5D Mark III", "cat", "a very long name"]
+    short = short_names([*names, "another name that is too long"])
+    assert short[2:] == ["cat", "a very long name", "another name th~"]
+    assert len(set(short)) == 5 and short[1].startswith("Canon") and "III" in short[1]
+    # A name spelt in codes is cut between two of them.
+    assert short_names(["\u732b" * 9])[0] == r"\u732b" * 5 + "~"
+
+
+@pytest.mark.parametrize(("shape", "pages"), [
+    ((100, 1, 8, 8, 1), 1), ((1000, 1, 32, 32, 3), 1), ((1000, 10, 32, 32, 1), 2),
+])  # fmt: skip
+def test_many_classes_are_readable(shape, pages):
+    """No row is lower than its name, and what is left out is said."""
+    images = np.broadcast_to(np.zeros(1, np.float32), shape)
+    names = [f"class {k}" for k in range(shape[0])]
+    said = []
+    title_strip = pictures.title_strip
+
+    def told(title, width):
+        said.append(title)
+        return title_strip(title, width)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "title_strip", told)
+        found = pictures.pages(images, names, "set")
+    assert len(found) == len(said) == pages
+    assert max(max(page.shape) for page in found) <= 3500
+    if pages == 1:
+        assert said == ["set"]
+        assert found[0].shape[0] * (found[0].shape[1] // 100) > 14 * shape[0]
+    else:
+        assert said[1] == "set; classes 505-1,000 of 1,000 (page 2 of 2)"
+
+
+def test_pages_that_nobody_would_look_at_are_not_drawn(monkeypatch):
+    monkeypatch.setattr(pictures, "_MAX_SIDE", 200)
+    images, said = np.zeros([1000, 1, 30, 30, 1]), []
+    monkeypatch.setattr(
+        pictures,
+        "title_strip",
+        lambda title, width: said.append(title) or np.zeros([14, width, 3], np.uint8),
+    )
+    found = pictures.pages(images, title="set")
+    assert len(found) == len(said) == 10
+    # Four below each other, and five side by side.
+    assert said[-1] == "set; classes 181-200 of 1,000 (page 10 of 10)"
+
+
+def test_images_that_are_left_out_are_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        pictures,
+        "title_strip",
+        lambda title, width: said.append(title) or np.zeros([14, width, 3], np.uint8),
+    )
+    pictures.grid_array(np.zeros([2, 200, 32, 32, 1]), title="set")
+    assert said == ["set; the first 102 of 200 images of each class"]
+
+
+def test_further_pages_of_an_earlier_picture_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_MAX_SIDE", 300)
+    images, file = np.zeros([9, 3, 64, 64, 1]), tmp_path / "final.png"
+    pictures.save_grid(file, images, most=pictures.MOST_PAGES)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"final.png", "final_page2.png", "final_page3.png"}
+    (tmp_path / "final_page2.png.txt").write_text("mine")
+    pictures.save_grid(file, images)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"final.png", "final_page2.png.txt"}
 
 
 def test_a_png_is_written(tmp_path):

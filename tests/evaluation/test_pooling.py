@@ -19,6 +19,24 @@ def test_networks_of_all_seeds_count_alike():
     assert pooled["selected"] == "last iteration"
 
 
+def test_classes_are_pooled_by_their_networks():
+    def of_classes(values, per_class, confusion):
+        score = {"mean": 0.0, "std": 0.0, "values": values, "images": 1, "seconds": 1.0}
+        score |= {"per_class": per_class, "confusion": confusion}
+        return result(0, "last", accuracy={"convnet": score})
+
+    one = of_classes([50.0], [100.0, None], [[100.0, 0.0], None])
+    two = of_classes([20.0, 20.0], [40.0, None], [[40.0, 60.0], None])
+    score = pool_results([one, two])["accuracy"]["convnet"]
+    assert score["per_class"] == [60.0, None]
+    assert score["confusion"] == [[60.0, 40.0], None]
+    # Results of earlier versions have none, and another set other classes.
+    other = of_classes([50.0], [100.0, 0.0], [[100.0, 0.0], [100.0, 0.0]])
+    for results in ([one, result(1, "last")], [result(1, "last"), one], [one, other]):
+        pooled = pool_results(results)["accuracy"]["convnet"]
+        assert not {"per_class", "confusion"} & set(pooled)
+
+
 def test_what_one_seed_chose_is_not_said_of_all():
     pooled = pool_results(
         [

@@ -29,6 +29,28 @@ def test_a_file_is_written_and_replaced(tmp_path):
     assert names(path.parent) == ["a.txt"]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_replaces_none(tmp_path, monkeypatch, links):
+    if not links:  # As on FAT.
+
+        def hardlink_to(self, target):
+            raise PermissionError("no links")
+
+        monkeypatch.setattr(pathlib.Path, "hardlink_to", hardlink_to)
+    path = tmp_path / "new" / "a.txt"
+    atomic.write_new_text(path, "één")
+    with pytest.raises(FileExistsError):
+        atomic.write_new_text(path, "two")
+    assert path.read_text("utf-8") == "één" and names(path.parent) == ["a.txt"]
+
+
+def test_lists_of_numbers_are_one_line():
+    value = {"a": [1, -2.5e-7, None], "b": ["[ 1,", "2 ]"], "c": [[1], []], "d": [True]}
+    text = atomic.json_text_of_numbers(value)
+    assert json.loads(text) == value
+    assert '"a": [ 1, -2.5e-07, null ]' in text and '"b": [\n' in text
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     atomic.write_text(path, "old")

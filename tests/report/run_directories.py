@@ -1,9 +1,11 @@
 """Run directories as the command leaves them, without the hours of distilling."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from hdd_tf.arguments.command_line import parse_command_line
+from hdd_tf.arguments.command_line import parse_command_line, recorded_config
+from hdd_tf.artifacts.evaluations import record_evaluation
 from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import identity, to_flag_file, to_json
@@ -77,6 +79,34 @@ def write_run(
             **(result or {}),
         }
     )
+    run.synthetic.mkdir(exist_ok=True)
+    (run.synthetic / "hdd_tf.json").write_text("{}")
     for iteration, seconds, accuracy in history:
         record_validation(path, ValidationScore(iteration, seconds, accuracy))
     return path
+
+
+def write_later(path: Path, *flags: str, **result: Any) -> Path:
+    """Writes an evaluation of a run that `write_run` wrote.
+
+    Args:
+        path: Directory of the run.
+        *flags: Override those of the run.
+        **result: Replaces entries of the run's result.json.
+    """
+    run = RunDirectory(path)
+    config = recorded_config(run.read_config()["config"], list(flags))
+    before = json.loads(run.result_file.read_text())
+    protocol = before["protocol"] | {
+        "networks": config.num_eval,
+        "epochs": config.eval_epochs,
+        "whole_epochs": config.whole_epochs,
+        "baseline_network": (config.eval_networks or (config.network,))[0],
+    }
+    entries = before | {"protocol": protocol, "evaluation_seed": config.seed} | result
+    for group in ("accuracy", "baselines"):  # These are checked.
+        entries[group] = {
+            name: {**entry, "mean": 50.0, "std": 0.0}
+            for name, entry in entries[group].items()
+        }
+    return record_evaluation(run, config, entries)

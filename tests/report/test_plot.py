@@ -1,12 +1,13 @@
 """Tests of the picture."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from PIL import Image
 
 from hdd_tf.report.collect import collect_runs, read_run
 from hdd_tf.report.plot import history_curve, save_plot
 from hdd_tf.report.rows import group_runs
-from tests.report.run_directories import write_run
+from tests.report.run_directories import score, write_run
 
 
 def draw(place, *runs):
@@ -41,6 +42,31 @@ def test_each_data_set_and_ipc_has_a_panel(tmp_path):
     one = draw(tmp_path, first)
     two = draw(tmp_path, first, write_run(tmp_path / "b", "--ipc=10"))
     assert two.shape == (2 * one.shape[0], one.shape[1], 3)
+
+
+def test_a_baseline_is_a_line_from_side_to_side(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        Axes, "axhline", lambda self, y, **how: lines.append((y, how["label"]))
+    )
+    scores = {"random": score((50.0, 52.0)), "whole": score((90.0,))}
+    draw(
+        tmp_path,
+        write_run(tmp_path / "a", result={"baselines": scores}),
+        write_run(tmp_path / "b", "--ipc=10", result={"baselines": scores}),
+    )
+    one = [
+        (51.0, "random real images, convnet: 51.0"),
+        (90.0, "whole training set, convnet: 90.0"),
+    ]
+    assert lines == one + one
+
+
+def test_names_of_own_images_are_drawn_in_their_script(tmp_path, recwarn):
+    for number, name in enumerate(("猫", "кошки", "$a$")):
+        write_run(tmp_path / f"{number}", f"--dataset=folder:/x/{name}")
+    draw(tmp_path, tmp_path)
+    assert not [w for w in recwarn if "missing from font" in str(w.message)]
 
 
 def test_runs_without_seconds_leave_an_empty_panel(tmp_path):

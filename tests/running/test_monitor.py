@@ -15,8 +15,9 @@ from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InterruptedRunError
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running.checkpoints import DistillationCheckpoints
-from hdd_tf.running.loop import StopRequest
+from hdd_tf.running.loop import BlockReport, StopRequest
 from hdd_tf.running.monitor import RunMonitor, SilentMonitor
+from tests.artifacts.test_summaries import read_values
 
 
 class Graph:
@@ -34,33 +35,69 @@ def uncollected():
     gc.enable()
 
 
-def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollected):
-    config = Config(dataset="digits", iterations=9, analysis_every=2, progress=False)
+def monitor_of(place, analyse=lambda iteration, summaries: None, start=0, **settings):
+    """Returns the monitor of a run of two classes of one image."""
+    config = Config(
+        **{"dataset": "digits", "iterations": 9, **settings}, progress=False
+    )
     grey = Normalisation((0.5,), (0.5,))
     synthetic_set = SyntheticSet(np.zeros((2, 1, 8, 8, 1), np.float32), grey)
-    directory = RunDirectory(tmp_path)
+    directory = RunDirectory(place)
     images = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
     dataset = dataset_from_arrays(images, np.arange(2))
-    experiment = RunContext.build(config, dataset, directory=directory)
-    seen = []
-    with RunMonitor(
-        run=experiment,
+    return RunMonitor(
+        run=RunContext.build(config, dataset, directory=directory),
         checkpoints=DistillationCheckpoints(
             directory.checkpoints, {"synthetic_set": synthetic_set}
         ),
         synthetic_set=synthetic_set,
         make_set=lambda: None,
-        start=1,
+        start=start,
         seconds=0.0,
         stop=StopRequest(),
         evaluate=lambda made: 0.0,
-        analyse=lambda iteration, summaries: seen.append(weakref.ref(Graph())),
+        analyse=analyse,
         trackers=(),
-    ) as monitor:
+    )
+
+
+def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollected):
+    seen = []
+
+    def analyse(iteration, summaries):
+        seen.append(weakref.ref(Graph()))
+
+    with monitor_of(tmp_path, analyse, start=1, analysis_every=2) as monitor:
         monitor.catch_up(1)
         assert not seen
         monitor.catch_up(2)
     assert len(seen) == 1 and seen[0]() is None
+
+
+@pytest.mark.parametrize(("picture_every", "files"), [
+    (0, ["init.png"]), (100, ["init.png"]), (3, ["init.png", "iter_000003.png"]),
+])  # fmt: skip
+def test_the_last_images_are_shown_however_short_the_run(
+    tmp_path, picture_every, files
+):
+    report = BlockReport(3, np.ones([1, 2]), np.ones(1), 0.5)
+    with monitor_of(tmp_path, iterations=3, picture_every=picture_every) as monitor:
+        monitor.after_block(report)
+    values = read_values(tmp_path / "tensorboard")
+    assert set(values["synthetic"]) == {0, 3}
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == files
+
+
+@pytest.mark.parametrize("objective", ["dm", "dance"])
+def test_a_chart_that_may_be_constant_says_why(tmp_path, objective):
+    told = {}
+    with monitor_of(tmp_path, iterations=3, objective=objective) as monitor:
+        monitor.summaries.scalars = lambda step, values, text=None: told.update(
+            text or {}
+        )
+        monitor.after_block(BlockReport(2, np.ones([1, 2]), np.ones(1), 0.5))
+    assert "0-255 scale" in told["image/min"]
+    assert ("clips its images" in told["image/max"]) == (objective == "dance")
 
 
 def test_a_process_that_is_not_the_chief_stops_only_with_all_others():

@@ -41,7 +41,8 @@ def test_run_directory_has_the_files_of_a_run_without_checkpoints(finished):
         "config.json", "flags.cfg", "tensorboard", "pictures", "synthetic",
         "result.json",
     }  # fmt: skip
-    assert [path.name for path in (place / "pictures").iterdir()] == ["final.png"]
+    pictures = {path.name for path in (place / "pictures").iterdir()}
+    assert pictures == {"final.png", "confusion.png"}
     assert json.loads((place / "result.json").read_text()) == result
     assert (result["objective"], result["geometry"]) == ("herding", "none")
     assert (result["iterations"], result["ipc"]) == (0, 3)

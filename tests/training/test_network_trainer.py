@@ -117,10 +117,33 @@ def test_score_is_a_pure_function_of_the_seed(blobs, network):
     guess = LabelledImages(blobs.images[::-1], labels)
     protocol = TrainingProtocol(epochs=1, batch_size=20)
     trainer = NetworkTrainer(network, blobs.images, labels, NORMALISATION, protocol)
-    first, again, other = (score_networks(trainer, guess, 3, s) for s in (1, 1, 2))
+    first, again, other = (score_networks(trainer, guess, 3, s, 2) for s in (1, 1, 2))
     assert first.values == again.values and len(first.values) == 3
     assert first.values != other.values
     assert first.images == 50
+
+
+def test_classes_are_counted_in_the_pass_that_scores(blobs, network):
+    protocol = TrainingProtocol(epochs=1, batch_size=20)
+    labels = np.random.default_rng(0).integers(0, 2, 50)
+    trainer = NetworkTrainer(network, blobs.images, labels, NORMALISATION, protocol)
+    seen = []
+    score = score_networks(
+        trainer,
+        LabelledImages(blobs.images, labels),
+        *(2, 1, 3),
+        on_tested=lambda *_: seen.append(trainer.predictions(blobs.images)),
+    )
+    taken = np.array(seen)
+    entry = score.to_json()
+    # The third class has no image, so there is nothing to be a percentage of.
+    assert entry["per_class"][2] is None and entry["confusion"][2] is None
+    for true in (0, 1):
+        rows = taken[:, labels == true]
+        expected = [100 * np.mean(rows == said) for said in range(3)]
+        assert entry["confusion"][true] == pytest.approx(expected, abs=0.005)
+        assert entry["per_class"][true] == pytest.approx(expected[true], abs=5e-5)
+    assert score.mean == pytest.approx(100 * np.mean(taken == labels))
 
 
 def test_other_images_train_other_networks_in_the_same_trace(blobs, network):
