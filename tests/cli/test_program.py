@@ -11,6 +11,7 @@ from hdd_tf.cli import distill_command, evaluate_command, export_set, report_com
 from hdd_tf.cli.commands import COMMANDS, EXPORTS
 from hdd_tf.cli.program import run_program
 from hdd_tf.errors import InputError, LostWorkerError
+from hdd_tf.signals import STOPPING
 
 REMEDY = "the same command goes on from the last checkpoint."
 
@@ -57,7 +58,7 @@ def stopping(number):
     return work
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", STOPPING)
 @pytest.mark.parametrize(
     ("module", "place"),
     [
