@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hdd_tf.arguments.command_line import check_scoring_flags, flags_help
 from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
@@ -53,7 +54,7 @@ def evaluate(argv: Sequence[str]) -> None:
     import_quietly()
     from hdd_tf.evaluation.rescore import rescore
 
-    print(rescore(place, overrides))
+    print_product(rescore(place, overrides))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
@@ -80,7 +81,7 @@ def _write(places: list[str], output: str, plot: str) -> None:
         atomic.write_text(output, text)
         print(f"table: {output}")
     else:
-        print(text, end="")
+        print_product(text.removesuffix("\n"))
     if plot:
         save_plot(plot, groups)
         print(f"plot: {plot}", file=sys.stdout if output else sys.stderr)
