@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from hdd_tf.data.catalogue import FOLDER, NAMED
 from hdd_tf.errors import InputError
 from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
-from hdd_tf.reading.tfds_trust import check_features_file, check_records
+from hdd_tf.reading.tfds_trust import PREPARE_ANEW, check_features_file, check_records
 
 _INFO_FILE = "dataset_info.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -97,9 +97,7 @@ def open_builder(
     root = data_root(data_dir)
     directory = find_prepared(request, root) or _download(request, root, image_size)
     check_features_file(directory)
-    with calling_tfds(
-        f"{directory} cannot be read: delete that directory and prepare it again"
-    ):
+    with calling_tfds(f"{directory} cannot be read: {PREPARE_ANEW}"):
         builder = tfds.builder_from_directory(directory)
         check_records(builder)
     there = Request(

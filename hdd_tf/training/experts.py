@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.errors import InputError, InterruptedRunError, one_line
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
 from hdd_tf.files.npz_file import read_npz
@@ -256,8 +256,8 @@ class ExpertBuffer:
             updates, *rest = read_npz(file, expected).values()
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{file} is damaged, or holds another network: remove it, and that "
-                "expert is trained again."
+                f"{file} cannot be read, or holds another network ({one_line(error)}): "
+                "mend that, or move it away, and that expert is trained again."
             ) from error
         ends = len(shapes), len(shapes) + len(slots)
         parts = rest[: ends[0]], rest[ends[0] : ends[1]], rest[ends[1] :]
