@@ -8,6 +8,7 @@ from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
+from hdd_tf.files.links import check_place
 
 _HELP = """\
 Trains fresh networks on a distilled set and prints their accuracy.
@@ -49,6 +50,7 @@ def evaluate(argv: Sequence[str]) -> None:
             f"the first argument is the set or run to score, not {place}: {usage}"
         )
     check_scoring_flags(overrides)
+    check_place(place)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()

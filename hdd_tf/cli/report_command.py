@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.errors import InputError, one_line
@@ -58,6 +59,8 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         flags.DEFINE_string(name, "", "", flag_values=values)
     try:
         places = values(["", *arguments])[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise InputError(unknown_flag(error.flagname, values)) from error
     except flags.Error as error:
         raise InputError(
             f"{' '.join(str(error).split())}; the flags are --output=FILE.md and "

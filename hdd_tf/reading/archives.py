@@ -6,7 +6,8 @@ import shutil
 from typing import Any
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.tfds_builders import Request, downloading
+from hdd_tf.reading.names import Request
+from hdd_tf.reading.tfds_builders import downloading
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked
 
 

@@ -22,6 +22,7 @@ from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.reading.image_files import read_images, used_bits
 from hdd_tf.reading.image_headers import read_header
+from hdd_tf.reading.names import no_such_folder
 from hdd_tf.reading.split_folders import find_splits
 
 _TEST_FRACTION = 0.2
@@ -77,10 +78,7 @@ def read_folder(
     """
     root = pathlib.Path(directory).expanduser()
     if not root.is_dir():
-        raise InputError(
-            f"--dataset={FOLDER}{directory}: there is no such folder; give one that "
-            "holds a folder of images for each class."
-        )
+        raise no_such_folder(str(directory))
     lister = FolderLister(root)
     found = find_splits(root, lister)
     label_names = found.names

@@ -19,6 +19,7 @@ from hdd_tf.data.subsets import (
 from hdd_tf.reading.class_folders import ImageFiles
 from hdd_tf.reading.folder import read_folder
 from hdd_tf.reading.image_files import fit_image, read_images
+from hdd_tf.reading.names import Request
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
 
 
@@ -45,12 +46,7 @@ def read_source(
         return read_folder(name.removeprefix(FOLDER), image_size, classes)
     # TFDS takes seconds to import, and digits and folders do not need it.
     from hdd_tf.reading.archives import fetch_archive
-    from hdd_tf.reading.tfds_builders import (
-        Request,
-        data_root,
-        find_prepared,
-        open_builder,
-    )
+    from hdd_tf.reading.tfds_builders import data_root, find_prepared, open_builder
     from hdd_tf.reading.tfds_reader import classification_features, read_splits
 
     request = Request.parse(name)
