@@ -6,6 +6,7 @@ distillations.
 """
 
 import importlib
+import logging
 import pathlib
 import tempfile
 
@@ -34,12 +35,19 @@ def check_installation(config: Config) -> None:
     Raises:
         InputError: a library fails; the line names it.
     """
+    # TFDS shows a traceback, and goes on without what it could not import.
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
+        importlib.import_module("tensorflow_datasets.core.features")
         _export_one_pixel()
     except OSError:
         pass  # The folder of temporary files: not one of the run.
     except Exception as error:
         raise _broken("tensorflow_datasets", error) from error
+    finally:
+        logger.setLevel(level)
     for module in _OF_ANALYSIS if config.analysis else ():
         try:
             importlib.import_module(module)
