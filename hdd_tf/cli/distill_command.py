@@ -8,8 +8,8 @@ from hdd_tf.arguments.command_line import help_text, parse_command_line
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
+from hdd_tf.data.names import check_name
 from hdd_tf.files import lock
-from hdd_tf.reading.names import check_name
 
 
 def distill(argv: Sequence[str]) -> None:

@@ -16,14 +16,9 @@ from hdd_tf.artifacts.encodings.float32 import Float32
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError, one_line
 
-# Modules that the pictures of an analysis import when they are drawn.
-_OF_ANALYSIS = (
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
-    "matplotlib.offsetbox",
-    "scipy.optimize",
-    "scipy.stats",
-)
+# Modules that pictures of scores and of an analysis import when they are drawn.
+_OF_SCORES = ("matplotlib.backends.backend_agg", "matplotlib.figure")
+_OF_ANALYSIS = ("matplotlib.offsetbox", "scipy.optimize", "scipy.stats")
 
 
 def check_installation(config: Config) -> None:
@@ -48,11 +43,13 @@ def check_installation(config: Config) -> None:
         raise _broken("tensorflow_datasets", error) from error
     finally:
         logger.setLevel(level)
-    for module in _OF_ANALYSIS if config.analysis else ():
+    analysed = _OF_ANALYSIS if config.analysis else ()
+    for module in (*_OF_SCORES, *analysed):
         try:
             importlib.import_module(module)
         except Exception as error:
-            raise _broken(module, error, " (or --noanalysis does without)") from error
+            without = " (or --noanalysis does without)" * (module in analysed)
+            raise _broken(module, error, without) from error
 
 
 def _export_one_pixel() -> None:

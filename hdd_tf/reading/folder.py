@@ -10,6 +10,7 @@ import numpy as np
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.memory import check_memory
+from hdd_tf.data.names import no_such_folder
 from hdd_tf.data.splits import draw_held_out
 from hdd_tf.data.subsets import (
     check_splits,
@@ -22,7 +23,6 @@ from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.reading.image_files import read_images, used_bits
 from hdd_tf.reading.image_headers import read_header
-from hdd_tf.reading.names import no_such_folder
 from hdd_tf.reading.split_folders import find_splits
 
 _TEST_FRACTION = 0.2

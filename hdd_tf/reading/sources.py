@@ -9,6 +9,7 @@ from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.memory import check_memory
+from hdd_tf.data.names import Request
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -19,7 +20,6 @@ from hdd_tf.data.subsets import (
 from hdd_tf.reading.class_folders import ImageFiles
 from hdd_tf.reading.folder import read_folder
 from hdd_tf.reading.image_files import fit_image, read_images
-from hdd_tf.reading.names import Request
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
 
 

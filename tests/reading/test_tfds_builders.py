@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from hdd_tf.data.names import Request
 from hdd_tf.errors import InputError
-from hdd_tf.reading.names import Request
 from hdd_tf.reading.tfds_builders import find_prepared, open_builder
 
 _FAIL = {"with": None}

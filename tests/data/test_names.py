@@ -2,10 +2,10 @@
 
 import pytest
 
+from hdd_tf.data import names
 from hdd_tf.data.catalogue import NAMED
+from hdd_tf.data.names import check_name, names_in_sources
 from hdd_tf.errors import InputError
-from hdd_tf.reading import names
-from hdd_tf.reading.names import check_name, names_in_sources
 
 
 def test_tfds_sources_show_the_names_of_its_sets():
