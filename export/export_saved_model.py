@@ -3,11 +3,10 @@
 python export/export_saved_model.py --help
 """
 
-import sys
 from collections.abc import Sequence
 
 from hdd_tf.cli import export_models
-from hdd_tf.cli.program import leave
+from hdd_tf.cli.program import run_as_process
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,4 +16,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv))
+    run_as_process(main)

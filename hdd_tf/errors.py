@@ -45,7 +45,7 @@ def warn(text: str) -> None:
 
 
 class InterruptedRunError(BaseException):
-    """SIGTERM or SIGINT stopped the run; what it had is saved.
+    """SIGTERM, SIGINT or SIGHUP stopped the run; what it had is saved.
 
     Not an `Exception`: TensorFlow wraps those that pass through its tracing, and other
     libraries swallow them.

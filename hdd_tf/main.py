@@ -3,12 +3,11 @@
 Its commands are listed in hdd_tf/cli/commands.py; without one, it distils.
 """
 
-import sys
 from collections.abc import Sequence
 
 from hdd_tf import __version__
 from hdd_tf.cli.commands import COMMANDS, run_command
-from hdd_tf.cli.program import leave, run_program
+from hdd_tf.cli.program import run_as_process, run_program
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,8 +18,8 @@ def main(argv: Sequence[str]) -> int:
 
     Returns:
         The exit code: 0 done; 2 unusable flags or input, said in one line on standard
-        error; 75 another machine of the run was lost; 130 or 143 stopped by SIGINT or
-        SIGTERM, with the state of a run saved.
+        error; 75 another machine of the run was lost; 129, 130 or 143 stopped by
+        SIGHUP, SIGINT or SIGTERM, with the state of a run saved.
     """
     return run_program(_main, ["hdd-tf", *argv[1:]])
 
@@ -34,7 +33,7 @@ def _main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script `hdd-tf`."""
-    leave(main(sys.argv))
+    run_as_process(main)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,37 @@ from typing import Any
 
 from hdd_tf.errors import EXPECTED, InterruptedRunError
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # The signal that `signals_end_the_run` has raised an error for. Signals belong to the
 # process, and so does this.
 _came: signal.Signals | None = None
 
 
+def heard() -> tuple[signal.Signals, ...]:
+    """Returns those of `STOPPING` that this process hears.
+
+    `nohup` starts a program with SIGHUP ignored, and means it.
+    """
+    ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return tuple(
+        each for each in STOPPING if each != signal.SIGHUP or not ignores_hangup
+    )
+
+
+def next_one_kills() -> None:
+    """Lets a second signal kill the process, but no second SIGHUP.
+
+    A terminal that closes sends SIGHUP itself, and the shell in it once more.
+    """
+    for each in heard():
+        kills = each != signal.SIGHUP
+        signal.signal(each, signal.SIG_DFL if kills else signal.SIG_IGN)
+
+
 @contextmanager
 def handled_by(handler: Any) -> Iterator[None]:
     """Gives these signals to a handler, as `signal.signal` takes it, for a while."""
-    before = {number: signal.signal(number, handler) for number in STOPPING}
+    before = {number: signal.signal(number, handler) for number in heard()}
     try:
         yield
     finally:
@@ -26,7 +47,7 @@ def handled_by(handler: Any) -> Iterator[None]:
 
 @contextmanager
 def signals_end_the_run() -> Iterator[None]:
-    """Lets SIGTERM and SIGINT raise `InterruptedRunError`.
+    """Lets the signals of `STOPPING` raise `InterruptedRunError`.
 
     The distillation loop, which has something to save first, has its own way
     (running/loop.py); elsewhere everything worth keeping is on disk already. A
@@ -37,8 +58,7 @@ def signals_end_the_run() -> Iterator[None]:
 
     def end(number: int, frame: object) -> None:
         global _came
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_DFL)
+        next_one_kills()
         _came = signal.Signals(number)
         raise InterruptedRunError(_came)
 
@@ -69,7 +89,7 @@ def interruptions_named() -> Iterator[None]:
 
 @contextmanager
 def signals_kill() -> Iterator[None]:
-    """Lets SIGTERM and SIGINT kill the process, silently and at once.
+    """Lets these signals kill the process, silently and at once.
 
     For where TensorFlow keeps all of Python waiting, with nothing to be saved. To a
     shell the exit code is the same. Handlers that others put in meanwhile are gone

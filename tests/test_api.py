@@ -315,6 +315,7 @@ def test_class_names_are_a_list(digits):
         ),
         ("evaluate", "image_lr", "image_lr: it is a setting of hdd_tf.distill()"),
         ("distill", "lr", "did you mean image_lr"),
+        ("distill", "images_per_class", "did you mean ipc"),
         ("distill", "classnames", "did you mean class_names?"),
         ("evaluate", "epochs", "eval_epochs"),
         ("evaluate", "networks", "did you mean network or eval_networks?"),

@@ -127,14 +127,27 @@ def test_unwritable_run_dir(place, capfd):
 
 
 @pytest.mark.slow
-def test_bad_flags_are_answered_without_loading_tensorflow():
+def test_what_is_plainly_wrong_is_answered_without_loading_tensorflow(tmp_path):
     # What makes the answer instant.
     code = (
-        "import sys; from hdd_tf.main import main; code = main(['hdd_tf', '--ipc=0']);"
-        "sys.exit(10 if 'tensorflow' in sys.modules else code)"
+        "import sys; from hdd_tf.main import main; import hdd_tf.files.lock as lock\n"
+        "with lock.locked('busy'):\n"
+        "    codes = [main(['hdd_tf', *words]) for words in (['--ipc=0'], "
+        "['--dataset=cifarr10'], ['--dataset=digits', '--run_dir=busy'], "
+        "['evaluate', 'nowhere'], ['export', '--set=nowhere', '--output_dir=x'])]\n"
+        "slow = {'tensorflow', 'tensorflow_datasets'} & set(sys.modules)\n"
+        "sys.exit(10 if slow or set(codes) != {2} else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 2, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for said in ("did you mean cifar10", "busy is in use", "nowhere does not exist"):
+        assert said in done.stderr
 
 
 def test_warnings_are_said_in_one_place():

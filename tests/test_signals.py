@@ -1,11 +1,13 @@
 """What becomes of the error that a signal raises, wherever Python is by then."""
 
+import contextlib
 import os
 import signal
 
 import pytest
 
 from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.running.loop import stop_on_signals
 from hdd_tf.signals import interruptions_named, signals_end_the_run
 
 
@@ -25,6 +27,34 @@ def test_an_interruption_keeps_its_name_through_libraries():
     raised = pytest.raises(InterruptedRunError)
     with signals_end_the_run(), raised, interruptions_named():
         interrupted_in_a_library()
+
+
+def test_a_terminal_that_closes_stops_a_run_however_often_it_says_so():
+    for context in (signals_end_the_run, stop_on_signals):
+        reached = []
+        with contextlib.suppress(InterruptedRunError), context() as request:
+            try:
+                os.kill(os.getpid(), signal.SIGHUP)
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                reached.append("the work of saving")
+        assert reached
+    assert request.signal == signal.SIGHUP
+    assert InterruptedRunError(signal.SIGHUP).exit_code == 129
+
+
+def test_nohup_keeps_its_meaning():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_end_the_run(), stop_on_signals() as request:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert request.signal is None
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert request.signal == signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_other_errors_keep_theirs():

@@ -11,6 +11,7 @@ from hdd_tf.analysis.trained_weights import (
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
+from hdd_tf.files.plain_names import plainly_named
 from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.pool import read_network
 
@@ -69,11 +70,13 @@ def _oldest_of_pool(run: RunContext) -> EncoderWeights:
     try:
         if newest is None:
             raise KeyError(checkpoints)
-        reader = tf.train.load_checkpoint(str(files.prefix(newest)))
-        iterations = int(reader.get_tensor(_ITERATION))
-        schedule = imported(config.traits.encoder_source)(config)
-        row = schedule.oldest(iterations)
-        weights = read_network(reader, "objective/pool", row)
+        with plainly_named(checkpoints) as directory:
+            prefix = directory / files.prefix(newest).name
+            reader = tf.train.load_checkpoint(str(prefix))
+            iterations = int(reader.get_tensor(_ITERATION))
+            schedule = imported(config.traits.encoder_source)(config)
+            row = schedule.oldest(iterations)
+            weights = read_network(reader, "objective/pool", row)
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise InputError(
             f"{checkpoints} holds no readable checkpoint with {config.traits.title}'s "

@@ -37,13 +37,23 @@ def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
     Raises:
         InterruptedRunError: a signal stopped the training, which is saved.
     """
+    buffer = buffer_of_training(run, epochs)
+    source = "a network trained on the real training split"
+    return first_expert(buffer, run.config, epochs, source)
+
+
+def buffer_of_training(run: RunContext, epochs: int) -> ExpertBuffer:
+    """Returns the buffer that keeps a network trained on the real training split.
+
+    Args:
+        run: As in `trained_weights`.
+        epochs: Epochs of the training.
+    """
     config = run.config
-    buffer = ExpertBuffer(
+    return ExpertBuffer(
         config.expert_dir, run.network, config.network_title(), run.dataset,
         dm_protocol(epochs, 256, 0.01, "none"), config.expert_seed,
     )  # fmt: skip
-    source = "a network trained on the real training split"
-    return first_expert(buffer, config, epochs, source)
 
 
 def first_expert(

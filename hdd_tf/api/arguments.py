@@ -1,6 +1,5 @@
 """Checks of what the functions of the Python interface are given."""
 
-import difflib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.arguments.flag_names import suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
@@ -24,7 +24,7 @@ _MAKING = (
 )
 # Their arguments that are no `**settings`, to suggest for misspelt ones.
 _ARGUMENTS = {
-    _DISTILL: ("images", "labels", "class_names"),
+    _DISTILL: ("images", "labels", "ipc", "class_names"),
     _EVALUATE: ("test", "train", "class_names"),
 }
 _MOST_SUGGESTIONS = 4
@@ -76,7 +76,8 @@ def check_names(
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
     """Returns the names that a misspelt one may stand for, or where to find them."""
-    close = difflib.get_close_matches(name, known, n=1)
+    meant = suggestion(name, known)
+    close = [meant] if meant else []
     if len(name) > 1:
         parts = [other for other in known if name in other or other in name]
         close = list(dict.fromkeys([*close, *parts]))

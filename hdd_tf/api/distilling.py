@@ -5,7 +5,6 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.api.arguments import check_names, checked_class_names
@@ -30,6 +29,7 @@ from hdd_tf.reading.loading import (
     whitened_for,
 )
 from hdd_tf.running.loop import BlockReport, run_iterations
+from hdd_tf.training.progress import progress_bar
 
 
 @python_call
@@ -167,9 +167,7 @@ def _iterate(context: MethodContext) -> tuple[Method, list[BlockReport]]:
     """Runs a method's iterations and returns what each block of them told."""
     config, reports = context.config, []
     step = build_step(context)
-    with tqdm(
-        desc="distil", total=config.iterations, unit="it", disable=not config.progress
-    ) as bar:
+    with progress_bar("distil", config.iterations, "it", config.progress) as bar:
 
         def after_block(report: BlockReport) -> None:
             reports.append(report)

@@ -1,7 +1,6 @@
 """From the words of a command line to a checked `Config`."""
 
 import dataclasses
-import difflib
 import itertools
 import os
 import re
@@ -13,6 +12,7 @@ from typing import Any
 from absl import flags
 
 from hdd_tf.arguments.flag_files import expand_flag_files, published_names
+from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import (
     Config,
     config_from_flags,
@@ -158,9 +158,7 @@ def _parse(words: list[str], values: flags.FlagValues) -> None:
     try:
         leftover = values(["", *words])[1:]
     except flags.UnrecognizedFlagError as error:
-        close = difflib.get_close_matches(error.flagname, list(values), n=1)
-        hint = f"did you mean --{close[0]}?" if close else "--help lists all flags"
-        raise InputError(f"unknown flag --{error.flagname}; {hint}") from error
+        raise InputError(unknown_flag(error.flagname, [*values, "flagfile"])) from error
     except flags.IllegalFlagValueError as error:
         raise InputError(_illegal_value(error, values)) from error
     except (flags.Error, ValueError) as error:

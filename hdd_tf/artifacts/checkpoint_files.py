@@ -14,7 +14,7 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
@@ -61,7 +61,7 @@ class CheckpointFiles:
                 skipped = []
             yield number
         if found:
-            raise self._none_whole()
+            raise self._none_whole(skipped)
 
     def check(self) -> None:
         """Checks, without printing, that a checkpoint is whole if there are any.
@@ -71,13 +71,16 @@ class CheckpointFiles:
         """
         found = self._iterations()
         sealed = any(map(self.has_sums, found))
-        if sealed and all(self._damage(number) for number in found):
-            raise self._none_whole()
+        damages = [self._damage(number) for number in found if sealed]
+        if damages and all(damages):
+            raise self._none_whole(damages)
 
-    def _none_whole(self) -> InputError:
+    def _none_whole(self, damages: Iterable[str | None]) -> InputError:
+        reasons = "; ".join(filter(None, damages))
         return InputError(
-            f"no whole checkpoint in {self.directory}: copy it anew from where it is "
-            "whole, or remove that directory to start over."
+            f"no whole checkpoint in {self.directory}{reasons and f' ({reasons})'}: "
+            "mend that, copy it anew from where it is whole, or start over with "
+            "another --run_dir."
         )
 
     def newest_whole(self) -> int | None:

@@ -18,6 +18,7 @@ from hdd_tf.artifacts import provenance
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
+from hdd_tf.files.plain_names import plainly_named
 from hdd_tf.networks.functional import FunctionalNetwork
 
 METADATA_FILE = "hdd_tf.json"
@@ -114,7 +115,8 @@ def save_model(
     }
     try:
         with atomic.new_directory(target) as partial:
-            tf.saved_model.save(served, str(partial), signatures)
+            with plainly_named(partial) as directory:
+                tf.saved_model.save(served, str(directory), signatures)
             # Some tools do not copy empty folders, so a copy would differ.
             shutil.rmtree(partial / "assets", ignore_errors=True)
             atomic.write_json(

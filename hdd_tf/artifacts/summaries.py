@@ -1,5 +1,6 @@
 """TensorBoard summaries of a run."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -8,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
+
+from hdd_tf.files.plain_names import plainly_named
 
 
 class SummaryWriter:
@@ -18,7 +21,10 @@ class SummaryWriter:
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
-        self._writer = tf.summary.create_file_writer(os.fspath(directory))
+        # TensorFlow opens and closes event files when it likes.
+        self._open = contextlib.ExitStack()
+        name = self._open.enter_context(plainly_named(directory))
+        self._writer = tf.summary.create_file_writer(os.fspath(name))
 
     def scalars(
         self,
@@ -114,6 +120,7 @@ class SummaryWriter:
     def close(self) -> None:
         """Flushes and closes the event file."""
         self._writer.close()
+        self._open.close()
 
     def __enter__(self) -> Self:
         return self

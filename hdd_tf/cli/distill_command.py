@@ -1,5 +1,6 @@
 """The command `hdd-tf distill`, which is also meant where no command is named."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -7,6 +8,8 @@ from hdd_tf.arguments.command_line import help_text, parse_command_line
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
+from hdd_tf.data.names import check_name
+from hdd_tf.files import lock
 
 
 def distill(argv: Sequence[str]) -> None:
@@ -21,6 +24,11 @@ def distill(argv: Sequence[str]) -> None:
         sys.stdout.write(help_text(argv[0]))
         return
     config = parse_command_line(argv)
+    # The other processes of several machines find the chief's lock.
+    if "TF_CONFIG" not in os.environ:
+        check_name(config.dataset, config.data_dir or None)
+        if not config.dry_run:
+            lock.check_free(config.run_dir)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()

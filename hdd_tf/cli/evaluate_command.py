@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from hdd_tf.arguments.command_line import check_scoring_flags, flags_help
 from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
+from hdd_tf.files.links import check_place
 
 _HELP = """\
 Trains fresh networks on a distilled set and prints their accuracy.
@@ -48,12 +50,13 @@ def evaluate(argv: Sequence[str]) -> None:
             f"the first argument is the set or run to score, not {place}: {usage}"
         )
     check_scoring_flags(overrides)
+    check_place(place)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
     from hdd_tf.evaluation.rescore import rescore
 
-    print(rescore(place, overrides))
+    print_product(rescore(place, overrides))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.cli.own_flags import own_flags_help, parse_own_flags
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
+from hdd_tf.files.links import check_place
 from hdd_tf.settings.parsers import KEEP
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def check_flags(values: flags.FlagValues) -> None:
     """Refuses flags that are missing or do not go together.
 
     Raises:
-        InputError: If so.
+        InputError: If so, or the set or run that one names is not there.
     """
     if not values.output_dir:
         raise InputError("--output_dir is missing; --help says what it is")
@@ -122,6 +124,10 @@ def check_flags(values: flags.FlagValues) -> None:
         )
     if not values.keep_fraction:
         raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
+    if values.set:
+        check_place(values.set)
+    if values.run_dir:
+        RunDirectory(values.run_dir).read_config()
 
 
 def export_set(argv: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Flags of a command's own, beside which settings of a run may be given."""
 
-import difflib
 import os
 import pathlib
 import re
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from absl import flags
 
 from hdd_tf.arguments.command_line import recorded_config
+from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
 
@@ -99,12 +99,10 @@ def _check_names(words: Sequence[str], known: Sequence[str]) -> None:
         InputError: one does not; the message has the name that is most like it.
     """
     for word in words:
-        match = re.match(r"--?(?!flagfile\b)((?:no)?([a-z_]\w*))", word)
+        match = re.match(r"--?(?!flagfile\b)((?:no)?([A-Za-z_][\w-]*))", word)
         if match is None or not {match[1], match[2]}.isdisjoint(known):
             continue
-        close = difflib.get_close_matches(match[1], known, n=1)
-        hint = f"did you mean --{close[0]}?" if close else "--help lists all flags"
-        raise InputError(f"unknown flag --{match[1]}; {hint}")
+        raise InputError(unknown_flag(match[1], known))
 
 
 def own_flags_help(values: flags.FlagValues) -> str:

@@ -8,6 +8,7 @@ from typing import NoReturn
 from absl import flags
 
 from hdd_tf.arguments.command_line import HELP_WORDS
+from hdd_tf.cli.outputs import keep_outputs
 from hdd_tf.errors import EXPECTED, InterruptedRunError, ending, one_line
 from hdd_tf.signals import STOPPING, signals_end_the_run
 
@@ -29,8 +30,8 @@ def run_program(
 
     Returns:
         The exit code: that of `work`; 2 unusable flags or input, said in one line on
-        standard error; 75 another machine of the run was lost; 130 or 143 stopped by
-        SIGINT or SIGTERM.
+        standard error; 75 another machine of the run was lost; 129, 130 or 143
+        stopped by SIGHUP, SIGINT or SIGTERM.
     """
     try:
         with signals_end_the_run():
@@ -50,6 +51,16 @@ def _without_checkpoints(error: BaseException) -> str:
     if isinstance(error, InterruptedRunError):
         return f"stopped by {error.stopped_by.name}"
     return one_line(str(error))
+
+
+def run_as_process(main: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Runs a command as the whole of this process, which it ends.
+
+    Args:
+        main: From `sys.argv` to the exit code.
+    """
+    keep_outputs()
+    leave(main(sys.argv))
 
 
 def leave(code: int) -> NoReturn:

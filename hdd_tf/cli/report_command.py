@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from hdd_tf.arguments.flag_names import unknown_flag
+from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
@@ -57,6 +59,8 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         flags.DEFINE_string(name, "", "", flag_values=values)
     try:
         places = values(["", *arguments])[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise InputError(unknown_flag(error.flagname, values)) from error
     except flags.Error as error:
         raise InputError(
             f"{' '.join(str(error).split())}; the flags are --output=FILE.md and "
@@ -80,7 +84,7 @@ def _write(places: list[str], output: str, plot: str) -> None:
         atomic.write_text(output, text)
         print(f"table: {output}")
     else:
-        print(text, end="")
+        print_product(text.removesuffix("\n"))
     if plot:
         save_plot(plot, groups)
         print(f"plot: {plot}", file=sys.stdout if output else sys.stderr)

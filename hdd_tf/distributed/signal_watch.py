@@ -88,7 +88,8 @@ class SignalWatch:
                     return
                 if number[0] not in STOPPING:
                     continue
-                again = came is not None
+                # A terminal that closes sends SIGHUP twice.
+                again = came is not None and number[0] != signal.SIGHUP
                 came, at = came or signal.Signals(number[0]), at or time.monotonic()
             began = self._wait_began
             if came is None or began is None:

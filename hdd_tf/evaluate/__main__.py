@@ -1,10 +1,9 @@
 """Starts the command `hdd-tf evaluate`: `python -m hdd_tf.evaluate SET_OR_RUN`."""
 
-import sys
 from collections.abc import Sequence
 
 from hdd_tf.cli import evaluate_command
-from hdd_tf.cli.program import leave
+from hdd_tf.cli.program import run_as_process
 
 
 def main(argv: Sequence[str]) -> int:
@@ -13,4 +12,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    leave(main(sys.argv))
+    run_as_process(main)

@@ -13,6 +13,7 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.normalisation import Normalisation, Whitening
 from hdd_tf.distillation.synthetic_set import to_pixels
 from hdd_tf.errors import InputError
+from hdd_tf.files.plain_names import plainly_named
 
 _VALUE = "synthetic_set/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -116,31 +117,34 @@ def load_saved_set(prefix: str | os.PathLike) -> SavedSet:
             "such as RUN/checkpoints/iteration-100."
         )
     try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        known = reader.get_variable_to_shape_map()
-        images, scale, offset = (
-            reader.get_tensor(_VALUE.format(name))
-            for name in ("images", "scale", "offset")
-        )
-        logits, rate = (
-            reader.get_tensor(_VALUE.format(name))
-            if _VALUE.format(name) in known
-            else None
-            for name in ("label_logits", "student_rate")
-        )
-        iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
-        channels = images.shape[4:]
-        if len(channels) != 1 or not channels == scale.shape == offset.shape:
-            raise ValueError("no images")
-        if any(array.dtype != np.float32 for array in (images, scale, offset)):
-            raise ValueError("no floats")
-        if logits is not None and logits.shape[:2] != images.shape[:2]:
-            raise ValueError("no labels")
-        learnt = None if rate is None else float(rate)
+        path = pathlib.Path(prefix)
+        with plainly_named(path.parent) as directory:
+            return _set_of(tf.train.load_checkpoint(str(directory / path.name)))
     # TensorFlow's reader of checkpoints raises Python's own errors in some places.
     except (
         *(tf.errors.OpError, ValueError, LookupError, RuntimeError),
         *(TypeError, MemoryError),
     ) as error:
         raise InputError(f"checkpoint {prefix} cannot be read.") from error
+
+
+def _set_of(reader: Any) -> SavedSet:
+    """Returns the set that a checkpoint's reader gives; raises as TensorFlow does."""
+    known = reader.get_variable_to_shape_map()
+    images, scale, offset = (
+        reader.get_tensor(_VALUE.format(name)) for name in ("images", "scale", "offset")
+    )
+    logits, rate = (
+        reader.get_tensor(_VALUE.format(name)) if _VALUE.format(name) in known else None
+        for name in ("label_logits", "student_rate")
+    )
+    iteration = int(reader.get_tensor("iteration/.ATTRIBUTES/VARIABLE_VALUE"))
+    channels = images.shape[4:]
+    if len(channels) != 1 or not channels == scale.shape == offset.shape:
+        raise ValueError("no images")
+    if any(array.dtype != np.float32 for array in (images, scale, offset)):
+        raise ValueError("no floats")
+    if logits is not None and logits.shape[:2] != images.shape[:2]:
+        raise ValueError("no labels")
+    learnt = None if rate is None else float(rate)
     return SavedSet(images, scale, offset, iteration, logits, learnt)

@@ -1,10 +1,22 @@
-"""Lists the entries below a directory, and finds links that lead out of it."""
+"""Directories that users name: what is in them, and links that lead out of them."""
 
 import os
 import pathlib
 from collections.abc import Iterator
 
 from hdd_tf.errors import InputError
+
+
+def check_place(place: str | os.PathLike) -> None:
+    """Checks that there is a directory where a user says that a set or a run is.
+
+    Raises:
+        InputError: there is nothing, or a file.
+    """
+    if not os.path.exists(place):
+        raise InputError(f"{place} does not exist: give a distilled set or a run")
+    if not os.path.isdir(place):
+        raise InputError(f"{place} is a file: give the directory of a set or of a run")
 
 
 def entries_below(directory: str | os.PathLike) -> Iterator[os.DirEntry]:

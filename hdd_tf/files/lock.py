@@ -61,6 +61,17 @@ def locked(
                 path.rmdir()
 
 
+def check_free(directory: str | os.PathLike) -> None:
+    """Checks that no other process holds a directory now, and changes nothing.
+
+    Raises:
+        InputError: As `locked`.
+    """
+    if os.path.lexists(os.path.join(directory, NAME)):
+        with locked(directory):
+            pass
+
+
 class _Hold:
     """The lock of one file, which is removed with it; filelock leaves it in place."""
 

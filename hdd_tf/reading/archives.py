@@ -5,8 +5,9 @@ import pathlib
 import shutil
 from typing import Any
 
+from hdd_tf.data.names import Request
 from hdd_tf.errors import InputError
-from hdd_tf.reading.tfds_builders import Request, downloading
+from hdd_tf.reading.tfds_builders import downloading
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked
 
 

@@ -94,7 +94,7 @@ class FolderLister:
             (images if is_image(path) else self._left_out).append(path)
         if not images:
             raise InputError(
-                f"the class folder {folder} has no images: put some in or remove it "
+                f"the class folder {folder} has no images: put some in or move it away "
                 f"(images end in {', '.join(image_suffixes())})."
             )
         return images

@@ -10,6 +10,7 @@ import numpy as np
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.memory import check_memory
+from hdd_tf.data.names import no_such_folder
 from hdd_tf.data.splits import draw_held_out
 from hdd_tf.data.subsets import (
     check_splits,
@@ -77,10 +78,7 @@ def read_folder(
     """
     root = pathlib.Path(directory).expanduser()
     if not root.is_dir():
-        raise InputError(
-            f"--dataset={FOLDER}{directory}: there is no such folder; give one that "
-            "holds a folder of images for each class."
-        )
+        raise no_such_folder(str(directory))
     lister = FolderLister(root)
     found = find_splits(root, lister)
     label_names = found.names

@@ -9,6 +9,7 @@ from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.memory import check_memory
+from hdd_tf.data.names import Request
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -45,12 +46,7 @@ def read_source(
         return read_folder(name.removeprefix(FOLDER), image_size, classes)
     # TFDS takes seconds to import, and digits and folders do not need it.
     from hdd_tf.reading.archives import fetch_archive
-    from hdd_tf.reading.tfds_builders import (
-        Request,
-        data_root,
-        find_prepared,
-        open_builder,
-    )
+    from hdd_tf.reading.tfds_builders import data_root, find_prepared, open_builder
     from hdd_tf.reading.tfds_reader import classification_features, read_splits
 
     request = Request.parse(name)

@@ -1,7 +1,6 @@
 """Finds data sets that TFDS has prepared, or lets TFDS download them."""
 
 import contextlib
-import difflib
 import fnmatch
 import json
 import os
@@ -9,55 +8,18 @@ import re
 import sys
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from hdd_tf.data.catalogue import FOLDER, NAMED
+from hdd_tf.data.names import INFO_FILE, Request, root_directory, unknown_name
 from hdd_tf.errors import InputError
 from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
-from hdd_tf.reading.tfds_trust import check_features_file, check_records
+from hdd_tf.reading.tfds_trust import PREPARE_ANEW, check_features_file, check_records
 
-_INFO_FILE = "dataset_info.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 # What TFDS itself leaves: partial downloads, and the name of a default configuration.
 _UNFINISHED = re.compile(r"\.tmp\.|^\.config$")
 _PROBED_HOSTS = 3
 _PROBE_SECONDS = 5.0
-
-
-class Request(NamedTuple):
-    """A TFDS name `name/config:version`.
-
-    Attributes:
-        name: Name of the data set.
-        config: Name of the configuration; empty if not given.
-        version: Version, which may have wildcards; empty if not given.
-    """
-
-    name: str
-    config: str
-    version: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Request":
-        """Splits a name into its parts.
-
-        Args:
-            text: `name`, `name/config`, `name:version` or `name/config:version`.
-
-        Raises:
-            InputError: the text has another form.
-        """
-        found = re.fullmatch(r"(\w+)(?:/([^:/]+))?(?::([\d.*]+))?", text)
-        if found is None:
-            raise InputError(
-                f"--dataset={text} is not the name of a data set, which looks like "
-                f"name, name/config or name:1.0.0; own images are {FOLDER}DIR."
-            )
-        return cls(*(part or "" for part in found.groups()))
-
-    def __str__(self) -> str:
-        config = f"/{self.config}" if self.config else ""
-        return self.name + config + (f":{self.version}" if self.version else "")
 
 
 def data_root(data_dir: str | None) -> Any:
@@ -68,9 +30,7 @@ def data_root(data_dir: str | None) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    return tfds.core.Path(
-        data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    ).expanduser()
+    return tfds.core.Path(root_directory(data_dir)).expanduser()
 
 
 def open_builder(
@@ -97,9 +57,7 @@ def open_builder(
     root = data_root(data_dir)
     directory = find_prepared(request, root) or _download(request, root, image_size)
     check_features_file(directory)
-    with calling_tfds(
-        f"{directory} cannot be read: delete that directory and prepare it again"
-    ):
+    with calling_tfds(f"{directory} cannot be read: {PREPARE_ANEW}"):
         builder = tfds.builder_from_directory(directory)
         check_records(builder)
     there = Request(
@@ -126,7 +84,7 @@ def find_prepared(request: Request, root: Any) -> Any | None:
     Raises:
         InputError: several configurations are prepared, and `request` names none.
     """
-    if (root / _INFO_FILE).exists():
+    if (root / INFO_FILE).exists():
         return root
     home = root / request.name
     if request.config or not home.is_dir():
@@ -159,7 +117,7 @@ def _newest_version(directory: Any, pattern: str) -> Any | None:
         for child in directory.iterdir()
         if _VERSION.fullmatch(child.name)
         and fnmatch.fnmatchcase(child.name, pattern or "*")
-        and (child / _INFO_FILE).exists()
+        and (child / INFO_FILE).exists()
     ]
     return max(
         versions,
@@ -172,8 +130,9 @@ def _download(request: Request, root: Any, image_size: tuple[int, int] | None) -
     """Downloads and prepares a data set, and returns its directory."""
     import tensorflow_datasets as tfds
 
-    if request.name not in tfds.list_builders(with_community_datasets=False):
-        raise _unknown_name(request, root)
+    names = tfds.list_builders(with_community_datasets=False)
+    if request.name not in names:
+        raise unknown_name(request, root, names)
     with calling_tfds(f"TFDS cannot make {request}"):
         builder = tfds.builder(str(request), data_dir=os.fspath(root))
         # Before gigabytes are downloaded.
@@ -261,17 +220,3 @@ def _nothing_unfinished(root: Any, name: str) -> Iterator[None]:
             ):
                 path.rmtree()
         raise
-
-
-def _unknown_name(request: Request, root: Any) -> InputError:
-    import tensorflow_datasets as tfds
-
-    known = [*NAMED, *tfds.list_builders(with_community_datasets=False)]
-    if root.is_dir():
-        known += [child.name for child in root.iterdir() if child.is_dir()]
-    close = difflib.get_close_matches(request.name, dict.fromkeys(known), n=3)
-    hint = f"; did you mean {' or '.join(close)}?" if close else "."
-    return InputError(
-        f"no data set '{request}': neither prepared in {root} nor one of "
-        f"{', '.join(NAMED)} or of TFDS's own, nor {FOLDER}DIR{hint}"
-    )

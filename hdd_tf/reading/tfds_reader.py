@@ -21,6 +21,7 @@ from hdd_tf.data.subsets import (
 )
 from hdd_tf.errors import InputError, InterruptedRunError, warn
 from hdd_tf.reading.image_files import fit_image
+from hdd_tf.reading.tfds_trust import PREPARE_ANEW
 
 _BATCH_BYTES = 2**22
 _MOST_CLASSES = 10**6
@@ -283,7 +284,7 @@ def _batches(
 def _damaged(builder: Any, split: str) -> str:
     return (
         f"the split '{split}' of {builder.info.name} in {builder.data_dir} is damaged: "
-        "delete that directory and prepare it again"
+        f"{PREPARE_ANEW}"
     )
 
 

@@ -10,10 +10,11 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.files.json_files import read_json
 from hdd_tf.files.record_files import count_records
 
+PREPARE_ANEW = "prepare it anew in another directory and give that as --data_dir"
 _FEATURES_FILE = "features.json"
 _TFDS = "tensorflow_datasets."
 # Under which TFDS's own reader looks for the name of a class.
@@ -37,7 +38,7 @@ def check_features_file(directory: str | os.PathLike) -> None:
         names = list(_class_names(read_json(path)))
     except (OSError, RecursionError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read: delete that directory and prepare it again"
+            f"{path} cannot be read ({one_line(error)}): {PREPARE_ANEW}"
         ) from error
     for name in names:
         if not name.startswith(_TFDS):
@@ -86,13 +87,14 @@ def check_records(builder: Any) -> None:
                 continue
             try:
                 count_records(path, most=sum(lengths))
-            except (OSError, ValueError) as error:
+            except OSError as error:
+                raise InputError(f"{one_line(error)}: mend that") from error
+            except ValueError as error:
                 raise _damaged(builder, name) from error
 
 
 def _damaged(builder: Any, split: str) -> InputError:
     return InputError(
         f"the split '{split}' of {builder.info.name} in {builder.data_dir} is damaged: "
-        "delete that directory and prepare it again (its records do not fit into its "
-        "files)"
+        f"{PREPARE_ANEW} (its records do not fit into its files)"
     )

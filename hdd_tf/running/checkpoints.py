@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.errors import InputError
+from hdd_tf.files.plain_names import plainly_named
 
 
 class DistillationCheckpoints:
@@ -48,14 +49,21 @@ class DistillationCheckpoints:
         for iteration in self._files.whole():
             prefix = self._files.prefix(iteration)
             try:
-                status = self._checkpoint.read(str(prefix))
-                status.assert_existing_objects_matched()
+                with plainly_named(prefix.parent) as directory:
+                    status = self._checkpoint.read(str(directory / prefix.name))
+                    status.assert_existing_objects_matched()
             except AssertionError as error:
                 raise InputError(
                     f"checkpoint {prefix} was written by another version of hdd_tf: go "
                     "on with that version, or give another --run_dir."
                 ) from error
-            except (tf.errors.OpError, ValueError):
+            except (tf.errors.OpError, ValueError) as error:
+                if self._files.has_sums(iteration):
+                    # Going on before it would cost the iterations in between.
+                    raise InputError(
+                        f"checkpoint {prefix} is as it was written, but cannot be read "
+                        f"({_reason(error)}): mend that, and the same command goes on."
+                    ) from error
                 print(f"{prefix} cannot be read; trying the one before it.", flush=True)
                 continue
             if not self._files.has_sums(iteration):
@@ -80,7 +88,8 @@ class DistillationCheckpoints:
         self._seconds.assign(seconds)
         prefix = self._files.prefix(iteration)
         try:
-            self._checkpoint.write(str(prefix))
+            with plainly_named(prefix.parent) as directory:
+                self._checkpoint.write(str(directory / prefix.name))
             self._files.seal(iteration)
             self._files.keep(iteration, self._keep)
         except (tf.errors.OpError, OSError) as error:

@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 
-import numpy as np
+import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.pictures import grid_array
@@ -13,14 +13,11 @@ from hdd_tf.config import Config
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.methods.registry import RANDOM
-from hdd_tf.methods.traits import Encoder
 from hdd_tf.objectives.registry import build_step
 from hdd_tf.random_keys import derive_key
-from hdd_tf.selection.coresets import CoresetSelector
+from hdd_tf.running.costs import Costs, check_further_memory, further_copies
 
 _TIMED_ITERATIONS = 2
-_TIMED_IMAGES = 512
 
 
 def estimate_run(run: RunContext) -> str:
@@ -33,6 +30,7 @@ def estimate_run(run: RunContext) -> str:
         Lines of text for people: time, memory and bytes to write.
     """
     config = run.config
+    check_further_memory(run)
     if config.traits.is_selection:
         return _estimate_coreset(run)
     # A random choice keeps the same number of images, and needs no training.
@@ -53,11 +51,9 @@ def estimate_run(run: RunContext) -> str:
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
             f"{dataset.num_classes} classes, distilled to "
             f"{config.ipc * dataset.num_classes:,}",
-            f"{' '.join(timing)} ({_duration(total)} for {config.iterations:,}, "
-            f"without evaluation{times})",
-            *_before(config),
-            _memory(),
-            f"to be written       {_bytes_written(config, step.method) / 2**20:.1f} "
+            f"{' '.join(timing)} ({_duration(total)} for {config.iterations:,}{times})",
+            *_whole_cost(run, total),
+            f"to be written       {_bytes_written(run, step.method) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
             "nothing was written",
         ]
@@ -78,23 +74,9 @@ def _estimate_coreset(run: RunContext) -> str:
     config, dataset = run.config, run.dataset
     training = dataset.training
     count, times = len(training.labels), _times(config)
-    work = "no network to train"
+    choice = "no network to train"
     if config.traits.trains_network:
-        few = dataclasses.replace(
-            dataset, training=training.take(np.arange(min(_TIMED_IMAGES, count)))
-        )
-        short = dataclasses.replace(
-            config, objective=RANDOM, baselines=(), coreset_epochs=1, progress=False
-        )
-        # The first training traces the graph.
-        trainer = CoresetSelector(short, few, run.network).trained_network()
-        began = time.perf_counter()
-        trainer.train(derive_key(config.seed))
-        epoch = (time.perf_counter() - began) * count / trainer.num_images
-        work = (
-            f"{epoch:.1f} s ({_duration(epoch * config.coreset_epochs)} for "
-            f"{config.coreset_epochs:,}, without features and evaluation{times})"
-        )
+        choice = "a network trains; features and the choice itself are not counted"
     size = config.ipc * dataset.num_classes
     # The export is float32, and its picture is small in comparison.
     bytes_written = 4 * size * training.images[0].size
@@ -102,9 +84,8 @@ def _estimate_coreset(run: RunContext) -> str:
         [
             f"{dataset.name}: {count:,} training images of {dataset.num_classes} "
             f"classes, of which {size:,} are chosen by {config.objective}",
-            f"time per epoch      {work}",
-            *_before(config),
-            _memory(),
+            f"choice              {choice}",
+            *_whole_cost(run, 0.0),
             f"to be written       {bytes_written / 2**20:.1f} MiB to "
             f"{config.run_dir}{times}",
             "nothing was written",
@@ -117,36 +98,59 @@ def _times(config: Config) -> str:
     return f", {experiments} times" if experiments > 1 else ""
 
 
-def _memory() -> str:
+def _memory(run: RunContext) -> str:
     # The unit is a kilobyte on Linux, a byte on macOS.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return f"memory              {peak / 2**30:.2f} GiB (peak of this process)"
+    copies = further_copies(run.config)
+    more = copies * run.dataset.training.images.nbytes / 2**30
+    later = f", and {more:.2f} GiB for networks that train on all images" * (copies > 0)
+    return f"memory              {peak / 2**30:.2f} GiB (peak of this process){later}"
 
 
-def _before(config: Config) -> list[str]:
-    """Returns lines about other networks that train on real images, if any."""
-    lines = []
-    missing = f"on the real images, where {config.expert_dir} lacks"
-    if config.keep_fraction < 1 and config.keep != "random":
-        lines.append(f"pruning             {config.keep_epochs} epochs {missing} it")
-    for what, times in config.traits.training_ahead(config):
-        lines.append(f"{what:<20}{times} epochs {missing} them")
-    if config.analysis and config.traits.encoder is Encoder.TRAINED:
-        lines.append(
-            f"analysis            {config.encoder_epochs} epochs {missing} its encoder"
-        )
-    return lines
+def _whole_cost(run: RunContext, seconds: float) -> list[str]:
+    """Returns lines about all other work, the total, and memory.
+
+    Args:
+        run: The experiment.
+        seconds: Seconds of the iterations, or of the choice of images.
+    """
+    costs, config = Costs(run), run.config
+    works = [*costs.before(), *costs.scores(), *costs.analysis()]
+    total = seconds + sum(work.seconds for work in works)
+    lines = [
+        f"{work.name:<19} {work.count}: {_duration(work.seconds)}" for work in works
+    ]
+    several = config.num_experiments
+    every = f", {_duration(total * several)} for {several} experiments" * (several > 1)
+    lines.append(
+        f"in all              {_duration(total)}{every} (a step of each was measured; "
+        "without start, pictures and files)"
+    )
+    return [*lines, _memory(run)]
 
 
-def _bytes_written(config: Config, method: IterativeMethod) -> int:
-    pixels = method.synthetic_set.pixels()
+def _bytes_of_analysis(run: RunContext, images: int) -> int:
+    """Returns the bytes of the projector's two tables, and of two SavedModels."""
+    if not run.config.analysis:
+        return 0
+    weights = run.network.initial_weights(derive_key(0))
+    probe = run.network.features(weights, tf.zeros([1, *run.dataset.image_shape]))
+    points = images + min(run.config.analysis_images, len(run.dataset.training.labels))
+    values = 2 * points * probe.shape[-1] + 2 * sum(int(tf.size(w)) for w in weights)
+    return 4 * values
+
+
+def _bytes_written(run: RunContext, method: IterativeMethod) -> int:
+    config, pixels = run.config, method.synthetic_set.pixels()
     # Each checkpoint kept holds the method's state; the export holds the images again,
     # stored and (if different) decoded.
     kept = config.iterations // config.checkpoint_every + 1
     if config.keep_checkpoints:
         kept = min(kept, config.keep_checkpoints)
     state = method.state_bytes * kept + pixels.nbytes
+    images = config.ipc * config.formation_factor**2 * run.dataset.num_classes
+    state += _bytes_of_analysis(run, images)
     if config.formation_factor > 1:
         state += pixels.nbytes * config.formation_factor**2
     if config.select == "best_validation":

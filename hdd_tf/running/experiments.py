@@ -21,6 +21,7 @@ from hdd_tf.distributed.workers import Workers
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.pooling import pool_results
 from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.exporting.installation import check_installation
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
@@ -78,6 +79,7 @@ def _run(
         settings = [identity(config), cadences(config), config.num_experiments]
         workers.assert_same("settings", settings)
         if config.dry_run:
+            check_installation(config)
             dataset = _load(config, workers)
             print(estimate_run(RunContext.build(config, dataset, strategy, workers)))
             return None

@@ -12,7 +12,7 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InterruptedRunError
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.running.profiling import ProfiledStep
-from hdd_tf.signals import STOPPING, handled_by
+from hdd_tf.signals import handled_by, next_one_kills
 from hdd_tf.training.call_length import CallLength
 
 
@@ -98,16 +98,15 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turns SIGTERM and SIGINT into a request to stop at the next safe point.
+    """Turns the signals of `STOPPING` into a request to stop at the next safe point.
 
-    A second signal of either kind kills the process, so that nobody has to wait for the
-    graph.
+    A second one kills the process, so that nobody has to wait for the graph; see
+    `next_one_kills`.
     """
     request = StopRequest()
 
     def note(number: int, frame: object) -> None:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_DFL)
+        next_one_kills()
         request.note(signal.Signals(number))
 
     with handled_by(note):

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from tqdm import tqdm
-
 from hdd_tf.artifacts.history import ValidationScore, record_validation
 from hdd_tf.artifacts.pictures import grid_array, save_grid
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
@@ -19,6 +17,7 @@ from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, StopRequest
 from hdd_tf.running.tracked_sets import SetTracker
+from hdd_tf.training.progress import progress_bar
 
 # Bound on the work that a crash costs, also for slow iterations.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
@@ -126,13 +125,8 @@ class RunMonitor(SilentMonitor):
         self._saved_at = time.monotonic()
         self.seconds = seconds
         self.summaries = SummaryWriter(run.directory.tensorboard)
-        self._progress = tqdm(
-            desc="distil",
-            total=config.iterations,
-            initial=start,
-            unit="it",
-            disable=not config.progress,
-            dynamic_ncols=True,
+        self._progress = progress_bar(
+            "distil", config.iterations, "it", config.progress, start
         )
 
     def __enter__(self) -> Self:

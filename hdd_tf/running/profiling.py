@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from hdd_tf.distillation.step import DistillationStep
+from hdd_tf.files.plain_names import plainly_named
 
 # The first call traces the graph, and may still be choosing among kernels.
 _CALLS_BEFORE = 2
@@ -20,7 +21,7 @@ class ProfiledStep:
 
     def __init__(self, step: DistillationStep, directory: str | os.PathLike) -> None:
         self._step = step
-        self._directory = os.fspath(directory)
+        self._directory = directory
         self._calls = 0
 
     def run(self, start: int, count: int) -> dict[str, tf.Tensor]:
@@ -28,7 +29,10 @@ class ProfiledStep:
         self._calls += 1
         if self._calls != _CALLS_BEFORE + 1:
             return self._step.run(start, count)
-        with tf.profiler.experimental.Profile(self._directory):
+        with (
+            plainly_named(self._directory) as directory,
+            tf.profiler.experimental.Profile(os.fspath(directory)),
+        ):
             metrics = self._step.run(start, count)
             # Waits for all devices: the profile records only work that has finished.
             metrics["gradient_norm"].numpy()

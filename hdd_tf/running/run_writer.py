@@ -14,8 +14,10 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.exporting.installation import check_installation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.running.checkpoints import DistillationCheckpoints
+from hdd_tf.running.costs import check_further_memory
 from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.loop import StopRequest
 from hdd_tf.running.monitor import RunMonitor, SilentMonitor
@@ -116,6 +118,8 @@ class RunWriter(SilentWriter):
 
     def check(self) -> None:
         """Checks checkpoints and evaluation; see `SilentWriter`."""
+        check_installation(self._run.config)
+        check_further_memory(self._run)
         CheckpointFiles(self._run.directory.checkpoints).check()
         self._evaluation = self._new_evaluation()
 

@@ -11,8 +11,10 @@ from hdd_tf.config import identity
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.exporting.installation import check_installation
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method
+from hdd_tf.running.costs import check_further_memory
 from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.outputs import open_run, score_export, write_export
 
@@ -39,6 +41,8 @@ def run_selection(run: RunContext) -> dict[str, Any]:
     directory = run.directory
     open_run(run)
     if not directory.synthetic.exists():
+        check_installation(run.config)
+        check_further_memory(run)
         _export(run, method)
     metadata = read_distilled_set(directory.synthetic).metadata
     seconds = {"select": metadata.get("seconds", 0.0)}

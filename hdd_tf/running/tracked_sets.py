@@ -51,7 +51,7 @@ class BestOnValidation:
             if not isinstance(chosen, dict) or not run_records.is_choice(chosen):
                 raise InputError(
                     f"{self._place} does not say how it did on the validation split: "
-                    "remove it."
+                    "move it away."
                 )
             self._accuracy = chosen["validation_accuracy"]
 

@@ -177,7 +177,7 @@ COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
 SWITCH = flags.BooleanParser()
-PATH = _Parser("a path on one line, without spaces around it", _path)
+PATH = _Parser("a path in UTF-8 on one line, without spaces around it", _path)
 NAME = _Parser("a name", _some_text)
 POSITIVE = _Parser("a number above 0", _number(lambda x: x > 0))
 NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))

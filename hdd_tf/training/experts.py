@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.errors import InputError, InterruptedRunError, one_line
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
 from hdd_tf.files.npz_file import read_npz
@@ -70,6 +70,7 @@ class ExpertBuffer:
 
     Attributes:
         path: Directory of this buffer.
+        protocol: Training protocol of the experts.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class ExpertBuffer:
     ) -> None:
         self._network = network
         self._dataset = dataset
-        self._protocol = protocol
+        self.protocol = protocol
         self._seed = seed
         self._kind = {
             "format": _FORMAT,
@@ -129,7 +130,7 @@ class ExpertBuffer:
         with contextlib.ExitStack() as stack:
             # Finished experts do not change, and their directory may be read-only, so
             # reading them takes no lock.
-            if not all(self._file(index).exists() for index in range(count)):
+            if self.missing(count):
                 stack.enter_context(lock.locked(self.path, self._print_wait))
                 links.refuse_links_out(self.path)
             pairs = [self._expert(index, on_epochs) for index in range(count)]
@@ -163,6 +164,10 @@ class ExpertBuffer:
                     return path.parent
         return own
 
+    def missing(self, count: int) -> int:
+        """Returns how many of the first `count` experts are still to be trained."""
+        return sum(not self._file(index).exists() for index in range(count))
+
     def _file(self, index: int) -> pathlib.Path:
         return self.path / f"expert_{index:03d}.npz"
 
@@ -179,7 +184,7 @@ class ExpertBuffer:
         initial = [weight.numpy() for weight in start]
         file = self._file(index)
         if file.exists():
-            on_epochs(self._protocol.epochs)
+            on_epochs(self.protocol.epochs)
             return initial, self._read(file).weights
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
         resume = self._read(unfinished) if unfinished.exists() else None
@@ -226,7 +231,7 @@ class ExpertBuffer:
                 training.images,
                 training.labels,
                 self._dataset.normalisation,
-                self._protocol,
+                self.protocol,
             )
         return self._trainer
 
@@ -243,7 +248,7 @@ class ExpertBuffer:
         shapes = self._network.weight_shapes
         # Only arrays are read, no pickles. The archive has a checksum of each array.
         expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
-        slots = optimiser_of(self._protocol).slot_shapes(shapes)
+        slots = optimiser_of(self.protocol).slot_shapes(shapes)
         kinds = [(np.float32, shape) for shape in [*shapes, *slots]]
         kinds += [
             (spec.dtype.as_numpy_dtype, tuple(spec.shape))
@@ -256,8 +261,8 @@ class ExpertBuffer:
             updates, *rest = read_npz(file, expected).values()
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{file} is damaged, or holds another network: remove it, and that "
-                "expert is trained again."
+                f"{file} cannot be read, or holds another network ({one_line(error)}): "
+                "mend that, or move it away, and that expert is trained again."
             ) from error
         ends = len(shapes), len(shapes) + len(slots)
         parts = rest[: ends[0]], rest[ends[0] : ends[1]], rest[ends[1] :]

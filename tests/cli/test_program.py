@@ -11,6 +11,7 @@ from hdd_tf.cli import distill_command, evaluate_command, export_set, report_com
 from hdd_tf.cli.commands import COMMANDS, EXPORTS
 from hdd_tf.cli.program import run_program
 from hdd_tf.errors import InputError, LostWorkerError
+from hdd_tf.signals import STOPPING
 
 REMEDY = "the same command goes on from the last checkpoint."
 
@@ -57,7 +58,7 @@ def stopping(number):
     return work
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", STOPPING)
 @pytest.mark.parametrize(
     ("module", "place"),
     [
@@ -68,11 +69,15 @@ def stopping(number):
     ],
     ids=["distill", "evaluate", "export", "report"],
 )
-def test_signals_end_every_command_alike(module, place, number, monkeypatch, capsys):
+def test_signals_end_every_command_alike(
+    module, place, number, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(module, place, stopping(number))
     monkeypatch.setattr(evaluate_command, "keep_freed_memory", lambda: None)
-    words = {export_set: ["--set=x", "--output_dir=y"]}.get(module, ["run"])
+    words = {export_set: ["--set=run", "--output_dir=y"]}.get(module, ["run"])
     assert module.main(["it", *words]) == 128 + number
     says = f"hdd_tf: stopped by {number.name}"
     if module is distill_command:

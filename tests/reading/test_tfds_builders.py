@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from hdd_tf.data.names import Request
 from hdd_tf.errors import InputError
-from hdd_tf.reading.tfds_builders import Request, find_prepared, open_builder
+from hdd_tf.reading.tfds_builders import find_prepared, open_builder
 
 _FAIL = {"with": None}
 
@@ -123,7 +124,7 @@ def test_default_directory(write_set, tmp_path, monkeypatch):
 def test_damaged_description(write_set, tmp_path, name):
     directory = write_set()
     (directory / name).write_text("{")
-    with pytest.raises(InputError, match="cannot be read: delete") as caught:
+    with pytest.raises(InputError, match=r"cannot be read.*: prepare it") as caught:
         open_builder(Request.parse("pictures"), str(tmp_path))
     assert str(directory) in str(caught.value)
 

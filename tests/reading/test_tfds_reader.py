@@ -234,7 +234,7 @@ def flip_a_byte(path):
 def test_damaged_records(write_set, damage):
     directory = write_set()
     damage(record_file(directory))
-    with pytest.raises(InputError, match="is damaged: delete that") as caught:
+    with pytest.raises(InputError, match="is damaged: prepare it anew") as caught:
         read(directory)
     assert str(directory) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -247,7 +247,7 @@ def test_description_without_counts(write_set):
     for split in description["splits"]:
         split["shardLengths"] = []
     path.write_text(json.dumps(description))
-    with pytest.raises(InputError, match="is damaged: delete that"):
+    with pytest.raises(InputError, match="is damaged: prepare it anew"):
         read(directory)
 
 

@@ -54,7 +54,7 @@ def test_help(word, capsys):
     ("words", "message"),
     [
         ([], "no run named: python -m hdd_tf.report RUN_DIR"),
-        (["run", "--outptu=x"], "Unknown command line flag 'outptu'"),
+        (["run", "--outptu=x"], "unknown flag --outptu; did you mean --output?"),
         (["run", "--plot"], "Missing value for flag --plot"),
         (["run", "--plot=x.pdf"], "--plot=x.pdf: only PNG is written"),
         (["nowhere"], "'nowhere' is not a directory"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.config import Config
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
@@ -181,9 +182,23 @@ def test_no_whole_checkpoint_is_one_line_that_says_what_to_do(parts, tmp_path):
         checkpoints_of(parts, tmp_path).restore,
         lambda: load_images(tmp_path),
     ):
-        with pytest.raises(InputError, match=r"no whole checkpoint.*remove") as caught:
+        with pytest.raises(
+            InputError, match=r"no whole checkpoint.*mend that"
+        ) as caught:
             read()
         assert "\n" not in str(caught.value)
+
+
+def test_one_that_is_as_it_was_written_is_not_passed_over(tmp_path):
+    checkpoints = DistillationCheckpoints(tmp_path, {"x": tf.Variable([1.0])})
+    for iteration in (1, 2):
+        checkpoints.save(iteration, 0.1)
+    (tmp_path / "iteration-2.index").write_bytes(b"of a later TensorFlow")
+    CheckpointFiles(tmp_path).seal(2)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"iteration-2 is as it was written, but"):
+        checkpoints.restore()
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("damage", [None, flip])

@@ -102,7 +102,7 @@ def test_several_seeds_pool(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, said", [("forgetting", "per epoch"), ("random", "no network")]
+    "name, said", [("forgetting", "a network trains"), ("random", "no network")]
 )
 def test_dry_run_measures_and_writes_nothing(tmp_path, capsys, name, said):
     assert run(tmp_path / "run", f"--objective={name}", "--dry_run") is None

@@ -160,7 +160,7 @@ def test_damaged_file_is_named(tmp_path, dataset, damage):
         np.savez(file, np.array(3), np.zeros(3))
         content = file.read_bytes()
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"expert_000\.npz .* remove it"):
+    with pytest.raises(InputError, match=r"expert_000\.npz .* move it away"):
         buffer(tmp_path, dataset).take(1)
 
 

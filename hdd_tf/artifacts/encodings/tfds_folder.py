@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.files.plain_names import plainly_named
 from hdd_tf.files.record_files import count_records
 
 RECORDS_FILE = "distilled-train.tfrecord-00000-of-00001"
@@ -33,7 +34,10 @@ def write_records(
         labels: `[n]` integers.
         label_logits: `[n, C]` floats for a set with soft labels, else None.
     """
-    with tf.io.TFRecordWriter(str(directory / RECORDS_FILE)) as writer:
+    with (
+        plainly_named(directory) as plain,
+        tf.io.TFRecordWriter(str(plain / RECORDS_FILE)) as writer,
+    ):
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
             features = {
                 "image": _feature(image),
@@ -85,12 +89,13 @@ def read_records(
     }
     if num_logits is not None:
         features["label_logits"] = tf.io.FixedLenFeature([num_logits], tf.float32)
-    batches = (
-        tf.data.TFRecordDataset(str(directory / RECORDS_FILE))
-        .batch(256)
-        .map(lambda records: tf.io.parse_example(records, features))
-    )
-    parts = list(batches.as_numpy_iterator())
+    with plainly_named(directory) as plain:
+        batches = (
+            tf.data.TFRecordDataset(str(plain / RECORDS_FILE))
+            .batch(256)
+            .map(lambda records: tf.io.parse_example(records, features))
+        )
+        parts = list(batches.as_numpy_iterator())
     images, labels = (
         np.concatenate([part[key] for part in parts]) for key in ("image", "label")
     )
@@ -126,17 +131,6 @@ def write_tfds_metadata(
     # Imported here because it takes seconds, and reading a set does not need it.
     import tensorflow_datasets as tfds
 
-    split = tfds.core.SplitInfo(
-        name="train",
-        shard_lengths=[num_records],
-        num_bytes=(directory / RECORDS_FILE).stat().st_size,
-        filename_template=tfds.core.ShardedFileTemplate(
-            data_dir=directory,
-            dataset_name="distilled",
-            split="train",
-            filetype_suffix="tfrecord",
-        ),
-    )
     features = {
         "image": image,
         "label": tfds.features.ClassLabel(names=list(label_names)),
@@ -144,11 +138,23 @@ def write_tfds_metadata(
     if num_logits is not None:
         logits = tfds.features.Tensor(shape=(num_logits,), dtype=np.float32)
         features["label_logits"] = logits
-    tfds.folder_dataset.write_metadata(
-        data_dir=directory,
-        features=tfds.features.FeaturesDict(features),
-        split_infos=[split],
-        supervised_keys=("image", "label"),
-        description=description,
-        check_data=False,
-    )
+    with plainly_named(directory) as plain:
+        split = tfds.core.SplitInfo(
+            name="train",
+            shard_lengths=[num_records],
+            num_bytes=(directory / RECORDS_FILE).stat().st_size,
+            filename_template=tfds.core.ShardedFileTemplate(
+                data_dir=plain,
+                dataset_name="distilled",
+                split="train",
+                filetype_suffix="tfrecord",
+            ),
+        )
+        tfds.folder_dataset.write_metadata(
+            data_dir=plain,
+            features=tfds.features.FeaturesDict(features),
+            split_infos=[split],
+            supervised_keys=("image", "label"),
+            description=description,
+            check_data=False,
+        )

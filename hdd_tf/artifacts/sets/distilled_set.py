@@ -32,6 +32,7 @@ from hdd_tf.artifacts.sets.set_ownership import is_distilled_set, names_below
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
+from hdd_tf.files.links import check_place
 from hdd_tf.methods.registry import geometry_of
 
 # Entries of the encoding that a set was read from, which a new encoding replaces.
@@ -165,10 +166,7 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
     for directory in (place, place / "synthetic"):
         if (directory / METADATA_FILE).is_file():
             return directory
-    if not place.exists():
-        raise InputError(f"{place} does not exist: give a distilled set or a run")
-    if not place.is_dir():
-        raise InputError(f"{place} is a file: give the directory of a set or of a run")
+    check_place(place)
     run = RunDirectory(place)
     # Whether a checkpoint is whole takes long to say; the export says it.
     has_checkpoint = any(run.checkpoints.glob("iteration-*.index"))
