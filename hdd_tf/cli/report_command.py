@@ -12,11 +12,14 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
 from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.page import page
 from hdd_tf.report.plot import save_plot
 from hdd_tf.report.rows import group_runs, table_rows
 from hdd_tf.report.table import report_text
 
-_USAGE = "{called} RUN_DIR... [--output=FILE.md] [--plot=FILE.png]"
+# Files of these names may be earlier reports; a run's own files have others.
+_WRITTEN_OVER = (".md", ".html", ".htm", ".txt")
+_USAGE = "{called} RUN_DIR... [--output=FILE.md|FILE.html] [--plot=FILE.png]"
 _HELP = f"""\
 Reports runs beside the published numbers.
 
@@ -25,8 +28,10 @@ usage: {_USAGE}
 RUN_DIR is a run's directory, that of a command with --num_experiments, or a folder of
 such directories (runs/). Runs that are the same but for the seed are pooled.
 
-  --output=FILE.md  Write the Markdown table there instead of printing it.
-  --plot=FILE.png   Also draw accuracy against seconds of distillation.
+  --output=FILE.md    Write the Markdown table there instead of printing it.
+  --output=FILE.html  Write one page with table, images, curves and classes instead; it
+                      opens anywhere and loads nothing.
+  --plot=FILE.png     Also draw accuracy against seconds of distillation.
 """
 
 
@@ -63,8 +68,8 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         raise InputError(unknown_flag(error.flagname, values)) from error
     except flags.Error as error:
         raise InputError(
-            f"{' '.join(str(error).split())}; the flags are --output=FILE.md and "
-            "--plot=FILE.png"
+            f"{' '.join(str(error).split())}; the flags are --output=FILE.md (or "
+            ".html) and --plot=FILE.png"
         ) from error
     if not places:
         raise InputError(f"no run named: {_USAGE.format(called=called)}")
@@ -74,17 +79,24 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     for name, file in (("output", output), ("plot", plot)):
         if file and os.path.isdir(file):
             raise InputError(f"--{name}={file} is a directory: name a file in it")
+    if os.path.isfile(output) and not output.lower().endswith(_WRITTEN_OVER):
+        raise InputError(
+            f"--output={output} is there already, and may be no report: name another "
+            f"file, or write over one that ends in {', '.join(_WRITTEN_OVER)}"
+        )
     return places, output, plot
 
 
 def _write(places: list[str], output: str, plot: str) -> None:
     groups = group_runs(collect_runs(places, _warn), _warn)
-    text = report_text(table_rows(groups))
-    if output:
-        atomic.write_text(output, text)
+    if output.lower().endswith((".html", ".htm")):
+        atomic.write_text(output, page(groups))
+        print(f"page: {output}")
+    elif output:
+        atomic.write_text(output, report_text(table_rows(groups)))
         print(f"table: {output}")
     else:
-        print_product(text.removesuffix("\n"))
+        print_product(report_text(table_rows(groups)).removesuffix("\n"))
     if plot:
         save_plot(plot, groups)
         print(f"plot: {plot}", file=sys.stdout if output else sys.stderr)

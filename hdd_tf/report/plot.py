@@ -22,6 +22,16 @@ _DECADE = 10.0
 
 
 def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
+    """Writes the picture of `drawn_plot`.
+
+    Args:
+        path: PNG file to write.
+        groups: As in `drawn_plot`.
+    """
+    atomic.write_bytes(path, drawn_plot(groups))
+
+
+def drawn_plot(groups: Sequence[Group]) -> bytes:
     """Draws one panel for each data set and IPC, one colour for each group of runs.
 
     A dot with a bar is the test accuracy at the end: mean and standard deviation over
@@ -30,9 +40,11 @@ def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
     over seeds. A line from side to side is a baseline, which takes no distillation.
 
     Args:
-        path: PNG file to write.
         groups: Groups of runs that differ only in the seed. Runs without seconds are
             left out.
+
+    Returns:
+        A PNG file.
     """
     # Half a second of imports, which the table does not need. No display either: the
     # figure is made without pyplot and its choice of a backend.
@@ -54,7 +66,7 @@ def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
             _draw_panel(axes, members)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
-    atomic.write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:

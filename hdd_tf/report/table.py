@@ -33,9 +33,8 @@ _COLUMNS = {  # Title and alignment.
 }
 # Only where a run was asked for them.
 _FAIR_COLUMNS = {"LRS": "right", "ARS": "right"}
+TITLE = "Results beside the published ones"
 _INTRODUCTION = """\
-# Results beside the published ones
-
 Mean ± population standard deviation over all networks of all sets, as the published
 tables pool them; sets differ in their seed. "x of y": x here, y in the published
 protocol. **Only a row that says "same protocol" may be read as a reproduction.**
@@ -63,15 +62,13 @@ def report_text(rows: Sequence[Row]) -> str:
     Returns:
         Markdown: the table, where each row comes from, and the sources.
     """
-    fair = any(row.fair_scores for row in rows)
-    columns = _COLUMNS | _FAIR_COLUMNS if fair else _COLUMNS
+    columns, cells = table_cells(rows)
+    before, *after = table_notes(rows)
     lines = [
-        _INTRODUCTION,
+        f"# {TITLE}\n",
+        before,
         tabulate(
-            [
-                map(_escaped, _cells(index, row) + (_fair_cells(row) if fair else []))
-                for index, row in enumerate(rows, start=1)
-            ],
+            [map(_escaped, row) for row in cells],
             list(columns),
             "pipe",
             disable_numparse=True,
@@ -82,10 +79,33 @@ def report_text(rows: Sequence[Row]) -> str:
         "",
         *(f"{index}. {_origin(row)}" for index, row in enumerate(rows, start=1)),
         "",
-        _SOURCES,
-        *([_FAIR_SCORES] if fair else []),
+        *after,
     ]
     return "\n".join(lines)
+
+
+def table_cells(rows: Sequence[Row]) -> tuple[dict[str, str], list[list[str]]]:
+    """Returns the titles of the columns with their alignment, and the cells of rows.
+
+    Args:
+        rows: In the table's order.
+    """
+    fair = any(row.fair_scores for row in rows)
+    columns = _COLUMNS | _FAIR_COLUMNS if fair else _COLUMNS
+    return columns, [
+        _cells(index, row) + (_fair_cells(row) if fair else [])
+        for index, row in enumerate(rows, start=1)
+    ]
+
+
+def table_notes(rows: Sequence[Row]) -> list[str]:
+    """Returns what stands before the table, and the paragraphs after it.
+
+    Args:
+        rows: The table's rows.
+    """
+    fair = any(row.fair_scores for row in rows)
+    return [_INTRODUCTION, _SOURCES, *([_FAIR_SCORES] if fair else [])]
 
 
 def method_title(run: Run) -> str:
