@@ -12,10 +12,12 @@ from hdd_tf.arguments.command_line import (
     given_settings,
 )
 from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.own_flags import own_flags_help
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
+from hdd_tf.files.links import check_place
 
 _HELP = """\
 Trains fresh networks on a distilled set and prints their accuracy.
@@ -121,13 +123,21 @@ def evaluate(argv: Sequence[str]) -> None:
             f"{own[0]} is of sets that other programs made, and {place} says itself "
             "what it holds: leave it out"
         )
+    is_own = is_own or not (values.set or own or _names_data(overrides))
+    if is_own and os.path.isfile(place):
+        raise InputError(
+            f"{place} is a file: give the directory of a set or of a run; a set of "
+            "another program goes with --dataset=NAME"
+        )
+    if is_own:
+        check_place(place)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
-    if is_own or not (values.set or own or _names_data(overrides)):
+    if is_own:
         from hdd_tf.evaluation.rescore import rescore
 
-        print(rescore(place, overrides))
+        print_product(rescore(place, overrides))
         return
     from hdd_tf.evaluation.foreign_score import ForeignScore
     from hdd_tf.foreign_sets.reading import Told
@@ -138,7 +148,7 @@ def evaluate(argv: Sequence[str]) -> None:
     score = ForeignScore(place, overrides, told)
     # Before the hours of training: what was assumed may be wrong.
     print(one_line(score.described), flush=True)
-    print(score.table())
+    print_product(score.table())
 
 
 def _split(words: Sequence[str], own: Sequence[str]) -> tuple[list[str], list[str]]:
