@@ -41,6 +41,7 @@ setup(
         "matplotlib>=3.9,<4",
         "numpy>=1.26,<3",
         "pillow>=10,<14",
+        "pyarrow>=18,<27",
         "scikit-learn>=1.5,<2",
         "scipy>=1.11,<2",
         "tabulate>=0.9,<0.11",
