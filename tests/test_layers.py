@@ -19,6 +19,7 @@ LAYERS = (
     ("distillation",),
     ("training",),
     ("protocols",),
+    ("foreign_sets",),
     ("artifacts.sets",),
     ("artifacts",),
     ("artifacts.encodings",),

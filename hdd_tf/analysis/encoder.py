@@ -62,7 +62,7 @@ class HyperbolicEncoder(tf.Module):
         return radius
 
     def coordinates(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the outputs of `__call__` for features `[n, d]`."""
+        """Returns what `__call__` does for features `[n, d]`, up to rounding."""
         point = lorentz.expmap0(features, self.curvature, self.max_tangent_norm)
         return {
             "features": features,
@@ -83,8 +83,25 @@ class HyperbolicEncoder(tf.Module):
             coordinates `lorentz [n, d + 1]` (time first), coordinates in the Poincare
             ball of radius 1/s `poincare [n, d]`, and `radius [n]`: the distance from
             the origin in units of 1/s, s = sqrt(-K).
+
+        The operations are those that TFLite and ONNX have: neither has all of which
+        `lorentz.expmap0` makes log cosh(r).
         """
-        return self.coordinates(self.features(images))
+        features = self.features(images)
+        klein, _ = lorentz.expmap0(features, self.curvature, self.max_tangent_norm)
+        radius = self.radius(features)
+        # Without overflow: exp(-r) is at most 1.
+        shrinking = tf.exp(-radius)[:, None]
+        inverse_gamma = 2.0 * shrinking / (1.0 + tf.square(shrinking))
+        scale = math.sqrt(-self.curvature)
+        time = 1.0 / (scale * inverse_gamma)
+        return {
+            "features": features,
+            "klein": klein,
+            "lorentz": tf.concat([time, time * klein], axis=-1),
+            "poincare": klein / (scale * (1.0 + inverse_gamma)),
+            "radius": radius,
+        }
 
 
 def curvature_of_median_radius(features: np.ndarray) -> float:

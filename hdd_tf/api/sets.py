@@ -15,11 +15,16 @@ from hdd_tf.artifacts.sets.distilled_set import (
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE
 from hdd_tf.errors import InputError
+from hdd_tf.exporting.hub import check_hub_output, write_hub
 from hdd_tf.exporting.sets import (
+    check_outside,
     export_set,
     set_of_checkpoint,
     set_of_run,
 )
+
+# For the Hub there is no reader here, as there is for each encoding of a set.
+_HUB = "hub"
 
 
 @python_call
@@ -60,11 +65,13 @@ def export(
             `distill` returned.
         output_dir: Where to, new or empty.
         encoding: `float32`, `png`, `png_folder`, `npz` or `dd_ranking`; see
-            `hdd-tf export --help`.
+            `hdd-tf export --help`. `hub`: parquet with a card for the Hugging Face Hub,
+            as `hdd-tf export hub` writes it.
         images: `decoded`: as networks train on them, as `load` and `save` have by
             default; `stored`: as the method keeps them, which is the default of the
             command `hdd-tf export`.
-        overwrite: Whether a distilled set in `output_dir` is replaced.
+        overwrite: Whether a distilled set in `output_dir` (for `hub`, such an export)
+            is replaced.
 
     Returns:
         `output_dir`.
@@ -74,6 +81,13 @@ def export(
             cannot be written, or the encoding is unknown or cannot hold the set.
     """
     check_kind(images)
+    if encoding == _HUB:
+        target = checked_path(output_dir, "output_dir")
+        check_hub_output(target, overwrite, flag="", replace="give overwrite=True")
+        if isinstance(source, str | os.PathLike):
+            check_outside(target, source, flag="")
+        write_hub(target, as_kind(_source_set(source, images), images))
+        return target
     target = checked_target(output_dir, "output_dir", encoding, overwrite, source)
     chosen = as_kind(_source_set(source, images), images)
     export_set(chosen, target, encoding=encoding)

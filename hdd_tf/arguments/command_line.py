@@ -62,10 +62,20 @@ def recorded_config(recorded: Mapping[str, Any], arguments: Sequence[str]) -> Co
         InputError: As `parse_command_line` and `from_json`; or the recorded settings
             name a program to run, and no flag does.
     """
+    return overridden(recorded, given_settings(arguments))
+
+
+def given_settings(arguments: Sequence[str]) -> dict[str, Any]:
+    """Returns the settings that flags name, flag files among them.
+
+    Args:
+        arguments: Flags, without a program's name.
+
+    Raises:
+        InputError: As `parse_command_line`.
+    """
     values, _ = _parse_arguments(arguments)
-    return overridden(
-        recorded, {name: values[name].value for name in values if values[name].present}
-    )
+    return {name: values[name].value for name in values if values[name].present}
 
 
 def check_scoring_flags(arguments: Sequence[str]) -> None:

@@ -45,6 +45,9 @@ EXPORTS: Mapping[str, Command] = {
     "tfrecord": Command(
         "hdd_tf.cli.export_set:main", "The distilled set, in one of five encodings."
     ),
+    "hub": Command(
+        "hdd_tf.cli.export_hub:main", "The set for the Hugging Face Hub, with a card."
+    ),
     "saved_model": Command(
         "hdd_tf.cli.export_models:main", "SavedModels of the encoder and a classifier."
     ),

@@ -33,6 +33,8 @@ class Evaluation:
             images of the baselines.
         network: The network of `config.network`, a function of its weights.
         coresets: Selector of the coresets among the baselines; None makes a new one.
+        stored_labels: Whether networks learn the soft labels that sets carry, whatever
+            labels the protocol has.
 
     Attributes:
         dataset: The data set.
@@ -52,10 +54,11 @@ class Evaluation:
         dataset: Dataset,
         network: FunctionalNetwork,
         coresets: CoresetSelector | None = None,
+        stored_labels: bool = False,
     ) -> None:
         self._config = config
         self.dataset = dataset
-        self.scorer = NetworkScorer(config, dataset, network)
+        self.scorer = NetworkScorer(config, dataset, network, stored_labels)
         self._check_fair_score()
         self.coresets = coresets or CoresetSelector(config, dataset, network)
         self.classifier: TrainedClassifier | None = None

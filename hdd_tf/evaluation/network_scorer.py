@@ -39,6 +39,8 @@ class NetworkScorer:
         config: Settings `num_eval`, `eval_networks`, `eval_epochs` and the protocol's.
         dataset: Data set with the held-out images and the normalisation.
         network: The network of `config.network`, a function of its weights.
+        stored_labels: Whether networks learn the soft labels that sets carry, whatever
+            labels the protocol has.
 
     Attributes:
         architectures: Names of the architectures evaluated, at least one.
@@ -49,8 +51,13 @@ class NetworkScorer:
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, network: FunctionalNetwork
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: FunctionalNetwork,
+        stored_labels: bool = False,
     ) -> None:
+        self._stored_labels = stored_labels
         self.architectures = config.eval_networks or (config.network,)
         self._config = config
         self._dataset = dataset
@@ -127,7 +134,8 @@ class NetworkScorer:
         Args:
             epochs: Epochs of each training; None takes the number from the flags.
         """
-        return evaluation_protocol(self._config, self._dataset.name, epochs)
+        protocol = evaluation_protocol(self._config, self._dataset.name, epochs)
+        return protocol.with_stored_labels() if self._stored_labels else protocol
 
     def learning_rate(self, carried: DistilledSet | None) -> float:
         """Returns the learning rate of networks on a set, before any schedule.

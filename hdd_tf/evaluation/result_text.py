@@ -124,6 +124,8 @@ def counted(number: int, what: str) -> str:
 
 def _origin(result: dict[str, Any]) -> str:
     """Says how the set came about."""
+    if not result["objective"]:
+        return "a set of another program"
     if not is_distilled(result["objective"]):
         return f"real images chosen by {result['objective']}"
     where = f" in {result['geometry']} geometry"

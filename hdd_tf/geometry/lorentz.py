@@ -36,6 +36,9 @@ Point = tuple[tf.Tensor, tf.Tensor]
 
 # Below this norm tanh(r) = r to the last bit. Its square does not underflow in float32.
 _TINY_NORM = 1e-18
+# Stands for the logarithm of 0. The exponential of it, or of half of it, is 0 like that
+# of -inf, with which `tf.debugging.enable_check_numerics` would end a training.
+_LOG_0 = -1e30
 _LOG_2 = math.log(2.0)
 _LOG_3 = math.log(3.0)
 
@@ -196,7 +199,7 @@ def centroid_with_mass(
 
     Returns:
         `(klein [..., d], log_gamma [...], log_mass [...])` with log_mass =
-        log sum_i w_i cosh(r_i), which is -inf where all weights are 0.
+        log sum_i w_i cosh(r_i), which is -1e30 where all weights are 0.
     """
     return _midpoint(klein, log_gamma, _add_log(weights, log_gamma))
 
@@ -209,8 +212,8 @@ def merge_centroids(
     Args:
         klein: `[p, ..., d]` Klein coordinates of the centroids of p parts.
         log_gamma: `[p, ...]` log cosh(r) of the parts' centroids.
-        log_mass: `[p, ...]` logarithms of the parts' masses; a part of mass 0 (-inf) is
-            ignored.
+        log_mass: `[p, ...]` logarithms of the parts' masses; a part of mass 0 (-1e30 or
+            less) is ignored.
 
     Returns:
         The centroid of the set, `(klein [..., d], log_gamma [...], log_mass [...])`, as
@@ -247,7 +250,7 @@ def geodesic_distance(point_a: Point, point_b: Point, curvature: float) -> tf.Te
     """
     gap = tf.reduce_sum(tf.math.squared_difference(point_a[0], point_b[0]), axis=-1)
     difference, total = point_a[1] - point_b[1], point_a[1] + point_b[1]
-    # log(1 + 2q), as log(exp(x) + exp(y)) with x finite and y possibly -inf.
+    # log(1 + 2q), as log(exp(x) + exp(y)), where exp(y) may be 0.
     log_radial = _log_cosh(tf.abs(difference))
     log_cosh = log_radial + tf.math.softplus(
         _safe_log(gap) + total - _LOG_2 - log_radial
@@ -339,7 +342,7 @@ def _midpoint(
     log_complement = tf.where(
         square < 0.5, tf.math.log1p(-tf.minimum(square, 0.5)), log_complement
     )
-    empty = tf.equal(log_mass, -math.inf)
+    empty = log_mass <= 0.5 * _LOG_0
     return (
         _replace(mean, empty[..., None], 0.0),
         _replace(-0.5 * log_complement, empty, 0.0),
@@ -350,17 +353,17 @@ def _midpoint(
 def _normalise(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns softmax, log-softmax and log-sum-exp over the last axis.
 
-    Entries of -inf are allowed. If all entries are -inf, the softmax is 0 instead of
-    NaN, and the log-sum-exp is -inf.
+    Entries of `_LOG_0` or less, -inf too, count as the logarithm of 0. If all entries
+    do, the softmax is 0, and the log-sum-exp is `_LOG_0`.
     """
     top = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
-    top = _replace(top, tf.equal(top, -math.inf), 0.0)
+    top = _replace(top, top <= 0.5 * _LOG_0, 0.0)
     exponentials = tf.exp(logits - top)
     total = tf.reduce_sum(exponentials, axis=-1, keepdims=True)
     empty = total <= 0.0
     total = _replace(total, empty, 1.0)
     log_total = top + tf.math.log(total)
-    log_sum = _replace(log_total, empty, -math.inf)
+    log_sum = _replace(log_total, empty, _LOG_0)
     return exponentials / total, logits - log_total, log_sum[..., 0]
 
 
@@ -371,9 +374,9 @@ def _add_log(weights: tf.Tensor | None, log_gamma: tf.Tensor) -> tf.Tensor:
 
 
 def _safe_log(x: tf.Tensor) -> tf.Tensor:
-    """Returns the logarithm; where x is 0, -inf with the gradient 0 instead of inf."""
+    """Returns the logarithm; where x is 0, `_LOG_0` with the gradient 0."""
     zero = x <= 0.0
-    return _replace(tf.math.log(_replace(x, zero, 1.0)), zero, -math.inf)
+    return _replace(tf.math.log(_replace(x, zero, 1.0)), zero, _LOG_0)
 
 
 def _replace(x: tf.Tensor, where: tf.Tensor, value: float) -> tf.Tensor:

@@ -168,6 +168,10 @@ class TrainingProtocol:
             learnt_rate=False,
         )
 
+    def with_stored_labels(self) -> "TrainingProtocol":
+        """Returns the same training with a soft label for each image as its label."""
+        return dataclasses.replace(self, loss="soft", labels="stored")
+
     def describe(self) -> dict[str, Any]:
         """Returns the fields for records: all except later fields at their defaults."""
         values = dataclasses.asdict(self)

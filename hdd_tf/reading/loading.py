@@ -71,12 +71,25 @@ def whitened_for(config: Config, dataset: Dataset) -> Dataset:
     """
     if not config.traits.whitened:
         return dataset
+    return whitened(dataset, f"--objective={config.objective}")
+
+
+def whitened(dataset: Dataset, asked_by: str) -> Dataset:
+    """Returns a data set with the whitening of its training split.
+
+    Args:
+        dataset: The data set.
+        asked_by: The flag that asks for it, for messages.
+
+    Raises:
+        InputError: memory cannot hold the whitening of such images.
+    """
     # The covariance, its eigenvectors and a copy of them, in float64.
     size = math.prod(dataset.image_shape)
     needed, available = 3 * 8 * size**2, available_memory()
     if available is not None and needed > available:
         raise InputError(
-            f"--objective={config.objective} whitens images, which for "
+            f"{asked_by} whitens images, which for "
             f"{dataset.image_shape} ones takes {needed / 2**30:.1f} GiB, and "
             f"{available / 2**30:.1f} GiB are available: give a smaller --image_size."
         )

@@ -177,7 +177,8 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
             f"--run_dir={place} --output_dir=DIR and score that"
         )
     raise InputError(
-        f"{place} is no distilled set: no {METADATA_FILE} in it or in its synthetic/"
+        f"{place} is no distilled set: no {METADATA_FILE} in it or in its synthetic/; "
+        "hdd-tf evaluate scores one of another program with --dataset=NAME"
     )
 
 

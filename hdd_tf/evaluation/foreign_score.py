@@ -1,0 +1,70 @@
+"""Scores a set of another program by the protocol of hdd_tf."""
+
+import pathlib
+from collections.abc import Sequence
+
+from hdd_tf.arguments.command_line import given_settings
+from hdd_tf.config import Config
+from hdd_tf.errors import InputError
+from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.foreign_sets.reading import (
+    ForeignSet,
+    Told,
+    check_readable,
+    read_foreign_set,
+)
+from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.reading.loading import load_configured_dataset, whitened
+
+
+class ForeignScore:
+    """A set of another program that was read and checked, and is yet to be scored.
+
+    Args:
+        place: File or folder of the set.
+        arguments: Flags, `--dataset` among them.
+        told: What the user says of the set.
+
+    Attributes:
+        described: What was found in the set and what was assumed of it, in one line.
+
+    Raises:
+        InputError: the set or its data set cannot be read, they do not go together, or
+            a flag is invalid.
+    """
+
+    def __init__(self, place: str, arguments: Sequence[str], told: Told) -> None:
+        self._place = pathlib.Path(place)
+        check_readable(self._place)
+        given = given_settings(arguments)
+        if not given.get("dataset"):
+            raise InputError(
+                f"{place} is a set of another program: say of which data set, such as "
+                "--dataset=cifar10"
+            )
+        config = Config(**given)
+        if not config.num_eval:
+            raise InputError("--num_eval=0 trains no networks: give 1 or more")
+        dataset = load_configured_dataset(config)
+        if told.scale == "zca":
+            dataset = whitened(dataset, "--set_scale=zca")
+        self._set: ForeignSet = read_foreign_set(self._place, dataset, told)
+        ipc = self._set.content.metadata["ipc"]
+        if given.get("ipc", ipc) != ipc:
+            raise InputError(
+                f"--ipc={given['ipc']}, and {place} has {ipc} images of a class: leave "
+                "--ipc out"
+            )
+        network = network_of_settings(
+            config.network, config, dataset.image_shape, dataset.num_classes
+        )
+        self._evaluation = Evaluation(
+            config, dataset, network, stored_labels=self._set.has_soft_labels
+        )
+        self.described = self._set.described
+
+    def table(self) -> str:
+        """Trains fresh networks on the set and returns the table of results."""
+        result = self._evaluation.result(self._set.content)
+        return result_table({**result, "seconds": {}}, str(self._place))

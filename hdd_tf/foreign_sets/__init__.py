@@ -1,0 +1,1 @@
+"""Sets that other programs made: reading them, and what their values mean."""

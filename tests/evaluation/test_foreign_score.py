@@ -1,0 +1,111 @@
+"""`hdd-tf evaluate --set=FILE --dataset=NAME`: the judge of sets from elsewhere."""
+
+import re
+
+import numpy as np
+import pytest
+
+from hdd_tf.artifacts.sets.distilled_set import write_distilled_set
+from hdd_tf.cli.evaluate_command import main
+from hdd_tf.config import Config, to_json
+from hdd_tf.evaluation.foreign_score import ForeignScore
+from hdd_tf.foreign_sets.reading import Told
+from hdd_tf.reading.loading import load_dataset
+from tests.evaluation.digits_set import digits_set
+
+SMALL = [
+    "--width=4",
+    "--depth=1",
+    "--num_eval=1",
+    "--eval_epochs=3",
+    "--eval_dsa=none",
+    "--noprogress",
+]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits", None, 0.0, 0)
+
+
+@pytest.fixture(scope="module")
+def plain(digits):
+    """Two images of each digit."""
+    return digits_set(digits, 2)
+
+
+@pytest.fixture
+def place(tmp_path, plain, digits, monkeypatch):
+    """A folder with the set as other programs write it, and as hdd_tf does."""
+    normalised = np.moveaxis(digits.normalise(plain.images), -1, 1)
+    monkeypatch.chdir(tmp_path)
+    np.savez("plain.npz", images=normalised, labels=plain.labels)
+    wrong = np.eye(10)[(plain.labels + 1) % 10] * 0.9 + 0.01
+    np.savez("soft.npz", images=plain.images, labels=plain.labels, soft_labels=wrong)
+    np.savez("odd.npz", images=plain.images / 16, labels=plain.labels)
+    (tmp_path / "ipc.cfg").write_text("--ipc=5\n")
+    config = Config(dataset="digits", width=4, depth=1, num_eval=1, eval_epochs=3)
+    plain.metadata["source"] = to_json(config)
+    write_distilled_set("own", plain)
+    return tmp_path
+
+
+def scored(capfd, *arguments):
+    """Returns what the command says of a set, and the accuracy."""
+    assert main(["hdd-tf evaluate", *arguments, *SMALL]) == 0
+    said = capfd.readouterr().out
+    return said, re.findall(r"^(\S.*\S) +\d+ +(\d+\.\d+) ±", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_foreign_set_is_scored_as_our_own_is(place, capfd):
+    said, of_foreign = scored(capfd, "--set=plain.npz", "--dataset=digits")
+    assert said.startswith("plain.npz: 20 images of 32x32x1, stored channels first, 2 ")
+    assert "digits, 2 per class, a set of another program, seed 0" in said
+    own, of_own = scored(capfd, "own")
+    assert of_foreign == of_own
+    assert own.partition("\ntrained on")[2].replace("own", "plain.npz") in said
+
+
+def test_soft_labels_are_learnt_and_baselines_learn_classes(place):
+    def evaluation(**told):
+        given = ["--dataset=digits", *SMALL, "--baselines=random"]
+        return ForeignScore("soft.npz", given, Told(**told))._evaluation
+
+    protocol = evaluation().scorer.protocol()
+    assert (protocol.labels, protocol.loss) == ("stored", "soft")
+    told = evaluation().describe_protocol()
+    assert told["baseline_labels"] == told["labels"].replace("stored", "hard")
+    assert evaluation(labels="hard").scorer.protocol().labels == "hard"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--set=plain.npz"], "plain.npz is a set of another program: say of which"),
+        (["plain.npz"], "plain.npz is a file: give the directory"),
+        (["plain.npz"], "--dataset=NAME"),
+        (["--set=plain.npz", "plain.npz"], "give one of the two"),
+        (["--set=nothing", "--dataset=digits"], "nothing does not exist"),
+        (["--set=odd.npz", "--dataset=digits"], "say which by --set_scale"),
+        (
+            ["--set=plain.npz", "--dataset=digits", "--flagfile=ipc.cfg"],
+            "has 2 images of a class",
+        ),
+        (["--set=plain.npz", "--dataset=digits", "--num_eval=0"], "--num_eval=0"),
+        (["--set=plain.npz", "--dataset=digits", "--set_scale=255"], "set_scale"),
+        (["--set=plain.npz", "--dataset=digits", "--set_number=0"], "set_number"),
+        (["--set=plain.npz", "--dataset=digits", "--image_size=16"], "images of 1x32"),
+        (["--set=plain.npz", "--dataset=digits", "--image_lr=1"], "has no effect"),
+        (["--set=plain.npz", "--dataset=digits", "--classes=1,2"], "a label 2, and"),
+        (["--set=plain.npz", "--dataset=digits", "--scale=255"], "unknown flag"),
+        (["--set=own", "--set_scale=0-1"], "own says itself what it holds"),
+        (["--set_scale=0-1"], "the first argument is the set"),
+    ],
+)
+def test_one_line_says_what_is_wrong(place, capfd, arguments, said):
+    before = sorted(place.rglob("*"))
+    assert main(["hdd-tf evaluate", *arguments]) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1
+    assert not captured.out and sorted(place.rglob("*")) == before
