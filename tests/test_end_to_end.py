@@ -354,6 +354,7 @@ DANCE = [
 ]  # fmt: skip
 
 
+@pytest.mark.stress
 def test_dance_from_experts_to_the_report(tmp_path):
     arguments = [
         *DANCE,

@@ -153,9 +153,16 @@ def printed(digits_set, tmp_path_factory):
             train, digits_set, "--reader=tfrecord", "--epochs=20", "--width=32",
         ],
         "carries": [train, place / "carries", "--reader=tfrecord", "--width=16", test],
-        "continual": ["continual_learning.py", f"--set={digits_set}", *CONTINUAL],
     }  # fmt: skip
     return dict(zip(calls, run_examples(calls.values(), place), strict=True))
+
+
+@pytest.fixture(scope="module")
+def printed_by_continual(digits_set, tmp_path_factory):
+    """What continual learning prints."""
+    call = ["continual_learning.py", f"--set={digits_set}", *CONTINUAL]
+    (out,) = run_examples([call], tmp_path_factory.mktemp("continual"))
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -327,16 +334,18 @@ def continual_table(out):
     return np.array(table)
 
 
-@pytest.mark.slow
-def test_continual_learning(printed):
-    table = continual_table(printed["continual"])
+@pytest.mark.stress
+def test_continual_learning(printed_by_continual):
+    table = continual_table(printed_by_continual)
     np.testing.assert_array_equal(table[:, :3], [[1, 5, 25], [2, 10, 50]])
     # Twice what guessing gets, with either memory, at each step.
     assert (table[:, 3:] > 2 * 100 / table[:, 1:2]).all()
 
 
 @pytest.mark.stress
-def test_classes_that_have_not_arrived_are_not_in_the_memory(printed, tmp_path):
+def test_classes_that_have_not_arrived_are_not_in_the_memory(
+    printed_by_continual, tmp_path
+):
     # What arrives in the last step shows the first step's digits.
     shown = list(range(10))
     for early, late in zip(*arrivals(), strict=True):
@@ -344,7 +353,7 @@ def test_classes_that_have_not_arrived_are_not_in_the_memory(printed, tmp_path):
     write_digits(tmp_path / "late", shown=shown)
     call = ["continual_learning.py", f"--set={tmp_path / 'late'}", *CONTINUAL]
     (late,) = run_examples([call], tmp_path)
-    table, other = continual_table(printed["continual"]), continual_table(late)
+    table, other = continual_table(printed_by_continual), continual_table(late)
     # The seed gives the very same networks until the images differ.
     np.testing.assert_array_equal(other[0], table[0])
     assert other[1, 3] < table[1, 3] - 5
