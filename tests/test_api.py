@@ -106,6 +106,8 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
         ({"real_bank_size": 1, "objective": "idm"}, "^real_bank_size=1 revisits"),
         ({"image": 1}, "no setting image; did you mean images"),
         ({"no_such": 1}, "no_such: python -m hdd_tf.main --help explains"),
+        ({"epochs": 5}, r"no setting epochs: hdd_tf.evaluate\(\) has eval_epochs"),
+        ({"output_dir": "x"}, r"no setting output_dir: save the result, by .save"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
         (
             {"run_dir": "x"},
@@ -288,8 +290,9 @@ def test_distilled_images_need_not_be_whole_or_within_the_scale(images):
     np.testing.assert_array_equal(as_float_images(images), images.astype(np.float32))
 
 
-def test_dark_images_are_taken_with_a_warning(caplog):
-    taken = labelled_images(PIXELS // 16, TWO[1]).images
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_dark_images_are_taken_with_a_warning(caplog, kind):
+    taken = labelled_images((PIXELS // 16).astype(kind), TWO[1]).images
     np.testing.assert_array_equal(taken, PIXELS // 16)
     assert "images are at most 15 and taken for dark ones" in caplog.text
     assert "times 17" in caplog.text

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.arguments.flag_names import suggestion
+from hdd_tf.arguments.flag_names import SYNONYMS, suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
@@ -28,6 +28,8 @@ _ARGUMENTS = {
     _EVALUATE: ("test", "train", "class_names"),
 }
 _MOST_SUGGESTIONS = 4
+# Names of other programs for where results are written, without `_`.
+_OF_SAVING = {"outputdir", "outdir", "savedir", "savepath", "outputpath", "output"}
 
 
 def names_taken(function: str) -> list[str]:
@@ -70,8 +72,23 @@ def check_names(
             reason = ": it has a meaning for the command alone (python -m hdd_tf.main)"
         else:
             known = [taken for taken in allowed if taken not in of_named]
-            reason = _suggestion(name, [*_ARGUMENTS[function], *known])
+            reason = _meant_elsewhere(name, function, known) or _suggestion(
+                name, [*_ARGUMENTS[function], *known]
+            )
         raise InputError(f"{function}() has no setting {name}{reason}")
+
+
+def _meant_elsewhere(name: str, function: str, known: Sequence[str]) -> str:
+    """Returns which other function does what a name asks for; "" if none is known."""
+    plain = name.lower().replace("_", "")
+    if plain in _OF_SAVING:
+        return ": save the result, by .save(DIR)"
+    meant = SYNONYMS.get(plain, ())
+    if not meant or not set(meant).isdisjoint(known):
+        return ""
+    other = _DISTILL if function == _EVALUATE else _EVALUATE
+    found = [each for each in meant if each in names_taken(other)]
+    return f": hdd_tf.{other}() has {found[0]}" if found else ""
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:

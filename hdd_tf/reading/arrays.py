@@ -107,6 +107,7 @@ def as_float_images(images: Any, title: str = "images") -> np.ndarray:
 def _as_images(images: Any, title: str) -> np.ndarray:
     images = _as_four_dimensions(images, title)
     if images.dtype == np.uint8:
+        _warn_if_dark(images, title)
         return images
     _check_numbers(images, title)
     # A largest value of 1 in another type than uint8 means black and white on the 0-1
@@ -114,14 +115,18 @@ def _as_images(images: Any, title: str) -> np.ndarray:
     if images.min() >= 0 and 1 < images.max() <= 255:
         converted = images.astype(np.uint8)
         if np.array_equal(converted, images):
-            if images.max() <= _DARKEST:
-                warn(
-                    f"{title} are at most {int(images.max())} and taken for dark ones "
-                    "on the 0-255 scale; if that is white, give them times "
-                    f"{255 // int(images.max())}."
-                )
+            _warn_if_dark(images, title)
             return converted
     raise _wrong_scale(images, title)
+
+
+def _warn_if_dark(images: np.ndarray, title: str) -> None:
+    if images.size and 0 < images.max() <= _DARKEST:
+        warn(
+            f"{title} are at most {int(images.max())} and taken for dark ones on the "
+            "0-255 scale; if that is white, give them times "
+            f"{255 // int(images.max())}."
+        )
 
 
 def _wrong_scale(images: np.ndarray, title: str) -> InputError:

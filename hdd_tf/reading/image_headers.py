@@ -94,17 +94,28 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class UnreadPixels(ValueError):
+    """A whole image has pixels of a kind that is not read.
+
+    Args:
+        mode: Pillow's name of the kind.
+    """
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(
+            f"pixels of kind {mode}; 8 bits a channel are needed, or 16 in gray"
+        )
+
+
 def is_gray(image: Image.Image) -> bool:
     """Tells whether an image has no colours.
 
     Raises:
-        ValueError: it has pixels that are not read.
+        UnreadPixels: it has pixels that are not read.
     """
     gray = image.mode in _GRAY_MODES or is_deep(image)
     if not gray and image.mode not in _COLOUR_MODES:
-        raise ValueError(
-            f"pixels of kind {image.mode}; 8 bits a channel are needed, or 16 in gray"
-        )
+        raise UnreadPixels(image.mode)
     return gray
 
 
@@ -131,9 +142,11 @@ def unusable(path: str | os.PathLike, error: Exception) -> InputError:
     reason = str(error) or type(error).__name__
     if isinstance(error, Image.UnidentifiedImageError):
         reason = "no image in any format known here"
+    mend = "repair it or take it out"
+    if isinstance(error, UnreadPixels):
+        mend = "convert it, with values from black to white on that scale"
     return InputError(
-        f"{path} cannot be read as an image "
-        f"({textwrap.shorten(reason, 120)}): repair it or take it out."
+        f"{path} cannot be read as an image ({textwrap.shorten(reason, 120)}): {mend}."
     )
 
 

@@ -347,3 +347,11 @@ def test_a_damaged_image_does_not_wait_for_the_others(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"^0 is damaged"):
         read_images(range(10_000), 3, (2, 2))
     assert len(asked) < 10_000
+
+
+def test_a_whole_file_of_pixels_that_are_not_read_is_to_be_converted(tmp_path):
+    path = tmp_path / "a.tiff"
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(path)
+    with pytest.raises(InputError, match=r"kind F.*convert it") as caught:
+        read_header(path)
+    assert "take it out" not in str(caught.value)
