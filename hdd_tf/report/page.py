@@ -43,7 +43,7 @@ def page(groups: Sequence[Group]) -> str:
     columns, cells = table_cells(rows)
     before, *after = table_notes(rows)
     seconds = figure(
-        png_address(drawn_plot(groups)), "Accuracy against seconds of distillation"
+        png_address(drawn_plot(groups, "png")), "Accuracy against seconds of distillation"
     )
     body = [
         f"<h1>{TITLE}</h1>",
