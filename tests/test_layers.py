@@ -12,6 +12,7 @@ LAYERS = (
     ("api", "layers", "losses"),
     ("cli",),
     ("running",),
+    ("report.page",),
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),

@@ -41,10 +41,10 @@ def confusion_picture(
     per_class = score.get("per_class")
     if not per_class or all(value is None for value in per_class):
         return None
-    matrix = _matrix(score.get("confusion"), len(per_class))
+    matrix = confusion_matrix(score)
     # All as one list, so that the fonts of the block have every character.
     with drawn_names([*short_names(label_names), title]) as (*names, heading):
-        side = 5.0 if len(names) <= _MOST_NUMBERED else min(12.0, 3 + 0.11 * len(names))
+        side = _side(len(names))
         figure = Figure((side + 4.5, max(side, 5.0)), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(heading, fontsize=9)
@@ -62,12 +62,65 @@ def confusion_picture(
     return buffer.getvalue()
 
 
-def _matrix(rows: Sequence[Any] | None, classes: int) -> np.ndarray | None:
-    """Returns the confusion matrix `[C, C]` with NaN in rows without test images."""
+def matrix_picture(matrix: np.ndarray, label_names: Sequence[str]) -> bytes:
+    """Draws a confusion matrix alone.
+
+    Args:
+        matrix: `[C, C]` percentages from `confusion_matrix`.
+        label_names: Name of each class.
+
+    Returns:
+        A PNG file.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with drawn_names(short_names(label_names)) as names:
+        side = _side(len(names))
+        figure = Figure((side, 0.85 * side), layout="constrained")
+        FigureCanvasAgg(figure)
+        _draw_matrix(figure.subplots(), figure, matrix, names)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    return buffer.getvalue()
+
+
+def confusion_matrix(score: Mapping[str, Any]) -> np.ndarray | None:
+    """Returns a score's matrix `[C, C]` of percentages; None if it has none.
+
+    Args:
+        score: A score as in result.json.
+
+    Returns:
+        Rows are classes, columns what they are taken for. Rows of classes without test
+        images are NaN.
+    """
+    rows = score.get("confusion")
     if rows is None:
         return None
-    blank = [float("nan")] * classes
+    blank = [float("nan")] * len(rows)
     return np.array([blank if row is None else row for row in rows], np.float64)
+
+
+def confused_pairs(matrix: np.ndarray, most: int) -> list[tuple[float, int, int]]:
+    """Returns the pairs of classes that are confused most.
+
+    Args:
+        matrix: From `confusion_matrix`.
+        most: Largest number of pairs.
+
+    Returns:
+        (percentage, class, what it is taken for), from the largest percentage.
+    """
+    off = np.nan_to_num(matrix) * ~np.eye(len(matrix), dtype=bool)
+    places = np.argsort(-off, axis=None, kind="stable")[:most]
+    pairs = [divmod(int(place), len(matrix)) for place in places]
+    return [(float(off[pair]), *pair) for pair in pairs if off[pair] > 0]
+
+
+def _side(classes: int) -> float:
+    """Returns the inches of a matrix."""
+    return 5.0 if classes <= _MOST_NUMBERED else min(12.0, 3 + 0.11 * classes)
 
 
 def _draw_matrix(
@@ -123,11 +176,8 @@ def _lists(
         lines.append(f"{untested:,} classes have no test image")
     if matrix is not None and len(names) > 1:
         lines += ["", "most often confused (% of the images of a class)"]
-        off = np.nan_to_num(matrix) * ~np.eye(len(matrix), dtype=bool)
-        for place in np.argsort(-off, axis=None, kind="stable")[:_LISTED]:
-            row, column = divmod(int(place), len(matrix))
-            if off[row, column] > 0:
-                lines.append(
-                    f"{off[row, column]:6.2f}  {names[row]} taken for {names[column]}"
-                )
+        lines += [
+            f"{percentage:6.2f}  {names[row]} taken for {names[column]}"
+            for percentage, row, column in confused_pairs(matrix, _LISTED)
+        ]
     return "\n".join(_LEFT_TO_RIGHT + line for line in lines)

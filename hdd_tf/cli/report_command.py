@@ -9,16 +9,17 @@ from absl import flags
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.program import run_program, wants_help
+from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
 from hdd_tf.report.collect import collect_runs
-from hdd_tf.report.page import page
 from hdd_tf.report.plot import save_plot
 from hdd_tf.report.rows import group_runs, table_rows
 from hdd_tf.report.table import report_text
 
 # Files of these names may be earlier reports; a run's own files have others.
-_WRITTEN_OVER = (".md", ".html", ".htm", ".txt")
+_PAGE = (".html", ".htm")
+_WRITTEN_OVER = (".md", *_PAGE, ".txt")
 _USAGE = "{called} RUN_DIR... [--output=FILE.md|FILE.html] [--plot=FILE.png]"
 _HELP = f"""\
 Reports runs beside the published numbers.
@@ -29,8 +30,8 @@ RUN_DIR is a run's directory, that of a command with --num_experiments, or a fol
 such directories (runs/). Runs that are the same but for the seed are pooled.
 
   --output=FILE.md    Write the Markdown table there instead of printing it.
-  --output=FILE.html  Write one page with table, images, curves and classes instead; it
-                      opens anywhere and loads nothing.
+  --output=FILE.html  Write one page there, which opens anywhere and loads nothing: the
+                      table, images, curves, accuracies of classes, settings.
   --plot=FILE.png     Also draw accuracy against seconds of distillation.
 """
 
@@ -89,8 +90,12 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
 
 def _write(places: list[str], output: str, plot: str) -> None:
     groups = group_runs(collect_runs(places, _warn), _warn)
-    if output.lower().endswith((".html", ".htm")):
-        atomic.write_text(output, page(groups))
+    if output.lower().endswith(_PAGE):
+        # Seconds of imports, for the images, which tables do not need.
+        import_quietly()
+        from hdd_tf.report.page.document import page
+
+        atomic.write_text(output, page(groups, _warn))
         print(f"page: {output}")
     elif output:
         atomic.write_text(output, report_text(table_rows(groups)))

@@ -1,7 +1,8 @@
-"""Counts the records of a TFRecord file without TensorFlow."""
+"""Reads TFRecord files, and counts their records, without TensorFlow."""
 
 import os
 import struct
+from collections.abc import Iterator
 
 # A record follows its length and the length's sum, and precedes the record's sum.
 _LENGTH = struct.Struct("<Q4x")
@@ -35,3 +36,30 @@ def count_records(path: str | os.PathLike, most: int) -> int:
     if position != size or found > most:
         raise ValueError(f"not at most {most} records of {size} bytes in all")
     return found
+
+
+def small_records(path: str | os.PathLike, most_bytes: int) -> Iterator[bytes]:
+    """Yields the records of a file that are not too long, without checking their sums.
+
+    Args:
+        path: The file. A last record that is not whole, as a killed process leaves it,
+            is passed over.
+        most_bytes: Longer records are passed over unread.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = os.stat(path).st_size
+    with open(path, "rb") as file:
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            (length,) = _LENGTH.unpack(head)
+            if length > most_bytes:
+                if length > size - file.tell():
+                    return  # A damaged length may be farther than files reach.
+                file.seek(length + _BYTES_AFTER, os.SEEK_CUR)
+                continue
+            record = file.read(length)
+            if len(record) < length:
+                return
+            yield record
+            file.read(_BYTES_AFTER)

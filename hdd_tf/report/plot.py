@@ -6,7 +6,7 @@ import math
 import os
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hdd_tf.artifacts.fonts import drawn_names
 from hdd_tf.files import atomic
@@ -22,16 +22,16 @@ _DECADE = 10.0
 
 
 def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
-    """Writes the picture of `drawn_plot`.
+    """Writes the picture of `drawn_plot` as a PNG file.
 
     Args:
-        path: PNG file to write.
+        path: File to write.
         groups: As in `drawn_plot`.
     """
-    atomic.write_bytes(path, drawn_plot(groups))
+    atomic.write_bytes(path, drawn_plot(groups, "png"))
 
 
-def drawn_plot(groups: Sequence[Group]) -> bytes:
+def drawn_plot(groups: Sequence[Group], kind: Literal["png", "svg"]) -> bytes:
     """Draws one panel for each data set and IPC, one colour for each group of runs.
 
     A dot with a bar is the test accuracy at the end: mean and standard deviation over
@@ -42,9 +42,10 @@ def drawn_plot(groups: Sequence[Group]) -> bytes:
     Args:
         groups: Groups of runs that differ only in the seed. Runs without seconds are
             left out.
+        kind: Format of the picture.
 
     Returns:
-        A PNG file.
+        The contents of a file; the same for the same runs.
     """
     # Half a second of imports, which the table does not need. No display either: the
     # figure is made without pyplot and its choice of a backend.
@@ -64,8 +65,23 @@ def drawn_plot(groups: Sequence[Group]) -> bytes:
         ):
             axes.set_title(f"{name}, {ipc} per class")
             _draw_panel(axes, members)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+        return picture_file(figure, kind)
+
+
+def picture_file(figure: Any, kind: Literal["png", "svg"]) -> bytes:
+    """Returns a matplotlib figure as the contents of a file.
+
+    Args:
+        figure: The figure.
+        kind: Format of the file. An SVG has its letters as outlines, so that it needs
+            no font, and neither a date nor random names.
+    """
+    import matplotlib
+
+    buffer = io.BytesIO()
+    undated = {"Date": None} if kind == "svg" else None
+    with matplotlib.rc_context({"svg.hashsalt": "hdd_tf"}):
+        figure.savefig(buffer, format=kind, dpi=_DOTS_PER_INCH, metadata=undated)
     return buffer.getvalue()
 
 

@@ -77,7 +77,7 @@ def report_text(rows: Sequence[Row]) -> str:
         "",
         "## Where the rows come from",
         "",
-        *(f"{index}. {_origin(row)}" for index, row in enumerate(rows, start=1)),
+        *(f"{index}. {origin(row)}" for index, row in enumerate(rows, start=1)),
         "",
         *after,
     ]
@@ -200,7 +200,8 @@ def _verdict(row: Row) -> str:
     return "no published number"
 
 
-def _origin(row: Row) -> str:
+def origin(row: Row) -> str:
+    """Returns where a row comes from, as Markdown."""
     places = ", ".join(f"`{run.path}` (seed {run.seed})" for run in row.runs)
     return f"{trained_on(row)}: {places}"
 
