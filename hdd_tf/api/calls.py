@@ -1,12 +1,12 @@
 """What every call into the Python interface has: settings of Keras, words of Python."""
 
-import difflib
 import functools
 import inspect
 import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from hdd_tf.arguments.flag_names import suggestion
 from hdd_tf.config import rows
 from hdd_tf.errors import InputError
 from hdd_tf.keras_settings import own_settings
@@ -87,5 +87,5 @@ def _in_python(match: re.Match[str]) -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f": it has {', '.join(known)}"
+    meant = suggestion(name, known)
+    return f"; did you mean {meant}?" if meant else f": it has {', '.join(known)}"

@@ -15,7 +15,7 @@ from hdd_tf.api.arguments import (
 from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult, EvaluationResult
 from hdd_tf.arguments.command_line import overridden
-from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
+from hdd_tf.artifacts.sets.distilled_set import metadata_without_run, read_distilled_set
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, channel_statistics
@@ -219,14 +219,5 @@ def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
         raise InputError(
             "the test labels start at 1, and those to train on at 0: give labels - 1"
         )
-    metadata = {
-        "dataset": dataset.name,
-        "label_names": list(dataset.label_names),
-        "mean": list(dataset.mean),
-        "std": list(dataset.std),
-        "objective": "",
-        "geometry": "none",
-        "source": {},
-        "ipc": int(np.bincount(labels).max()),
-    }
+    metadata = metadata_without_run(dataset, int(np.bincount(labels).max()))
     return DistilledSet(images, labels, metadata)

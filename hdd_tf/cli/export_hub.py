@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from hdd_tf.cli.own_flags import own_flags_help, parse_own_flags
+from hdd_tf.cli.own_flags import given_source, own_flags_help, parse_own_flags
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
-from hdd_tf.errors import InputError
 
 _HELP = """\
 Writes a distilled set for the Hugging Face Hub, which shows its images in a browser.
@@ -19,7 +18,6 @@ that `datasets.load_dataset` reads, with the names of the classes and soft label
 a folder of each class. `hf upload USER/NAME DIR --repo-type=dataset` puts
 it on the Hub; nothing is sent from here.
 """
-_SOURCES = ("run_dir", "checkpoint", "set")
 
 
 def define_flags() -> flags.FlagValues:
@@ -67,38 +65,16 @@ def export_hub(argv: Sequence[str]) -> None:
         print(_HELP.format(called=argv[0]) + own_flags_help(values), end="")
         return
     parsed = parse_own_flags(argv, values, settings=False)
-    if parsed.overrides:
-        raise InputError(
-            f"{parsed.overrides[0]!r} is not a flag, and not the directory of a run or "
-            "set to export; --help lists the flags"
-        )
-    given = [name for name in _SOURCES if values[name].value]
-    if len(given) != 1:
-        raise InputError(
-            f"{' and '.join(f'--{name}' for name in given) or 'nothing'} to export: "
-            "give one of --run_dir, --checkpoint and --set"
-        )
+    kind, source = given_source(values)
     output = parsed.directory("output_dir")
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.artifacts.sets.decoding import decode_set
-    from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
     from hdd_tf.exporting import hub, sets
 
-    source = str(values[given[0]].value)
     sets.check_outside(output, source)
     hub.check_hub_output(output, values.overwrite)
-    read = {
-        "run_dir": sets.set_of_run,
-        "checkpoint": sets.set_of_checkpoint,
-        "set": read_distilled_set,
-    }[given[0]]
-    distilled_set = read(source)
-    if values.images == "stored" and distilled_set.metadata.get("decoded"):
-        raise InputError(
-            f"{source} holds decoded images, and the stored ones cannot be had from "
-            "them: leave out --images=stored"
-        )
+    distilled_set = sets.read_source(kind, source, stored=values.images == "stored")
     if values.images == "decoded":
         distilled_set = decode_set(distilled_set)
     hub.write_hub(output, distilled_set, values.encoding)

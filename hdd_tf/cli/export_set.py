@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.cli.own_flags import own_flags_help, parse_own_flags
+from hdd_tf.cli.own_flags import given_source, own_flags_help, parse_own_flags
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
@@ -36,7 +36,6 @@ With --measure, hdd_tf.json also says what accuracy networks reach with the floa
 and with the 8-bit ones. examples/train_on_distilled.py in the repository shows how to
 train on a set.
 """
-_SOURCES = ("run_dir", "checkpoint", "set")
 # Settings of the run that --measure may go without.
 _OVERRIDES = ("num_eval", "eval_epochs", "eval_networks", "data_dir")
 
@@ -106,12 +105,7 @@ def check_flags(values: flags.FlagValues) -> None:
     """
     if not values.output_dir:
         raise InputError("--output_dir is missing; --help says what it is")
-    given = [f"--{name}" for name in _SOURCES if values[name].value]
-    if len(given) != 1:
-        raise InputError(
-            f"{' and '.join(given) or 'nothing'} to export: give one of --run_dir, "
-            "--checkpoint and --set"
-        )
+    given_source(values)
     pruned = values.keep_fraction < 1
     for name in _OVERRIDES:
         needed = values.measure or (pruned and name in ("eval_networks", "data_dir"))
@@ -140,18 +134,13 @@ def export_set(argv: Sequence[str]) -> None:
     if wants_help(argv[1:]):
         print(_HELP.format(called=argv[0]) + own_flags_help(values), end="")
         return
-    parsed = parse_own_flags(argv, values, settings=False)
-    if parsed.overrides:
-        raise InputError(
-            f"{parsed.overrides[0]!r} is not a flag, and not the directory of a run or "
-            "set to export; --help lists the flags"
-        )
+    parse_own_flags(argv, values, settings=False)
     check_flags(values)
     # Only now, seconds of imports: a bad flag is answered at once.
     import_quietly()
     from hdd_tf.exporting import sets as exporting
 
-    source = values.run_dir or values.checkpoint or values.set
+    _, source = given_source(values)
     exporting.check_outside(values.output_dir, source)
     exporting.check_output(values.output_dir, values.encoding, values.overwrite)
     overrides = [
@@ -174,20 +163,11 @@ def _set_to_write(values: flags.FlagValues, overrides: list[str]) -> "DistilledS
     Raises:
         InputError: there is none, or its stored images are asked for and lost.
     """
-    from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
     from hdd_tf.exporting import sets as exporting
 
-    if values.set:
-        distilled_set = read_distilled_set(values.set)
-    elif values.run_dir:
-        distilled_set = exporting.set_of_run(values.run_dir)
-    else:
-        distilled_set = exporting.set_of_checkpoint(values.checkpoint)
-    if values.images == "stored" and distilled_set.metadata.get("decoded"):
-        raise InputError(
-            f"--set={values.set} holds decoded images, and the stored ones cannot be "
-            "had from them: leave out --images=stored"
-        )
+    distilled_set = exporting.read_source(
+        *given_source(values), stored=values.images == "stored"
+    )
     if values.keep_fraction == 1:
         return distilled_set
     from hdd_tf.exporting.models import prune_set_of_run

@@ -13,6 +13,9 @@ from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
 
+# Flags that name what to export.
+SOURCES = ("run_dir", "checkpoint", "set")
+
 
 class ParsedFlags(NamedTuple):
     """A parsed command line.
@@ -74,7 +77,8 @@ def parse_own_flags(
         settings: Whether settings of a run may be given beside them.
 
     Raises:
-        InputError: there is no flag of a name.
+        InputError: there is no flag of a name, or a word is neither a flag nor the
+            source.
         flags.Error: one of them has an invalid value.
     """
     _, *others = values(list(argv), known_only=True)
@@ -89,7 +93,27 @@ def parse_own_flags(
         values[name].parse(place)
         values[name].present += 1
     _check_names(others, [*values, *(rows() if settings else ())])
+    if others and not settings:
+        raise InputError(
+            f"{others[0]!r} is not a flag, and not the directory of a run or set to "
+            "export; --help lists the flags"
+        )
     return ParsedFlags(values, others)
+
+
+def given_source(values: flags.FlagValues) -> tuple[str, str]:
+    """Returns the flag of `SOURCES` that is given, and its value.
+
+    Raises:
+        InputError: none of them is given, or several are.
+    """
+    given = [name for name in SOURCES if values[name].value]
+    if len(given) != 1:
+        raise InputError(
+            f"{' and '.join(f'--{name}' for name in given) or 'nothing'} to export: "
+            "give one of --run_dir, --checkpoint and --set"
+        )
+    return given[0], str(values[given[0]].value)
 
 
 def _check_names(words: Sequence[str], known: Sequence[str]) -> None:

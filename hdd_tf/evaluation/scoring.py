@@ -9,6 +9,7 @@ import numpy as np
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.evaluation.class_scores import ClassCounts
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.accuracy import percent_correct
 from hdd_tf.training.network_trainer import NetworkTrainer
 
 
@@ -100,7 +101,7 @@ def score_networks(
     for index in range(first, num_networks):
         trainer.train(derive_key(seed, Purpose.EVALUATION_NETWORK, index), on_epochs)
         predictions = trainer.predictions(held_out.images)
-        values.append(100.0 * int(np.sum(predictions == labels)) / len(labels))
+        values.append(percent_correct(predictions, labels))
         counted = ClassCounts.of(labels, predictions, num_classes)
         counts = counts + counted if counts else counted
         on_tested(index, values[-1])

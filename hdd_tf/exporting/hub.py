@@ -13,6 +13,7 @@ from hdd_tf.artifacts.encodings.pixels import encode_png, to_uint8
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.exporting.hub_card import write_card
+from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.files import atomic
 
 ENCODINGS = ("parquet", "png_folder")
@@ -102,16 +103,14 @@ def check_hub_output(
     Raises:
         InputError: it holds other things, or an export that may not be replaced.
     """
-    if not is_replaceable(directory):
-        raise InputError(
-            f"{flag}{directory} holds other things than an export for the Hub: "
-            "name a new or empty directory"
-        )
-    if directory.is_dir() and any(directory.iterdir()) and not overwrite:
-        raise InputError(
-            f"{flag}{directory} holds an export: name another directory, or {replace} "
-            "to replace it"
-        )
+    check_replaceable(
+        directory,
+        "an export for the Hub",
+        is_replaceable(directory),
+        overwrite,
+        flag=flag,
+        replace=replace,
+    )
 
 
 def _write_parquet(

@@ -17,9 +17,9 @@ from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.errors import InputError
 from hdd_tf.evaluation.saved_classifier import train_and_save_classifier
 from hdd_tf.exporting.sets import set_of_run
+from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.files.links import refuse_links_out
 from hdd_tf.reading.loading import load_configured_dataset
 
@@ -127,13 +127,5 @@ def check_targets(output: pathlib.Path, names: Sequence[str], overwrite: bool) -
             replaced.
     """
     for target in (output / name for name in names):
-        if not is_replaceable(target):
-            raise InputError(
-                f"{target} holds other things than a SavedModel of hdd_tf: name "
-                "another --output_dir"
-            )
-        if target.exists() and any(target.iterdir()) and not overwrite:
-            raise InputError(
-                f"{target} holds a SavedModel: name another --output_dir, or add "
-                "--overwrite to replace it"
-            )
+        ours = is_replaceable(target)
+        check_replaceable(target, "a SavedModel of hdd_tf", ours, overwrite)

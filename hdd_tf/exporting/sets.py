@@ -26,7 +26,33 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluation.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.exporting.saved_sets import SavedSet, load_newest_set, load_saved_set
+from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.methods.registry import is_distilled, traits_of
+
+
+def read_source(kind: str, source: str, *, stored: bool = False) -> DistilledSet:
+    """Returns what is to be exported.
+
+    Args:
+        kind: `run_dir`, `checkpoint` or `set`.
+        source: The directory or the checkpoint of that kind.
+        stored: Whether the images as they are stored are asked for.
+
+    Raises:
+        InputError: there is no such set, or its stored images are asked for and lost.
+    """
+    read = {
+        "run_dir": set_of_run,
+        "checkpoint": set_of_checkpoint,
+        "set": read_distilled_set,
+    }[kind]
+    distilled_set = read(source)
+    if stored and distilled_set.metadata.get("decoded"):
+        raise InputError(
+            f"--{kind}={source} holds decoded images, and the stored ones cannot be "
+            "had from them: leave out --images=stored"
+        )
+    return distilled_set
 
 
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
@@ -215,16 +241,12 @@ def check_output(
     """
     encoding_of_name(encoding)
     path = pathlib.Path(output_dir)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{flag}{path} is a file: name a directory")
-    if path.exists() and any(path.iterdir()):
-        if not is_distilled_set(path):
-            raise InputError(
-                f"{flag}{path} holds other things than a distilled set: "
-                "name a new or empty directory"
-            )
-        if not overwrite:
-            raise InputError(
-                f"{flag}{path} holds a distilled set: name another "
-                f"directory, or {replace} to replace it"
-            )
+    is_empty = not path.is_dir() or not any(path.iterdir())
+    check_replaceable(
+        path,
+        "a distilled set",
+        is_empty or is_distilled_set(path),
+        overwrite,
+        flag=flag,
+        replace=replace,
+    )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hdd_tf.artifacts.sets.distilled_set import metadata_without_run
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.normalisation import Normalisation
@@ -123,19 +124,8 @@ def read_foreign_set(
 
 
 def _metadata(dataset: Dataset, ipc: int, cells: int) -> dict[str, Any]:
-    return {
-        "dataset": dataset.name,
-        "label_names": list(dataset.label_names),
-        "mean": list(dataset.mean),
-        "std": list(dataset.std),
-        # No method of hdd_tf made it, with no settings of hdd_tf.
-        "objective": "",
-        "geometry": "none",
-        "source": {},
-        "ipc": ipc,
-        "formation_factor": cells,
-        "decoded": cells == 1,
-    }
+    cut = {"formation_factor": cells, "decoded": cells == 1}
+    return metadata_without_run(dataset, ipc) | cut
 
 
 def _read(place: pathlib.Path, dataset: Dataset, told: Told) -> ForeignArrays:

@@ -82,14 +82,14 @@ class Classifications:
             )
         for first in tf.range(start, stop, batch):
             rows = tf.range(first, tf.minimum(first + batch, stop))
-            predicted = self._taken_for(images, rows, weights, state)
+            predicted = self._predicted_classes(images, rows, weights, state)
             with tf.device("CPU:0"):
                 parts = parts.write((first - start) // batch, predicted)
         with tf.device("CPU:0"):
             return parts.concat()
 
     @tf.autograph.experimental.do_not_convert  # It has no loops to look for.
-    def _taken_for(
+    def _predicted_classes(
         self,
         images: tf.Tensor,
         rows: tf.Tensor,
@@ -100,3 +100,13 @@ class Classifications:
         batch_images = self._normalise(gather_rows(images, rows))
         logits = self._network.logits(weights, batch_images, state)
         return tf.argmax(logits, -1, tf.int32)
+
+
+def percent_correct(predictions: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the percentage of images whose class is predicted.
+
+    Args:
+        predictions: `[n]` integers, the predicted classes.
+        labels: `[n]` integers, the classes; n >= 1.
+    """
+    return 100.0 * int(np.sum(predictions == labels)) / len(labels)

@@ -18,7 +18,7 @@ from hdd_tf.protocols.schedules import optimiser_starts, rate_at
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import DrawnViews, ReplayedViews, Views, gather_rows
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.accuracy import Classifications
+from hdd_tf.training.accuracy import Classifications, percent_correct
 from hdd_tf.training.call_length import CallLength
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 from hdd_tf.training.update import Update
@@ -208,7 +208,7 @@ class NetworkTrainer:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
             labels: `[n]` integer class numbers.
         """
-        return 100.0 * int(np.sum(self.predictions(images) == labels)) / len(labels)
+        return percent_correct(self.predictions(images), labels)
 
     def predictions(self, images: np.ndarray) -> np.ndarray:
         """Returns `[n]` int32, the class that the network takes each image for.

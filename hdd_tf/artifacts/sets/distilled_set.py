@@ -29,6 +29,7 @@ from hdd_tf.artifacts.sets.set_metadata import (
     read_metadata,
 )
 from hdd_tf.artifacts.sets.set_ownership import is_distilled_set, names_below
+from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
@@ -70,6 +71,25 @@ def metadata_of_run(
     if iteration is not None:
         metadata["iteration"] = iteration
     return {**metadata, "source": config}
+
+
+def metadata_without_run(dataset: Dataset, ipc: int) -> dict[str, Any]:
+    """Returns the metadata of a set that no method here made, with no settings.
+
+    Args:
+        dataset: The data set that its images stand for.
+        ipc: Images of each class; of the largest one where they differ.
+    """
+    return {
+        "dataset": dataset.name,
+        "label_names": list(dataset.label_names),
+        "mean": list(dataset.mean),
+        "std": list(dataset.std),
+        "objective": "",
+        "geometry": "none",
+        "source": {},
+        "ipc": ipc,
+    }
 
 
 def write_distilled_set(
