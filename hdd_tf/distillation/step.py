@@ -74,7 +74,7 @@ class DistillationStep:
     ) -> dict[str, tf.Tensor]:
         num_classes = self.method.synthetic_set.images.shape[0]
         # A method's loops are TensorFlow's own. To look for others in all its source
-        # would take half the time of tracing.
+        # would take a large part of the time of tracing.
         iterate = tf.autograph.experimental.do_not_convert(self.method.iterate)
         losses = tf.TensorArray(tf.float32, size=count, element_shape=[num_classes])
         norms = tf.TensorArray(tf.float32, size=count, element_shape=[])

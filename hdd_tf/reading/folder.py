@@ -23,7 +23,7 @@ from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.reading.image_files import read_images, used_bits
 from hdd_tf.reading.image_headers import read_header
-from hdd_tf.reading.split_folders import find_splits
+from hdd_tf.reading.split_folders import SplitFolders, find_splits
 
 _TEST_FRACTION = 0.2
 # Not of the run's seed: scores of different seeds are of the same images.
@@ -81,17 +81,7 @@ def read_folder(
         raise no_such_folder(str(directory))
     lister = FolderLister(root)
     found = find_splits(root, lister)
-    label_names = found.names
-    listed = {
-        split: list_classes(lister, folders, list(label_names))
-        for split, folders in found.classes.items()
-    }
-    kept = resolve_classes(classes, label_names)
-    files = {}
-    for split, whole in listed.items():
-        part = whole.take(kept_rows(whole.labels, kept))
-        files[split] = ImageFiles(part.paths, renumber(part.labels, kept))
-    label_names = kept_names(label_names, kept)
+    files, label_names = _chosen_files(lister, found, classes)
     if len(label_names) < 2:
         raise InputError(
             f"{root} has {len(label_names)} class ({', '.join(label_names)}); at least "
@@ -106,19 +96,7 @@ def read_folder(
     shape = (*form.size, form.channels)
     check_memory(str(root), num_training, sum(others), shape)
     bits = used_bits(form.deep, form.noted_bits) if form.deep else 16
-    read = {
-        split: LabelledImages(
-            read_images(
-                part.paths,
-                form.channels,
-                form.size,
-                bits=bits,
-                on_transparent=form.transparent.append,
-            ),
-            part.labels,
-        )
-        for split, part in files.items()
-    }
+    read = {split: _read_part(part, form, bits) for split, part in files.items()}
     _refuse_transparency_alone(root, form, read["train"].images)
     # Only now: what cannot be used is answered in one line.
     lister.warn_of_left_out()
@@ -136,6 +114,41 @@ def read_folder(
         num_training,
         len(read["test"].labels),
     )
+
+
+def _chosen_files(
+    lister: FolderLister, found: SplitFolders, classes: Sequence[str]
+) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
+    """Returns the files of the classes to keep, by split, and the classes' names.
+
+    Args:
+        lister: Of the folder.
+        found: Its splits.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Raises:
+        InputError: there is no such class, or a class has no images.
+    """
+    names = list(found.names)
+    kept = resolve_classes(classes, names)
+    files = {}
+    for split, folders in found.classes.items():
+        whole = list_classes(lister, folders, names)
+        part = whole.take(kept_rows(whole.labels, kept))
+        files[split] = ImageFiles(part.paths, renumber(part.labels, kept))
+    return files, kept_names(names, kept)
+
+
+def _read_part(part: ImageFiles, form: _Format, bits: int) -> LabelledImages:
+    """Reads the images of a split, and notes those that are transparent."""
+    images = read_images(
+        part.paths,
+        form.channels,
+        form.size,
+        bits=bits,
+        on_transparent=form.transparent.append,
+    )
+    return LabelledImages(images, part.labels)
 
 
 def _with_test_split(

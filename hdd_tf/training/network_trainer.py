@@ -288,7 +288,7 @@ class NetworkTrainer:
         return loss, images
 
     # AutoGraph makes graphs of the loops above. What they call has none, and to look
-    # for some would take half the time of tracing.
+    # for some would take a large part of the time of tracing.
     @tf.autograph.experimental.do_not_convert
     def _begin_epoch(
         self, key: tf.Tensor, epoch: tf.Tensor
