@@ -167,3 +167,16 @@ def test_block_config_round_trip():
     block = ConvBlock(24, padding=3, name="first")
     again = ConvBlock.from_config(block.get_config())
     assert (again.width, again.padding, again.name) == (24, 3, "first")
+
+
+@pytest.mark.parametrize("padding", [0, 1, 3])
+def test_padding_is_that_of_explicit_zeros(padding):
+    images = tf.random.stateless_normal([2, 12, 12, 32], [1, 2])
+    block = ConvBlock(16, padding)
+    found = block(images)
+    rows = [padding, padding]
+    maps = tf.nn.conv2d(images, block.kernel, 1, [[0, 0], rows, rows, [0, 0]])
+    mean, variance = tf.nn.moments(maps, [1, 2], keepdims=True)
+    expected = tf.nn.relu((maps - mean) * tf.math.rsqrt(variance + 1e-5))
+    expected = tf.nn.avg_pool2d(expected, 2, 2, "VALID")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
