@@ -215,13 +215,14 @@ def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
 
     Args:
         old: `identity` of the run on disk. A setting its version did not know counts
-            as that setting's default.
+            as the value that all its runs had.
         new: `identity` of the run asked for. More iterations do not make it another.
 
     Returns:
         Names in the order of `Config`; empty if `new` continues `old`.
     """
     defaults = to_json(Config(dataset="any"))
+    defaults |= {n: row.before for n, row in rows().items() if row.before is not None}
     names = [*new, *(name for name in old if name not in new)]
     may_grow = names_of(Scope.MAY_GROW)
 

@@ -111,6 +111,22 @@ def own_settings() -> Iterator[None]:
                 _write(keras, _callers)
 
 
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Gives the layers that are made meanwhile a dtype policy of Keras.
+
+    Args:
+        name: Such as `float32` or `mixed_bfloat16`.
+    """
+    keras = import_keras()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def _write(keras: Any, defaults: _Defaults) -> None:
     keras.config.set_floatx(defaults.floatx)
     keras.config.set_epsilon(defaults.epsilon)

@@ -62,6 +62,7 @@ OTHER_VALUES = {
     "norm": "group",
     "activation": "sigmoid",
     "pooling": "max",
+    "precision": "bfloat16",
     "num_eval": 1,
     "eval_networks": ("vgg11", "own.networks:build"),
     "eval_protocol": "dance",
@@ -69,6 +70,7 @@ OTHER_VALUES = {
     "eval_batch": 16,
     "eval_dsa": "color",
     "eval_lr": 1e-17,
+    "eval_precision": "bfloat16",
     "baselines": ("whole",),
     "whole_epochs": 2,
     "coreset_epochs": 3,
@@ -417,7 +419,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 55
+    assert len(expected) == 57
 
 
 def test_every_setting_has_a_scope():

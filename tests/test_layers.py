@@ -29,7 +29,7 @@ LAYERS = (
     ("config",),
     ("settings",),
     ("methods",),
-    ("signals", "keras_settings"),
+    ("signals", "keras_settings", "exact_product"),
     ("errors", "random_keys"),
 )
 HEIGHT = {

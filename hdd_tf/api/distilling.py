@@ -5,6 +5,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.api.arguments import check_names, checked_class_names
@@ -16,6 +17,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError, warn
 from hdd_tf.exporting.metadata import metadata_of_set
@@ -30,6 +32,7 @@ from hdd_tf.reading.loading import (
 )
 from hdd_tf.running.loop import BlockReport, run_iterations
 from hdd_tf.training.progress import progress_bar
+from hdd_tf.training.settled_precision import settled, told_slowness
 
 
 @python_call
@@ -97,7 +100,7 @@ def distill(
         raise InputError(
             "distill() takes images and labels, or dataset=NAME: give one of the two"
         )
-    config = Config(dataset=dataset or ARRAYS, ipc=ipc, **settings)
+    config = settled(Config(dataset=dataset or ARRAYS, ipc=ipc, **settings))
     found = None
     if given:
         real, found = _dataset_of_arrays(config, images, labels, class_names)
@@ -141,7 +144,21 @@ def _distil(
         dataset: The real images.
         found: What its labels stand for, if it was given as arrays.
     """
+    if slow := told_slowness(config):
+        warn(slow)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    with computing_in(config.precision):
+        return _distil_on(strategy, stated, config, dataset, found)
+
+
+def _distil_on(
+    strategy: tf.distribute.Strategy,
+    stated: Config,
+    config: Config,
+    dataset: Dataset,
+    found: ClassLabels | None,
+) -> DistillationResult:
+    """Distils a data set on given devices; see `_distil`."""
     run = RunContext.build(config, dataset, strategy)
     context = run.method_context(pruned_dataset(run))
     metadata = _metadata(stated, dataset)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.exact_product import exact_matmul
+
 # Values in a block of the covariance's sum. Python handles signals only between blocks,
 # so a block has a few MB.
 _BLOCK_VALUES = 2**21
@@ -227,5 +229,5 @@ class _Whiten:
 
     def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
         rows = tf.reshape(tf.cast(pixels, tf.float32) / 255.0, [-1, len(self._mean)])
-        whitened = tf.matmul(rows - self._mean, self._matrix)
+        whitened = exact_matmul(rows - self._mean, self._matrix)
         return tf.ensure_shape(tf.reshape(whitened, tf.shape(pixels)), pixels.shape)

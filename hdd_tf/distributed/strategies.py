@@ -28,7 +28,7 @@ def build_strategy(name: str, num_virtual_devices: int) -> tf.distribute.Strateg
             invalid, not supported with these arguments, or its workers cannot connect.
     """
     # TensorFloat-32 of Ampere and later GPUs rounds the factors of matrix products to
-    # 10 bits of mantissa: a thousand times the error that the geometry promises.
+    # 10 bits of mantissa. `precision.py` switches it on where that was asked for.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if cluster := read_cluster():
         return _across_machines(cluster, name, num_virtual_devices)

@@ -11,6 +11,7 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distributed.precision import computing_in, resolve
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -57,6 +58,7 @@ class NetworkScorer:
         network: FunctionalNetwork,
         stored_labels: bool = False,
     ) -> None:
+        self._precision = resolve("eval_precision", config.eval_precision)
         self._stored_labels = stored_labels
         self.architectures = config.eval_networks or (config.network,)
         self._config = config
@@ -116,7 +118,10 @@ class NetworkScorer:
         if len(self.architectures) > 1:
             title = f"{title} {network}"
         total = protocol.epochs * (self._config.num_eval - first)
-        with epoch_bar(title, total, self._config.progress) as bar:
+        with (
+            computing_in(self._precision),
+            epoch_bar(title, total, self._config.progress) as bar,
+        ):
             return score_networks(
                 trainer,
                 self._held_out(split),
@@ -179,6 +184,10 @@ class NetworkScorer:
             name, self._config, dataset.image_shape, dataset.num_classes
         )
 
+    def scored_network(self, name: str) -> FunctionalNetwork:
+        """Returns the network of `build_network` in the precision of evaluation."""
+        return self.build_network(name).in_precision(self._precision)
+
     def _held_out(self, split: str) -> LabelledImages:
         if split == "test":
             return self._dataset.test
@@ -203,7 +212,7 @@ class NetworkScorer:
             # Graphs and the functions that trace them hold each other.
             gc.collect()
             self._architecture = name
-            self._network = self.build_network(name)
+            self._network = self.scored_network(name)
         normalisation, sources = self.normalisation(carried), LabelSources()
         if carried is not None:
             sources = LabelSources.of_set(carried, protocol)

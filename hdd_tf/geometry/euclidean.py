@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from hdd_tf.exact_product import exact_matmul
 from hdd_tf.geometry.layers import widen
 from hdd_tf.geometry.losses import MeanFeatureLoss
 
@@ -36,7 +37,7 @@ class EuclideanGeometry:
         if weights is None:
             weights = tf.ones_like(features[..., 0])
         weights = tf.cast(weights, features.dtype)
-        total = tf.matmul(weights[..., None, :], features)[..., 0, :]
+        total = exact_matmul(weights[..., None, :], features)[..., 0, :]
         mass = tf.reduce_sum(weights, axis=-1)
         return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
 

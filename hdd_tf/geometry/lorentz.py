@@ -32,6 +32,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from hdd_tf.exact_product import exact_matmul
+
 Point = tuple[tf.Tensor, tf.Tensor]
 
 # Below this norm tanh(r) = r to the last bit. Its square does not underflow in float32.
@@ -325,7 +327,7 @@ def _midpoint(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the centroid of `[..., n, d]` points of masses exp(log_masses)."""
     weights, log_weights, log_mass = _normalise(log_masses)
-    mean = tf.matmul(weights[..., None, :], klein)[..., 0, :]
+    mean = exact_matmul(weights[..., None, :], klein)[..., 0, :]
     # 1 - |mean|^2 underflows early, so it is a sum of positive terms in logarithms. The
     # squared rounding error of `mean` would hide exp(-2r) beyond r = 17 if the points
     # agree. So the spread is that of the exact differences from the heaviest point.
@@ -333,7 +335,7 @@ def _midpoint(
     rank = klein.shape.rank
     anchor = tf.stop_gradient(tf.gather(klein, heaviest, axis=-2, batch_dims=rank - 2))
     offsets = klein - anchor[..., None, :]
-    shift = tf.matmul(weights[..., None, :], offsets)
+    shift = exact_matmul(weights[..., None, :], offsets)
     spread = tf.reduce_sum(tf.math.squared_difference(offsets, shift), axis=-1)
     terms = [log_weights - 2.0 * log_gamma, log_weights + _safe_log(spread)]
     log_complement = _normalise(tf.concat(terms, axis=-1))[2]

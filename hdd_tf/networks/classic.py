@@ -96,7 +96,7 @@ def build_alexnet(
     for width in (256, 192, 192):
         maps = keras.layers.ReLU()(convolve(maps, width, 3))
     maps = keras.layers.MaxPooling2D(2)(maps)
-    features = keras.layers.Flatten(name="features")(maps)
+    features = keras.layers.Flatten(name="features", dtype="float32")(maps)
     return finish(inputs, features, num_classes, "alexnet")
 
 
@@ -131,5 +131,7 @@ def build_vgg11(
         maps = convolve(maps, int(width), 3, padding=padding)
         maps = keras.layers.ReLU()(normalise(maps, options.norm))
         padding = 1
-    features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
+    features = keras.layers.GlobalAveragePooling2D(name="features", dtype="float32")(
+        maps
+    )
     return finish(inputs, features, num_classes, "vgg11")

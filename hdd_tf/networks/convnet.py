@@ -39,6 +39,10 @@ class ConvBlock(keras.layers.Layer):
 
     The convolution has no bias, which instance normalisation would remove.
 
+    With Keras' policy `mixed_bfloat16` the convolution's factors and product are
+    bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
+    shift, and what follows them, are float32.
+
     Args:
         width: Number of output channels, > 0.
         padding: Rows and columns of zeros around the input, >= 0. The published
@@ -57,7 +61,8 @@ class ConvBlock(keras.layers.Layer):
         with_activation: bool = False,
         **kwargs: object,
     ) -> None:
-        super().__init__(**kwargs)
+        # The block decides itself what is rounded.
+        super().__init__(autocast=False, **kwargs)
         if width < 1 or padding < 0:
             raise ValueError(
                 "`width` must be positive and `padding` not negative. "
@@ -70,13 +75,10 @@ class ConvBlock(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
         channels = input_shape[-1]
-        self.kernel = self.add_weight(name="kernel", shape=(3, 3, channels, self.width))
-        self.gamma = self.add_weight(
-            name="gamma", shape=(self.width,), initializer="ones"
-        )
-        self.beta = self.add_weight(
-            name="beta", shape=(self.width,), initializer="zeros"
-        )
+        width = self.width
+        self.kernel = self._add_float32("kernel", (3, 3, channels, width))
+        self.gamma = self._add_float32("gamma", (width,), "ones")
+        self.beta = self._add_float32("beta", (width,), "zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         """Maps `[n, h, w, c]` images to `[n, h // 2, w // 2, width]` maps.
@@ -99,9 +101,17 @@ class ConvBlock(keras.layers.Layer):
             pooled, activation = self._from_map(inputs, kernel, gamma, beta)
         return (pooled, activation()) if self.with_activation else pooled
 
+    def _add_float32(
+        self, name: str, shape: tuple[int | None, ...], initializer: str | None = None
+    ) -> keras.Variable:
+        return self.add_weight(
+            name=name, shape=shape, initializer=initializer, autocast=False
+        )
+
     def _from_map(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
+        inputs, kernel = (tf.cast(x, self.compute_dtype) for x in (inputs, kernel))
         # With explicit padding TensorFlow's gradient of a convolution takes twice the
         # time on a CPU, in bfloat16 a hundred times.
         if self.padding != 1:
@@ -109,6 +119,7 @@ class ConvBlock(keras.layers.Layer):
             inputs = tf.pad(inputs, [[0, 0], rows, rows, [0, 0]])
         padding = "SAME" if self.padding == 1 else "VALID"
         maps = tf.nn.conv2d(inputs, kernel, 1, padding)
+        maps = tf.cast(maps, self.variable_dtype)
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
@@ -130,10 +141,21 @@ class ConvBlock(keras.layers.Layer):
         scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         folded = kernel * scale[:, None]  # [n, t, width]
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
-        maps = tf.matmul(patches, tf.concat([folded, shift], axis=1))
+        factors = patches, tf.concat([folded, shift], axis=1)
+        maps = tf.matmul(*(tf.cast(x, self.compute_dtype) for x in factors))
         maps = tf.reshape(maps, [-1, height, width, self.width])
         activation = tf.nn.relu(maps)
-        return _average_pool(activation), lambda: activation
+        pooled = tf.cast(_average_pool(activation), self.variable_dtype)
+        return pooled, lambda: tf.cast(activation, self.variable_dtype)
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor
+    ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Returns shape and dtype of each output map, the dtype of the weights."""
+        shapes, dtype = self.compute_output_shape(inputs.shape), self.variable_dtype
+        if self.with_activation:
+            return tuple(keras.KerasTensor(shape, dtype) for shape in shapes)
+        return keras.KerasTensor(shapes, dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
         """Returns the shape `(n, rows, columns, width)` of each output map."""
@@ -233,7 +255,7 @@ def build_convnet(
             )
         activations.append(activated)
         blocks.append(maps)
-    features = keras.layers.Flatten(name="features")(maps)
+    features = keras.layers.Flatten(name="features", dtype="float32")(maps)
     tapped = {"activations": activations, "blocks": blocks} if taps else {}
     return finish(inputs, features, num_classes, "convnet", tapped)
 

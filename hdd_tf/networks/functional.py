@@ -11,6 +11,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
+from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
 from hdd_tf.networks.initialisation import FanInInitialisation
 
@@ -31,6 +32,8 @@ class FunctionalNetwork:
             `FanInInitialisation`.
         tapped: Function that builds the same model with the maps of its blocks among
             the outputs; None if the model has no blocks, or they are not known.
+        rebuild: Function that builds the same network for another precision; None if
+            nobody asks for one.
 
     Raises:
         ValueError: `draw` is None, and no initialisation is known for a variable.
@@ -41,11 +44,32 @@ class FunctionalNetwork:
         model: keras.Model,
         draw: Draw | None = None,
         tapped: Callable[[], keras.Model] | None = None,
+        rebuild: Callable[[str], "FunctionalNetwork"] | None = None,
     ) -> None:
         self.model = model
+        self._rebuild = rebuild
+        self._in_precision: dict[str, FunctionalNetwork] = {}
         self._build_tapped = tapped
         self._tapped: keras.Model | None = None
         self._draw = draw or FanInInitialisation(model)
+
+    def in_precision(self, precision: str) -> "FunctionalNetwork":
+        """Returns the network that computes in a precision, with the same weights.
+
+        Args:
+            precision: `bfloat16`, or another precision, for which it is
+                the network itself.
+
+        Raises:
+            ValueError: it is not known how the network is built.
+        """
+        if policy_of(precision) == "float32":
+            return self
+        if self._rebuild is None:
+            raise ValueError(f"{self.model.name} was built for float32 alone.")
+        if precision not in self._in_precision:
+            self._in_precision[precision] = self._rebuild(precision)
+        return self._in_precision[precision]
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:

@@ -35,31 +35,36 @@ class InstanceNormalization(keras.layers.Layer):
 
     Args:
         epsilon: Number added to the variance, > 0.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`. With the policy `mixed_bfloat16`
+            the moments are float32, and the output is bfloat16.
 
     Raises:
         ValueError: `epsilon` is not positive.
     """
 
     def __init__(self, epsilon: float = EPSILON, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         if not epsilon > 0:
             raise ValueError(f"`epsilon` must be positive. Received: {epsilon}.")
         self.epsilon = epsilon
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the scale `gamma` and the shift `beta`, one per channel."""
-        channels = input_shape[-1]
+        shape = (input_shape[-1],)
         self.gamma = self.add_weight(
-            name="gamma", shape=(channels,), initializer="ones"
+            name="gamma", shape=shape, initializer="ones", autocast=False
         )
-        self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
+        self.beta = self.add_weight(
+            name="beta", shape=shape, initializer="zeros", autocast=False
+        )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the normalised `inputs`, of the same shape and dtype."""
+        """Returns the normalised `inputs`, of the same shape."""
+        inputs = tf.cast(inputs, self.variable_dtype)
         mean, inverse_deviation = instance_moments(inputs, self.epsilon)
         gamma = tf.convert_to_tensor(self.gamma)
-        return (inputs - mean) * (inverse_deviation * gamma) + self.beta
+        normalised = (inputs - mean) * (inverse_deviation * gamma) + self.beta
+        return tf.cast(normalised, self.compute_dtype)
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments."""

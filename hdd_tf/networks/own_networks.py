@@ -11,6 +11,7 @@ the function loads are kept.
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import random
@@ -22,7 +23,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
+from hdd_tf.keras_settings import dtype_policy
 from hdd_tf.networks.functional import FunctionalNetwork, logits_of
 from hdd_tf.random_keys import derive_key
 
@@ -30,7 +33,10 @@ _TRIED_IMAGES = 4
 
 
 def build_own_network(
-    name: str, image_shape: tuple[int, int, int], num_classes: int
+    name: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    precision: str = "float32",
 ) -> FunctionalNetwork:
     """Imports a function, builds its model and checks the model on a few images.
 
@@ -38,6 +44,8 @@ def build_own_network(
         name: `module:function`; the module is installed, or in the working directory.
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
+        precision: Precision of the layers that the function gives no dtype, see
+            `distributed/precision.py`.
 
     Returns:
         The network. Its fresh variables can be drawn outside of graphs only.
@@ -49,7 +57,9 @@ def build_own_network(
     function = _import_function(name)
 
     def build(key: tf.Tensor) -> keras.Model:
-        with _answered_in_one_line(name), _seeded(int(key[0]) & 0x7FFFFFFF):
+        seeded = _seeded(int(key[0]) & 0x7FFFFFFF)
+        policy = dtype_policy(policy_of(precision))
+        with _answered_in_one_line(name), seeded, policy:
             model = function(image_shape, num_classes)
             if not isinstance(model, keras.Model):
                 raise TypeError(f"it returned {type(model).__name__}, no keras.Model")
@@ -67,7 +77,8 @@ def build_own_network(
 
     model = build(derive_key(0))
     _check(name, model, image_shape, num_classes)
-    return FunctionalNetwork(model, draw)
+    rebuild = functools.partial(build_own_network, name, image_shape, num_classes)
+    return FunctionalNetwork(model, draw, rebuild=rebuild)
 
 
 def _import_function(name: str) -> Callable[..., Any]:

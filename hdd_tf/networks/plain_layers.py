@@ -144,7 +144,7 @@ def finish(
 
     Args:
         inputs: The network's `keras.Input`.
-        features: `[n, d]` Keras tensor.
+        features: `[n, d]` Keras tensor, brought to float32 where it is not.
         num_classes: Number of logits.
         name: Name of the model.
         more_outputs: Further outputs of the model by name, besides features and logits.
@@ -153,6 +153,9 @@ def finish(
         A model with the outputs `{"features": [n, d], "logits": [n, num_classes]}` and
         `more_outputs`.
     """
-    logits = keras.layers.Dense(num_classes, name="classifier")(features)
+    if features.dtype != "float32":
+        features = keras.layers.Activation("linear", dtype="float32")(features)
+    classifier = keras.layers.Dense(num_classes, name="classifier", dtype="float32")
+    logits = classifier(features)
     outputs = {"features": features, "logits": logits, **(more_outputs or {})}
     return keras.Model(inputs, outputs, name=name)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import keras
 
 from hdd_tf.config import Config
+from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
-from hdd_tf.keras_settings import own_settings
+from hdd_tf.keras_settings import dtype_policy, own_settings
 from hdd_tf.networks.classic import build_alexnet, build_lenet, build_mlp, build_vgg11
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -98,6 +99,7 @@ def build_with_options(
     image_shape: tuple[int, int, int],
     num_classes: int,
     options: NetworkOptions,
+    precision: str = "float32",
 ) -> FunctionalNetwork:
     """Builds a network of `NETWORKS` as a function of its weights.
 
@@ -106,6 +108,7 @@ def build_with_options(
         image_shape: `(height, width, channels)`.
         num_classes: Number of logits.
         options: Choices within the architecture.
+        precision: Precision of the convolutions, see `distributed/precision.py`.
 
     Returns:
         The network.
@@ -118,11 +121,19 @@ def build_with_options(
         raise ValueError(
             f"there is no network {name!r}: name one of {', '.join(NETWORKS)}."
         )
-    tapped = None
-    if name in TAPPED:
-        tapped = functools.partial(TAPPED[name], image_shape, num_classes, options)
-    model = NETWORKS[name](image_shape, num_classes, options)
-    return FunctionalNetwork(model, tapped=tapped)
+    arguments = image_shape, num_classes, options
+
+    @dtype_policy(policy_of(precision))
+    def build_tapped() -> keras.Model:
+        return TAPPED[name](*arguments)
+
+    with dtype_policy(policy_of(precision)):
+        model = NETWORKS[name](*arguments)
+    return FunctionalNetwork(
+        model,
+        tapped=build_tapped if name in TAPPED else None,
+        rebuild=functools.partial(build_with_options, name, *arguments),
+    )
 
 
 def network_of_settings(

@@ -46,7 +46,9 @@ def build_resnet18(
     for stage, width in enumerate(_STAGES):
         maps = _strided_block(maps, width, 1 if stage == 0 else 2, options.norm)
         maps = _strided_block(maps, width, 1, options.norm)
-    features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
+    features = keras.layers.GlobalAveragePooling2D(name="features", dtype="float32")(
+        maps
+    )
     return finish(inputs, features, num_classes, "resnet18")
 
 
@@ -77,7 +79,9 @@ def build_resnet10(
     maps = _average_pool(keras.layers.ReLU()(maps), pool)
     for stage, width in enumerate(_STAGES):
         maps = _pooled_block(maps, width, 1 if stage == 0 else 2, options.norm)
-    features = keras.layers.GlobalAveragePooling2D(name="features")(maps)
+    features = keras.layers.GlobalAveragePooling2D(name="features", dtype="float32")(
+        maps
+    )
     return finish(inputs, features, num_classes, "resnet10")
 
 

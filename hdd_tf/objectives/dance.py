@@ -82,13 +82,15 @@ def expert_buffer(
         dataset: Data set whose training split the experts learn.
         network: The network `--network`, a function of its weights.
     """
+    precision = config.precision
     return ExpertBuffer(
         config.expert_dir,
-        network,
+        network.in_precision(precision),
         config.network_title(),
         dataset,
         expert_protocol(config.pretrain_epochs, config.pretrain_batch),
         config.expert_seed,
+        precision,
     )
 
 

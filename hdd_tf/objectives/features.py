@@ -68,6 +68,8 @@ class FeatureComparison:
         readout: Function from the network's outputs to the vectors.
         blocks: True if the readout needs the maps of the network's blocks
             (`FunctionalNetwork.block_outputs`).
+        real_network: The same network for real images, in another precision; None for
+            `network` itself.
 
     Raises:
         InputError: `blocks` is True, and the network does not provide their maps.
@@ -79,12 +81,12 @@ class FeatureComparison:
         discrepancy: Discrepancy,
         readout: Readout = last_features,
         blocks: bool = False,
+        real_network: FunctionalNetwork | None = None,
     ) -> None:
         self.merges = discrepancy.merges
         # The check for blocks is here, so that it fails before anything is trained.
-        self._outputs = network.outputs
-        if blocks:
-            self._outputs = network.with_blocks().block_outputs
+        self._outputs = _outputs_of(network, blocks)
+        self._real_outputs = _outputs_of(real_network or network, blocks)
         self._network = network
         self._discrepancy = discrepancy
         self._readout = readout
@@ -92,7 +94,7 @@ class FeatureComparison:
     def summarize(self, work: Pass, real: RealBatch) -> Any:
         """Returns the summary of the real images' vectors; see `Comparison`."""
         features = real.map(
-            lambda images: self._readout(self._outputs(work.weights, images))
+            lambda images: self._readout(self._real_outputs(work.weights, images))
         )
         return self._discrepancy.summarize(features, real.weights)
 
@@ -144,4 +146,12 @@ def geometry_comparison(
         InputError: an option of the geometry is out of its range.
     """
     geometry = build_geometry(context.config)
-    return FeatureComparison(context.network, geometry, readout, blocks)
+    return FeatureComparison(
+        context.network, geometry, readout, blocks, context.fast_network
+    )
+
+
+def _outputs_of(
+    network: FunctionalNetwork, blocks: bool
+) -> Callable[[list[tf.Tensor], tf.Tensor], dict[str, Any]]:
+    return network.with_blocks().block_outputs if blocks else network.outputs

@@ -184,7 +184,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
     """
     config = context.config
     objective = ImprovedDistributionMatching(
-        context.network,
+        context.fast_network,
         context.store,
         context.strategy,
         config.seed,

@@ -14,6 +14,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.memory import available_memory
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.network_scorer import NetworkScorer
@@ -57,7 +58,7 @@ class Costs:
     def __init__(self, run: RunContext) -> None:
         self._run = run
         # Architectures take turns, as in an evaluation: one is in memory.
-        self._network, self._name = run.network, run.config.network
+        self._network, self._name = run.network, (run.config.network, "float32")
         self._seconds: dict[tuple, tuple[float, float]] = {}
 
     def before(self) -> list[Work]:
@@ -114,7 +115,7 @@ class Costs:
         if not config.analysis:
             return []
         images = min(config.analysis_images, len(self._run.dataset.training.labels))
-        self._network, self._name = self._run.network, config.network
+        self._network, self._name = self._run.network, (config.network, "float32")
         seconds = images * self._timed(dm_protocol(1, 256, 0.01, "none"))[1]
         return [Work("projector", f"{images} images", seconds)]
 
@@ -183,8 +184,9 @@ class Costs:
     ) -> float:
         """Returns the seconds of training and testing `num_eval` networks."""
         config, dataset = self._run.config, self._run.dataset
-        if name != self._name:
-            self._network, self._name = scorer.build_network(name), name
+        key = (name, policy_of(config.eval_precision))
+        if key != self._name:
+            self._network, self._name = scorer.scored_network(name), key
         if images is None:
             images = config.ipc * config.formation_factor**2 * dataset.num_classes
         train, test = self._timed(protocol, images)
@@ -193,7 +195,9 @@ class Costs:
 
     def _epoch(self, protocol: TrainingProtocol) -> float:
         """Returns the seconds of an epoch of the matched network on real images."""
-        self._network, self._name = self._run.network, self._run.config.network
+        config = self._run.config
+        self._network = self._run.network.in_precision(config.precision)
+        self._name = (config.network, policy_of(config.precision))
         count = len(self._run.dataset.training.labels)
         return count * self._timed(protocol, count)[0]
 

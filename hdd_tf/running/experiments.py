@@ -15,6 +15,7 @@ from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
+from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.distributed.workers import Workers
@@ -27,6 +28,7 @@ from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
 from hdd_tf.running.runner import run_experiment
 from hdd_tf.running.selection_run import run_selection
+from hdd_tf.training.settled_precision import settled, told_slowness
 
 _SHOWN_NAMES = 20
 
@@ -68,12 +70,16 @@ def _run(
     devices = ", ".join(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
+    config = settled(config)
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)
+    if slow := told_slowness(config):
+        print(slow, flush=True)
     with (
         workers.lost_ones_told(),
         workers.chief_dismisses(),
         _exhaustion_as_input_error(),
+        computing_in(config.precision),
     ):
         # Cadences too, because they decide where blocks of iterations end.
         settings = [identity(config), cadences(config), config.num_experiments]

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from hdd_tf.settings import parsers
-from hdd_tf.settings.networks import NETWORKS
+from hdd_tf.settings.networks import NETWORKS, PRECISIONS
 from hdd_tf.settings.row import choice, setting
 from hdd_tf.settings.scope import Scope
 
@@ -66,6 +66,14 @@ class EvaluationSettings:
         parsers.POSITIVE,
         "Learning rate of evaluation, before it drops.",
         Scope.EVALUATION,
+    )
+    eval_precision: str = choice(
+        "auto",
+        PRECISIONS,
+        "Numbers of the convolutions of evaluation; see --precision. bfloat16: all "
+        "training and testing.",
+        Scope.EVALUATION,
+        before="float32",
     )
     baselines: tuple[str, ...] = setting(
         (),

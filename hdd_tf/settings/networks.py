@@ -23,6 +23,7 @@ NETWORKS = (
 NORMS = ("instance", "batch", "layer", "group", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "sigmoid")
 POOLINGS = ("average", "max", "none")
+PRECISIONS = ("auto", "float32", "tf32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,4 +69,13 @@ class NetworkSettings:
         POOLINGS,
         "Pooling that ends every block of the ConvNet, 2x2.",
         Scope.SHARED,
+    )
+    precision: str = choice(
+        "auto",
+        PRECISIONS,
+        "Numbers of the convolutions. bfloat16: those of real images, of IDM's pool "
+        "and of experts; synthetic images and all that is no convolution stay "
+        "float32. auto: tf32 on GPUs that have it, else float32.",
+        Scope.MATCHING,
+        before="float32",
     )

@@ -18,6 +18,7 @@ class Row:
         help: Meaning and unit.
         scope: The part of a run that it belongs to.
         geometry: The one geometry that it has a meaning in; empty for all.
+        before: What runs had of versions that did not know it; None for its default.
         is_cell: Whether it is part of the name of a published table's cell.
         is_budget: Whether published budgets say it (methods/traits.py).
         is_cadence: Whether it is a number of iterations after which something happens
@@ -34,6 +35,7 @@ class Row:
     help: str
     scope: Scope
     geometry: str = ""
+    before: Any = None
     is_cell: bool = False
     is_budget: bool = False
     is_cadence: bool = False

@@ -67,6 +67,7 @@ class ExpertBuffer:
         dataset: Data set whose training split the experts learn.
         protocol: Training protocol of the experts.
         seed: Seed of the experts.
+        precision: Precision that `network` computes in.
 
     Attributes:
         path: Directory of this buffer.
@@ -81,6 +82,7 @@ class ExpertBuffer:
         dataset: Dataset,
         protocol: TrainingProtocol,
         seed: int,
+        precision: str = "float32",
     ) -> None:
         self._network = network
         self._dataset = dataset
@@ -97,9 +99,12 @@ class ExpertBuffer:
             "protocol": protocol.describe(),
             "seed": seed,
         }
+        # Entries that older buffers do not have are there only if they say something
+        # else than those, so that the older buffers keep their names.
+        if precision not in ("auto", "float32"):
+            self._kind["precision"] = precision
         if dataset.whitening is not None:
-            # Its matrices follow from the training images. Without whitening there is
-            # no entry, so the names of older buffers stay the same.
+            # Its matrices follow from the training images.
             self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
         text = atomic.json_text(self._kind)
         # The name of a data set may be a path or contain a version.

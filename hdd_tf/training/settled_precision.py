@@ -1,0 +1,57 @@
+"""What `--precision=auto` means in a run: settled once, and recorded."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.config import Config, rows
+from hdd_tf.distributed.precision import resolve, slowness
+from hdd_tf.errors import InputError
+
+_SETTINGS = ("precision", "eval_precision")
+
+
+def settled(config: Config) -> Config:
+    """Returns the settings with precisions that this process' devices have.
+
+    `auto` is what the run in the directory has, so that a run goes on as it began even
+    on other devices. A new run gets what the devices are best at.
+
+    Args:
+        config: Settings of the command. With several experiments, one that exists
+            decides for all.
+
+    Raises:
+        InputError: the devices do not have a precision that the settings ask for.
+    """
+    recorded = _recorded(pathlib.Path(config.run_dir)) if config.run_dir else {}
+    chosen: dict[str, Any] = {}
+    for name in _SETTINGS:
+        value = getattr(config, name)
+        if value == "auto":
+            value = recorded.get(name, value)
+        chosen[name] = resolve(name, value)
+    return dataclasses.replace(config, **chosen)
+
+
+def told_slowness(config: Config) -> str:
+    """Returns a line if a precision of the settings is slow here, or ""."""
+    for name in _SETTINGS:
+        if line := slowness(getattr(config, name)):
+            return f"--{name}={getattr(config, name)}: {line}"
+    return ""
+
+
+def _recorded(directory: pathlib.Path) -> dict[str, str]:
+    """Returns the precisions of the run, or of the first run, in a directory."""
+    for place in (directory, *sorted(directory.glob("seed[0-9]*"))):
+        if not (place / "config.json").is_file():
+            continue
+        try:
+            identity = RunDirectory(place).read_config()["identity"]
+        except InputError:
+            return {}  # Whoever opens the run says what is wrong with it.
+        known = rows()
+        return {name: identity.get(name, known[name].before) for name in _SETTINGS}
+    return {}
