@@ -6,6 +6,7 @@ import pathlib
 import unicodedata
 from collections.abc import Iterable
 
+from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.errors import InputError
 from hdd_tf.reading.class_folders import FolderLister, is_image, is_litter
 
@@ -53,6 +54,7 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
 
     A validation or test split without class folders is none: its images have no class.
     Names that look the same are the same class, however their accents are encoded.
+    Splits may lie in a folder that has no other beside it.
 
     Args:
         root: The folder.
@@ -61,10 +63,15 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
     Raises:
         InputError: there are no classes, or the folders can be read in two ways.
     """
-    top = lister.folders(root)
-    splits = _splits_among(root, top)
+    place, top, splits = _unwrapped(root, lister)
     if not splits:
-        _refuse_splits_among_classes(root, top)
+        _refuse_splits_among_classes(place, top)
+        if place != root and len(top) > 1:
+            raise InputError(
+                f"{root} has no folder but {place.relative_to(root)}/, and that has "
+                f"{_shown(path.name for path in top)}: if those are the classes, give "
+                f"that folder, --dataset={FOLDER}{place}."
+            )
         found = {"train": _by_name(root, top)}
     else:
         found = {
@@ -80,6 +87,9 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
             "class into a folder of its own, called like the class."
         )
     notes = []
+    if place != root:
+        used = ", ".join(f"{path.name}/" for path in splits.values())
+        notes.append(f"{used} of {place} are read: {root} has no other folder.")
     for split in [split for split, classes in found.items() if not classes]:
         del found[split]
         notes.append(
@@ -99,6 +109,29 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
         for split, folders in found.items()
     }
     return SplitFolders(classes, tuple(sorted(own.values())), tuple(notes))
+
+
+def _unwrapped(
+    root: pathlib.Path, lister: FolderLister
+) -> tuple[pathlib.Path, list[pathlib.Path], dict[str, pathlib.Path]]:
+    """Looks for splits, and for folders at all, in the only folder of a folder too.
+
+    Returns:
+        The innermost folder that was looked into, its folders and its splits.
+    """
+    place, top = root, lister.folders(root)
+    splits = _splits_among(place, top)
+    for _ in range(_DEEPEST):
+        if splits or len(top) != 1 or not _is_wrapper(top[0]):
+            break
+        place, top = top[0], lister.folders(top[0])
+        splits = _splits_among(place, top)
+    return place, top, splits
+
+
+def _is_wrapper(folder: pathlib.Path) -> bool:
+    """Tells whether a folder has no image right in it, but folders."""
+    return _has_no_image(folder) and bool(_folder_names(folder)[0])
 
 
 def _splits_among(
@@ -169,11 +202,15 @@ def _by_name(
 def _refuse_doubled_folders(
     splits: dict[str, pathlib.Path], found: dict[str, dict[str, pathlib.Path]]
 ) -> None:
-    """Refuses `train/train/CLASS`, which would be a class called train."""
+    """Refuses `train/train/CLASS`, `test/images/CLASS`: one class called train."""
     for split, classes in found.items():
-        named = {(_PLAIN | _OTHERS).get(name.lower()) for name in classes}
-        if len(classes) == 1 and named == {split}:
-            (inner,) = classes.values()
+        if len(classes) != 1:
+            continue
+        ((name, inner),) = classes.items()
+        is_strange = split == "train" or name not in found["train"]
+        if (_PLAIN | _OTHERS).get(name.lower()) == split or (
+            is_strange and _is_wrapper(inner)
+        ):
             raise InputError(
                 f"{splits[split]} holds nothing but the folder {inner.name}/: move the "
                 f"class folders that lie in there up into {splits[split].name}/."
