@@ -18,6 +18,7 @@ from hdd_tf.arguments.command_line import overridden
 from hdd_tf.artifacts.sets.distilled_set import metadata_without_run, read_distilled_set
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
+from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import Dataset, channel_statistics
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
@@ -160,6 +161,7 @@ def _held_out(
         names = names_of_parts(
             {"labels": source[1], **labels}, checked_class_names(class_names)
         )
+    check_two_classes("labels have" if given is None else "the set has", names)
     splits = {
         title: labelled_images(
             images, labels_in(labels, classes, names, f"{title} labels"), f"{title} "

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hdd_tf.data.catalogue import FOLDER
+from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.memory import check_memory
 from hdd_tf.data.names import no_such_folder
@@ -82,11 +83,7 @@ def read_folder(
     lister = FolderLister(root)
     found = find_splits(root, lister)
     files, label_names = _chosen_files(lister, found, classes)
-    if len(label_names) < 2:
-        raise InputError(
-            f"{root} has {len(label_names)} class ({', '.join(label_names)}); at least "
-            "two are needed to tell apart, each in a folder of its own."
-        )
+    check_two_classes(f"{root} has", label_names, ", each in a folder of its own")
     check_splits(
         str(root), {split: len(part.paths) for split, part in files.items()}, classes
     )

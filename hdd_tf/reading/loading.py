@@ -13,7 +13,11 @@ from hdd_tf.data.catalogue import (
     canonical_name,
     published_normalisation,
 )
-from hdd_tf.data.class_sizes import warn_of_fewer, warn_of_small_classes
+from hdd_tf.data.class_sizes import (
+    check_two_classes,
+    warn_of_fewer,
+    warn_of_small_classes,
+)
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
 from hdd_tf.data.memory import available_memory
 from hdd_tf.data.normalisation import whitening_of
@@ -215,6 +219,7 @@ def _build_dataset(
     validation: LabelledImages | None = None,
 ) -> Dataset:
     _check_labels(name, training.labels, test.labels, len(label_names))
+    check_two_classes("labels have" if name == ARRAYS else f"{name} has", label_names)
     mean, std = normalisation or channel_statistics(training.images)
     channels = training.images.shape[-1]
     if len(mean) != channels:
