@@ -39,6 +39,7 @@ def read_image_folders(directory: pathlib.Path, dataset: Dataset) -> ForeignArra
     height, width, channels = dataset.image_shape
     deep: list[pathlib.Path] = []
     noted: set[int] = set()
+    colours = 0
     for path in files.paths:
         header = read_header(path)
         if (header.height, header.width) != (height, width):
@@ -47,6 +48,7 @@ def read_image_folders(directory: pathlib.Path, dataset: Dataset) -> ForeignArra
                 f"{dataset.name} are {height}x{width}: give --image_size="
                 f"{header.height}x{header.width} if the set was made at that size"
             )
+        colours += not header.gray
         if header.bits > 8:
             deep.append(path)
         if header.is_exact:
@@ -60,4 +62,5 @@ def read_image_folders(directory: pathlib.Path, dataset: Dataset) -> ForeignArra
         images,
         np.array(sorted(order), np.int64)[files.labels],
         scales=("0-255",),
+        note=f"{colours} colour images read as gray" * (channels == 1 and colours > 0),
     )

@@ -164,6 +164,7 @@ def _channels_last(
     if (height, width, channels) == (channels, height, width):
         found = "first" if arrays.channels_first else ""
     if images.ndim != 4 or found is None:
+        _check_channels(place, arrays.images.shape[1:], dataset)
         raise InputError(
             f"{place} has images of {_size(arrays.images.shape[1:])}, and "
             f"{dataset.name} has images of {_size(dataset.image_shape)}: name the data "
@@ -172,6 +173,37 @@ def _channels_last(
     if found:
         return np.moveaxis(images, 1, -1), ", stored channels first"
     return images, ""
+
+
+def _check_channels(
+    place: pathlib.Path, shape: tuple[int, ...], dataset: Dataset
+) -> None:
+    """Raises InputError where the size is right, and only the channels are others."""
+    *size, channels = dataset.image_shape
+    if shape == tuple(size):
+        given, axis = 1, "images[..., None]"
+    elif shape[:-1] == tuple(size):
+        given, axis = shape[-1], "images"
+    elif shape[1:] == tuple(size):
+        given, axis = shape[0], "numpy.moveaxis(images, 1, -1)"
+    else:
+        return
+    mend = "name the data set that it is of"
+    if given == 1:
+        mend += f", or write numpy.repeat({axis}, {channels}, axis=-1)"
+    elif given == channels + 1:
+        mend += f", or leave transparency out: {axis}[..., :{channels}]"
+    elif channels == 1:
+        mend += ", or write images that are gray"
+    raise InputError(
+        f"{place} has images of {_size(shape)}, {_channels(given)}, and those of "
+        f"{dataset.name} are {_size(dataset.image_shape)}, {_channels(channels)}: "
+        f"{mend}"
+    )
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel{'s' if count != 1 else ''}"
 
 
 def _normalisation(arrays: ForeignArrays, dataset: Dataset) -> Normalisation:
