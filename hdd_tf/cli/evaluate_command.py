@@ -36,9 +36,9 @@ RUN/synthetic, to train all of them. Scores of a set are recorded nowhere.
 
 The second form scores a set that another program made, by the same protocol, networks
 and seeds: an .npz file (arrays images and labels, or soft labels), a folder of images
-for each class, a TFDS directory, or a PyTorch file (.pt) as the programs of DC, DM,
-IDM and MTT write it. A line says what was taken for what; what the values leave open
-is refused, and flags say it:
+for each class, a TFDS directory, a .parquet file or folder of the Hugging Face Hub, or
+a PyTorch file (.pt) as the programs of DC, DM, IDM and MTT write it. A line says what
+was taken for what; what the values leave open is refused, and flags say it:
 """
 _SETTINGS = """
 The flags that change a score, with their defaults where nothing is recorded:

@@ -12,7 +12,7 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
-from hdd_tf.foreign_sets import tfds_sets, torch_sets
+from hdd_tf.foreign_sets import parquet_files, tfds_sets, torch_sets
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits
 from hdd_tf.foreign_sets.image_folders import read_image_folders
 from hdd_tf.foreign_sets.labels import find_labels
@@ -61,7 +61,7 @@ def check_readable(place: pathlib.Path) -> None:
     """
     if not place.exists():
         raise InputError(f"{place} does not exist: give the file or folder of a set")
-    known = (NPZ, *torch_sets.SUFFIXES)
+    known = (NPZ, *torch_sets.SUFFIXES, parquet_files.SUFFIX)
     if not place.is_dir() and place.suffix.lower() not in known:
         raise InputError(
             f"{place} is a file that does not end in {', '.join(known)}: give one that "
@@ -75,8 +75,9 @@ def read_foreign_set(
     """Reads a set that another program made.
 
     Args:
-        place: An `.npz` or `.pt` file, a folder of images for each class, a TFDS
-            directory, or a folder with `images_best.pt` and `labels_best.pt`.
+        place: An `.npz`, `.pt` or `.parquet` file, a folder of images for each class, a
+            TFDS directory, or a folder with `images_best.pt` and `labels_best.pt` or
+            with the parquet files of a split.
         dataset: The data set that the set is of. Images whitened by ZCA need one with
             the whitening.
         told: What its files do not say.
@@ -135,9 +136,13 @@ def _read(place: pathlib.Path, dataset: Dataset, told: Told) -> ForeignArrays:
         tensors = torch_sets.image_file_in(place)
         if tensors is not None:
             return torch_sets.read_torch_set(tensors, told.number)
+        if parts := parquet_files.parquet_files_in(place):
+            return parquet_files.read_parquet_set(place, parts, dataset)
         return read_image_folders(place, dataset)
     if place.suffix.lower() == NPZ:
         return read_npz_set(place)
+    if place.suffix.lower() == parquet_files.SUFFIX:
+        return parquet_files.read_parquet_set(place, [place], dataset)
     return torch_sets.read_torch_set(place, told.number)
 
 

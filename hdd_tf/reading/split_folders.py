@@ -122,14 +122,14 @@ def _unwrapped(
     place, top = root, lister.folders(root)
     splits = _splits_among(place, top)
     for _ in range(_DEEPEST):
-        if splits or len(top) != 1 or not _is_wrapper(top[0]):
+        if splits or len(top) != 1 or not is_wrapper(top[0]):
             break
         place, top = top[0], lister.folders(top[0])
         splits = _splits_among(place, top)
     return place, top, splits
 
 
-def _is_wrapper(folder: pathlib.Path) -> bool:
+def is_wrapper(folder: pathlib.Path) -> bool:
     """Tells whether a folder has no image right in it, but folders."""
     return _has_no_image(folder) and bool(_folder_names(folder)[0])
 
@@ -209,7 +209,7 @@ def _refuse_doubled_folders(
         ((name, inner),) = classes.items()
         is_strange = split == "train" or name not in found["train"]
         if (_PLAIN | _OTHERS).get(name.lower()) == split or (
-            is_strange and _is_wrapper(inner)
+            is_strange and is_wrapper(inner)
         ):
             raise InputError(
                 f"{splits[split]} holds nothing but the folder {inner.name}/: move the "

@@ -9,6 +9,7 @@ from hdd_tf.artifacts.sets.distilled_set import write_distilled_set
 from hdd_tf.cli.evaluate_command import main
 from hdd_tf.config import Config, to_json
 from hdd_tf.evaluation.foreign_score import ForeignScore
+from hdd_tf.exporting.hub import write_hub
 from hdd_tf.foreign_sets.reading import Told
 from hdd_tf.reading.loading import load_dataset
 from tests.evaluation.digits_set import digits_set
@@ -58,12 +59,15 @@ def scored(capfd, *arguments):
 
 
 @pytest.mark.slow
-def test_a_foreign_set_is_scored_as_our_own_is(place, capfd):
+def test_a_foreign_set_is_scored_as_our_own_is(place, plain, capfd):
     said, of_foreign = scored(capfd, "--set=plain.npz", "--dataset=digits")
     assert said.startswith("plain.npz: 20 images of 32x32x1, stored channels first, 2 ")
     assert "digits, 2 per class, a set of another program, seed 0" in said
     own, of_own = scored(capfd, "own")
     assert of_foreign == of_own
+    write_hub(place / "hub", plain)  # Its images are whole numbers from 0 to 255.
+    _, of_hub = scored(capfd, "--set=hub", "--dataset=digits")
+    assert of_hub == of_own
     assert own.partition("\ntrained on")[2].replace("own", "plain.npz") in said
 
 

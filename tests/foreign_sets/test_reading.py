@@ -261,7 +261,7 @@ def test_folders_that_do_not_fit_are_refused(tmp_path, dataset, images, labels):
     assert "is no set that is known here" in said(tmp_path / "empty")
     assert "does not exist" in said(tmp_path / "nowhere")
     (tmp_path / "a.csv").touch()
-    assert "does not end in .npz, .pt, .pth" in said(tmp_path / "a.csv")
+    assert "does not end in .npz, .pt, .pth, .parquet" in said(tmp_path / "a.csv")
 
 
 @pytest.fixture(scope="module")
