@@ -11,6 +11,7 @@ from hdd_tf.arguments.command_line import (
     flags_help,
     given_settings,
 )
+from hdd_tf.artifacts.run_records import is_of_hdd_tf
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.own_flags import own_flags_help
@@ -43,8 +44,6 @@ was taken for what; what the values leave open is refused, and flags say it:
 _SETTINGS = """
 The flags that change a score, with their defaults where nothing is recorded:
 """
-# What marks a run or a set of hdd_tf, which says itself what it is.
-_OF_HDD_TF = ("hdd_tf.json", "synthetic/hdd_tf.json", "config.json")
 
 
 def define_flags() -> flags.FlagValues:
@@ -116,7 +115,7 @@ def evaluate(argv: Sequence[str]) -> None:
             f"{usage}"
         )
     check_scoring_flags(overrides)
-    is_own = any(os.path.isfile(os.path.join(place, name)) for name in _OF_HDD_TF)
+    is_own = is_of_hdd_tf(place)
     own = [f"--{name}" for name in values if name != "set" and values[name].present]
     if is_own and own:
         raise InputError(
@@ -145,7 +144,7 @@ def evaluate(argv: Sequence[str]) -> None:
     told = Told(
         values.set_scale, values.set_labels, values.set_cells, values.set_number
     )
-    score = ForeignScore(place, overrides, told)
+    score = ForeignScore(place, given_settings(overrides), told)
     # Before the hours of training: what was assumed may be wrong.
     print(one_line(score.described), flush=True)
     print_product(score.table())

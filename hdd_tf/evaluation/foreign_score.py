@@ -1,9 +1,9 @@
 """Scores a set of another program by the protocol of hdd_tf."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from hdd_tf.arguments.command_line import given_settings
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
@@ -23,7 +23,7 @@ class ForeignScore:
 
     Args:
         place: File or folder of the set.
-        arguments: Flags, `--dataset` among them.
+        given: Settings by their flags' names, `dataset` among them.
         told: What the user says of the set.
 
     Attributes:
@@ -31,13 +31,12 @@ class ForeignScore:
 
     Raises:
         InputError: the set or its data set cannot be read, they do not go together, or
-            a flag is invalid.
+            a setting is invalid.
     """
 
-    def __init__(self, place: str, arguments: Sequence[str], told: Told) -> None:
+    def __init__(self, place: str, given: Mapping[str, Any], told: Told) -> None:
         self._place = pathlib.Path(place)
         check_readable(self._place)
-        given = given_settings(arguments)
         if not given.get("dataset"):
             raise InputError(
                 f"{place} is a set of another program: say of which data set, such as "
@@ -64,7 +63,14 @@ class ForeignScore:
         )
         self.described = self._set.described
 
+    def result(self) -> dict[str, Any]:
+        """Trains fresh networks on the set.
+
+        Returns:
+            The contents of `result.json` without `seconds`.
+        """
+        return self._evaluation.result(self._set.content)
+
     def table(self) -> str:
         """Trains fresh networks on the set and returns the table of results."""
-        result = self._evaluation.result(self._set.content)
-        return result_table({**result, "seconds": {}}, str(self._place))
+        return result_table({**self.result(), "seconds": {}}, str(self._place))
