@@ -18,6 +18,7 @@ from hdd_tf.cli.own_flags import own_flags_help
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
+from hdd_tf.evaluation.score_file import check_new_file
 from hdd_tf.files.links import check_place
 
 _HELP = """\
@@ -82,6 +83,13 @@ def define_flags() -> flags.FlagValues:
         lower_bound=1,
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "New file (.json) for the scores of a set of another program, which "
+        "`hdd-tf report` shows beside runs.",
+        flag_values=values,
+    )
     return values
 
 
@@ -117,6 +125,11 @@ def evaluate(argv: Sequence[str]) -> None:
     check_scoring_flags(overrides)
     is_own = is_of_hdd_tf(place)
     own = [f"--{name}" for name in values if name != "set" and values[name].present]
+    if is_own and values.output is not None:
+        raise InputError(
+            f"--output={values.output} is for the scores of sets that other programs "
+            "made; those of a run are recorded in RUN/evaluations/: leave it out"
+        )
     if is_own and own:
         raise InputError(
             f"{own[0]} is of sets that other programs made, and {place} says itself "
@@ -130,6 +143,8 @@ def evaluate(argv: Sequence[str]) -> None:
         )
     if is_own:
         check_place(place)
+    if values.output is not None:
+        check_new_file(values.output)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
@@ -147,7 +162,11 @@ def evaluate(argv: Sequence[str]) -> None:
     score = ForeignScore(place, given_settings(overrides), told)
     # Before the hours of training: what was assumed may be wrong.
     print(one_line(score.described), flush=True)
-    print_product(score.table())
+    result = score.result()
+    print_product(score.table(result))
+    if values.output:
+        score.write(values.output, result)
+        print(f"recorded: {one_line(values.output)}")
 
 
 def _split(words: Sequence[str], own: Sequence[str]) -> tuple[list[str], list[str]]:

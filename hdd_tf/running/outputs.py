@@ -17,12 +17,13 @@ from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
+from hdd_tf.data.dataset import data_record
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import counted
 from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.files import atomic
-from hdd_tf.running.finished import data_record, keep_fair_score, read_export
+from hdd_tf.running.finished import keep_fair_score, read_export
 
 
 def open_run(run: RunContext) -> None:

@@ -12,6 +12,7 @@ from hdd_tf.cli.evaluate_command import main
 from hdd_tf.config import Config, to_json
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.foreign_score import ForeignScore
+from hdd_tf.evaluation.score_file import read_score
 from hdd_tf.exporting.hub import write_hub
 from hdd_tf.foreign_sets.reading import Told
 from hdd_tf.reading.loading import load_dataset
@@ -47,6 +48,7 @@ def place(tmp_path, plain, digits, monkeypatch):
     wrong = np.eye(10)[(plain.labels + 1) % 10] * 0.9 + 0.01
     np.savez("soft.npz", images=plain.images, labels=plain.labels, soft_labels=wrong)
     np.savez("odd.npz", images=plain.images / 16, labels=plain.labels)
+    (tmp_path / "old.json").touch()
     (tmp_path / "ipc.cfg").write_text("--ipc=5\n")
     config = Config(dataset="digits", width=4, depth=1, num_eval=1, eval_epochs=3)
     plain.metadata["source"] = to_json(config)
@@ -62,12 +64,19 @@ def scored(capfd, *arguments):
 
 
 @pytest.mark.slow
-def test_a_foreign_set_is_scored_as_our_own_is(place, plain, capfd, caplog):
-    said, of_foreign = scored(capfd, "--set=plain.npz", "--dataset=digits")
+def test_a_foreign_set_is_scored_as_our_own_is(place, plain, digits, capfd, caplog):
+    of_plain = ["--set=plain.npz", "--dataset=digits", "--output=score.json"]
+    said, of_foreign = scored(capfd, *of_plain)
     assert said.startswith("plain.npz: 20 images of 32x32x1, stored channels first, 2 ")
     assert "digits, 2 per class, a set of another program, seed 0" in said
     own, of_own = scored(capfd, "own")
     assert of_foreign == of_own
+    record = read_score(place / "score.json")
+    assert f"{record['accuracy']['convnet']['mean']:.2f}" == of_own[0][1]
+    assert record["settings"]["eval_epochs"] == record["protocol"]["epochs"] == 3
+    assert record["data"]["test_sha256"] == digits.test.checksum
+    assert record["set"]["name"] == "plain.npz" and len(record["set"]["sha256"]) == 64
+    assert len(record["accuracy"]["convnet"]["per_class"]) == 10
     write_hub(place / "hub", plain)  # Its images are whole numbers from 0 to 255.
     _, of_hub = scored(capfd, "--set=hub", "--dataset=digits")
     assert of_hub == of_own
@@ -137,6 +146,10 @@ def test_python_says_what_is_wrong(place, source, more, said):
         (["--set=plain.npz", "--dataset=digits", "--image_lr=1"], "has no effect"),
         (["--set=plain.npz", "--dataset=digits", "--classes=1,2"], "a label 2, and"),
         (["--set=plain.npz", "--dataset=digits", "--scale=255"], "unknown flag"),
+        (["--set=plain.npz", "--dataset=digits", "--output=a.txt"], "name in .json"),
+        (["--set=plain.npz", "--dataset=digits", "--output=no/a.json"], "no is no fol"),
+        (["--set=plain.npz", "--dataset=digits", "--output=old.json"], "name a new fi"),
+        (["own", "--output=a.json"], "is for the scores of sets that other programs"),
         (["--set=own", "--set_scale=0-1"], "own says itself what it holds"),
         (["--set_scale=0-1"], "the first argument is the set"),
     ],
