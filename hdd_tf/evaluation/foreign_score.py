@@ -21,7 +21,8 @@ from hdd_tf.foreign_sets.reading import (
     read_foreign_set,
 )
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.reading.loading import load_configured_dataset, whitened
+from hdd_tf.reading.loading import load_configured_dataset
+from hdd_tf.reading.whitening import whitened
 
 
 class ForeignScore:

@@ -10,10 +10,10 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.foreign_sets.class_names import labels_of_names
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits
-from hdd_tf.reading.class_folders import FolderLister, list_classes
-from hdd_tf.reading.image_files import read_images, used_bits
-from hdd_tf.reading.image_headers import read_header
-from hdd_tf.reading.split_folders import is_wrapper
+from hdd_tf.reading.folders.class_folders import FolderLister, list_classes
+from hdd_tf.reading.folders.image_files import read_images, used_bits
+from hdd_tf.reading.folders.image_headers import read_header
+from hdd_tf.reading.folders.split_folders import is_wrapper
 
 
 def read_image_folders(directory: pathlib.Path, dataset: Dataset) -> ForeignArrays:

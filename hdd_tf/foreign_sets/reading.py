@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.foreign_sets import parquet_files, tfds_sets, torch_sets
+from hdd_tf.foreign_sets.axes import channels_last, size
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits
 from hdd_tf.foreign_sets.image_folders import read_image_folders
 from hdd_tf.foreign_sets.labels import find_labels
@@ -90,7 +90,7 @@ def read_foreign_set(
     check_readable(place)
     arrays = _read(place, dataset, told)
     _check_numbers(place, arrays.images)
-    images, order = _channels_last(place, arrays, dataset)
+    images, order = channels_last(place, arrays, dataset)
     plain = _normalisation(arrays, dataset)
     scale = choose_scale(place, images, plain, told.scale, arrays.scales)
     by = plain if scale == "normalised" else dataset.normalisation
@@ -111,7 +111,7 @@ def read_foreign_set(
         whitening=dataset.whitening if scale == "zca" else None,
     )
     parts = [
-        f"{place}: {len(images)} images of {_size(dataset.image_shape)}{order}, "
+        f"{place}: {len(images)} images of {size(dataset.image_shape)}{order}, "
         f"{_range(counts)} of each of {dataset.num_classes} classes",
         f"values from {images.min():.4g} to {images.max():.4g}, "
         f"{_in_words(scale, by, dataset)}"
@@ -156,61 +156,6 @@ def _check_numbers(place: pathlib.Path, images: np.ndarray) -> None:
         )
 
 
-def _channels_last(
-    place: pathlib.Path, arrays: ForeignArrays, dataset: Dataset
-) -> tuple[np.ndarray, str]:
-    """Returns images `[n, h, w, c]`, and a word on their order if it was another."""
-    images = arrays.images
-    height, width, channels = dataset.image_shape
-    if images.ndim == 3 and channels == 1:
-        images = images[..., None]
-    orders = {(height, width, channels): "", (channels, height, width): "first"}
-    found = orders.get(images.shape[1:])
-    if (height, width, channels) == (channels, height, width):
-        found = "first" if arrays.channels_first else ""
-    if images.ndim != 4 or found is None:
-        _check_channels(place, arrays.images.shape[1:], dataset)
-        raise InputError(
-            f"{place} has images of {_size(arrays.images.shape[1:])}, and "
-            f"{dataset.name} has images of {_size(dataset.image_shape)}: name the data "
-            "set that it is of, or the size that it was made at by --image_size"
-        )
-    if found:
-        return np.moveaxis(images, 1, -1), ", stored channels first"
-    return images, ""
-
-
-def _check_channels(
-    place: pathlib.Path, shape: tuple[int, ...], dataset: Dataset
-) -> None:
-    """Raises InputError where the size is right, and only the channels are others."""
-    *size, channels = dataset.image_shape
-    if shape == tuple(size):
-        given, axis = 1, "images[..., None]"
-    elif shape[:-1] == tuple(size):
-        given, axis = shape[-1], "images"
-    elif shape[1:] == tuple(size):
-        given, axis = shape[0], "numpy.moveaxis(images, 1, -1)"
-    else:
-        return
-    mend = "name the data set that it is of"
-    if given == 1:
-        mend += f", or write numpy.repeat({axis}, {channels}, axis=-1)"
-    elif given == channels + 1:
-        mend += f", or leave transparency out: {axis}[..., :{channels}]"
-    elif channels == 1:
-        mend += ", or write images that are gray"
-    raise InputError(
-        f"{place} has images of {_size(shape)}, {_channels(given)}, and those of "
-        f"{dataset.name} are {_size(dataset.image_shape)}, {_channels(channels)}: "
-        f"{mend}"
-    )
-
-
-def _channels(count: int) -> str:
-    return f"{count} channel{'s' if count != 1 else ''}"
-
-
 def _normalisation(arrays: ForeignArrays, dataset: Dataset) -> Normalisation:
     """Returns mean and deviation that images can be normalised by: their own first."""
     channels = (dataset.image_shape[-1],)
@@ -242,10 +187,6 @@ def _in_words(scale: str, by: Normalisation, dataset: Dataset) -> str:
     )
     whose = dataset.name if of_data else "the file"
     return f"taken as normalised by the mean {mean} and deviation {std} of {whose}"
-
-
-def _size(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _range(counts: np.ndarray) -> str:

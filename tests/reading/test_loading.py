@@ -7,7 +7,7 @@ import pytest
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
-from hdd_tf.reading.image_files import fit_image
+from hdd_tf.reading.folders.image_files import fit_image
 from hdd_tf.reading.loading import (
     dataset_from_arrays,
     load_configured_dataset,

@@ -1,8 +1,8 @@
 import pytest
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister
-from hdd_tf.reading.split_folders import find_splits
+from hdd_tf.reading.folders.class_folders import FolderLister
+from hdd_tf.reading.folders.split_folders import find_splits
 
 
 def find(root, *folders):

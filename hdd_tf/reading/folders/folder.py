@@ -1,6 +1,5 @@
 """The user's own images, in folders of their class: `--dataset=folder:DIR`."""
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -21,39 +20,19 @@ from hdd_tf.data.subsets import (
     resolve_classes,
 )
 from hdd_tf.errors import InputError, one_line, warn
-from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
-from hdd_tf.reading.image_files import read_images, used_bits
-from hdd_tf.reading.image_headers import read_header
-from hdd_tf.reading.split_folders import SplitFolders, find_splits
+from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.reading.folders.folder_format import (
+    Format,
+    common_format,
+    refuse_transparency_alone,
+    remarks_on,
+)
+from hdd_tf.reading.folders.image_files import read_images, used_bits
+from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
 
 _TEST_FRACTION = 0.2
 # Not of the run's seed: scores of different seeds are of the same images.
 _TEST_STREAM = (0x7E57,)
-# Of 8 bits that are read: images of 16 bits whose values end here use few levels.
-_FEW_LEVELS = 64
-
-
-@dataclasses.dataclass
-class _Format:
-    """What all images have in common, and which ones need a word.
-
-    Attributes:
-        size: Height and width that they will have.
-        channels: 1 or 3.
-        deep: Gray images of more than 8 bits.
-        noted_bits: How many bits files of `deep` say they use.
-        deep_colours: Images of which a colour has more than 8 bits.
-        with_more: Files of which only the first frame or page is read.
-        transparent: Images with transparent parts; known when they are read.
-    """
-
-    size: tuple[int, int] = (0, 0)
-    channels: int = 1
-    deep: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    noted_bits: set[int] = dataclasses.field(default_factory=set)
-    deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
 
 
 def read_folder(
@@ -88,16 +67,16 @@ def read_folder(
         str(root), {split: len(part.paths) for split, part in files.items()}, classes
     )
     files, note = _with_test_split(root, files, len(label_names))
-    form = _common_format(files, image_size)
+    form = common_format(files, image_size)
     num_training, *others = (len(part.paths) for part in files.values())
     shape = (*form.size, form.channels)
     check_memory(str(root), num_training, sum(others), shape)
     bits = used_bits(form.deep, form.noted_bits) if form.deep else 16
     read = {split: _read_part(part, form, bits) for split, part in files.items()}
-    _refuse_transparency_alone(root, form, read["train"].images)
+    refuse_transparency_alone(root, form, read["train"].images)
     # Only now: what cannot be used is answered in one line.
     lister.warn_of_left_out()
-    for line in (*found.notes, note, *_remarks(form, bits, files, read)):
+    for line in (*found.notes, note, *remarks_on(form, bits, files, read)):
         if line:
             warn(line)
     name = os.path.basename(os.path.abspath(root))
@@ -136,7 +115,7 @@ def _chosen_files(
     return files, kept_names(names, kept)
 
 
-def _read_part(part: ImageFiles, form: _Format, bits: int) -> LabelledImages:
+def _read_part(part: ImageFiles, form: Format, bits: int) -> LabelledImages:
     """Reads the images of a split, and notes those that are transparent."""
     images = read_images(
         part.paths,
@@ -174,93 +153,3 @@ def _with_test_split(
         "class and the same for every --seed; to choose them, put them into test/ and "
         "the others into train/."
     )
-
-
-def _common_format(
-    files: dict[str, ImageFiles], image_size: tuple[int, int] | None
-) -> _Format:
-    """Returns the format that all images will have."""
-    form = _Format()
-    gray = True
-    first: dict[tuple[int, int], pathlib.Path] = {}
-    for part in files.values():
-        for path in part.paths:
-            header = read_header(path)
-            gray = gray and header.gray
-            first.setdefault((header.height, header.width), path)
-            if header.bits > 8:
-                form.deep.append(path)
-            if header.is_exact:
-                form.noted_bits.add(header.bits)
-            if header.has_deep_colours:
-                form.deep_colours.append(path)
-            if header.has_more:
-                form.with_more.append(path)
-    if image_size is None and len(first) > 1:
-        shown = " and ".join(
-            f"{height}x{width} ({path})"
-            for (height, width), path in list(first.items())[:2]
-        )
-        raise InputError(
-            f"the images have different sizes, such as {shown}: give the one to bring "
-            "them to with --image_size, such as --image_size=64."
-        )
-    form.size = image_size or next(iter(first))
-    form.channels = 1 if gray else 3
-    return form
-
-
-def _refuse_transparency_alone(
-    root: pathlib.Path, form: _Format, images: np.ndarray
-) -> None:
-    """Raises InputError where nothing but the dropped transparency differs."""
-    lowest, highest = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2))
-    if form.transparent and (lowest == highest).all():
-        raise InputError(
-            f"the images below {root}, such as {form.transparent[0]}, are of one "
-            "colour: what they show is in their transparency, which is not read; "
-            "flatten them onto a background."
-        )
-
-
-def _remarks(
-    form: _Format,
-    bits: int,
-    files: dict[str, ImageFiles],
-    read: dict[str, LabelledImages],
-) -> list[str]:
-    """Returns a line for whatever of the images is not read as it is stored."""
-    remarks = []
-    if form.transparent:
-        remarks.append(
-            f"{len(form.transparent)} images have transparent parts, such as "
-            f"{form.transparent[0]}: the transparency is dropped, and the colours that "
-            "it hides are read; flatten the images onto a background if they matter."
-        )
-    if form.with_more:
-        remarks.append(
-            f"{len(form.with_more)} files have several frames or pages, such as "
-            f"{form.with_more[0]}: the first of each is read."
-        )
-    if form.deep and bits < 16:
-        remarks.append(
-            f"{len(form.deep)} gray images of more than 8 bits, such as "
-            f"{form.deep[0]}, use {bits} bits: 0 ... {2**bits - 1} becomes 0 ... 255."
-        )
-    deep_colours = set(form.deep_colours)
-    largest = max(
-        (
-            int(read[split].images[row].max())
-            for split, part in files.items()
-            for row, path in enumerate(part.paths)
-            if path in deep_colours
-        ),
-        default=255,
-    )
-    if largest < _FEW_LEVELS:
-        remarks.append(
-            f"{len(form.deep_colours)} colour images of 16 bits, such as "
-            f"{form.deep_colours[0]}, use only {largest + 1} of the 256 levels that "
-            "are read: save them with 8 bits a colour, scaled to 0 ... 255."
-        )
-    return remarks

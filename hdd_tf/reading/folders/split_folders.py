@@ -8,26 +8,9 @@ from collections.abc import Iterable
 
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister, is_image, is_litter
+from hdd_tf.reading.folders.class_folders import FolderLister, is_image, is_litter
+from hdd_tf.reading.folders.split_names import named_split, splits_among
 
-_PLAIN = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-# A class could be called so too: these count only where they complete a split.
-_OTHERS = {
-    **dict.fromkeys(("seg_train", "train_set", "training_set", "trainset"), "train"),
-    **dict.fromkeys(
-        ("seg_val", "val_set", "valid_set", "validation_set", "valset"), "validation"
-    ),
-    **dict.fromkeys(
-        ("testing", "seg_test", "test_set", "testing_set", "testset"), "test"
-    ),
-}
 _SHOWN = 5
 # Folders with nothing beside them that are looked into, one in the other.
 _DEEPEST = 5
@@ -120,60 +103,18 @@ def _unwrapped(
         The innermost folder that was looked into, its folders and its splits.
     """
     place, top = root, lister.folders(root)
-    splits = _splits_among(place, top)
+    splits = splits_among(place, top)
     for _ in range(_DEEPEST):
         if splits or len(top) != 1 or not is_wrapper(top[0]):
             break
         place, top = top[0], lister.folders(top[0])
-        splits = _splits_among(place, top)
+        splits = splits_among(place, top)
     return place, top, splits
 
 
 def is_wrapper(folder: pathlib.Path) -> bool:
     """Tells whether a folder has no image right in it, but folders."""
     return _has_no_image(folder) and bool(_folder_names(folder)[0])
-
-
-def _splits_among(
-    root: pathlib.Path, top: list[pathlib.Path]
-) -> dict[str, pathlib.Path]:
-    """Returns the folder of each split; none where the folders are classes."""
-    plain = _named(root, top, _PLAIN)
-    others = {
-        split: path
-        for split, path in _named(root, top, _OTHERS, known=plain).items()
-        if split not in plain
-    }
-    # Such as a class of toys called trainset, and one called testing beside others.
-    if "train" in plain or ("train" in others and len(plain) + len(others) > 1):
-        return plain | others
-    if plain:
-        raise InputError(
-            f"{root} has {', '.join(path.name for path in plain.values())}/ but no "
-            "train/: add it, or rename a class that is called so."
-        )
-    return {}
-
-
-def _named(
-    root: pathlib.Path,
-    top: list[pathlib.Path],
-    names: dict[str, str],
-    known: Iterable[str] = (),
-) -> dict[str, pathlib.Path]:
-    """Returns the folders that `names` calls splits, but for the splits in `known`."""
-    splits: dict[str, pathlib.Path] = {}
-    for path in top:
-        split = names.get(path.name.lower().replace("-", "_"))
-        if split is None or split in known:
-            continue
-        if split in splits:
-            raise InputError(
-                f"{root} has both {splits[split].name}/ and {path.name}/: keep one of "
-                "them."
-            )
-        splits[split] = path
-    return splits
 
 
 def _by_name(
@@ -208,9 +149,7 @@ def _refuse_doubled_folders(
             continue
         ((name, inner),) = classes.items()
         is_strange = split == "train" or name not in found["train"]
-        if (_PLAIN | _OTHERS).get(name.lower()) == split or (
-            is_strange and is_wrapper(inner)
-        ):
+        if named_split(name) == split or (is_strange and is_wrapper(inner)):
             raise InputError(
                 f"{splits[split]} holds nothing but the folder {inner.name}/: move the "
                 f"class folders that lie in there up into {splits[split].name}/."
