@@ -243,6 +243,17 @@ def test_images_that_are_not_finite(small, value):
         hdd_tf.evaluate(small, test=(images, [0, 1]))
 
 
+def test_labels_of_one_class():
+    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8, 1)
+    cats = images, ["cat"] * 4
+    for call in (
+        lambda: hdd_tf.distill(*cats),
+        lambda: hdd_tf.evaluate(cats, test=cats, train=cats),
+    ):
+        with pytest.raises(InputError, match=r"^labels have 1 class \(cat\); at least"):
+            call()
+
+
 TWO = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8, 1), [0, 1, 0, 1]
 
 

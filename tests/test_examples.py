@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 
@@ -88,6 +89,23 @@ def percentages(text):
         name: float(value)
         for name, value in re.findall(r"^(.*accuracy.*): ([\d.]+) %$", text, re.M)
     }
+
+
+def test_a_damaged_keras_json_is_one_line(tmp_path, monkeypatch, capsys):
+    # As Keras does where it cannot use its settings.
+    text = "raise ValueError('Invalid `floatx`.\\nReceived: nope')"
+    (tmp_path / "keras.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_HOME", "/home")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / "default_keras.py"))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "default_keras.py: Keras cannot be imported (Invalid `floatx`. Received: "
+        "nope): mend /home/keras.json\n"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.files import checksums, links
 from hdd_tf.files.npz_file import read_npz
 from hdd_tf.main import main
-from hdd_tf.reading.folder import read_folder
+from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.report.__main__ import main as report_main
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -25,6 +25,7 @@ LAYERS = (
     ("artifacts",),
     ("artifacts.encodings",),
     ("networks", "augment", "geometry", "reading"),
+    ("reading.folders",),
     ("data", "distributed", "files", "arguments"),
     ("config",),
     ("settings",),

@@ -25,7 +25,10 @@ _MAKING = (
 # Their arguments that are no `**settings`, to suggest for misspelt ones.
 _ARGUMENTS = {
     _DISTILL: ("images", "labels", "ipc", "class_names"),
-    _EVALUATE: ("test", "train", "class_names"),
+    _EVALUATE: (
+        *("test", "train", "class_names"),
+        *("set_scale", "set_labels", "set_cells", "set_number"),
+    ),
 }
 _MOST_SUGGESTIONS = 4
 # Names of other programs for where results are written, without `_`.

@@ -22,7 +22,14 @@ _COMMAND = (
 _VALUE = r"\S*?(?=[.,:;)]*(?:\s|$))"
 _FLAG = rf"(?<![\w-])--(?P<no>no)?(?P<name>[a-z]\w*)(?:=(?P<value>{_VALUE}))?"
 # Of words, that a program writes them in quotation marks.
-_WORD = re.compile(r"(?!(?:true|false|none|nan|inf)$)[a-z_]\w*", re.IGNORECASE)
+_WORD = re.compile(
+    r"(?!(?:true|false|none|nan|inf)$)[a-z_]\w*|-?\d+-\d+", re.IGNORECASE
+)
+# Flags of the command for sets of other programs, and the arguments of that meaning.
+_OF_SETS = {
+    "set": "source",
+    **{name: name for name in ("set_scale", "set_labels", "set_cells", "set_number")},
+}
 
 
 def python_call(
@@ -79,11 +86,17 @@ def _in_python(match: re.Match[str]) -> str:
         name = f"no{name}"
     elif match["no"] and name in rows():
         return f"{name}=False"
-    if name not in rows():
+    if name not in rows() and name not in _OF_SETS:
         return match[0]
+    argument = _OF_SETS.get(name, name)
     if value is None:
-        return name
-    return f"{name}={value!r}" if _WORD.fullmatch(value) else f"{name}={value}"
+        return argument
+    # Choices stand one after the other.
+    values = [
+        repr(each) if _WORD.fullmatch(each) or name == "set" else each
+        for each in value.split("|")
+    ]
+    return f"{argument}={'|'.join(values)}"
 
 
 def _suggestion(name: str, known: list[str]) -> str:

@@ -28,8 +28,8 @@ from hdd_tf.reading.loading import (
     ARRAYS,
     dataset_from_arrays,
     load_configured_dataset,
-    whitened_for,
 )
+from hdd_tf.reading.whitening import whitened_for
 from hdd_tf.running.loop import BlockReport, run_iterations
 from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.settled_precision import settled, told_slowness

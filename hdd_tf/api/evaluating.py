@@ -13,14 +13,17 @@ from hdd_tf.api.arguments import (
     names_of_parts,
 )
 from hdd_tf.api.calls import python_call
+from hdd_tf.api.foreign import foreign_result
 from hdd_tf.api.results import DistillationResult, EvaluationResult
 from hdd_tf.arguments.command_line import overridden
 from hdd_tf.artifacts.sets.distilled_set import metadata_without_run, read_distilled_set
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
+from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import Dataset, channel_statistics
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.foreign_sets.reading import Told
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.arrays import as_float_images, labelled_images, mend_of_labels
 from hdd_tf.reading.labels import labels_in
@@ -36,6 +39,10 @@ def evaluate(
     test: Pair | None = None,
     train: Pair | None = None,
     class_names: Sequence[Any] | None = None,
+    set_scale: str = "auto",
+    set_labels: str = "auto",
+    set_cells: int = 0,
+    set_number: int = 1,
     **settings: Any,
 ) -> EvaluationResult:
     """Trains fresh networks on a set and tests them, by the protocols of the papers.
@@ -44,7 +51,10 @@ def evaluate(
         source: What networks train on: the directory of a set or of a run, what `load`
             or `distill` returned, or a pair of images `[n, h, w, c]` on the 0-255
             scale and labels `[n]`. Labels are numbers of classes, or texts and other
-            names of them, as `distill` takes them, in all pairs alike.
+            names of them, as `distill` takes them, in all pairs alike. Or, with
+            `dataset=NAME`, the set of another program, as `hdd-tf evaluate --set` takes
+            it: an `.npz`, `.pt` or `.parquet` file or a folder. A line says what was
+            taken for what.
         test: Held-out images `[n, h, w, c]` uint8 and their labels `[n]`. By default
             the test split of the data set that the set says it is of, or of
             `dataset=NAME`.
@@ -52,6 +62,11 @@ def evaluate(
             need them. Where `source` is a pair their mean and standard deviation
             normalise all images; a set brings its own.
         class_names: A name of each class, where `source` is a pair.
+        set_scale: Of another program's set, what its values are where they do not say
+            it: `0-255`, `0-1`, `-1-1`, `normalised` or `zca`.
+        set_labels: What its rows of labels are: `hard`, `logits` or `probabilities`.
+        set_cells: Training images along each side of an image; 0: what the file says.
+        set_number: Which set of a file with several, from 1.
         **settings: Settings of the evaluation by their flag's name, such as
             `num_eval=3`, `eval_epochs=300`, `eval_networks=("convnet", "resnet18")`,
             `baselines=("random",)`, `progress=False`; they override those recorded in
@@ -66,6 +81,10 @@ def evaluate(
             there is nothing to test on.
     """
     check_names("evaluate", settings)
+    told = Told(set_scale, set_labels, set_cells, set_number)
+    arrays = {"test": test, "train": train, "class_names": class_names}
+    if (foreign := foreign_result(source, told, arrays, settings)) is not None:
+        return _result(foreign)
     given = _given_set(source)
     if given is not None and class_names is not None:
         raise InputError("class_names are recorded in the set: leave them out")
@@ -86,7 +105,10 @@ def evaluate(
     network = network_of_settings(
         config.network, config, dataset.image_shape, dataset.num_classes
     )
-    result = Evaluation(config, dataset, network).result(given)
+    return _result(Evaluation(config, dataset, network).result(given))
+
+
+def _result(result: Mapping[str, Any]) -> EvaluationResult:
     return EvaluationResult(
         result["accuracy"],
         result["baselines"],
@@ -160,6 +182,7 @@ def _held_out(
         names = names_of_parts(
             {"labels": source[1], **labels}, checked_class_names(class_names)
         )
+    check_two_classes("labels have" if given is None else "the set has", names)
     splits = {
         title: labelled_images(
             images, labels_in(labels, classes, names, f"{title} labels"), f"{title} "

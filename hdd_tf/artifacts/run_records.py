@@ -5,11 +5,21 @@ that the users of the contents need no checks.
 """
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
 _KEYS = {"config", "identity", "data", "environment", "later_environments"}
 _LARGEST = 1e12
+
+
+# What marks a run or a set of hdd_tf, which says itself what it is.
+_OF_HDD_TF = ("hdd_tf.json", "synthetic/hdd_tf.json", "config.json")
+
+
+def is_of_hdd_tf(place: str) -> bool:
+    """Returns True if a directory is that of a run or a set of hdd_tf."""
+    return any(os.path.isfile(os.path.join(place, name)) for name in _OF_HDD_TF)
 
 
 def is_config(record: Any) -> bool:

@@ -11,12 +11,14 @@ from hdd_tf.arguments.command_line import (
     flags_help,
     given_settings,
 )
+from hdd_tf.artifacts.run_records import is_of_hdd_tf
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.outputs import print_product
 from hdd_tf.cli.own_flags import own_flags_help
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
+from hdd_tf.evaluation.score_file import check_new_file
 from hdd_tf.files.links import check_place
 
 _HELP = """\
@@ -36,15 +38,13 @@ RUN/synthetic, to train all of them. Scores of a set are recorded nowhere.
 
 The second form scores a set that another program made, by the same protocol, networks
 and seeds: an .npz file (arrays images and labels, or soft labels), a folder of images
-for each class, a TFDS directory, or a PyTorch file (.pt) as the programs of DC, DM,
-IDM and MTT write it. A line says what was taken for what; what the values leave open
-is refused, and flags say it:
+for each class, a TFDS directory, a .parquet file or folder of the Hugging Face Hub, or
+a PyTorch file (.pt) as the programs of DC, DM, IDM and MTT write it. A line says what
+was taken for what; what the values leave open is refused, and flags say it:
 """
 _SETTINGS = """
 The flags that change a score, with their defaults where nothing is recorded:
 """
-# What marks a run or a set of hdd_tf, which says itself what it is.
-_OF_HDD_TF = ("hdd_tf.json", "synthetic/hdd_tf.json", "config.json")
 
 
 def define_flags() -> flags.FlagValues:
@@ -83,6 +83,13 @@ def define_flags() -> flags.FlagValues:
         lower_bound=1,
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "New file (.json) for the scores of a set of another program, which "
+        "`hdd-tf report` shows beside runs.",
+        flag_values=values,
+    )
     return values
 
 
@@ -116,8 +123,13 @@ def evaluate(argv: Sequence[str]) -> None:
             f"{usage}"
         )
     check_scoring_flags(overrides)
-    is_own = any(os.path.isfile(os.path.join(place, name)) for name in _OF_HDD_TF)
+    is_own = is_of_hdd_tf(place)
     own = [f"--{name}" for name in values if name != "set" and values[name].present]
+    if is_own and values.output is not None:
+        raise InputError(
+            f"--output={values.output} is for the scores of sets that other programs "
+            "made; those of a run are recorded in RUN/evaluations/: leave it out"
+        )
     if is_own and own:
         raise InputError(
             f"{own[0]} is of sets that other programs made, and {place} says itself "
@@ -131,6 +143,8 @@ def evaluate(argv: Sequence[str]) -> None:
         )
     if is_own:
         check_place(place)
+    if values.output is not None:
+        check_new_file(values.output)
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
@@ -145,10 +159,14 @@ def evaluate(argv: Sequence[str]) -> None:
     told = Told(
         values.set_scale, values.set_labels, values.set_cells, values.set_number
     )
-    score = ForeignScore(place, overrides, told)
+    score = ForeignScore(place, given_settings(overrides), told)
     # Before the hours of training: what was assumed may be wrong.
     print(one_line(score.described), flush=True)
-    print_product(score.table())
+    result = score.result()
+    print_product(score.table(result))
+    if values.output:
+        score.write(values.output, result)
+        print(f"recorded: {one_line(values.output)}")
 
 
 def _split(words: Sequence[str], own: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -27,7 +27,8 @@ Reports runs beside the published numbers.
 usage: {_USAGE}
 
 RUN_DIR is a run's directory, that of a command with --num_experiments, or a folder of
-such directories (runs/). Runs that are the same but for the seed are pooled.
+such directories (runs/). Runs that are the same but for the seed are pooled. Files
+that `hdd-tf evaluate --set=FILE --output=SCORE.json` wrote may be named beside them.
 
   --output=FILE.md    Write the Markdown table there instead of printing it.
   --output=FILE.html  Write one page there, which opens anywhere and loads nothing: the

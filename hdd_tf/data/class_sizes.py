@@ -4,9 +4,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hdd_tf.errors import warn
+from hdd_tf.errors import InputError, warn
 
 _SHOWN_NAMES = 5
+
+
+def check_two_classes(
+    subject: str, label_names: Sequence[str], where: str = ""
+) -> None:
+    """Checks that there are classes to tell apart.
+
+    Args:
+        subject: What has or keeps the classes, with the verb, for messages.
+        label_names: Names of the classes.
+        where: What messages say of where a class belongs.
+
+    Raises:
+        InputError: there is one class.
+    """
+    if len(label_names) == 1:
+        raise InputError(
+            f"{subject} 1 class ({label_names[0]}); at least two are needed to tell "
+            f"apart{where}."
+        )
 
 
 def warn_of_small_classes(

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +119,26 @@ class Dataset:
             images: `[..., h, w, c]` uint8 or float on the 0-255 scale.
         """
         return self.normalisation.normalise(images)
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Returns the entry of a run's `config.json` that describes its data.
+
+    The entry has checksums, because a folder may hold other images under the same names
+    when its run continues.
+    """
+    splits = {"training": dataset.training, "test": dataset.test}
+    if dataset.validation is not None:
+        splits["validation"] = dataset.validation
+    return {
+        "name": dataset.name,
+        "label_names": dataset.label_names,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "training_images": len(dataset.training.labels),
+        "test_images": len(dataset.test.labels),
+        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
+    }
 
 
 def channel_statistics(

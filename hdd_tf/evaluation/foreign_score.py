@@ -1,13 +1,19 @@
 """Scores a set of another program by the protocol of hdd_tf."""
 
+import hashlib
+import os
 import pathlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
+from typing import Any
 
-from hdd_tf.arguments.command_line import given_settings
+from hdd_tf.artifacts.evaluations import scoring_settings
 from hdd_tf.config import Config
+from hdd_tf.data.dataset import data_record
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.evaluation.score_file import write_score
 from hdd_tf.foreign_sets.reading import (
     ForeignSet,
     Told,
@@ -15,7 +21,8 @@ from hdd_tf.foreign_sets.reading import (
     read_foreign_set,
 )
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.reading.loading import load_configured_dataset, whitened
+from hdd_tf.reading.loading import load_configured_dataset
+from hdd_tf.reading.whitening import whitened
 
 
 class ForeignScore:
@@ -23,7 +30,7 @@ class ForeignScore:
 
     Args:
         place: File or folder of the set.
-        arguments: Flags, `--dataset` among them.
+        given: Settings by their flags' names, `dataset` among them.
         told: What the user says of the set.
 
     Attributes:
@@ -31,13 +38,12 @@ class ForeignScore:
 
     Raises:
         InputError: the set or its data set cannot be read, they do not go together, or
-            a flag is invalid.
+            a setting is invalid.
     """
 
-    def __init__(self, place: str, arguments: Sequence[str], told: Told) -> None:
+    def __init__(self, place: str, given: Mapping[str, Any], told: Told) -> None:
         self._place = pathlib.Path(place)
         check_readable(self._place)
-        given = given_settings(arguments)
         if not given.get("dataset"):
             raise InputError(
                 f"{place} is a set of another program: say of which data set, such as "
@@ -56,6 +62,7 @@ class ForeignScore:
                 f"--ipc={given['ipc']}, and {place} has {ipc} images of a class: leave "
                 "--ipc out"
             )
+        self._config = config
         network = network_of_settings(
             config.network, config, dataset.image_shape, dataset.num_classes
         )
@@ -64,7 +71,44 @@ class ForeignScore:
         )
         self.described = self._set.described
 
-    def table(self) -> str:
-        """Trains fresh networks on the set and returns the table of results."""
+    def result(self) -> dict[str, Any]:
+        """Trains fresh networks on the set.
+
+        Returns:
+            The contents of `result.json`; nobody knows of how many iterations.
+        """
+        started = time.perf_counter()
         result = self._evaluation.result(self._set.content)
+        seconds = {"evaluate": round(time.perf_counter() - started, 3)}
+        return {**result, "iterations": 0, "seconds": seconds}
+
+    def table(self, result: Mapping[str, Any]) -> str:
+        """Returns the table of what `result` returned."""
         return result_table({**result, "seconds": {}}, str(self._place))
+
+    def write(self, path: str, result: Mapping[str, Any]) -> None:
+        """Writes what `result` returned, with what it is of, as a new file.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        content = self._set.content
+        arrays = [content.images, content.labels]
+        if content.label_logits is not None:
+            arrays.append(content.label_logits)
+        # Of what networks trained on, in whatever kind of file it was.
+        digest = hashlib.sha256()
+        for array in arrays:
+            digest.update(array.tobytes())
+        settings = scoring_settings(self._config) | {"ipc": result["ipc"]}
+        record = {
+            **result,
+            "set": {
+                "name": os.path.basename(os.path.abspath(self._place)),
+                "sha256": digest.hexdigest(),
+                "described": self.described,
+            },
+            "settings": settings,
+            "data": data_record(self._evaluation.dataset),
+        }
+        write_score(path, record)

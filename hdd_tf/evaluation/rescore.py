@@ -9,11 +9,13 @@ from hdd_tf.arguments.command_line import recorded_config
 from hdd_tf.artifacts.evaluations import record_evaluation
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import find_distilled_set, read_distilled_set
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.known_scores import KnownScores, known_scores
 from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.evaluation.shown_scores import show_later_scores
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_configured_dataset
 
@@ -59,6 +61,10 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
         OSError,
     ) as error:  # The score is here, and may have taken hours.
         return f"{table}\nnot recorded: {one_line(error)}"
+    title = set_title(
+        config, evaluation.dataset.name, distilled_set.metadata.get("iteration") or 0
+    )
+    show_later_scores(run, result, title, file.stem)
     return f"{table}\nrecorded: {file}"
 
 

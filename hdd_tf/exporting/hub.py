@@ -146,12 +146,22 @@ def _write_parquet(
         )
         number = {"dtype": "float32", "_type": "Value"}
         kinds["soft_label"] = {"feature": number, "_type": "Sequence"}
-    about = {"huggingface": json.dumps({"info": {"features": kinds}})}
+    about = {
+        "huggingface": json.dumps({"info": {"features": kinds}}),
+        # What no feature can say, and `hdd-tf evaluate --set` needs.
+        "hdd_tf": json.dumps({"cells": _cells(distilled_set), "soft_label": "logits"}),
+    }
     table = pyarrow.table(columns).replace_schema_metadata(about)
     path = directory / _PARQUET
     path.parent.mkdir()
     pyarrow.parquet.write_table(table, path, row_group_size=_ROWS_OF_A_GROUP)
     return _features(names, logits is not None)
+
+
+def _cells(distilled_set: DistilledSet) -> int:
+    """Returns how many training images lie along each side of an image."""
+    metadata = distilled_set.metadata
+    return 1 if metadata.get("decoded") else int(metadata.get("formation_factor", 1))
 
 
 def _write_folders(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,8 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
-from hdd_tf.foreign_sets import tfds_sets, torch_sets
+from hdd_tf.foreign_sets import parquet_files, tfds_sets, torch_sets
+from hdd_tf.foreign_sets.axes import channels_last, size
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits
 from hdd_tf.foreign_sets.image_folders import read_image_folders
 from hdd_tf.foreign_sets.labels import find_labels
@@ -61,7 +61,7 @@ def check_readable(place: pathlib.Path) -> None:
     """
     if not place.exists():
         raise InputError(f"{place} does not exist: give the file or folder of a set")
-    known = (NPZ, *torch_sets.SUFFIXES)
+    known = (NPZ, *torch_sets.SUFFIXES, parquet_files.SUFFIX)
     if not place.is_dir() and place.suffix.lower() not in known:
         raise InputError(
             f"{place} is a file that does not end in {', '.join(known)}: give one that "
@@ -75,8 +75,9 @@ def read_foreign_set(
     """Reads a set that another program made.
 
     Args:
-        place: An `.npz` or `.pt` file, a folder of images for each class, a TFDS
-            directory, or a folder with `images_best.pt` and `labels_best.pt`.
+        place: An `.npz`, `.pt` or `.parquet` file, a folder of images for each class, a
+            TFDS directory, or a folder with `images_best.pt` and `labels_best.pt` or
+            with the parquet files of a split.
         dataset: The data set that the set is of. Images whitened by ZCA need one with
             the whitening.
         told: What its files do not say.
@@ -89,7 +90,7 @@ def read_foreign_set(
     check_readable(place)
     arrays = _read(place, dataset, told)
     _check_numbers(place, arrays.images)
-    images, order = _channels_last(place, arrays, dataset)
+    images, order = channels_last(place, arrays, dataset)
     plain = _normalisation(arrays, dataset)
     scale = choose_scale(place, images, plain, told.scale, arrays.scales)
     by = plain if scale == "normalised" else dataset.normalisation
@@ -110,7 +111,7 @@ def read_foreign_set(
         whitening=dataset.whitening if scale == "zca" else None,
     )
     parts = [
-        f"{place}: {len(images)} images of {_size(dataset.image_shape)}{order}, "
+        f"{place}: {len(images)} images of {size(dataset.image_shape)}{order}, "
         f"{_range(counts)} of each of {dataset.num_classes} classes",
         f"values from {images.min():.4g} to {images.max():.4g}, "
         f"{_in_words(scale, by, dataset)}"
@@ -135,9 +136,13 @@ def _read(place: pathlib.Path, dataset: Dataset, told: Told) -> ForeignArrays:
         tensors = torch_sets.image_file_in(place)
         if tensors is not None:
             return torch_sets.read_torch_set(tensors, told.number)
+        if parts := parquet_files.parquet_files_in(place):
+            return parquet_files.read_parquet_set(place, parts, dataset)
         return read_image_folders(place, dataset)
     if place.suffix.lower() == NPZ:
         return read_npz_set(place)
+    if place.suffix.lower() == parquet_files.SUFFIX:
+        return parquet_files.read_parquet_set(place, [place], dataset)
     return torch_sets.read_torch_set(place, told.number)
 
 
@@ -149,29 +154,6 @@ def _check_numbers(place: pathlib.Path, images: np.ndarray) -> None:
             f"{place} has images with values that are NaN or infinite: the run that "
             "made it diverged"
         )
-
-
-def _channels_last(
-    place: pathlib.Path, arrays: ForeignArrays, dataset: Dataset
-) -> tuple[np.ndarray, str]:
-    """Returns images `[n, h, w, c]`, and a word on their order if it was another."""
-    images = arrays.images
-    height, width, channels = dataset.image_shape
-    if images.ndim == 3 and channels == 1:
-        images = images[..., None]
-    orders = {(height, width, channels): "", (channels, height, width): "first"}
-    found = orders.get(images.shape[1:])
-    if (height, width, channels) == (channels, height, width):
-        found = "first" if arrays.channels_first else ""
-    if images.ndim != 4 or found is None:
-        raise InputError(
-            f"{place} has images of {_size(arrays.images.shape[1:])}, and "
-            f"{dataset.name} has images of {_size(dataset.image_shape)}: name the data "
-            "set that it is of, or the size that it was made at by --image_size"
-        )
-    if found:
-        return np.moveaxis(images, 1, -1), ", stored channels first"
-    return images, ""
 
 
 def _normalisation(arrays: ForeignArrays, dataset: Dataset) -> Normalisation:
@@ -205,10 +187,6 @@ def _in_words(scale: str, by: Normalisation, dataset: Dataset) -> str:
     )
     whose = dataset.name if of_data else "the file"
     return f"taken as normalised by the mean {mean} and deviation {std} of {whose}"
-
-
-def _size(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _range(counts: np.ndarray) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hdd_tf.errors import InputError
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits
-from hdd_tf.reading.tfds_reader import calling_tfds
+from hdd_tf.reading.tfds_features import calling_tfds
 from hdd_tf.reading.tfds_trust import check_features_file, check_records
 
 INFO_FILE = "dataset_info.json"

@@ -1,7 +1,5 @@
 """Builds a data set that is ready to distil, from a name or from arrays."""
 
-import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,14 +11,17 @@ from hdd_tf.data.catalogue import (
     canonical_name,
     published_normalisation,
 )
-from hdd_tf.data.class_sizes import warn_of_fewer, warn_of_small_classes
+from hdd_tf.data.class_sizes import (
+    check_two_classes,
+    warn_of_fewer,
+    warn_of_small_classes,
+)
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
-from hdd_tf.data.memory import available_memory
-from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source
+from hdd_tf.reading.whitening import whitened_for
 from hdd_tf.settings.parsers import height_and_width
 
 # What a data set of arrays is called.
@@ -56,45 +57,6 @@ def load_configured_dataset(config: Config) -> Dataset:
     if not config.traits.is_selection and config.init not in ("real", "mix"):
         warn_of_fewer(dataset.training.labels, dataset.label_names, config.ipc)
     return whitened_for(config, dataset)
-
-
-def whitened_for(config: Config, dataset: Dataset) -> Dataset:
-    """Returns a data set with the whitening of its training split, if needed.
-
-    Args:
-        config: Settings of the run. The traits of the method decide if images are
-            whitened.
-        dataset: The data set.
-
-    Raises:
-        InputError: memory cannot hold the whitening of such images.
-    """
-    if not config.traits.whitened:
-        return dataset
-    return whitened(dataset, f"--objective={config.objective}")
-
-
-def whitened(dataset: Dataset, asked_by: str) -> Dataset:
-    """Returns a data set with the whitening of its training split.
-
-    Args:
-        dataset: The data set.
-        asked_by: The flag that asks for it, for messages.
-
-    Raises:
-        InputError: memory cannot hold the whitening of such images.
-    """
-    # The covariance, its eigenvectors and a copy of them, in float64.
-    size = math.prod(dataset.image_shape)
-    needed, available = 3 * 8 * size**2, available_memory()
-    if available is not None and needed > available:
-        raise InputError(
-            f"{asked_by} whitens images, which for "
-            f"{dataset.image_shape} ones takes {needed / 2**30:.1f} GiB, and "
-            f"{available / 2**30:.1f} GiB are available: give a smaller --image_size."
-        )
-    whitening = whitening_of(dataset.training.images)
-    return dataclasses.replace(dataset, whitening=whitening)
 
 
 def load_dataset(
@@ -215,6 +177,7 @@ def _build_dataset(
     validation: LabelledImages | None = None,
 ) -> Dataset:
     _check_labels(name, training.labels, test.labels, len(label_names))
+    check_two_classes("labels have" if name == ARRAYS else f"{name} has", label_names)
     mean, std = normalisation or channel_statistics(training.images)
     channels = training.images.shape[-1]
     if len(mean) != channels:

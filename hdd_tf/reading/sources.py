@@ -17,9 +17,9 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
-from hdd_tf.reading.class_folders import ImageFiles
-from hdd_tf.reading.folder import read_folder
-from hdd_tf.reading.image_files import fit_image, read_images
+from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.reading.folders.folder import read_folder
+from hdd_tf.reading.folders.image_files import fit_image, read_images
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
 
 
@@ -47,7 +47,8 @@ def read_source(
     # TFDS takes seconds to import, and digits and folders do not need it.
     from hdd_tf.reading.archives import fetch_archive
     from hdd_tf.reading.tfds_builders import data_root, find_prepared, open_builder
-    from hdd_tf.reading.tfds_reader import classification_features, read_splits
+    from hdd_tf.reading.tfds_features import classification_features
+    from hdd_tf.reading.tfds_reader import read_splits
 
     request = Request.parse(name)
     root = data_root(data_dir)

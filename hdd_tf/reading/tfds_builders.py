@@ -12,7 +12,7 @@ from typing import Any
 
 from hdd_tf.data.names import INFO_FILE, Request, root_directory, unknown_name
 from hdd_tf.errors import InputError
-from hdd_tf.reading.tfds_reader import calling_tfds, classification_features
+from hdd_tf.reading.tfds_features import calling_tfds, classification_features
 from hdd_tf.reading.tfds_trust import PREPARE_ANEW, check_features_file, check_records
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")

@@ -8,7 +8,7 @@ import numpy as np
 
 from hdd_tf.errors import InputError
 from hdd_tf.files.json_files import read_ordinary_file
-from hdd_tf.reading.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
 
 # fastai's ImageWoof, in the order of labels that folders in alphabetical order give.
 IMAGEWOOF_CLASSES = {

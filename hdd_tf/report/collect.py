@@ -2,34 +2,23 @@
 
 import collections
 import dataclasses
-import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from hdd_tf.artifacts import run_records
-from hdd_tf.artifacts.evaluations import read_evaluations
-from hdd_tf.artifacts.history import read_validation
-from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.config import Config, identity
-from hdd_tf.data.catalogue import FOLDER, canonical_name
 from hdd_tf.errors import InputError
-from hdd_tf.files.json_files import read_json
-from hdd_tf.report.later import joined
-from hdd_tf.report.run import FairScore, Run
-
-Warn = Callable[[str], None]
-_DAMAGE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+from hdd_tf.evaluation.score_file import SUFFIX
+from hdd_tf.report.records import Warn, is_own, read_runs, read_scored_set
+from hdd_tf.report.run import Run
 
 
 def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
     """Reads all finished runs at and below some directories.
 
     Args:
-        places: Run directories, directories of `--num_experiments`, or folders of such
-            directories.
-        warn: Callback that receives one line for each directory that cannot be used.
+        places: Run directories, directories of `--num_experiments`, folders of such
+            directories, or files of scores (`evaluation/score_file.py`).
+        warn: Callback that receives one line for each place that cannot be used.
 
     Returns:
         The runs, each once, and again for each other protocol that it was scored by
@@ -41,9 +30,13 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
     runs = []
     seen: set[pathlib.Path] = set()
     for place in places:
+        if place.lower().endswith(SUFFIX) and os.path.isfile(place):
+            runs += _scored_sets(pathlib.Path(place), seen, warn)
+            continue
         if not os.path.isdir(place):
             raise InputError(
-                f"{place!r} is not a directory: name run directories or folders of them"
+                f"{place!r} is not a directory: name run directories or folders of "
+                "them, or files of scores"
             )
         for path in _run_directories(pathlib.Path(place), seen, warn):
             try:
@@ -56,6 +49,18 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
             "python -m hdd_tf.main wrote to (--run_dir) and finished"
         )
     return _told_apart(runs)
+
+
+def _scored_sets(path: pathlib.Path, seen: set[pathlib.Path], warn: Warn) -> list[Run]:
+    """Returns the score in a file, if it is not damaged, and not in `seen`."""
+    if path.resolve() in seen:
+        return []
+    seen.add(path.resolve())
+    try:
+        return [read_scored_set(path)]
+    except InputError as error:
+        warn(f"{error}; skipped")
+        return []
 
 
 def _told_apart(runs: Sequence[Run]) -> list[Run]:
@@ -71,11 +76,6 @@ def _told_apart(runs: Sequence[Run]) -> list[Run]:
         else run
         for run in runs
     ]
-
-
-def is_own(dataset: str) -> bool:
-    """Returns True if a run's data set is a folder of the user's own images."""
-    return dataset.startswith(FOLDER)
 
 
 def _run_directories(
@@ -104,154 +104,3 @@ def _run_directories(
         return
     for child in children:
         yield from _run_directories(child, seen, warn)
-
-
-def read_run(path: pathlib.Path) -> Run:
-    """Reads one run directory of this or another version, with its own result alone.
-
-    Args:
-        path: The run directory.
-
-    Raises:
-        InputError: the run is damaged, not finished or not scored.
-    """
-    record, result = _read(path)
-    run = _checked_run(path, record, result)
-    if not run.accuracy and not run.baselines:
-        raise _unscored(path)
-    return run
-
-
-def read_runs(path: pathlib.Path, warn: Warn) -> list[Run]:
-    """Reads one run directory, with what was scored later.
-
-    Args:
-        path: The run directory.
-        warn: Callback that receives one line for each evaluation that cannot be used.
-
-    Returns:
-        What `later.joined` makes of them, at least one.
-
-    Raises:
-        InputError: the run is damaged, not finished or never scored.
-    """
-    record, result = _read(path)
-    base, later = _checked_run(path, record, result), []
-    for entry in read_evaluations(RunDirectory(path), warn):
-        settings = {**record["identity"], **entry["settings"]}
-        of_run = {"seconds": result.get("seconds", {})}
-        try:
-            later.append(_run(path, {**record, "identity": settings}, entry | of_run))
-        except _DAMAGE:
-            warn(f"{path}: an evaluation lacks what a report needs; left out")
-    runs = joined(base, later)
-    if not runs:
-        raise _unscored(path)
-    return runs
-
-
-def _unscored(path: pathlib.Path) -> InputError:
-    return InputError(f"{path}: not scored (--num_eval=0)")
-
-
-def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the contents of a run's config.json and result.json."""
-    directory = RunDirectory(path)
-    try:
-        record = directory.read_config()
-    except InputError as error:
-        raise InputError(f"{path}: config.json is damaged or not of hdd_tf") from error
-    try:
-        # Not `read_result`, which asks for all that this version writes.
-        result = read_json(directory.result_file)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: not finished") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: result.json is damaged") from error
-    if not isinstance(result, dict) or not isinstance(result.get("iterations"), int):
-        raise InputError(f"{path}: result.json is damaged")
-    return record, result
-
-
-def _checked_run(
-    path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]
-) -> Run:
-    try:
-        return _run(path, record, result)
-    except _DAMAGE as error:
-        raise InputError(f"{path}: result.json lacks what a report needs") from error
-
-
-def _run(path: pathlib.Path, record: dict[str, Any], result: dict[str, Any]) -> Run:
-    settings = {**_default_settings(), **record["identity"]}
-    accuracy = {
-        str(name): _accuracies(score) for name, score in result["accuracy"].items()
-    }
-    baselines = {
-        str(name): _accuracies(score)
-        for name, score in result.get("baselines", {}).items()
-    }
-    facts = {**settings, **result}
-    seconds = result.get("seconds", {}).get("distil")
-    counts = {key: int(facts[key]) for key in ("seed", "ipc", "iterations")}
-    if not all(map(run_records.is_count, counts.values())):
-        raise ValueError("no counts")
-    if seconds is not None and not (run_records.is_number(seconds) and seconds >= 0):
-        raise ValueError("no seconds")
-    if not run_records.is_fraction(settings.get("validation_fraction") or 0):
-        raise ValueError("no part that was held out")
-    return Run(
-        path=path,
-        seed=counts["seed"],
-        dataset=_dataset_name(str(facts["dataset"])),
-        ipc=counts["ipc"],
-        objective=str(facts["objective"]),
-        geometry=str(facts["geometry"]),
-        iterations=counts["iterations"],
-        accuracy=accuracy,
-        baselines=baselines,
-        fair_score=_fair_score(result.get("fair_score")),
-        seconds=None if seconds is None else float(seconds),
-        settings=settings,
-        protocol=dict(result.get("protocol", {})),
-        data=_data(record["data"] or {}),
-        history=read_validation(path),
-    )
-
-
-def _dataset_name(name: str) -> str:
-    """Returns a data set's name as tables have it.
-
-    Args:
-        name: `folder:PATH`, or a TFDS name, which may be `name/config:1.0.0`.
-    """
-    if is_own(name):
-        return FOLDER + os.path.basename(os.path.normpath(name.removeprefix(FOLDER)))
-    return canonical_name(name.split(":")[0].split("/")[0])
-
-
-def _accuracies(score: dict[str, Any]) -> tuple[float, ...]:
-    if not run_records.are_percentages(score["values"]):
-        raise ValueError("no accuracies")
-    return tuple(map(float, score["values"]))
-
-
-def _data(recorded: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(recorded.get("label_names") or [], list):
-        raise ValueError("no names of classes")
-    return dict(recorded)
-
-
-def _fair_score(entry: dict[str, Any] | None) -> FairScore | None:
-    if entry is None:
-        return None
-    scores = float(entry["lrs"]), float(entry["ars"])
-    if not all(0 <= score <= 1 for score in scores):
-        raise ValueError("no scores from 0 to 1")
-    return FairScore(str(entry["network"]), *scores, int(entry["whole_epochs"]))
-
-
-@functools.cache
-def _default_settings() -> dict[str, Any]:
-    """Returns the defaults, for settings that the run's version did not have yet."""
-    return identity(Config(dataset="any"))

@@ -9,7 +9,7 @@ from typing import Any
 from hdd_tf.artifacts.data_identity import images_of
 from hdd_tf.config import names_of
 from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
-from hdd_tf.report.collect import Warn, is_own
+from hdd_tf.report.records import Warn, is_own
 from hdd_tf.report.run import FairScore, Run
 from hdd_tf.settings.parsers import BASELINES
 from hdd_tf.settings.scope import Scope
@@ -114,7 +114,9 @@ def group_runs(runs: Sequence[Run], warn: Warn) -> list[Group]:
     groups: dict[str, Group] = {}
     for number, run in enumerate(sorted(runs, key=lambda r: (_order(r), r.seed))):
         # What has baselines alone stands beside the run's own entry, not in its place.
-        key = _key(run, _NOT_OF_THE_ROW) if run.accuracy else str(number)
+        # Nobody knows of another program's sets which are the same but for a seed.
+        is_pooled = run.accuracy and not run.is_foreign
+        key = _key(run, _NOT_OF_THE_ROW) if is_pooled else str(number)
         group = groups.setdefault(key, Group([]))
         same = [other for other in group.runs if other.seed == run.seed]
         if same:

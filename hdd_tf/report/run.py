@@ -45,6 +45,8 @@ class Run:
         protocol: Description of the accuracy's measurement, from result.json.
         data: Description of the data set, from config.json.
         history: Scores on the validation split during the run.
+        is_foreign: Whether it is no run, but the score of a set of another program;
+            `path` is its file then.
     """
 
     path: pathlib.Path
@@ -62,3 +64,4 @@ class Run:
     protocol: dict[str, Any]
     data: dict[str, Any]
     history: tuple[ValidationScore, ...]
+    is_foreign: bool = False

@@ -132,7 +132,7 @@ def _cells(index: int, row: Row) -> list[str]:
     if budget and budget.sets and sets != f"{budget.sets} x {budget.networks}":
         sets += f" of {budget.sets} x {budget.networks}"
     iterations = "-"
-    if row.is_distilled:
+    if row.is_distilled and not run.is_foreign:
         iterations = _of(run.iterations, budget.iterations if budget else None)
     return [
         str(index),

@@ -7,12 +7,14 @@ from typing import Any
 from hdd_tf.artifacts.evaluations import record_evaluation
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, read_distilled_set
+from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import Config, identity, rows
-from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.dataset import data_record
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.known_scores import KnownScores, known_scores
+from hdd_tf.evaluation.shown_scores import show_later_scores
 from hdd_tf.methods.registry import WHOLE
 
 
@@ -24,26 +26,6 @@ def read_export(directory: RunDirectory) -> DistilledSet:
     """
     decoded = directory.synthetic_decoded
     return read_distilled_set(decoded if decoded.is_dir() else directory.synthetic)
-
-
-def data_record(dataset: Dataset) -> dict[str, Any]:
-    """Returns the entry of a run's `config.json` that describes its data.
-
-    The entry has checksums, because a folder may hold other images under the same names
-    when its run continues.
-    """
-    splits = {"training": dataset.training, "test": dataset.test}
-    if dataset.validation is not None:
-        splits["validation"] = dataset.validation
-    return {
-        "name": dataset.name,
-        "label_names": dataset.label_names,
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "training_images": len(dataset.training.labels),
-        "test_images": len(dataset.test.labels),
-        **{f"{name}_sha256": split.checksum for name, split in splits.items()},
-    }
 
 
 def is_finished(run: RunContext) -> bool:
@@ -104,7 +86,11 @@ def complete_result(run: RunContext) -> dict[str, Any]:
         scored = evaluation.result(export, known)
         scored["iterations"] = result["iterations"]
         scored["seconds"] = {"evaluate": round(time.perf_counter() - started, 3)}
-        print(f"recorded: {record_evaluation(directory, config, scored)}")
+        file = record_evaluation(directory, config, scored)
+        print(f"recorded: {file}")
+        iteration = export.metadata.get("iteration") or 0
+        title = set_title(config, run.dataset.name, iteration)
+        show_later_scores(directory, scored, title, file.stem)
         for group, scores in (
             (known.accuracy, scored["accuracy"]),
             (known.baselines, scored["baselines"]),

@@ -1,28 +1,22 @@
 """The files that a run writes at its start and at its end."""
 
-import io
 import time
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from hdd_tf.artifacts.confusion_picture import confusion_picture
 from hdd_tf.artifacts.evaluations import set_checksum
 from hdd_tf.artifacts.pictures import MOST_PAGES, save_grid
 from hdd_tf.artifacts.provenance import describe_environment
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
-from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
+from hdd_tf.data.dataset import data_record
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
-from hdd_tf.evaluation.result_text import counted
 from hdd_tf.evaluation.saved_classifier import save_classifier
-from hdd_tf.files import atomic
-from hdd_tf.running.finished import data_record, keep_fair_score, read_export
+from hdd_tf.evaluation.shown_scores import show_scores
+from hdd_tf.running.finished import keep_fair_score, read_export
 
 
 def open_run(run: RunContext) -> None:
@@ -102,46 +96,10 @@ def score_export(
     result = keep_fair_score(directory, result)
     directory.write_result(result)
     # Last, as no picture is worth a result.
-    _show_scores(run, result, iterations, _title(run, export))
+    show_scores(directory, result, _title(run, export))
     return result
 
 
 def _title(run: RunContext, stored: DistilledSet) -> str:
     iteration = stored.metadata.get("iteration") or 0
     return set_title(run.config, run.dataset.name, iteration)
-
-
-def _show_scores(
-    run: RunContext, result: dict[str, Any], iterations: int, title: str
-) -> None:
-    """Writes the scores into TensorBoard, and the picture of the first network's."""
-    names = result["label_names"]
-    with SummaryWriter(run.directory.tensorboard) as summaries:
-        points, told = {}, {}
-        for network, score in result["accuracy"].items():
-            name = f"accuracy/test_{network}"
-            points[name], networks = score["mean"], len(score["values"])
-            told[name] = (
-                "One point, at the end of the run: the mean of "
-                f"{counted(networks, 'network')} trained on the exported set."
-            )
-        summaries.scalars(iterations, points, told)
-        for network, score in list(result["accuracy"].items())[:1]:
-            summaries.of_classes(
-                iterations,
-                "accuracy_per_class",
-                score["per_class"],
-                names,
-                f"One point, at the end of the run: {network} on the test images of "
-                "this class, in percent.",
-            )
-            heading = (
-                f"{title}; {network}: {score['mean']:.2f} ± {score['std']:.2f} % "
-                f"({counted(len(score['values']), 'network')})"
-            )
-            drawn = confusion_picture(score, names, heading)
-            if drawn is not None:
-                atomic.write_bytes(run.directory.pictures / "confusion.png", drawn)
-                with Image.open(io.BytesIO(drawn)) as picture:
-                    pixels = np.asarray(picture.convert("RGB"))
-                summaries.image_grid(iterations, pixels, "confusion")

@@ -9,6 +9,7 @@ from PIL import Image
 from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE
+from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
 from hdd_tf.foreign_sets.reading import Told, read_foreign_set
@@ -182,7 +183,12 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, dataset, images, arrays, s
 @pytest.mark.parametrize(
     "shape, said",
     [((12, 8, 6, 3), "images of 8x6x3, and smooth has images of 6x8x3"),
-     ((12, 6, 8), "images of 6x8, and"), ((12, 48, 3), "images of 48x3"),
+     ((12, 6, 8), "6x8, 1 channel, and those of smooth are 6x8x3, 3 channels: name"),
+     ((12, 6, 8, 1), "of, or write numpy.repeat(images, 3, axis=-1)"),
+     ((12, 1, 6, 8), "repeat(numpy.moveaxis(images, 1, -1), 3, axis=-1)"),
+     ((12, 6, 8, 4), "6x8x4, 4 channels, and those of smooth are 6x8x3, 3 channels: "),
+     ((12, 4, 6, 8), "transparency out: numpy.moveaxis(images, 1, -1)[..., :3]"),
+     ((12, 6, 8, 2), "6x8x2, 2 channels, and"), ((12, 48, 3), "images of 48x3"),
      ((0, 6, 8, 3), "has images of")],
 )  # fmt: skip
 def test_images_of_another_shape_are_refused(tmp_path, dataset, shape, said):
@@ -212,6 +218,17 @@ def test_folders_by_name_or_number(tmp_path, dataset, images, labels, names):
     order = np.argsort(labels, kind="stable")
     np.testing.assert_array_equal(found.images, images[order])
     np.testing.assert_array_equal(found.labels, labels[order])
+
+
+def test_colours_of_a_gray_data_set_are_told(tmp_path, dataset, images, labels):
+    gray = LabelledImages(dataset.training.images[..., :1], dataset.training.labels)
+    of_gray = dataclasses.replace(
+        dataset, training=gray, test=gray, mean=MEAN[:1], std=STD[:1]
+    )
+    write_folders(tmp_path, images, labels, NAMES)
+    read = read_foreign_set(tmp_path, of_gray)
+    assert "; 12 colour images read as gray" in read.described
+    assert "as gray" not in read_foreign_set(tmp_path, dataset).described
 
 
 def test_folders_sorted_otherwise_than_classes(tmp_path, dataset, images, labels):
@@ -244,7 +261,7 @@ def test_folders_that_do_not_fit_are_refused(tmp_path, dataset, images, labels):
     assert "is no set that is known here" in said(tmp_path / "empty")
     assert "does not exist" in said(tmp_path / "nowhere")
     (tmp_path / "a.csv").touch()
-    assert "does not end in .npz, .pt, .pth" in said(tmp_path / "a.csv")
+    assert "does not end in .npz, .pt, .pth, .parquet" in said(tmp_path / "a.csv")
 
 
 @pytest.fixture(scope="module")

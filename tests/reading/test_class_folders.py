@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister, list_classes
+from hdd_tf.reading.folders.class_folders import FolderLister, list_classes
 
 
 def make(root, *names):

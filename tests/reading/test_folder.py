@@ -7,8 +7,8 @@ from PIL import Image
 
 from hdd_tf.data import memory
 from hdd_tf.errors import InputError
-from hdd_tf.reading import folder as folder_lib
-from hdd_tf.reading.folder import read_folder
+from hdd_tf.reading.folders import folder as folder_lib
+from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.loading import load_dataset
 
 

@@ -6,10 +6,15 @@ import pytest
 from PIL import Image
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading import image_files
-from hdd_tf.reading.class_folders import image_suffixes
-from hdd_tf.reading.image_files import fit_image, read_image, read_images, used_bits
-from hdd_tf.reading.image_headers import ImageHeader, read_header
+from hdd_tf.reading.folders import image_files
+from hdd_tf.reading.folders.class_folders import image_suffixes
+from hdd_tf.reading.folders.image_files import (
+    fit_image,
+    read_image,
+    read_images,
+    used_bits,
+)
+from hdd_tf.reading.folders.image_headers import ImageHeader, read_header
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)

@@ -7,7 +7,7 @@ import pytest
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
-from hdd_tf.reading.image_files import fit_image
+from hdd_tf.reading.folders.image_files import fit_image
 from hdd_tf.reading.loading import (
     dataset_from_arrays,
     load_configured_dataset,
@@ -105,6 +105,12 @@ def test_published_normalisation_and_partial_sets(write_set, tmp_path, caplog, n
     assert "12 training and 6 test images, the published set 73257" in caplog.text
 
 
+def test_a_set_of_one_class(write_set, tmp_path):
+    write_set(num_classes=1, labels=[0] * 12)
+    with pytest.raises(InputError, match=r"has 1 class .* at least two are needed to"):
+        load_dataset("pictures", str(tmp_path), 0.0, seed=0)
+
+
 def test_empty_class(write_set, tmp_path):
     write_set(num_classes=4, labels=[0, 1, 3] * 4)
     with pytest.raises(InputError, match="no training image of class 2:"):
@@ -177,6 +183,7 @@ def test_arrays_in_other_forms(images, labels):
         (IMAGES, LABELS[:-1], "differ in number: 12 and 11"),
         (IMAGES, LABELS - 1, "label -1"),
         (IMAGES, LABELS * 2, "no training image of class 1, 3"),
+        (IMAGES, LABELS * 0, r"^labels have 1 class \(0\); at least two are needed"),
         (IMAGES * np.uint8([1, 0, 1]), LABELS, "channel 1 of arrays has the same"),
     ],
 )

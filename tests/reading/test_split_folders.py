@@ -1,8 +1,8 @@
 import pytest
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister
-from hdd_tf.reading.split_folders import find_splits
+from hdd_tf.reading.folders.class_folders import FolderLister
+from hdd_tf.reading.folders.split_folders import find_splits
 
 
 def find(root, *folders):
@@ -78,6 +78,14 @@ def test_names_that_look_the_same_are_one_class_in_every_split(tmp_path):
             r"folders \(a, b, c\)",
         ),
         (["train/caf\xe9", "train/cafe\u0301"], r"look the same .*'cafe\\u0301'"),
+        (["train/images/a", "train/images/b"], "train holds nothing .* images/: move"),
+        (["train/a", "train/b", "test/images/a"], "test holds nothing .* images/: mov"),
+        (
+            ["data/im_train/a", "data/im_train/b", "data/im_test/a", "data/im_test/b"],
+            r"folders im_test, im_train of .*/data all .* \(a, b\): .* call",
+        ),
+        (["data/all/a", "data/all/b"], r"has no folder but data/all/, .* --dataset="),
+        (["data/test/a", "data/test/b"], "/data has test/ but no train"),
         (["train/a", "Testing/a", "test_set/a"], "has both Testing/ and test_set/"),
         (["test/a", "Testing/b"], "has test/ but no train/"),
     ],
@@ -98,6 +106,21 @@ def test_folders_that_can_be_read_in_two_ways(tmp_path, folders, message):
 )
 def test_folders_within_classes(tmp_path, folders):
     assert find(tmp_path, *folders).names == ("a", "b")
+
+
+@pytest.mark.parametrize("around", ["data", "data/images"])
+def test_splits_in_a_folder_without_others_are_read(tmp_path, around):
+    folders = [f"{around}/train/a", f"{around}/train/b", f"{around}/test/a"]
+    found = find(tmp_path, *folders)
+    assert found.classes["test"] == {"a": tmp_path / around / "test/a"}
+    (note,) = found.notes
+    assert note.startswith(f"test/, train/ of {tmp_path / around} are read: ")
+
+
+def test_the_only_folder_of_images_is_looked_into_no_further(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "0.png").touch()
+    assert find(tmp_path, "cat/train/a", "cat/train/b").names == ("cat",)
 
 
 def test_folders_with_images_of_their_own_are_classes(tmp_path):

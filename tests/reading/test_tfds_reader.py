@@ -11,12 +11,9 @@ import tensorflow_datasets as tfds
 from hdd_tf.data import memory
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.reading import tfds_reader
-from hdd_tf.reading.image_files import fit_image
-from hdd_tf.reading.tfds_reader import (
-    calling_tfds,
-    classification_features,
-    read_splits,
-)
+from hdd_tf.reading.folders.image_files import fit_image
+from hdd_tf.reading.tfds_features import calling_tfds, classification_features
+from hdd_tf.reading.tfds_reader import read_splits
 
 IMAGE = tfds.features.Image(shape=(4, 4, 3))
 LABEL = tfds.features.ClassLabel(num_classes=2)

@@ -6,7 +6,7 @@ import pytest
 from hdd_tf.data import memory
 from hdd_tf.errors import InputError
 from hdd_tf.reading import sources
-from hdd_tf.reading.image_files import fit_image, read_image
+from hdd_tf.reading.folders.image_files import fit_image, read_image
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.reading.unpacked import find_unpacked, list_unpacked
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from hdd_tf.errors import InputError
-from hdd_tf.report.collect import collect_runs, read_run
+from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.records import read_run
 from tests.report.run_directories import write_run
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from hdd_tf.report.collect import collect_runs, read_run
+from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.records import read_run
 from tests.report.run_directories import score, write_later, write_run
 from tests.report.test_table import table
 

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from hdd_tf.report.collect import collect_runs, read_run
+from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.plot import history_curve, save_plot
+from hdd_tf.report.records import read_run
 from hdd_tf.report.rows import group_runs
 from tests.report.run_directories import score, write_run
 

@@ -70,6 +70,7 @@ def test_more_networks_and_baselines_of_a_finished_run(finished, trained, capsys
     table = rescore(str(place), ["--num_eval=3", "--noprogress"])
     assert "known already" in table and not trained
     assert len(read_evaluations(RunDirectory(place))) == 1
+    assert [*(place / "tensorboard/evaluation_001").glob("events.*")]
 
     # Another architecture joins; the run's own stays the baselines'.
     wider = run(place, "--num_eval=2", "--eval_networks=mlp")
@@ -88,6 +89,7 @@ def test_an_evaluation_is_recorded_with_what_it_is_of(finished, trained, capsys)
     there = set((place / "evaluations").glob("*"))
     table = rescore(str(place), ["--eval_epochs=2", "--num_eval=2", "--noprogress"])
     (file,) = set((place / "evaluations").glob("*")) - there
+    assert [*(place / "tensorboard" / file.stem).glob("events.*")]
     assert f"recorded: {file}" in table and len(trained) == 2
     record = json.loads(file.read_text())
     assert record["protocol"]["epochs"] == 2 and record["protocol"]["networks"] == 2

@@ -13,6 +13,7 @@ from hdd_tf.artifacts.confusion_picture import (
 from hdd_tf.artifacts.evaluations import read_evaluations
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.evaluation.class_scores import pool_class_scores
+from hdd_tf.evaluation.score_file import read_score
 from hdd_tf.report.page.elements import chart, element, table
 from hdd_tf.report.page.images import reencoded
 from hdd_tf.report.run import Run
@@ -103,6 +104,8 @@ def class_section(found: ClassScore, title: str) -> list[Element]:
 
 def _records(run: Run) -> list[dict[str, Any]]:
     """Returns the contents of result.json and of later evaluations."""
+    if run.is_foreign:
+        return [read_score(run.path)]
     directory = RunDirectory(run.path)
     result = directory.read_result()
     # What cannot be used was said when the runs were collected.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 import hdd_tf
-from hdd_tf.report.collect import Warn
 from hdd_tf.report.page.elements import (
     add,
     chart,
@@ -19,6 +18,7 @@ from hdd_tf.report.page.images import PAGE_PIXELS
 from hdd_tf.report.page.settings import settings_section
 from hdd_tf.report.page.style import POLICY, STYLE
 from hdd_tf.report.plot import drawn_plot
+from hdd_tf.report.records import Warn
 from hdd_tf.report.rows import Group, Row, table_rows
 from hdd_tf.report.table import TITLE, method_title, origin, table_cells, table_notes
 

@@ -6,11 +6,11 @@ from xml.etree.ElementTree import Element
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.errors import InputError
 from hdd_tf.files.links import refuse_links_out
-from hdd_tf.report.collect import Warn
 from hdd_tf.report.page.classes import class_score, class_section
 from hdd_tf.report.page.elements import chart, element
 from hdd_tf.report.page.images import image_sheet, reencoded
 from hdd_tf.report.page.losses import loss_curve, loss_picture
+from hdd_tf.report.records import Warn
 from hdd_tf.report.rows import Group
 from hdd_tf.report.run import Run
 
@@ -35,7 +35,10 @@ def group_section(
     """
     runs, first = group.runs, group.first
     made = []
-    if str(first.path) in seen:
+    if first.is_foreign:
+        words = "A set of another program: its scores alone are known."
+        made.append(element("p", words))
+    elif str(first.path) in seen:
         made.append(element("p", "The set shown above, scored by another protocol."))
     else:
         made += _files(group, title, pixels, warn)

@@ -6,27 +6,11 @@ import pathlib
 import unicodedata
 from collections.abc import Iterable
 
+from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.errors import InputError
-from hdd_tf.reading.class_folders import FolderLister, is_image, is_litter
+from hdd_tf.reading.folders.class_folders import FolderLister, is_image, is_litter
+from hdd_tf.reading.folders.split_names import named_split, splits_among
 
-_PLAIN = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-# A class could be called so too: these count only where they complete a split.
-_OTHERS = {
-    **dict.fromkeys(("seg_train", "train_set", "training_set", "trainset"), "train"),
-    **dict.fromkeys(
-        ("seg_val", "val_set", "valid_set", "validation_set", "valset"), "validation"
-    ),
-    **dict.fromkeys(
-        ("testing", "seg_test", "test_set", "testing_set", "testset"), "test"
-    ),
-}
 _SHOWN = 5
 # Folders with nothing beside them that are looked into, one in the other.
 _DEEPEST = 5
@@ -53,6 +37,7 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
 
     A validation or test split without class folders is none: its images have no class.
     Names that look the same are the same class, however their accents are encoded.
+    Splits may lie in a folder that has no other beside it.
 
     Args:
         root: The folder.
@@ -61,10 +46,15 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
     Raises:
         InputError: there are no classes, or the folders can be read in two ways.
     """
-    top = lister.folders(root)
-    splits = _splits_among(root, top)
+    place, top, splits = _unwrapped(root, lister)
     if not splits:
-        _refuse_splits_among_classes(root, top)
+        _refuse_splits_among_classes(place, top)
+        if place != root and len(top) > 1:
+            raise InputError(
+                f"{root} has no folder but {place.relative_to(root)}/, and that has "
+                f"{_shown(path.name for path in top)}: if those are the classes, give "
+                f"that folder, --dataset={FOLDER}{place}."
+            )
         found = {"train": _by_name(root, top)}
     else:
         found = {
@@ -80,6 +70,9 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
             "class into a folder of its own, called like the class."
         )
     notes = []
+    if place != root:
+        used = ", ".join(f"{path.name}/" for path in splits.values())
+        notes.append(f"{used} of {place} are read: {root} has no other folder.")
     for split in [split for split, classes in found.items() if not classes]:
         del found[split]
         notes.append(
@@ -101,46 +94,27 @@ def find_splits(root: pathlib.Path, lister: FolderLister) -> SplitFolders:
     return SplitFolders(classes, tuple(sorted(own.values())), tuple(notes))
 
 
-def _splits_among(
-    root: pathlib.Path, top: list[pathlib.Path]
-) -> dict[str, pathlib.Path]:
-    """Returns the folder of each split; none where the folders are classes."""
-    plain = _named(root, top, _PLAIN)
-    others = {
-        split: path
-        for split, path in _named(root, top, _OTHERS, known=plain).items()
-        if split not in plain
-    }
-    # Such as a class of toys called trainset, and one called testing beside others.
-    if "train" in plain or ("train" in others and len(plain) + len(others) > 1):
-        return plain | others
-    if plain:
-        raise InputError(
-            f"{root} has {', '.join(path.name for path in plain.values())}/ but no "
-            "train/: add it, or rename a class that is called so."
-        )
-    return {}
+def _unwrapped(
+    root: pathlib.Path, lister: FolderLister
+) -> tuple[pathlib.Path, list[pathlib.Path], dict[str, pathlib.Path]]:
+    """Looks for splits, and for folders at all, in the only folder of a folder too.
+
+    Returns:
+        The innermost folder that was looked into, its folders and its splits.
+    """
+    place, top = root, lister.folders(root)
+    splits = splits_among(place, top)
+    for _ in range(_DEEPEST):
+        if splits or len(top) != 1 or not is_wrapper(top[0]):
+            break
+        place, top = top[0], lister.folders(top[0])
+        splits = splits_among(place, top)
+    return place, top, splits
 
 
-def _named(
-    root: pathlib.Path,
-    top: list[pathlib.Path],
-    names: dict[str, str],
-    known: Iterable[str] = (),
-) -> dict[str, pathlib.Path]:
-    """Returns the folders that `names` calls splits, but for the splits in `known`."""
-    splits: dict[str, pathlib.Path] = {}
-    for path in top:
-        split = names.get(path.name.lower().replace("-", "_"))
-        if split is None or split in known:
-            continue
-        if split in splits:
-            raise InputError(
-                f"{root} has both {splits[split].name}/ and {path.name}/: keep one of "
-                "them."
-            )
-        splits[split] = path
-    return splits
+def is_wrapper(folder: pathlib.Path) -> bool:
+    """Tells whether a folder has no image right in it, but folders."""
+    return _has_no_image(folder) and bool(_folder_names(folder)[0])
 
 
 def _by_name(
@@ -169,11 +143,13 @@ def _by_name(
 def _refuse_doubled_folders(
     splits: dict[str, pathlib.Path], found: dict[str, dict[str, pathlib.Path]]
 ) -> None:
-    """Refuses `train/train/CLASS`, which would be a class called train."""
+    """Refuses `train/train/CLASS`, `test/images/CLASS`: one class called train."""
     for split, classes in found.items():
-        named = {(_PLAIN | _OTHERS).get(name.lower()) for name in classes}
-        if len(classes) == 1 and named == {split}:
-            (inner,) = classes.values()
+        if len(classes) != 1:
+            continue
+        ((name, inner),) = classes.items()
+        is_strange = split == "train" or name not in found["train"]
+        if named_split(name) == split or (is_strange and is_wrapper(inner)):
             raise InputError(
                 f"{splits[split]} holds nothing but the folder {inner.name}/: move the "
                 f"class folders that lie in there up into {splits[split].name}/."

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from hdd_tf.reading.image_headers import (
+from hdd_tf.reading.folders.image_headers import (
     is_deep,
     is_gray,
     opened,

@@ -1,0 +1,1 @@
+"""Images in files, and folders of them: which splits and classes they are."""

@@ -1,0 +1,155 @@
+"""The user's own images, in folders of their class: `--dataset=folder:DIR`."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from hdd_tf.data.catalogue import FOLDER
+from hdd_tf.data.class_sizes import check_two_classes
+from hdd_tf.data.dataset import LabelledImages, SourceImages
+from hdd_tf.data.memory import check_memory
+from hdd_tf.data.names import no_such_folder
+from hdd_tf.data.splits import draw_held_out
+from hdd_tf.data.subsets import (
+    check_splits,
+    kept_names,
+    kept_rows,
+    renumber,
+    resolve_classes,
+)
+from hdd_tf.errors import InputError, one_line, warn
+from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.reading.folders.folder_format import (
+    Format,
+    common_format,
+    refuse_transparency_alone,
+    remarks_on,
+)
+from hdd_tf.reading.folders.image_files import read_images, used_bits
+from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
+
+_TEST_FRACTION = 0.2
+# Not of the run's seed: scores of different seeds are of the same images.
+_TEST_STREAM = (0x7E57,)
+
+
+def read_folder(
+    directory: str,
+    image_size: tuple[int, int] | None = None,
+    classes: Sequence[str] = (),
+) -> SourceImages:
+    """Reads a folder of class folders, or one of `train/`, `validation/`, `test/`.
+
+    A class is called like its folder, and classes are numbered in the order of their
+    names. Without `test/`, or without class folders in it, the validation split serves
+    as one, without both a fifth of each class is held out, which a line says. Images
+    stay gray if all of them are; otherwise all are read as RGB.
+
+    Args:
+        directory: The folder.
+        image_size: Height and width to fit each image to (see `image_files.fit_image`);
+            None where all have one size already.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Raises:
+        InputError: the folder, or what lies in it, cannot be used as it is.
+    """
+    root = pathlib.Path(directory).expanduser()
+    if not root.is_dir():
+        raise no_such_folder(str(directory))
+    lister = FolderLister(root)
+    found = find_splits(root, lister)
+    files, label_names = _chosen_files(lister, found, classes)
+    check_two_classes(f"{root} has", label_names, ", each in a folder of its own")
+    check_splits(
+        str(root), {split: len(part.paths) for split, part in files.items()}, classes
+    )
+    files, note = _with_test_split(root, files, len(label_names))
+    form = common_format(files, image_size)
+    num_training, *others = (len(part.paths) for part in files.values())
+    shape = (*form.size, form.channels)
+    check_memory(str(root), num_training, sum(others), shape)
+    bits = used_bits(form.deep, form.noted_bits) if form.deep else 16
+    read = {split: _read_part(part, form, bits) for split, part in files.items()}
+    refuse_transparency_alone(root, form, read["train"].images)
+    # Only now: what cannot be used is answered in one line.
+    lister.warn_of_left_out()
+    for line in (*found.notes, note, *remarks_on(form, bits, files, read)):
+        if line:
+            warn(line)
+    name = os.path.basename(os.path.abspath(root))
+    return SourceImages(
+        # Printed and recorded; an archive may have unpacked to any name.
+        FOLDER + (name if name.isprintable() else one_line(name)),
+        read["train"],
+        read.get("validation"),
+        read["test"],
+        label_names,
+        num_training,
+        len(read["test"].labels),
+    )
+
+
+def _chosen_files(
+    lister: FolderLister, found: SplitFolders, classes: Sequence[str]
+) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
+    """Returns the files of the classes to keep, by split, and the classes' names.
+
+    Args:
+        lister: Of the folder.
+        found: Its splits.
+        classes: Indices or names of the classes to keep; empty for all.
+
+    Raises:
+        InputError: there is no such class, or a class has no images.
+    """
+    names = list(found.names)
+    kept = resolve_classes(classes, names)
+    files = {}
+    for split, folders in found.classes.items():
+        whole = list_classes(lister, folders, names)
+        part = whole.take(kept_rows(whole.labels, kept))
+        files[split] = ImageFiles(part.paths, renumber(part.labels, kept))
+    return files, kept_names(names, kept)
+
+
+def _read_part(part: ImageFiles, form: Format, bits: int) -> LabelledImages:
+    """Reads the images of a split, and notes those that are transparent."""
+    images = read_images(
+        part.paths,
+        form.channels,
+        form.size,
+        bits=bits,
+        on_transparent=form.transparent.append,
+    )
+    return LabelledImages(images, part.labels)
+
+
+def _with_test_split(
+    root: pathlib.Path, files: dict[str, ImageFiles], num_classes: int
+) -> tuple[dict[str, ImageFiles], str]:
+    """Returns the splits with `test` among them, and a line if it is not their own."""
+    if "test" in files:
+        return files, ""
+    training = files["train"]
+    if "validation" in files:
+        note = f"{root} has no test split: its validation split serves as one."
+        return {"train": training, "test": files["validation"]}, note
+    held_out = draw_held_out(training.labels, num_classes, _TEST_FRACTION, _TEST_STREAM)
+    if not held_out.any():
+        raise InputError(
+            f"{root} has no test split, and too few images to hold some out: put "
+            "some into test/ and the others into train/."
+        )
+    parts = {
+        "train": training.take(np.flatnonzero(~held_out)),
+        "test": training.take(np.flatnonzero(held_out)),
+    }
+    return parts, (
+        f"{root} has no test split: {np.count_nonzero(held_out)} of its "
+        f"{len(held_out)} images are held out as one, {_TEST_FRACTION:.0%} of each "
+        "class and the same for every --seed; to choose them, put them into test/ and "
+        "the others into train/."
+    )

@@ -1,0 +1,151 @@
+"""What the images of a folder have in common, and what of them is not read as it is."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.errors import InputError
+from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.reading.folders.image_headers import read_header
+
+# Of 8 bits that are read: images of 16 bits whose values end here use few levels.
+_FEW_LEVELS = 64
+
+
+@dataclasses.dataclass
+class Format:
+    """What all images have in common, and which ones need a word.
+
+    Attributes:
+        size: Height and width that they will have.
+        channels: 1 or 3.
+        deep: Gray images of more than 8 bits.
+        noted_bits: How many bits files of `deep` say they use.
+        deep_colours: Images of which a colour has more than 8 bits.
+        with_more: Files of which only the first frame or page is read.
+        transparent: Images with transparent parts; known when they are read.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    channels: int = 1
+    deep: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    noted_bits: set[int] = dataclasses.field(default_factory=set)
+    deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
+
+
+def common_format(
+    files: dict[str, ImageFiles], image_size: tuple[int, int] | None
+) -> Format:
+    """Returns the format that all images will have.
+
+    Args:
+        files: Files of each split.
+        image_size: Height and width to fit each image to; None where all have one.
+
+    Raises:
+        InputError: a file is no image, or sizes differ and `image_size` is None.
+    """
+    form = Format()
+    gray = True
+    first: dict[tuple[int, int], pathlib.Path] = {}
+    for part in files.values():
+        for path in part.paths:
+            header = read_header(path)
+            gray = gray and header.gray
+            first.setdefault((header.height, header.width), path)
+            if header.bits > 8:
+                form.deep.append(path)
+            if header.is_exact:
+                form.noted_bits.add(header.bits)
+            if header.has_deep_colours:
+                form.deep_colours.append(path)
+            if header.has_more:
+                form.with_more.append(path)
+    if image_size is None and len(first) > 1:
+        shown = " and ".join(
+            f"{height}x{width} ({path})"
+            for (height, width), path in list(first.items())[:2]
+        )
+        raise InputError(
+            f"the images have different sizes, such as {shown}: give the one to bring "
+            "them to with --image_size, such as --image_size=64."
+        )
+    form.size = image_size or next(iter(first))
+    form.channels = 1 if gray else 3
+    return form
+
+
+def refuse_transparency_alone(
+    root: pathlib.Path, form: Format, images: np.ndarray
+) -> None:
+    """Checks that something else than the dropped transparency differs.
+
+    Args:
+        root: The folder, for messages.
+        form: Format of its images.
+        images: `[n, h, w, c]` training images.
+
+    Raises:
+        InputError: nothing does.
+    """
+    lowest, highest = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2))
+    if form.transparent and (lowest == highest).all():
+        raise InputError(
+            f"the images below {root}, such as {form.transparent[0]}, are of one "
+            "colour: what they show is in their transparency, which is not read; "
+            "flatten them onto a background."
+        )
+
+
+def remarks_on(
+    form: Format,
+    bits: int,
+    files: dict[str, ImageFiles],
+    read: dict[str, LabelledImages],
+) -> list[str]:
+    """Returns a line for whatever of the images is not read as it is stored.
+
+    Args:
+        form: Format of the images.
+        bits: Bits that gray images of more than 8 use.
+        files: Files of each split.
+        read: Their images.
+    """
+    remarks = []
+    if form.transparent:
+        remarks.append(
+            f"{len(form.transparent)} images have transparent parts, such as "
+            f"{form.transparent[0]}: the transparency is dropped, and the colours that "
+            "it hides are read; flatten the images onto a background if they matter."
+        )
+    if form.with_more:
+        remarks.append(
+            f"{len(form.with_more)} files have several frames or pages, such as "
+            f"{form.with_more[0]}: the first of each is read."
+        )
+    if form.deep and bits < 16:
+        remarks.append(
+            f"{len(form.deep)} gray images of more than 8 bits, such as "
+            f"{form.deep[0]}, use {bits} bits: 0 ... {2**bits - 1} becomes 0 ... 255."
+        )
+    deep_colours = set(form.deep_colours)
+    largest = max(
+        (
+            int(read[split].images[row].max())
+            for split, part in files.items()
+            for row, path in enumerate(part.paths)
+            if path in deep_colours
+        ),
+        default=255,
+    )
+    if largest < _FEW_LEVELS:
+        remarks.append(
+            f"{len(form.deep_colours)} colour images of 16 bits, such as "
+            f"{form.deep_colours[0]}, use only {largest + 1} of the 256 levels that "
+            "are read: save them with 8 bits a colour, scaled to 0 ... 255."
+        )
+    return remarks
