@@ -206,7 +206,8 @@ def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
     ]
 
 
-@pytest.mark.slow
+# In one process: tests/distributed/test_workers.py.
+@pytest.mark.stress
 def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/thesis.txt").write_text("not of a run")
@@ -216,7 +217,7 @@ def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
     assert "the chief (worker 0 of TF_CONFIG) has ended" in told(said[1])[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_worker_with_another_command_is_refused(tmp_path):
     words = ["--checkpoint_every=5"]  # Of no other use to it than to end calls there.
     codes, said = Pair(tmp_path, "--iterations=4", of_second=words).wait()

@@ -92,7 +92,7 @@ def test_calls_may_be_of_any_length(problem, one_device, banked):
     np.testing.assert_array_equal(images.images.numpy(), banked("dm", "hyperbolic")[1])
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
     step, images = build(problem, one_device, bank_size=ITERATIONS)
     fresh, expected = build(problem, one_device)

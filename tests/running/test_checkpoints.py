@@ -45,7 +45,14 @@ def stress(*values):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "bank"),
-    [("dm", 0), ("dm", 2), stress("dm", 5), stress("idm", 0), ("dance", 2)],
+    [
+        ("dm", 0),
+        ("dm", 2),
+        stress("dm", 5),
+        stress("idm", 0),
+        ("dance", 0),
+        stress("dance", 2),
+    ],
 )
 def test_resumed_run_gives_the_same_images(
     dataset, settings, objective, bank, tmp_path
