@@ -19,7 +19,7 @@ from hdd_tf.reading.arrays import as_float_images, labelled_images
 from hdd_tf.reading.loading import load_dataset
 
 SETTINGS = {
-    "iterations": 6, "width": 16, "real_batch": 20, "progress": False,
+    "iterations": 6, "width": 8, "real_batch": 20, "progress": False,
     "strategy": "one_device",  # Not over the logical devices of tests/conftest.py.
 }  # fmt: skip
 
@@ -32,7 +32,8 @@ def digits():
 
 @pytest.mark.slow
 def test_arrays_in_arrays_out(digits):
-    images, labels = hdd_tf.distill(*digits, ipc=2, **SETTINGS | {"strategy": "auto"})
+    settings = SETTINGS | {"strategy": "auto", "depth": 1, "dsa": "flip"}
+    images, labels = hdd_tf.distill(*digits, ipc=2, **settings)
     assert images.shape == (20, 32, 32, 1) and images.dtype == np.float32
     np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 2))
     assert labels.dtype == np.int64
@@ -49,6 +50,7 @@ def test_same_seed_same_images_other_seed_or_geometry_others(digits):
             ipc=1,
             seed=seed,
             depth=1,
+            dsa="flip",
             **{**SETTINGS, "iterations": 2},
             **settings,
         ).images
@@ -67,7 +69,7 @@ def test_idm_and_dance_give_the_images_that_networks_train_on(
 ):
     monkeypatch.chdir(tmp_path)
     settings = SETTINGS | {
-        "iterations": 1, "depth": 1, "image_lr": 0.1, "idm_pool_size": 5,
+        "iterations": 1, "depth": 1, "dsa": "flip", "image_lr": 0.1, "idm_pool_size": 5,
         "idm_train_steps": 1, "idm_train_batch": 16, "num_experts": 1,
         "pretrain_epochs": 1,
     }  # fmt: skip

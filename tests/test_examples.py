@@ -246,7 +246,7 @@ def digits_teacher():
     import keras
 
     training, _, _ = read_digits()
-    options = NetworkOptions(depth=3, width=16)
+    options = NetworkOptions(depth=3, width=8)
     network = build_with_options("convnet", (32, 32, 1), 10, options)
     keras.utils.set_random_seed(0)
     for variable, value in zip(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hdd_tf.distributed import cluster
 from hdd_tf.distributed.cluster import Cluster, read_cluster, wait_until_all_listen
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.exporting.saved_sets import load_images
@@ -45,11 +46,11 @@ class Pair:
     """Both workers of one command; worker 0 is the chief."""
 
     def __init__(self, cwd, *arguments, of_second=(), cwds=None):
-        cluster = {"worker": [f"localhost:{port}" for port in free_ports()]}
+        workers = {"worker": [f"localhost:{port}" for port in free_ports()]}
         self.logs = [cwd / "log0", cwd / "log1"]
         self.processes = []
         for index, log in enumerate(self.logs):
-            task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            task = {"cluster": workers, "task": {"type": "worker", "index": index}}
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
             environment["TF_CONFIG"] = json.dumps(task)
             with log.open("w") as output:
@@ -205,7 +206,8 @@ def test_a_worker_that_waits_for_the_chief_hears_a_signal(tmp_path):
     ]
 
 
-@pytest.mark.slow
+# In one process: tests/distributed/test_workers.py.
+@pytest.mark.stress
 def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/thesis.txt").write_text("not of a run")
@@ -215,7 +217,7 @@ def test_what_ends_the_chief_while_others_wait_ends_them_too(tmp_path):
     assert "the chief (worker 0 of TF_CONFIG) has ended" in told(said[1])[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_worker_with_another_command_is_refused(tmp_path):
     words = ["--checkpoint_every=5"]  # Of no other use to it than to end calls there.
     codes, said = Pair(tmp_path, "--iterations=4", of_second=words).wait()
@@ -246,39 +248,41 @@ def test_a_worker_with_other_images_is_refused(tmp_path):
     assert not (tmp_path / "run/checkpoints").exists()
 
 
-@pytest.mark.slow
-def test_a_worker_alone_names_whom_it_waits_for_and_can_be_stopped(tmp_path):
+def test_a_worker_alone_names_whom_it_waits_for_and_can_be_stopped(
+    tmp_path, monkeypatch, capfd
+):
     ports = free_ports()
-    cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment["TF_CONFIG"] = tf_config(cluster, type="worker", index=1)
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hdd_tf.main", *SMALL], cwd=tmp_path,
-            env=environment, stdout=output, stderr=output,
-        )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143
-    waits, stopped = log.read_text().splitlines()
-    assert waits == f"waiting for worker 0 of TF_CONFIG at localhost:{ports[0]}"
-    assert stopped == f"hdd_tf: {InterruptedRunError(signal.SIGTERM)}"
-    assert list(tmp_path.iterdir()) == [log]
+    workers = {"worker": [f"localhost:{port}" for port in ports]}
+    monkeypatch.setenv("TF_CONFIG", tf_config(workers, type="worker", index=1))
+    monkeypatch.chdir(tmp_path)
+    tries = []
+
+    def sleep(seconds):
+        tries.append(seconds)
+        if len(tries) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert len(tries) < 10
+
+    monkeypatch.setattr(cluster.time, "sleep", sleep)
+    monkeypatch.setattr(cluster, "_SECONDS_BEFORE_A_WORD", 0.0)
+    assert main(["hdd_tf", *SMALL]) == 143
+    said = capfd.readouterr()
+    waits = f"waiting for worker 0 of TF_CONFIG at localhost:{ports[0]}\n"
+    assert said.out == waits
+    assert said.err == f"hdd_tf: {InterruptedRunError(signal.SIGTERM)}\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_port_that_is_taken_is_said():
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
-        cluster = Cluster((("localhost", port), ("localhost", 1)), 0)
+        two = Cluster((("localhost", port), ("localhost", 1)), 0)
         with pytest.raises(InputError, match=f"cannot listen on port {port}"):
-            wait_until_all_listen(cluster)
+            wait_until_all_listen(two)
 
 
-def tf_config(cluster, **task):
-    return json.dumps({"cluster": cluster, "task": task})
+def tf_config(workers, **task):
+    return json.dumps({"cluster": workers, "task": task})
 
 
 TWO = {"worker": ["a:1", "b:1"]}
@@ -337,8 +341,8 @@ def test_other_tf_configs_are_refused(text, monkeypatch):
 def test_flags_that_do_not_go_with_several_machines(
     flag, said, monkeypatch, tmp_path, capfd
 ):
-    cluster = {"worker": ["localhost:1", "localhost:2"]}
-    monkeypatch.setenv("TF_CONFIG", tf_config(cluster, type="worker", index=0))
+    workers = {"worker": ["localhost:1", "localhost:2"]}
+    monkeypatch.setenv("TF_CONFIG", tf_config(workers, type="worker", index=0))
     monkeypatch.chdir(tmp_path)
     assert main(["hdd_tf", *SMALL, flag]) == 2
     error = capfd.readouterr().err

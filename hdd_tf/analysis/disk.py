@@ -77,12 +77,12 @@ def project_to_disk(
 def distances_in_ball(klein: np.ndarray, log_gamma: np.ndarray) -> np.ndarray:
     """Returns the `[n, n]` float64 geodesic distances, in units of 1/s."""
     point = tf.constant(klein, tf.float64), tf.constant(log_gamma, tf.float64)
-
-    def from_one(one: lorentz.Point) -> tf.Tensor:
-        return lorentz.geodesic_distance(point, one, -1.0)
-
-    # Row by row, because all differences at once would be n * n * d numbers.
-    return tf.map_fn(from_one, point, fn_output_signature=tf.float64).numpy()
+    # Row by row, because all differences at once would be n * n * d numbers. Outside a
+    # graph `tf.map_fn` would rewrite the function by AutoGraph, at each row anew.
+    rows = zip(*map(tf.unstack, point), strict=True)
+    return tf.stack(
+        [lorentz.geodesic_distance(point, one, -1.0) for one in rows]
+    ).numpy()
 
 
 def _principal_angles(klein: np.ndarray) -> np.ndarray:

@@ -220,6 +220,11 @@ class NetworkScorer:
         # alive, so no other object can have the same identity.
         held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
         kind = (images.shape, images.dtype, protocol, *map(id, held))
+        as_floats = (images.shape, np.dtype(np.float32), *kind[2:])
+        if as_floats in self._trainers:
+            # Bytes and floats of the same pixels train the same networks: real images
+            # need no graph of their own beside a set of as many floats.
+            images, kind = images.astype(np.float32), as_floats
         if kind in self._trainers:
             self._trainers[kind].replace_images(images, labels, sources.label_logits)
         else:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = [
     "main", "--dataset=digits", "--classes=0,1,2", "--dsa=flip", "--ipc=1",
-    "--width=4", "--depth=2", "--real_batch=8", "--iterations=4", "--num_eval=0",
+    "--width=4", "--depth=1", "--real_batch=8", "--iterations=4", "--num_eval=0",
     "--noprogress", "--encoder_epochs=1",
     "--pretrain_epochs=1", "--num_experts=1", "--idm_train_steps=1",
     "--idm_pool_start=1", "--idm_pool_size=3", "--idm_join_every=1",
@@ -98,7 +98,7 @@ def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(analysed):
 
 def test_analysis_can_be_left_out_and_caught_up_with(tmp_path):
     words = [*SMALL, f"--run_dir={tmp_path / 'run'}", f"--expert_dir={tmp_path / 'e'}"]
-    words += ["--num_eval=1", "--eval_epochs=2"]
+    words += ["--num_eval=1", "--eval_epochs=2", "--eval_dsa=none"]
     run_experiments(parse_command_line([*words, "--noanalysis"]))
     directory = RunDirectory(tmp_path / "run")
     assert not directory.analysis_file.exists()

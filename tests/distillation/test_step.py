@@ -158,7 +158,7 @@ def test_any_block_size_gives_the_same_images(dataset, reference, max_images):
     [
         stress(2, 10_000),
         stress(3, 10_000),
-        slow(4, 10_000),
+        stress(4, 10_000),
         stress(2, 25),
         slow(3, 25),
         stress(4, 25),

@@ -190,6 +190,30 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     assert trainer.trace_count == 1
 
 
+def test_real_images_share_the_trace_of_as_many_floats(
+    dataset, plain_set, evaluation_by
+):
+    real = dataset.training.take(np.arange(16, 32))
+
+    def learnt(scorer):
+        found = []
+
+        def note(trainer, *_):
+            found.extend(weight.numpy() for weight in trainer.weights)
+
+        scorer.score("real", real.images, real.labels, on_tested=note)
+        return found
+
+    protocol = dataclasses.replace(SOFT.with_hard_labels(), epochs=2)
+    evaluation = evaluation_by(protocol)
+    evaluation.score_set(plain_set)
+    beside = learnt(evaluation.scorer)
+    assert len(evaluation.scorer._trainers) == 1
+    alone = learnt(evaluation_by(protocol).scorer)
+    for mine, expected in zip(beside, alone, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
 def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
     dataset, plain_set, evaluation_by
 ):

@@ -3,11 +3,12 @@
 import tensorflow as tf
 
 
-def per_class_pass(step, images, velocity, iteration, which, rate, momentum):
+def per_class_pass(match, images, velocity, iteration, which, rate, momentum):
     """Runs a pass class by class, as the released programs do; returns its losses.
 
     Args:
-        step: The step, whose loss of every class is taken at the images as they are.
+        match: The function `match` of the step's matching, in a graph of its own. It
+            takes the loss of every class at the images as they are.
         images: The step's variable.
         velocity: Tensor, likewise.
         iteration: Number of the iteration.
@@ -17,7 +18,7 @@ def per_class_pass(step, images, velocity, iteration, which, rate, momentum):
     """
     losses = []
     for label in range(images.shape[0]):
-        loss, gradient, _ = step.method.matching.match(tf.constant(iteration), which)
+        loss, gradient, _ = match(tf.constant(iteration), which)
         own = tf.one_hot(label, images.shape[0])[:, None, None, None, None]
         velocity = momentum * velocity + own * gradient
         images.assign(images - rate * velocity)

@@ -41,15 +41,20 @@ def reference(problem, one_device):
     "geometry", ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)]
 )
 @pytest.mark.slow
-def test_iteration_equals_one_optimiser_call_a_class(problem, one_device, geometry):
-    found, losses, pool = run(problem, one_device, geometry=geometry)
+def test_iteration_equals_one_optimiser_call_a_class(
+    problem, one_device, reference, geometry
+):
+    found, losses, pool = reference
+    if geometry != "hyperbolic":
+        found, losses, pool = run(problem, one_device, geometry=geometry)
     objective = build(problem, one_device)
     step, images = problem.step(objective, one_device, geometry)
+    match = tf.function(step.method.matching.match, autograph=False)
     velocity = tf.zeros_like(images.images)
     for iteration in range(ITERATIONS):
         objective.prepare(tf.constant(iteration))
         expected, velocity = per_class_pass(
-            step, images.images, velocity, iteration, 0, 0.5, 0.5
+            match, images.images, velocity, iteration, 0, 0.5, 0.5
         )
         objective.conclude(tf.constant(iteration))
         np.testing.assert_allclose(losses[iteration], expected, rtol=2e-4)

@@ -1,6 +1,7 @@
 """Revisited summaries against a run that computes them anew every time."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -38,6 +39,25 @@ def weights(problem, number):
     return problem.network.initial_weights(derive_key(number))
 
 
+@pytest.fixture(scope="module")
+def banked(problem, one_device):
+    """A function to the metrics and images of one call on one device, with a bank."""
+
+    @functools.cache
+    def run(name, geometry):
+        step, images = build(
+            problem, one_device, name, geometry, names=names_of(name), bank_size=SIZE
+        )
+        return step.run(0, ITERATIONS), images.images.numpy()
+
+    return run
+
+
+def names_of(name):
+    # DANCE's calibration sees no real image, and is augmented anew every time.
+    return () if name == "dance" else ("color", "crop", "cutout")
+
+
 @pytest.mark.parametrize(
     ("name", "geometry"),
     [
@@ -47,17 +67,14 @@ def weights(problem, number):
     ],
 )
 @pytest.mark.slow
-def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry):
-    # DANCE's calibration sees no real image, and is augmented anew every time.
-    names = () if name == "dance" else ("color", "crop", "cutout")
-    step, images = build(
-        problem, one_device, name, geometry, names=names, bank_size=SIZE
-    )
-    metrics = step.run(0, ITERATIONS)
-    slow, expected = build(problem, one_device, name, geometry, names=names)
+def test_every_iteration_is_one_of_the_first(
+    problem, one_device, banked, name, geometry
+):
+    metrics, images = banked(name, geometry)
+    slow, expected = build(problem, one_device, name, geometry, names=names_of(name))
     losses = [slow.run(i % SIZE, 1)["loss_per_class"][0] for i in range(ITERATIONS)]
     np.testing.assert_allclose(metrics["loss_per_class"], losses, rtol=1e-6)
-    error = np.abs(images.images.numpy() - expected.images.numpy()).max()
+    error = np.abs(images - expected.images.numpy()).max()
     assert error <= 1e-6 * np.abs(expected.images.numpy()).max()
     assert metrics["gradient_norm"].shape == (ITERATIONS,)
     # Otherwise there would have been nothing to revisit.
@@ -65,19 +82,17 @@ def test_every_iteration_is_one_of_the_first(problem, one_device, name, geometry
 
 
 @pytest.mark.slow
-def test_calls_may_be_of_any_length(problem, one_device):
-    whole, expected = build(problem, one_device, bank_size=SIZE)
-    whole.run(0, ITERATIONS)
+def test_calls_may_be_of_any_length(problem, one_device, banked):
     parts, images = build(problem, one_device, bank_size=SIZE)
     for start, count in ((0, 1), (1, 3), (4, 1), (5, 3)):
         metrics = parts.run(start, count)
         assert metrics["loss_per_class"].shape == (count, 5)
         assert metrics["finite_images"].numpy().all()
     assert parts.trace_count == 1
-    np.testing.assert_array_equal(images.images.numpy(), expected.images.numpy())
+    np.testing.assert_array_equal(images.images.numpy(), banked("dm", "hyperbolic")[1])
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
     step, images = build(problem, one_device, bank_size=ITERATIONS)
     fresh, expected = build(problem, one_device)
@@ -94,15 +109,13 @@ def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
 ])  # fmt: skip
 @pytest.mark.slow
 def test_neither_devices_nor_blocks_change_the_images(
-    problem, one_device, replicas, max_images
+    problem, banked, replicas, max_images
 ):
-    step, images = build(problem, one_device, bank_size=SIZE)
-    step.run(0, ITERATIONS)
     strategy = mirror_over([f"CPU:{i}" for i in range(replicas)])
     split, mine = build(problem, strategy, max_images=max_images, bank_size=SIZE)
     split.run(0, ITERATIONS)
     assert split.trace_count == 1
-    expected = images.images.numpy()
+    _, expected = banked("dm", "hyperbolic")
     error = np.abs(mine.images.numpy() - expected).max()
     # Several updates, each of them to float32's last bits.
     assert error <= 3e-6 * np.abs(expected).max()

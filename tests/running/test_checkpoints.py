@@ -30,11 +30,12 @@ def dataset():
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     return {
-        "dataset": "arrays", "ipc": 1, "depth": 2, "width": 4, "real_batch": 8,
-        "image_lr": 0.3, "loss_weight": 20.0, "progress": False, "idm_pool_start": 1,
-        "idm_pool_size": 3, "idm_join_every": 2, "idm_reset_every": 3,
-        "idm_train_steps": 2, "idm_train_batch": 8, "num_experts": 2,
-        "pretrain_epochs": 1, "expert_dir": str(tmp_path_factory.mktemp("experts")),
+        "dataset": "arrays", "ipc": 1, "depth": 1, "width": 4, "real_batch": 8,
+        "dsa": "flip_crop", "image_lr": 0.3, "loss_weight": 20.0, "progress": False,
+        "idm_pool_start": 1, "idm_pool_size": 3, "idm_join_every": 2,
+        "idm_reset_every": 3, "idm_train_steps": 2, "idm_train_batch": 8,
+        "num_experts": 2, "pretrain_epochs": 1,
+        "expert_dir": str(tmp_path_factory.mktemp("experts")),
     }  # fmt: skip
 
 
@@ -45,7 +46,14 @@ def stress(*values):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "bank"),
-    [("dm", 0), ("dm", 2), stress("dm", 5), stress("idm", 0), ("dance", 2)],
+    [
+        ("dm", 0),
+        ("dm", 2),
+        stress("dm", 5),
+        stress("idm", 0),
+        ("dance", 0),
+        stress("dance", 2),
+    ],
 )
 def test_resumed_run_gives_the_same_images(
     dataset, settings, objective, bank, tmp_path

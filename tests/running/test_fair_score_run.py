@@ -25,9 +25,8 @@ pytestmark = pytest.mark.slow
 SMALL = [
     "main", "--dataset=digits", "--ipc=1", "--width=4", "--depth=1", "--iterations=2",
     "--real_batch=4", "--num_eval=1", "--eval_epochs=3", "--whole_epochs=1",
-    "--noanalysis",
-    "--dsa=flip", "--picture_every=0", "--noanalysis", "--noprogress",
-    "--strategy=one_device", "--baselines=random",
+    "--dsa=flip", "--eval_dsa=flip", "--picture_every=0", "--noanalysis",
+    "--noprogress", "--strategy=one_device", "--baselines=random",
 ]  # fmt: skip
 
 
@@ -128,14 +127,12 @@ def test_of_several_seeds_and_of_coresets(tmp_path, capsys):
     )
     assert again == pooled
 
-
-def test_scoring_a_run_again_keeps_it(tmp_path):
-    words = "--objective=random", f"--run_dir={tmp_path / 'run'}"
-    scored = run(tmp_path / "run", "--objective=random", "--fair_score")
+    # Of one seed, by itself: it keeps its score.
+    words = "--objective=random", f"--run_dir={tmp_path / 'runs/seed1'}", "--seed=1"
     config = parse_command_line([*SMALL, *words])
     experiment = RunContext.build(config, load_configured_dataset(config))
     evaluation = Evaluation(config, experiment.dataset, experiment.network)
-    again = score_export(experiment, evaluation, 0, {})
-    assert again["fair_score"] == scored["fair_score"]
-    stored = json.loads((tmp_path / "run/result.json").read_text())
-    assert stored["fair_score"] == scored["fair_score"]
+    score = score_export(experiment, evaluation, 0, {})
+    assert score["fair_score"] == each[1]["fair_score"]
+    stored = json.loads((tmp_path / "runs/seed1/result.json").read_text())
+    assert stored["fair_score"] == each[1]["fair_score"]

@@ -18,9 +18,9 @@ from hdd_tf.selection.coresets import CoresetSelector
 pytestmark = pytest.mark.slow
 
 SMALL = [
-    "main", "--dataset=digits", "--ipc=3", "--width=8", "--depth=2",
-    "--coreset_epochs=2", "--num_eval=1", "--eval_epochs=5", "--noprogress",
-    "--strategy=one_device", "--noanalysis",
+    "main", "--dataset=digits", "--ipc=3", "--width=4", "--depth=1",
+    "--coreset_epochs=2", "--num_eval=1", "--eval_epochs=2", "--eval_dsa=none",
+    "--noprogress", "--strategy=one_device", "--noanalysis",
 ]  # fmt: skip
 
 

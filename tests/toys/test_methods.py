@@ -29,7 +29,7 @@ EVERY_DAY = {"toy_attention", "toy_labels"}
 def step_of(name, dataset, strategy, **settings):
     config = Config(
         dataset="arrays", objective=name, ipc=2, depth=2, width=8, image_lr=0.1,
-        real_batch=13, seed=3, progress=False, **settings,
+        dsa="flip_crop", real_batch=13, seed=3, progress=False, **settings,
     )  # fmt: skip
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     return build_step(MethodContext(config, dataset, network, strategy))
