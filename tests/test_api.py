@@ -121,6 +121,11 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
         ({"dataset": "digits"}, "give one of the two"),
         ({"class_names": ["a", "b"]}, "class_names holds 2 names"),
         ({"class_names": ["a"] * 10}, "distinct"),
+        (
+            {"class_names": ["a\nb", *"bcdefghij"]},
+            "^class_names hold .* an end of line",
+        ),
+        ({"dsa": "blur"}, "^dsa='blur': must be none or different names out of"),
     ],
 )
 def test_bad_settings_are_input_errors(digits, settings, said):
@@ -184,6 +189,34 @@ def test_what_is_saved_twice_is_said_in_the_words_of_python(small, tmp_path):
 def test_a_set_is_saved_to_a_path(small, directory):
     with pytest.raises(InputError, match="directory must be a path, not"):
         small.save(directory)
+
+
+@pytest.mark.parametrize("path", ["null\0", "x" * 5000, "~nobody_is_called_so/x"])
+def test_paths_that_no_system_takes(small, path, tmp_path):
+    for use in (
+        small.save,
+        lambda to: hdd_tf.export(small, to, encoding="hub"),
+        lambda of: hdd_tf.export(of, tmp_path / "set"),
+        hdd_tf.load,
+    ):
+        with pytest.raises(InputError, match="is no usable path: ") as caught:
+            use(path)
+        assert str(caught.value).isprintable()
+
+
+def test_home_directory_in_what_is_exported(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    small.save("~/set")
+    for encoding in ("npz", "hub"):
+        with pytest.raises(InputError, match=r"lies in .* which is what to export"):
+            hdd_tf.export("~/set", "~/set/inner", encoding=encoding)
+    assert hdd_tf.export("~/set", "~/other") == tmp_path / "other"
+
+
+def test_names_in_messages_are_on_one_line():
+    with pytest.raises(InputError) as caught:
+        hdd_tf.load("no\nsuch\x1b[31mset")
+    assert str(caught.value).startswith(r"no such\x1b[31mset does not exist")
 
 
 def test_python_has_one_default_of_images(small):

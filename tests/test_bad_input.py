@@ -30,7 +30,7 @@ CASES = [
     (["--ipc=500"], "--ipc=500 is more than the smallest class has"),
     (["--objective=random", "--ipc=500"], "--ipc=500 is more than the smallest class"),
     (["--objective=forgetting", "--coreset_epochs=1"], "give 2 or more"),
-    (["--dsa=color_blur"], "color_blur"),
+    (["--dsa=color_blur"], "--dsa=color_blur: must be none or different names out of"),
     (["--depth=9"], "--depth=9"),
     (["--norm=batch"], "match in --network=convnet --norm=instance"),
     (["--network=resnet18_batch"], "match in --network=resnet18 --norm=instance"),

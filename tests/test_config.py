@@ -269,11 +269,12 @@ REFUSED = {
     "num_virtual_devices": [-1],
     "max_images_per_forward": [-1],
     "init": ["fake", "from:", "from", ""],
-    "dsa": [""],
+    "dsa": ["", "auto", "colour", "color_", "none_flip", "flip_flip", None],
+    "eval_dsa": ["auto_flip", "blur"],
     "baselines": ["k-center", ("random", "all"), 3],
     "select": ["best_test"],
     "strategy": ["tpu"],
-    "run_dir": ["two\nlines", " runs", "\udcff", 3],
+    "run_dir": ["two\nlines", "null\0", " runs", "\udcff", 3],
     "dry_run": ["maybe", 2],
 }
 

@@ -1,5 +1,6 @@
 """Checks of what the functions of the Python interface are given."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,13 @@ from hdd_tf.arguments.flag_names import SYNONYMS, suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
-from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
+from hdd_tf.reading.labels import (
+    are_distinct,
+    as_class_values,
+    check_lines,
+    class_labels,
+    is_whole,
+)
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
@@ -125,8 +132,9 @@ def checked_class_names(names: Any) -> list[str] | None:
         raise InputError(
             f"class_names must be a list of names, not {type(names).__name__}"
         ) from error
-    if len(set(words)) < len(words) or not all(word.strip() for word in words):
+    if not are_distinct(words):
         raise InputError(f"class_names must be distinct and not blank, not {words}")
+    check_lines(words, "class_names")
     return words
 
 
@@ -196,11 +204,21 @@ def checked_path(value: object, title: str) -> pathlib.Path:
         title: What messages call it.
 
     Raises:
-        InputError: It is no path.
+        InputError: It is no path, or none that the system can look at.
     """
     if not isinstance(value, (str, os.PathLike)):
         raise InputError(f"{title} must be a path, not {type(value).__name__}")
-    return pathlib.Path(value).expanduser()
+    try:
+        path = pathlib.Path(value).expanduser()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    # Too long, or not to be entered; with a null character; `~` of nobody.
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{title}={os.fspath(value)!r} is no usable path: {reason}"
+        ) from error
+    return path
 
 
 def checked_target(

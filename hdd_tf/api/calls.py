@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from hdd_tf.arguments.flag_names import suggestion
 from hdd_tf.config import rows
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 from hdd_tf.keras_settings import own_settings
 
 _Given = ParamSpec("_Given")
@@ -59,7 +59,7 @@ def python_call(
             with own_settings():
                 return function(*args, **kwargs)
         except InputError as error:
-            error.args = (in_python(str(error)),)
+            error.args = (one_line(in_python(str(error))),)
             raise
 
     return call

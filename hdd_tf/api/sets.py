@@ -81,10 +81,12 @@ def export(
             cannot be written, or the encoding is unknown or cannot hold the set.
     """
     check_kind(images)
+    if not isinstance(source, DistilledSet | DistillationResult):
+        source = checked_path(source, "source")
     if encoding == _HUB:
         target = checked_path(output_dir, "output_dir")
         check_hub_output(target, overwrite, flag="", replace="give overwrite=True")
-        if isinstance(source, str | os.PathLike):
+        if isinstance(source, pathlib.Path):
             check_outside(target, source, flag="")
         write_hub(target, as_kind(_source_set(source, images), images))
         return target
@@ -111,17 +113,16 @@ def as_kind(distilled_set: DistilledSet, images: str) -> DistilledSet:
 
 
 def _source_set(
-    source: str | os.PathLike | DistilledSet | DistillationResult, images: str
+    source: pathlib.Path | DistilledSet | DistillationResult, images: str
 ) -> DistilledSet:
     if isinstance(source, DistilledSet):
         return source
     if isinstance(source, DistillationResult):
         return source.of_kind(images)
-    place = checked_path(source, "source")
-    if (place / METADATA_FILE).is_file():
-        return read_distilled_set(place)
-    if RunDirectory(place).config_file.is_file():
-        return set_of_run(place)
-    if pathlib.Path(f"{os.fspath(place).removesuffix('.index')}.index").is_file():
-        return set_of_checkpoint(place)
-    return read_distilled_set(find_distilled_set(place))
+    if (source / METADATA_FILE).is_file():
+        return read_distilled_set(source)
+    if RunDirectory(source).config_file.is_file():
+        return set_of_run(source)
+    if pathlib.Path(f"{os.fspath(source).removesuffix('.index')}.index").is_file():
+        return set_of_checkpoint(source)
+    return read_distilled_set(find_distilled_set(source))

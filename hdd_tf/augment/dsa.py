@@ -23,8 +23,9 @@ import tensorflow as tf
 from hdd_tf.augment.warp import warp
 from hdd_tf.errors import InputError
 from hdd_tf.random_keys import derive_key
+from hdd_tf.settings.parsers import AUGMENTATIONS
 
-TRANSFORMATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
+TRANSFORMATIONS = AUGMENTATIONS
 
 # Ranges of the drawn values. Shifts and squares are fractions of the image's side.
 _BRIGHTNESS = 0.5  # added, in [-0.5, 0.5]

@@ -1,5 +1,6 @@
 """What all commands share: how they end, and what a command line asks for."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,9 @@ def run_as_process(main: Callable[[Sequence[str]], int]) -> NoReturn:
         main: From `sys.argv` to the exit code.
     """
     keep_outputs()
+    # Keras imports matplotlib, which does not start with the name of a backend that it
+    # does not know, such as that of a notebook. Commands open no windows.
+    os.environ["MPLBACKEND"] = "agg"
     leave(main(sys.argv))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hdd_tf.artifacts.encodings.pixels import encode_png, to_uint8
 from hdd_tf.artifacts.sets.set_content import DistilledSet
-from hdd_tf.errors import InputError, one_line
+from hdd_tf.errors import InputError
 from hdd_tf.exporting.hub_card import write_card
 from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.files import atomic
@@ -208,7 +208,9 @@ def _check_folders(names: Sequence[str], distilled_set: DistilledSet) -> None:
             or _FORBIDDEN & set(name)
         ):
             raise InputError(
-                f"no folder can be called like the class '{one_line(name)}': {remedy}"
+                f"no folder can be called like the class {name!r:.80} (at most "
+                f"{_LONGEST_NAME} bytes, none of {''.join(sorted(_FORBIDDEN))}, no "
+                f"control characters, no dots or spaces at the ends): {remedy}"
             )
     plain = [unicodedata.normalize("NFC", name).casefold() for name in names]
     for number, name in enumerate(plain):

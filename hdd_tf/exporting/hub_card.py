@@ -94,8 +94,7 @@ def write_card(
     if data_files:
         files = [{"split": "train", "path": data_files}]
         header["configs"] = [{"config_name": "default", "data_files": files}]
-    # JSON is YAML, and quotes whatever a class may be called.
-    lines = (f"{key}: {json.dumps(value)}" for key, value in header.items())
+    lines = (f"{key}: {_yaml(value)}" for key, value in header.items())
     accuracy = _score(metadata)
     return _CARD.format(
         header="\n".join(["---", *lines, "---", ""]),
@@ -115,6 +114,20 @@ def write_card(
         soft=_SOFT if soft else "",
         settings=json.dumps(_settings(metadata["source"]), indent=2),
     )
+
+
+def _yaml(value: Any) -> str:
+    """Returns a value as a line of YAML, whatever a class may be called.
+
+    JSON is YAML but for two kinds of characters: those beyond 16 bits, whose two
+    escapes YAML takes for two characters, and those that YAML has as escapes alone.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
 def _settings(source: Mapping[str, Any]) -> dict[str, Any]:

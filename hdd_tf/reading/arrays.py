@@ -198,9 +198,14 @@ def as_array(values: Any, title: str) -> np.ndarray:
     """Returns an array of anything that NumPy takes for one.
 
     Raises:
-        InputError: NumPy does not.
+        InputError: NumPy does not, or some values are masked.
     """
+    if np.ma.is_masked(values):  # NumPy would take what lies below the mask.
+        raise InputError(
+            f"{title} have masked values: leave them out, or give {title}.filled(VALUE)"
+        )
     try:
         return np.asarray(values)
-    except (TypeError, ValueError) as error:  # Rows of different lengths, for example.
+    # Rows of different lengths, for example, or tensors that record gradients.
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{title} are no array: {str(error)[:200]}") from error

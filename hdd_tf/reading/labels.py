@@ -69,11 +69,13 @@ def class_labels(
     given: tuple[Hashable, ...] = tuple(_distinct(values))
     if class_names is None:
         names = [_name(label) for label in given]
-        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        if not are_distinct(names):
             raise InputError(
-                f"{title} have classes whose texts are blank or the same, such as "
-                f"{_listed(given)}: give texts or integers instead"
+                f"{title} have classes whose texts are blank, or the same but for "
+                f"spaces around them, among {_listed(given)}: give other texts, or "
+                "integers"
             )
+        check_lines(names, title)
     elif all(isinstance(label, (str, bytes)) for label in given):
         strange = [label for label in given if _name(label) not in class_names]
         if strange:
@@ -91,6 +93,42 @@ def class_labels(
             f"{len(given)} classes: {_listed(given)}"
         )
     return ClassLabels(_numbers(values, given, title), given, tuple(names))
+
+
+def are_distinct(names: Sequence[str]) -> bool:
+    """Tells whether no name is blank or another's but for spaces around it.
+
+    TensorFlow Datasets, among the readers of a set, takes such spaces away.
+    """
+    words = {name.strip() for name in names}
+    return len(words) == len(names) and "" not in words
+
+
+def check_lines(names: Iterable[str], title: str) -> None:
+    """Refuses names that a file with a name on each line cannot carry.
+
+    TensorFlow Datasets has such a file in a set, and would number the classes anew.
+
+    Args:
+        names: The names of classes.
+        title: What messages call them.
+
+    Raises:
+        InputError: A name has an end of line in it, or half a character.
+    """
+    for name in names:
+        if {"\n", "\r"} & set(name.strip()):
+            raise InputError(
+                f"{title} hold the text {name!r:.80}, which has an end of line in it: "
+                "replace that"
+            )
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{title} hold the text {name!r:.80}, which UTF-8 cannot encode: give "
+                "another one"
+            ) from error
 
 
 def labels_in(

@@ -56,7 +56,7 @@ class EvaluationSettings:
     )
     eval_dsa: str = setting(
         "auto",
-        parsers.NAME,
+        parsers.DSA_OR_AUTO,
         "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
         "color_crop_flip_scale_rotate in dance's, without flip for digits.",
         Scope.EVALUATION,

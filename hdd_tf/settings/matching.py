@@ -84,7 +84,7 @@ class MatchingSettings:
     )
     dsa: str = setting(
         "color_crop_cutout_flip_scale_rotate",
-        parsers.NAME,
+        parsers.DSA,
         "Siamese augmentations joined by _, one of which is drawn per class and "
         "iteration, and per batch in the evaluation; none = no augmentation.",
         Scope.SHARED,

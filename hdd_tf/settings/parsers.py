@@ -16,6 +16,8 @@ from absl import flags
 from hdd_tf.methods.registry import METHODS, baseline_names
 
 BASELINES = baseline_names()
+# Of differentiable Siamese augmentation, in the order of its random numbers.
+AUGMENTATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 # Which part of a class's images pruning keeps.
 KEEP = ("near_root", "far_from_root", "random")
 
@@ -59,8 +61,8 @@ def _line_of_text(value: Any) -> str:
     """Returns `value` if a line of a UTF-8 flag file can carry it unchanged."""
     if not isinstance(value, str) or value.strip() != value:
         raise ValueError("not a text without spaces around it")
-    if len(value.splitlines()) > 1:
-        raise ValueError("more than one line")
+    if len(value.splitlines()) > 1 or "\0" in value:
+        raise ValueError("more than one line, or a null character")
     value.encode()  # UnicodeEncodeError, a ValueError, for undecodable bytes.
     return value
 
@@ -129,6 +131,23 @@ def _classes(value: Any) -> tuple[str, ...]:
     return (*numbers, *sorted(w for w in words if not w.isdecimal()))
 
 
+def _augmentations(*words: str) -> _Parser:
+    """Returns the parser of augmentations joined by underscores, or a word."""
+
+    def convert(value: Any) -> str:
+        names = _some_text(value).split("_")
+        known = len(set(names)) == len(names) and set(names) <= set(AUGMENTATIONS)
+        if value not in words and not known:
+            raise ValueError("unknown augmentation, or one twice")
+        return value
+
+    return _Parser(
+        f"{', '.join(words)} or different names out of {', '.join(AUGMENTATIONS)} "
+        "joined by _",
+        convert,
+    )
+
+
 def _baseline_names(value: Any) -> tuple[str, ...]:
     """Returns the names among BASELINES, in its order; true means all of them."""
     if isinstance(value, bool):
@@ -178,7 +197,8 @@ COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
 SWITCH = flags.BooleanParser()
 PATH = _Parser("a path in UTF-8 on one line, without spaces around it", _path)
-NAME = _Parser("a name", _some_text)
+DSA = _augmentations("none")
+DSA_OR_AUTO = _augmentations("auto", "none")
 POSITIVE = _Parser("a number above 0", _number(lambda x: x > 0))
 NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))
 PART = _Parser("a number from 0 to below 1", _number(lambda x: 0 <= x < 1))

@@ -60,6 +60,17 @@ def test_parquet_has_images_classes_and_soft_labels(tmp_path):
     assert header["dataset_info"]["splits"][0]["num_examples"] == 6
 
 
+def test_card_gives_a_reader_of_yaml_every_name(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    names = ["\U0001f408 '\"\\", "\x85\u2028\0\x7f\r\n# -", "\U000e0001\ufeff\u732b: "]
+    write_hub(tmp_path / "set", named(names))
+    text = (tmp_path / "set/README.md").read_text("utf-8")
+    assert "\U0001f408" in text and "\u732b" in text  # To be read by people, too.
+    header = yaml.safe_load(text.split("---\n")[1])
+    feature = header["dataset_info"]["features"][1]
+    assert list(feature["dtype"]["class_label"]["names"].values()) == names
+
+
 def test_folders_have_plain_class_names(tmp_path):
     written = named(PLAIN)
     write_hub(tmp_path / "set", written, "png_folder")
@@ -96,7 +107,8 @@ def test_card_tells_how_to_use_the_set_and_not_where_files_lie(tmp_path):
 @pytest.mark.parametrize(
     "names, said",
     [(["a/b", "c", "d"], "like the class 'a/b'"), (["..", "c", "d"], "class '..'"),
-     (["a\nb", "c", "d"], "class 'a b'"), (["x" * 200, "c", "d"], "no folder"),
+     (["a\nb", "c", "d"], r"class 'a\nb'"), ([" a", "c", "d"], "class ' a'"),
+     (["x" * 200, "c", "d"], "no folder"),
      (["Cat", "dog", "cat"], "'Cat' and 'cat' would share a folder")],
 )  # fmt: skip
 def test_classes_that_cannot_be_folders(tmp_path, names, said):

@@ -86,6 +86,13 @@ class Missing:
     __hash__ = object.__hash__
 
 
+class OnTape:
+    """As a tensor of PyTorch that gives no values while its gradients are recorded."""
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("gradients are recorded")
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
@@ -96,7 +103,13 @@ class Missing:
         ([None, "a"], r"missing \(None\)"),
         (objects(Missing(), 1), "missing"),
         (objects({}, 1), "a dict, which cannot be a class"),
-        ([1, "1"], "texts are blank or the same"),
+        ([1, "1"], "texts are blank, or the same but for spaces"),
+        (["a", "a\n"], "texts are blank, or the same but for spaces"),
+        (["a\nb", "c"], r"hold the text 'a\\nb', which has an end of line in it"),
+        (["a\rb", "c"], "an end of line"),
+        (["\ud800", "c"], r"hold the text '\\ud800', which UTF-8 cannot encode"),
+        (np.ma.masked_equal([0, 1], 1), "have masked values"),
+        (OnTape(), "no array: gradients are recorded"),
         ([" ", "a"], "blank"),
         (np.array([1j, 2]), "complex128, which are no classes"),
         ([[1], [2, 3]], "no array"),
