@@ -14,6 +14,7 @@ from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.config import Config, to_json
 from hdd_tf.errors import InputError
 from hdd_tf.evaluate.__main__ import main as evaluate_main
+from hdd_tf.training.settled_precision import settled
 
 QUICK = {"depth": 1, "width": 4, "progress": False, "strategy": "one_device"}
 SCORED = {"num_eval": 2, "eval_epochs": 3, "progress": False}
@@ -278,7 +279,7 @@ def test_settings_of_a_result_are_those_of_the_command(result):
     expected = Config(
         dataset="arrays", ipc=3, iterations=4, real_batch=8, steps_per_call=3, **QUICK
     )
-    assert result.settings == to_json(expected)
+    assert result.settings == to_json(settled(expected))
 
 
 def test_nothing_is_exported_into_what_it_is_made_from(saved):

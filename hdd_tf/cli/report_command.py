@@ -20,6 +20,8 @@ from hdd_tf.report.table import report_text
 # Files of these names may be earlier reports; a run's own files have others.
 _PAGE = (".html", ".htm")
 _WRITTEN_OVER = (".md", *_PAGE, ".txt")
+# What is written would be none of these.
+_OTHER_FORMATS = (".pdf", ".png", ".svg", ".csv", ".json", ".docx", ".xlsx", ".tex")
 _USAGE = "{called} RUN_DIR... [--output=FILE.md|FILE.html] [--plot=FILE.png]"
 _HELP = f"""\
 Reports runs beside the published numbers.
@@ -85,6 +87,11 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         raise InputError(
             f"--output={output} is there already, and may be no report: name another "
             f"file, or write over one that ends in {', '.join(_WRITTEN_OVER)}"
+        )
+    if output.lower().endswith(_OTHER_FORMATS):
+        raise InputError(
+            f"--output={output}: a Markdown table or a page is written; end the name "
+            "in .md or .html"
         )
     return places, output, plot
 

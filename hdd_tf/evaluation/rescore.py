@@ -47,7 +47,7 @@ def rescore(place: str, arguments: Sequence[str]) -> str:
     result = evaluation.result(distilled_set, known)
     seconds = {"evaluate": round(time.perf_counter() - started, 3)}
     table = result_table({**result, "seconds": {}}, str(directory))
-    if run is None or not config.num_eval:
+    if run is None:
         return table
     if not known.trained:
         return (
@@ -96,6 +96,8 @@ def evaluation_of_source(
         InputError: the run's data cannot be loaded, or a flag is invalid.
     """
     config = recorded_config(source, arguments)
+    if not config.num_eval:
+        raise InputError("--num_eval=0 trains no networks: give 1 or more")
     dataset = load_configured_dataset(config)
     network = network_of_settings(
         config.network, config, dataset.image_shape, dataset.num_classes

@@ -61,6 +61,7 @@ def test_help(word, capsys):
         (["empty"], "no finished run in empty"),
         # Answered before a run is read.
         (["nowhere", "--output=run"], "--output=run is a directory: name a file"),
+        (["run", "--output=x.PDF"], "--output=x.PDF: a Markdown table or a page"),
         (["nowhere", "--plot=x.png"], "--plot=x.png is a directory: name a file"),
         (["run", "--output=run/result.json/x"], "cannot write the report: "),
     ],

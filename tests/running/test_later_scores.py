@@ -87,6 +87,8 @@ def test_more_networks_and_baselines_of_a_finished_run(finished, trained, capsys
 def test_an_evaluation_is_recorded_with_what_it_is_of(finished, trained, capsys):
     place, first = finished
     there = set((place / "evaluations").glob("*"))
+    with pytest.raises(InputError, match="--num_eval=0 trains no networks"):
+        rescore(str(place), ["--num_eval=0"])
     table = rescore(str(place), ["--eval_epochs=2", "--num_eval=2", "--noprogress"])
     (file,) = set((place / "evaluations").glob("*")) - there
     assert [*(place / "tensorboard" / file.stem).glob("events.*")]
