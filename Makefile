@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
-.PHONY: quickstart test test-fast lint types unit stress docs doctest bazel clean
+.PHONY: quickstart test test-fast lint types unit stress bench docs doctest bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -39,6 +39,13 @@ test-fast: .venv/.installed-dev
 # block. Smaller tests of each are in `test`.
 stress: .venv/.installed-dev
 	$(BIN)/python -m pytest -m stress
+
+# What a step, evaluation and more cost beside what they cannot do without: ratios, and
+# curves of cost, appended to benchmarks/history.jsonl. Less than 10 minutes on 2 quiet cores.
+# BENCH=--document instead writes the last of them into docs/performance.md.
+BENCH ?= --record
+bench: .venv/.installed
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 # The documents with the reference, which docstrings make; a warning is an error.
 docs: .venv/.installed-docs

@@ -12,34 +12,9 @@ with the bytes that are sent and held, which are counted rather than measured.
 
 import argparse
 import resource
-import time
 
 import numpy as np
-
-from hdd_tf.config import Config
-from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.distributed.strategies import build_strategy
-from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
-from hdd_tf.reading.loading import dataset_from_arrays
-
-
-def cpu_seconds(strategy, classes: int, ipc: int, real: int, side: int, width: int):
-    """Returns the CPU seconds of an iteration, of all threads together."""
-    generator = np.random.default_rng(0)
-    labels = np.repeat(np.arange(classes), max(real, ipc))
-    images = generator.integers(0, 256, [len(labels), side, side, 3]).astype(np.uint8)
-    dataset = dataset_from_arrays(images, labels)
-    config = Config(
-        dataset="arrays", ipc=ipc, real_batch=real, width=width, max_tangent_norm=10.0
-    )
-    network = matched_network(config, dataset.image_shape, classes)
-    step = build_step(MethodContext(config, dataset, network, strategy))
-    step.run(0, 1)
-    began = time.process_time()
-    metrics = step.run(1, 3)
-    assert np.isfinite(metrics["gradient_norm"].numpy()).all()
-    return (time.process_time() - began) / 3
+from cost_curves import Sizes, step_seconds
 
 
 def main() -> None:
@@ -51,14 +26,12 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--width", type=int, default=32)
     arguments = parser.parse_args()
-    strategy = build_strategy("one_device", 0)
+    sizes = Sizes(real=arguments.real, width=arguments.width, base_side=arguments.side)
     rows, seconds = [], []
     print("classes  ipc  CPU s/iteration  peak memory (GiB)")
     for classes in arguments.classes:
         for ipc in arguments.ipc:
-            spent = cpu_seconds(
-                strategy, classes, ipc, arguments.real, arguments.side, arguments.width
-            )
+            spent = step_seconds(sizes, ipc=ipc, classes=classes)
             rows.append([1.0, classes * (arguments.real + 2 * ipc)])
             seconds.append(spent)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
