@@ -48,30 +48,63 @@ def write_history(folder, *records):
     return history
 
 
-@pytest.mark.slow
-def test_a_quick_run_measures_and_is_recorded(bench, modules, tmp_path, capsys):
-    history = write_history(tmp_path, made_up_record())
-    parts = "step,evaluation,pool,experts"
+def quick_record(bench, folder, parts):
+    """Returns what a quick run appends to a history that has a record."""
+    history = write_history(folder, made_up_record())
     words = ["--quick", "--record", f"--parts={parts}", f"--history={history}"]
     assert bench.main(words) == 0
     first, record = map(json.loads, history.read_text().splitlines())
     assert first == json.loads(json.dumps(made_up_record()))
     assert record["quick"] and record["parts"] == parts.split(",")
     assert record["machine"]["cores"] >= 1 and record["commit"]
+    times = [s for group in record["groups"] for s in group["seconds"].values()]
+    assert all(len(taken) == record["rounds"] and min(taken) > 0 for taken in times)
+    return record
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_and_is_recorded(bench, modules, tmp_path, capsys):
+    record = quick_record(bench, tmp_path, "evaluation,experts")
     measured = {row[0] for row in modules["bench_history"].ratio_rows(record)}
     declared = {title for group in record["groups"] for title, *_ in group["ratios"]}
     assert {title for title in declared - measured if "PyTorch" not in title} == set()
-    assert len(measured) >= 10
-    times = [s for group in record["groups"] for s in group["seconds"].values()]
-    assert all(len(taken) == record["rounds"] and min(taken) > 0 for taken in times)
-    assert "step / bare convolutions" in capsys.readouterr().out
+    assert len(measured) >= 4
+    assert "epoch of DANCE's expert / bare convolutions" in capsys.readouterr().out
 
 
-def test_quick_curves_have_a_sentence_each(modules):
+@pytest.mark.stress
+def test_a_quick_run_measures_every_part(bench, modules, tmp_path):
+    record = quick_record(bench, tmp_path, ",".join(bench.PARTS))
+    assert len(modules["bench_history"].ratio_rows(record)) >= 10
+    assert len(record["peak_gib"]) == 2 and min(record["peak_gib"].values()) > 0.1
+    assert len(record["curves"]) == 3
     curves = modules["cost_curves"]
-    sizes = curves.dataclasses.replace(curves.QUICK, classes=(), sides=())
-    (curve,) = curves.measure(sizes).values()
-    assert curve["x"] == [1, 2] and min(curve["seconds"]) > 0 and curve["sentence"]
+    assert curves.replicas_seconds(curves.QUICK, 2) > 0
+
+
+def test_every_curve_is_measured_along_what_grows(modules, monkeypatch):
+    curves, asked = modules["cost_curves"], []
+
+    def seconds(sizes, **grown):
+        asked.append(grown)
+        ((name, value),) = grown.items()
+        return {"side": 1e-3 * value**2, "bank": 1.0}.get(name, 1.0 * value)
+
+    monkeypatch.setattr(curves, "step_seconds", seconds)
+    monkeypatch.setattr(curves, "replicas_seconds", lambda sizes, count: 1.0 * count)
+    found = curves.measure(curves.FULL)
+    assert {name for grown in asked for name in grown} == {
+        "ipc", "classes", "side", "bank",
+    }  # fmt: skip
+    said = {name: curve["sentence"].split(" ")[0] for name, curve in found.items()}
+    assert said == {
+        "images per class": "proportional",
+        "classes": "proportional",
+        "pixels of an image": "proportional",
+        "replicas on the same cores": "not",
+        "entries of a full bank": "constant",
+    }
+    assert found["pixels of an image"]["x"][0] == curves.FULL.sides[0] ** 2
 
 
 def test_rounds_go_forward_and_backward_and_ratios_stay_within_them(modules):
