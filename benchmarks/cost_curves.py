@@ -214,7 +214,7 @@ def draw(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
@@ -235,6 +235,7 @@ def draw(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
             min(min(seconds) / 1.2, middle / 3), max(max(seconds) * 1.2, 3 * middle)
         )
         axes.set_xticks(x)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(plain)
         axes.yaxis.set_major_formatter(plain)
         for axis in (axes.xaxis, axes.yaxis):
