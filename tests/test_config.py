@@ -18,6 +18,7 @@ from hdd_tf.settings.scope import Scope
 OTHER_VALUES = {
     "dataset": "digits",
     "data_dir": "/some where/data",
+    "data_cache": "/decoded",
     "image_size": "32x48",
     "classes": ("0", "10", "a b"),
     "ipc": 7,
@@ -345,7 +346,15 @@ NOT_IDENTITY = {
     "best_on_test",
     "fair_score",
     "expert_dir",
-    *("run_dir", "data_dir", "strategy", "num_virtual_devices", "progress", "profile"),
+    *(
+        "run_dir",
+        "data_dir",
+        "data_cache",
+        "strategy",
+        "num_virtual_devices",
+        "progress",
+        "profile",
+    ),
     "dry_run",
     *("max_images_per_forward", "steps_per_call"),
     *(
@@ -405,6 +414,10 @@ def test_formation_follows_the_objective_unless_it_is_said():
         ({"idm_train_networks": 5}, "more than the pool holds"),
         ({"run_dir": "a/b", "expert_dir": "a/b/c"}, "in the run's own directory"),
         ({"run_dir": "a/b", "expert_dir": "a/b"}, "in the run's own directory"),
+        (
+            {"run_dir": "a/b", "data_cache": "a/b/c"},
+            "--data_cache=a/b/c lies in the run",
+        ),
         ({"objective": "random", "keep_fraction": 0.5}, "matches nothing"),
         ({"best_on_test": True}, "nothing to compare without --eval_every"),
         ({"fair_score": True, "num_eval": 0}, "accuracies of --num_eval networks"),
@@ -413,7 +426,8 @@ def test_formation_follows_the_objective_unless_it_is_said():
 def test_contradictions_of_idm_dance_and_what_is_told(settings, message):
     with pytest.raises(InputError, match=message):
         Config(dataset="x", **settings)
-    Config(dataset="x", run_dir="a/b", expert_dir="a/bc")
+    Config(dataset="x", run_dir="a/b", expert_dir="a/bc", data_cache="a/bd")
+    Config(dataset="x", run_dir=".", expert_dir="..")
 
 
 def test_identity_keeps_its_names_in_their_order():

@@ -26,6 +26,7 @@ LAYERS = (
     ("artifacts.encodings",),
     ("networks", "augment", "geometry", "reading"),
     ("reading.folders",),
+    ("data_cache",),
     ("data", "distributed", "files", "arguments"),
     ("config",),
     ("settings",),

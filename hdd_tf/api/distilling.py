@@ -47,7 +47,8 @@ def distill(
 ) -> DistillationResult:
     """Distils labelled images into `ipc` synthetic images of each class.
 
-    Nothing is written to files, unless `expert_dir=DIR` asks for it: there, networks
+    Nothing is written to files, unless `data_cache=DIR` keeps decoded images of a named
+    data set, or `expert_dir=DIR` asks for it: there, networks
     that a method trains on the real images beforehand (DANCE, `keep_fraction`) are kept
     for the next call. Without it they are trained in each call.
 
@@ -107,7 +108,7 @@ def distill(
     elif class_names is not None:
         raise InputError(f"class_names are those of {dataset}: leave them out")
     else:
-        real = load_configured_dataset(config)
+        real = load_configured_dataset(config, keeps="data_cache" in settings)
     if "expert_dir" in settings:
         return _distil(config, config, real, found)
     with tempfile.TemporaryDirectory(prefix="hdd_tf_") as place:

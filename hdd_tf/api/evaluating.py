@@ -92,7 +92,7 @@ def evaluate(
     if test is None:
         if train is not None:
             raise InputError("train goes with test: give test=(images, labels) too")
-        dataset = load_configured_dataset(config)
+        dataset = load_configured_dataset(config, keeps="data_cache" in settings)
     else:
         dataset = _held_out(source, given, test, train, class_names)
         if train is None and (config.baselines or config.fair_score):

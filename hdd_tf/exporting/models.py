@@ -39,7 +39,7 @@ def export_projector(
     """
     refuse_links_out(directory.path)
     images = set_of_run(directory.path)
-    dataset = load_configured_dataset(config)
+    dataset = load_configured_dataset(config, keeps=False)
     run = RunContext.build(config, dataset, directory=directory)
     _, embeddings = embed(run, EncoderOfRun(run).weights(), decode_set(images))
     reason = nothing_to_see(embeddings)
@@ -70,7 +70,7 @@ def export_saved_models(
         InputError: the run has no readable images, or its data cannot be loaded.
     """
     images = set_of_run(directory.path)
-    dataset = load_configured_dataset(config)
+    dataset = load_configured_dataset(config, keeps=False)
     run = RunContext.build(config, dataset, directory=directory)
     if "encoder" in names:
         weights = EncoderOfRun(run).weights()
@@ -107,7 +107,7 @@ def prune_set_of_run(
     config = recorded_config(directory.read_config()["config"], overrides)
     decoded, norms = decode_set(distilled_set), None
     if keep != "random":
-        dataset = load_configured_dataset(config)
+        dataset = load_configured_dataset(config, keeps=False)
         run = RunContext.build(config, dataset, directory=directory)
         weights = EncoderOfRun(run).weights()
         norms = tangent_norms(dataset, run.network, weights, decoded.images)

@@ -18,6 +18,7 @@ from hdd_tf.data.class_sizes import (
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
 from hdd_tf.data.splits import hold_out_validation
+from hdd_tf.data_cache.cache import NOT_CACHED, CacheSetting
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source
@@ -28,11 +29,13 @@ from hdd_tf.settings.parsers import height_and_width
 ARRAYS = "arrays"
 
 
-def load_configured_dataset(config: Config) -> Dataset:
+def load_configured_dataset(config: Config, keeps: bool = True) -> Dataset:
     """Loads the data set that a run's settings name.
 
     Args:
         config: Settings of the run.
+        keeps: Whether `--data_cache` may be written. It may not where a file says where
+            it is and not whoever starts the command, nor where they expect no files.
 
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable; or
@@ -52,6 +55,11 @@ def load_configured_dataset(config: Config) -> Dataset:
         config.traits.normalised_as,
         height_and_width(config.image_size),
         config.classes,
+        CacheSetting(
+            config.data_cache,
+            keeps and not config.dry_run,
+            print if config.dry_run else lambda text: None,
+        ),
     )
     # Otherwise real images are drawn, and too few of them are refused.
     if not config.traits.is_selection and config.init not in ("real", "mix"):
@@ -67,6 +75,7 @@ def load_dataset(
     normalised_as: Mapping[str, str] | None = None,
     image_size: tuple[int, int] | None = None,
     classes: Sequence[str] = (),
+    caching: CacheSetting = NOT_CACHED,
 ) -> Dataset:
     """Loads an image classification set into memory.
 
@@ -84,6 +93,7 @@ def load_dataset(
         image_size: Height and width to fit the images to; None for their own.
         classes: Indices or names of the classes to keep, which get new numbers; empty
             keeps all.
+        caching: Where decoded images are kept.
 
     Returns:
         The data set. A published set has its published normalisation. Any other set
@@ -92,7 +102,7 @@ def load_dataset(
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
-    source = read_source(canonical_name(name), data_dir, image_size, classes)
+    source = read_source(canonical_name(name), data_dir, image_size, classes, caching)
     _warn_of_partial_set(source.name, source.num_training, source.num_test)
     if source.validation is not None and validation_fraction:
         warn(

@@ -1,5 +1,6 @@
 """Reads the images of a data set by its name, from any source."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -17,7 +18,8 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
-from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.data_cache.cache import NOT_CACHED, WITHOUT_CACHE, CacheSetting, DataCache
+from hdd_tf.data_cache.facts import facts_of_files
 from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.folders.image_files import fit_image, read_images
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
@@ -28,6 +30,7 @@ def read_source(
     data_dir: str | None,
     image_size: tuple[int, int] | None,
     classes: Sequence[str],
+    caching: CacheSetting = NOT_CACHED,
 ) -> SourceImages:
     """Reads the images of a data set.
 
@@ -36,6 +39,7 @@ def read_source(
         data_dir: Directory of prepared or unpacked sets, see `loading.load_dataset`.
         image_size: Height and width to fit the images to; None for their own.
         classes: Indices or names of the classes to keep; empty keeps all.
+        caching: Where decoded images are kept.
 
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
@@ -52,14 +56,15 @@ def read_source(
 
     request = Request.parse(name)
     root = data_root(data_dir)
+    cache = caching.beside(root)
     if request.name in ARCHIVES and not find_prepared(request, root):
         folder = find_unpacked(request.name, pathlib.Path(root))
         if folder is None:
             folder = fetch_archive(request.name, root)
-        return read_unpacked(request.name, folder, image_size, classes)
+        return read_unpacked(request.name, folder, image_size, classes, cache)
     builder = open_builder(request, data_dir, image_size)
     features = classification_features(builder.info, image_size)
-    return read_splits(builder, features, classes)
+    return read_splits(builder, features, classes, cache)
 
 
 def read_unpacked(
@@ -67,6 +72,7 @@ def read_unpacked(
     folder: pathlib.Path,
     image_size: tuple[int, int] | None,
     classes: Sequence[str],
+    cache: DataCache = WITHOUT_CACHE,
 ) -> SourceImages:
     """Reads TinyImageNet or ImageWoof from the files of its archive.
 
@@ -79,6 +85,7 @@ def read_unpacked(
         image_size: Height and width to fit the images to, after the set's own size;
             None for the set's own size.
         classes: Indices or names of the classes to keep; empty keeps all.
+        cache: Where decoded splits are, see `tfds_reader.read_splits`.
 
     Raises:
         InputError: files are missing or damaged, or memory cannot hold them.
@@ -87,23 +94,38 @@ def read_unpacked(
     kept = resolve_classes(classes, files.label_names)
     own_size = ARCHIVES[name].size, ARCHIVES[name].size
     size = image_size or own_size
-    parts = [
-        part.take(kept_rows(part.labels, kept)) for part in (files.training, files.test)
-    ]
-    counts = len(parts[0].paths), len(parts[1].paths)
+    splits = {"train": files.training, "val": files.test}
+    rows = {split: kept_rows(part.labels, kept) for split, part in splits.items()}
+    counts = len(rows["train"]), len(rows["val"])
+    total = sum(len(part.paths) for part in splits.values()) * math.prod((*size, 3))
     check_splits(name, dict(zip(("train", "val"), counts, strict=True)), classes)
     check_memory(name, *counts, (*size, 3))
 
-    def read(part: ImageFiles) -> LabelledImages:
+    def read(split: str) -> LabelledImages:
         # The set's own size first: the published size is that of all other sizes.
-        images = read_images(part.paths, 3, own_size, size)
-        return LabelledImages(images, renumber(part.labels, kept))
+        files_of_split, sizes = splits[split], (own_size, size)
+        facts = None
+        if cache.is_there:
+            facts = facts_of_files(
+                *(name, split, files_of_split.paths, files_of_split.labels),
+                *(sizes, folder),
+            )
+        part = files_of_split.take(rows[split])
+
+        def decode() -> LabelledImages:
+            return LabelledImages(read_images(part.paths, 3, *sizes), part.labels)
+
+        if kept is None:
+            return cache.whole(facts, decode, total)
+        entry = cache.verified(facts)
+        chosen = decode() if entry is None else entry.take(rows[split])
+        return LabelledImages(chosen.images, renumber(chosen.labels, kept))
 
     return SourceImages(
         name,
-        read(parts[0]),
+        read("train"),
         None,
-        read(parts[1]),
+        read("val"),
         kept_names(files.label_names, kept),
         len(files.training.paths),
         len(files.test.paths),

@@ -1,5 +1,6 @@
 """Reads image classification sets that TFDS has prepared into arrays."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
+from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
+from hdd_tf.data_cache.entry import Entry, Facts
+from hdd_tf.data_cache.facts import facts_of_prepared
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.folders.image_files import fit_image
 from hdd_tf.reading.tfds_features import ImageFeatures, calling_tfds
@@ -24,7 +28,10 @@ _BATCH_BYTES = 2**22
 
 
 def read_splits(
-    builder: Any, features: ImageFeatures, classes: Sequence[str] = ()
+    builder: Any,
+    features: ImageFeatures,
+    classes: Sequence[str] = (),
+    cache: DataCache = WITHOUT_CACHE,
 ) -> SourceImages:
     """Reads the training and the test split, always in the same order.
 
@@ -32,6 +39,8 @@ def read_splits(
         builder: `tfds.core.DatasetBuilder` of a prepared set.
         features: Image and label features of the set.
         classes: Indices or names of the classes to keep; empty keeps all.
+        cache: Where decoded splits are. Splits of all classes are kept there; of chosen
+            ones they are only read from there.
 
     Returns:
         The images of the split `train`, and of `test` or (without `test`) `validation`.
@@ -58,9 +67,18 @@ def read_splits(
     kept = resolve_classes(classes, features.label_names)
     used = ("train", held_out)
     counts = [splits[split].num_examples for split in used]
+    facts: list[Facts | None] = [None, None]
+    if cache.is_there:
+        facts = [_facts(builder, features, split) for split in used]
+    entries: list[Entry | None] = [None, None]
     rows: list[np.ndarray | None] = [None, None]
     if kept is not None:  # Only the labels say how many images there will be.
-        rows = [kept_rows(_read_labels(builder, features, s), kept) for s in used]
+        entries = [cache.verified(each) for each in facts]
+        labels = (
+            entry.labels if entry else _read_labels(builder, features, split)
+            for split, entry in zip(used, entries, strict=True)
+        )
+        rows = [kept_rows(each, kept) for each in labels]
     num_kept = [
         count if row is None else len(row)
         for count, row in zip(counts, rows, strict=True)
@@ -68,17 +86,32 @@ def read_splits(
     if all(counts):  # Where a count is wrong, reading says so.
         check_splits(name, dict(zip(used, num_kept, strict=True)), classes)
     check_memory(name, num_kept[0], num_kept[1], features.shape)
-    training, test = (
-        LabelledImages(part.images, renumber(part.labels, kept))
-        for part in (
-            _read_split(builder, features, split, row)
-            for split, row in zip(used, rows, strict=True)
-        )
-    )
+    size = sum(counts) * math.prod(features.shape)
+
+    def read_part(
+        split: str, about: Facts | None, entry: Entry | None, row: np.ndarray | None
+    ) -> LabelledImages:
+        def decode() -> LabelledImages:
+            return _read_split(builder, features, split, row)
+
+        if row is None:
+            part = cache.whole(about, decode, size)
+            if about is not None:  # A stranger's entry has any labels.
+                _check_labelled(name, features, split, part.labels)
+            return part
+        part = decode() if entry is None else entry.take(row)
+        return LabelledImages(part.images, renumber(part.labels, kept))
+
+    training, test = map(read_part, used, facts, entries, rows)
     read = (len(training.labels), len(test.labels))
     check_splits(name, dict(zip(used, read, strict=True)), classes)
     label_names = kept_names(features.label_names, kept)
     return SourceImages(name, training, None, test, label_names, *counts)
+
+
+def _facts(builder: Any, features: ImageFeatures, split: str) -> Facts | None:
+    keys = (features.image, features.label)
+    return facts_of_prepared(builder, split, keys, features.shape, features.resized)
 
 
 def _read_split(

@@ -5,6 +5,7 @@ from typing import Any
 
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS, traits_of
+from hdd_tf.settings.data import CACHE_BESIDE_DATA, NO_CACHE
 
 
 def check_consistency(config: Any) -> None:
@@ -17,7 +18,7 @@ def check_consistency(config: Any) -> None:
         InputError: two settings contradict each other; the message says how to mend it.
     """
     _check_formation(config)
-    _check_expert_dir(config)
+    _check_shared_directories(config)
     _check_pool(config)
     _check_bank(config)
     _check_selection(config)
@@ -32,14 +33,18 @@ def _check_formation(config: Any) -> None:
         )
 
 
-def _check_expert_dir(config: Any) -> None:
-    # A new run's directory has to be empty, and experts come before it.
-    experts, run = (os.path.abspath(p) for p in (config.expert_dir, config.run_dir))
-    if config.run_dir and f"{experts}/".startswith(f"{run}/"):
-        raise InputError(
-            f"--expert_dir={config.expert_dir} lies in the run's own directory: give "
-            "one beside it, which other runs can share"
-        )
+def _check_shared_directories(config: Any) -> None:
+    # A new run's directory has to be empty, and these come before it.
+    run = os.path.abspath(config.run_dir)
+    shared = {"expert_dir": config.expert_dir}
+    if config.data_cache not in ("", CACHE_BESIDE_DATA, NO_CACHE):
+        shared["data_cache"] = config.data_cache
+    for flag, given in shared.items():
+        if config.run_dir and f"{os.path.abspath(given)}/".startswith(f"{run}/"):
+            raise InputError(
+                f"--{flag}={given} lies in the run's own directory: give one beside "
+                "it, which other runs can share"
+            )
 
 
 def _check_pool(config: Any) -> None:

@@ -7,6 +7,9 @@ from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting
 from hdd_tf.settings.scope import Scope
 
+# Values of --data_cache that are no directory; an empty one is as `NO_CACHE`.
+CACHE_BESIDE_DATA, NO_CACHE = "auto", "none"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSettings:
@@ -29,6 +32,15 @@ class DataSettings:
         parsers.PATH,
         "Directory of prepared TFDS data sets, or where tiny_imagenet or imagewoof is "
         "unpacked; empty: TFDS's own default.",
+        Scope.PROCESS,
+    )
+    data_cache: str = setting(
+        CACHE_BESIDE_DATA,
+        parsers.PATH,
+        "Directory where decoded images are kept, so that later starts need not decode "
+        "them: auto, a folder hdd_tf_cache beside the data of TFDS, tiny_imagenet and "
+        "imagewoof (16 MiB of images and more); none; or a directory for them. It may "
+        "be deleted at any time.",
         Scope.PROCESS,
     )
     image_size: str = setting(

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import sys
 
 import pytest
 from absl import flags
@@ -10,6 +11,7 @@ from absl import flags
 from hdd_tf.cli import distill_command, evaluate_command, export_set, report_command
 from hdd_tf.cli.commands import COMMANDS, EXPORTS
 from hdd_tf.cli.program import run_program
+from hdd_tf.cli.tensorflow_import import _hidden
 from hdd_tf.errors import InputError, LostWorkerError
 from hdd_tf.signals import STOPPING
 
@@ -93,3 +95,13 @@ def test_all_commands_end_by_run_program(monkeypatch):
         module = importlib.import_module(command.program.partition(":")[0])
         monkeypatch.setattr(module, "run_program", lambda *_, **__: 41)
         assert module.main(["it"]) == 41
+
+
+def test_packages_are_hidden_for_one_import_only(monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with _hidden(("colorsys", "signal")):
+        with pytest.raises(ImportError):
+            importlib.import_module("colorsys")
+        assert importlib.import_module("signal") is signal  # It was there already.
+    assert importlib.import_module("colorsys").rgb_to_hsv
+    assert sys.modules["signal"] is signal

@@ -7,6 +7,7 @@ import pytest
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
+from hdd_tf.reading import loading
 from hdd_tf.reading.folders.image_files import fit_image
 from hdd_tf.reading.loading import (
     dataset_from_arrays,
@@ -208,3 +209,16 @@ def test_unusable_arrays(images, labels, message):
 def test_unusable_arguments(arguments, message):
     with pytest.raises(InputError, match=message):
         dataset_from_arrays(IMAGES, LABELS, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("dry", "keeps"), [(False, True), (True, True), (False, False)]
+)
+def test_who_may_keep_decoded_images(monkeypatch, dry, keeps):
+    given = []
+    monkeypatch.setattr(loading, "read_source", lambda *args: given.append(args[-1]))
+    config = Config(dataset="cifar10", data_cache="kept", dry_run=dry, run_dir="r")
+    with pytest.raises(AttributeError):
+        load_configured_dataset(config, keeps)
+    assert given[0].value == "kept" and given[0].keeps == (keeps and not dry)
+    assert (given[0].tell is print) == dry

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import types
 
@@ -9,6 +10,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from hdd_tf.data import memory
+from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.reading import tfds_reader
 from hdd_tf.reading.folders.image_files import fit_image
@@ -294,3 +297,45 @@ def test_chosen_classes_without_a_test_image_are_refused_before_reading(
     monkeypatch.setattr(tfds_reader, "_read_split", None)
     with pytest.raises(InputError, match="test split of pictures has no image of --cl"):
         read_splits(builder, features, ("1", "2"))
+
+
+def test_kept_splits_are_those_that_tfds_gives(
+    write_set, tmp_path, monkeypatch, caplog
+):
+    directory = write_set({"train": 12, "test": 6}, num_shards=2, in_order=False)
+    builder = tfds.builder_from_directory(directory)
+    features = classification_features(builder.info)
+    cache = DataCache(tmp_path / "kept")
+
+    def parts(classes=(), **settings):
+        source = read_splits(builder, features, classes, **settings)
+        return [source.training.checksum, source.test.checksum, source.label_names]
+
+    expected, expected_of_two = parts(), parts(("0", "2"))
+    # Chosen classes are read from the cache, and not kept alone.
+    assert parts(("0", "2"), cache=cache) == expected_of_two
+    assert not (tmp_path / "kept").exists()
+    assert parts(cache=cache) == expected
+    with monkeypatch.context() as patch:
+        for name in ("_read_split", "_read_labels"):
+            patch.delattr(tfds_reader, name)
+        assert parts(cache=cache) == expected
+        assert parts(("0", "2"), cache=cache) == expected_of_two
+    # Files of another time are other files.
+    record = next(directory.glob("*train*"))
+    os.utime(record, (1, 1))
+    assert parts(cache=cache) == expected and "older than the files" in caplog.text
+
+
+def test_labels_of_a_strangers_cache_are_checked(write_set, tmp_path):
+    directory = write_set({"train": 12, "test": 6})
+    builder = tfds.builder_from_directory(directory)
+    features = classification_features(builder.info)
+    cache = DataCache(tmp_path / "kept")
+    for split, size in {"train": 12, "test": 6}.items():
+        facts = tfds_reader._facts(builder, features, split)
+        images = np.zeros((size, *features.shape), np.uint8)
+        foreign = LabelledImages(images, np.full(size, 7))
+        cache.whole(facts, lambda foreign=foreign: foreign)
+    with pytest.raises(InputError, match="12 images without a class"):
+        read_splits(builder, features, cache=cache)

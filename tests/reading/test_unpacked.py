@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.data import memory
+from hdd_tf.data_cache.cache import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.reading import sources
 from hdd_tf.reading.folders.image_files import fit_image, read_image
@@ -154,3 +155,25 @@ def test_missing_without_a_network(tmp_path, no_network, name):
         load_dataset(name, str(tmp_path), 0.0, seed=0)
     assert "\n" not in str(caught.value)
     assert no_network and list(tmp_path.rglob("*")) == []
+
+
+def test_kept_images_are_those_of_the_files(tiny, tmp_path, monkeypatch):
+    def sums(classes=(), **settings):
+        found = load_dataset(
+            "tiny_imagenet", str(tmp_path), 0.0, 0, None, None, classes, **settings
+        )
+        return found.training.checksum, found.test.checksum, found.label_names
+
+    caching = CacheSetting(str(tmp_path / "kept"))
+    expected, expected_of_two = sums(), sums(("0", "2"))
+    assert sums(caching=caching) == expected
+    with monkeypatch.context() as patch:
+        patch.delattr(sources, "read_images")
+        assert sums(caching=caching) == expected
+        assert sums(("0", "2"), caching=caching) == expected_of_two
+    # Of another label, the same files are another split.
+    lines = (tiny / "val" / "val_annotations.txt").read_text().splitlines()
+    first, second = (line.split("\t")[1] for line in lines[:2])
+    lines[:2] = [lines[0].replace(first, second), lines[1].replace(second, first)]
+    (tiny / "val" / "val_annotations.txt").write_text("\n".join(lines))
+    assert sums() == sums(caching=caching) != expected

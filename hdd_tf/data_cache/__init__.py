@@ -1,0 +1,1 @@
+"""Decoded images of data sets, kept raw so that later starts need not decode them."""
