@@ -64,6 +64,7 @@ OTHER_VALUES = {
     "activation": "sigmoid",
     "pooling": "max",
     "precision": "bfloat16",
+    "jit_compile": "on",
     "num_eval": 1,
     "eval_networks": ("vgg11", "own.networks:build"),
     "eval_protocol": "dance",
@@ -434,7 +435,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 57
+    assert len(expected) == 58
 
 
 def test_every_setting_has_a_scope():

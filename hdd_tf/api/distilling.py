@@ -17,6 +17,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.distributed.compilation import check_compilation
 from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError, warn
@@ -148,6 +149,7 @@ def _distil(
     if slow := told_slowness(config):
         warn(slow)
     strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    check_compilation(config.jit_compile, strategy)
     with computing_in(config.precision):
         return _distil_on(strategy, stated, config, dataset, found)
 

@@ -13,6 +13,7 @@ from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.compilation import Piece, as_it_is
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -46,6 +47,7 @@ class ClassMatching:
             larger class takes part with a random subset. 0 for all.
         seed: Seed of the run.
         bank: Bank of real summaries; None if every iteration draws real images.
+        piece: Function that runs a piece of the graph, compiled or not.
 
     Attributes:
         synthetic_set: The synthetic images.
@@ -66,6 +68,7 @@ class ClassMatching:
         max_decoded: int = 0,
         seed: int,
         bank: RealBank | None = None,
+        piece: Piece = as_it_is,
     ) -> None:
         self.synthetic_set = synthetic_set
         self._store = store
@@ -78,6 +81,7 @@ class ClassMatching:
         self._max_decoded = max_decoded
         self._seed = seed
         self.bank = bank
+        self._piece = piece
 
     def match(
         self, iteration: tf.Tensor, pass_index: int = 0, revisit: bool = False
@@ -122,12 +126,16 @@ class ClassMatching:
                         tf.gather(row_weights, classes),
                         parameters,
                         self._real_chunk,
+                        self._piece,
                     ),
                 )
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
-            loss, gradient = self._synthetic_side(
-                work, classes, tf.gather(images, classes), subset, parameters, real
+            own = tf.gather(images, classes)
+            loss, gradient = self._piece(
+                lambda: self._synthetic_side(
+                    work, classes, own, subset, parameters, real
+                )
             )
             return Matched(loss, gradient, tf.nest.flatten(real) if num_kept else [])
 

@@ -100,6 +100,7 @@ class ClasswiseMatching(IterativeMethod):
             max_decoded=self._max_decoded,
             seed=config.seed,
             bank=self._bank,
+            piece=self._context.piece,
         )
 
     def phase_of(self, iteration: int) -> Phase:

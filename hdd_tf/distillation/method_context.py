@@ -14,6 +14,7 @@ from hdd_tf.distillation.class_blocks import (
     plan_class_blocks,
 )
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distributed.compilation import Piece, piece_of
 from hdd_tf.networks.functional import FunctionalNetwork
 
 
@@ -46,6 +47,11 @@ class MethodContext:
         float32, where this way keeps .9999), and their part of a step is small.
         """
         return self.network.in_precision(self.config.precision)
+
+    @property
+    def piece(self) -> Piece:
+        """The function that runs a piece of an iteration: through XLA, or as it is."""
+        return piece_of(self.config.jit_compile)
 
     @functools.cached_property
     def store(self) -> ClassStore:

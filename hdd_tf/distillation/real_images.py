@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distributed.compilation import Piece, as_it_is
 
 
 class RealImages:
@@ -20,6 +21,7 @@ class RealImages:
         parameters: Augmentation of each class, with leading dimension b.
         max_images: Largest number of images of one forward pass, >= 1. More images are
             processed in chunks, since a single class can exceed the number.
+        piece: Function that runs a piece of the graph, compiled or not.
 
     Attributes:
         labels: `[b]` int32 class numbers.
@@ -34,6 +36,7 @@ class RealImages:
         weights: tf.Tensor,
         parameters: dsa.DSAParameters,
         max_images: int,
+        piece: Piece = as_it_is,
     ) -> None:
         self.labels = labels
         self.weights = weights
@@ -41,6 +44,7 @@ class RealImages:
         self._rows = rows
         self._parameters = parameters
         self._max_images = max_images
+        self._piece = piece
 
     def map(self, per_image: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Applies a function of single images, in chunks; see `RealBatch`."""
@@ -48,8 +52,13 @@ class RealImages:
         total = num_classes * per_class
 
         def forward(rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
-            images = self._augmented(rows, parameters)
-            return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
+            drawn = self._store.gather(rows)
+
+            def work() -> tf.Tensor:
+                images = dsa.apply(drawn, parameters, differentiable=False)
+                return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
+
+            return self._piece(work)
 
         if total <= self._max_images:
             values = forward(self._rows, self._parameters)
@@ -94,8 +103,14 @@ class RealImages:
         def of_part(index: tf.Tensor) -> Any:
             owner = index // num_parts
             parameters = dsa.gather(self._parameters, owner[None])
-            images = self._augmented(rows[index][None], parameters)[0]
-            return per_class(images, weights[index], self.labels[owner])
+            drawn = self._store.gather(rows[index][None])
+            weight, label = weights[index], self.labels[owner]
+
+            def work() -> Any:
+                images = dsa.apply(drawn, parameters, differentiable=False)[0]
+                return per_class(images, weight, label)
+
+            return self._piece(work)
 
         sums = tf.map_fn(
             of_part,
@@ -109,7 +124,3 @@ class RealImages:
             ),
             sums,
         )
-
-    def _augmented(self, rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
-        """Returns the augmented images `[g, n, h, w, c]` at `rows` `[g, n]`."""
-        return dsa.apply(self._store.gather(rows), parameters, differentiable=False)

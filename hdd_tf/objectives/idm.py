@@ -15,6 +15,7 @@ from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
+from hdd_tf.distributed.compilation import Piece, as_it_is
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import NetworkPool, PoolSchedule
 from hdd_tf.objectives.features import geometry_comparison
@@ -56,6 +57,7 @@ class ImprovedDistributionMatching(Objective):
         training: Hyper-parameters of the training of the pool's networks.
         cross_entropy_weight: Factor w; the weight of the cross-entropy is w times the
             network's accuracy in percent.
+        piece: Function that runs a piece of the graph, compiled or not.
 
     Attributes:
         pool: The pool of networks.
@@ -70,6 +72,7 @@ class ImprovedDistributionMatching(Objective):
         schedule: PoolSchedule,
         training: PoolTraining,
         cross_entropy_weight: float,
+        piece: Piece = as_it_is,
     ) -> None:
         super().__init__(name="idm")
         self.pool = NetworkPool(network, schedule, seed)
@@ -79,6 +82,7 @@ class ImprovedDistributionMatching(Objective):
         self._seed = seed
         self._training = training
         self._cross_entropy_weight = cross_entropy_weight
+        self._piece = piece
 
     def prepare(self, iteration: tf.Tensor) -> None:
         """Adds the fresh network of an iteration to the pool, if one is due."""
@@ -141,17 +145,20 @@ class ImprovedDistributionMatching(Objective):
 
         def update(step: tf.Tensor, state: tuple) -> tuple:
             weights, velocities, correct = state
-            weights, velocities, logits = classification_step(
-                self._network,
-                weights,
-                velocities,
-                self._store.gather(batches[step]),
-                labels[step],
-                training.learning_rate,
-                training.momentum,
-                training.weight_decay,
+            images, classes = self._store.gather(batches[step]), labels[step]
+            weights, velocities, logits = self._piece(
+                lambda: classification_step(
+                    self._network,
+                    weights,
+                    velocities,
+                    images,
+                    classes,
+                    training.learning_rate,
+                    training.momentum,
+                    training.weight_decay,
+                )
             )
-            hits = tf.argmax(logits, -1, tf.int32) == labels[step]
+            hits = tf.argmax(logits, -1, tf.int32) == classes
             hits = tf.reduce_sum(tf.cast(hits, tf.float32))
             return step + 1, (weights, velocities, correct + hits)
 
@@ -196,6 +203,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
             config.idm_train_lr,
         ),
         config.idm_cross_entropy_weight,
+        context.piece,
     )
     comparison = geometry_comparison(context)
     return ClasswiseMatching(context, objective, comparison, one_of_named(context))

@@ -15,6 +15,7 @@ from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
+from hdd_tf.distributed.compilation import check_compilation
 from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
@@ -71,6 +72,7 @@ def _run(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     config = settled(config)
+    check_compilation(config.jit_compile, strategy)
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)
     if slow := told_slowness(config):

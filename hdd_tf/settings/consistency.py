@@ -5,6 +5,7 @@ from typing import Any
 
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS, traits_of
+from hdd_tf.methods.traits import Kind
 from hdd_tf.settings.data import CACHE_BESIDE_DATA, NO_CACHE
 
 
@@ -21,6 +22,7 @@ def check_consistency(config: Any) -> None:
     _check_shared_directories(config)
     _check_pool(config)
     _check_bank(config)
+    _check_compilation(config)
     _check_selection(config)
     _check_scores(config)
 
@@ -70,6 +72,14 @@ def _check_bank(config: Any) -> None:
         f"of --objective={config.objective} change: leave it at 0, or give "
         f"{' or '.join(others)}"
     )
+
+
+def _check_compilation(config: Any) -> None:
+    if config.jit_compile == "on" and config.traits.kind is not Kind.CLASS_WISE:
+        raise InputError(
+            "--jit_compile=on compiles what matches class by class, and "
+            f"--objective={config.objective} does not: leave it at auto"
+        )
 
 
 def _check_selection(config: Any) -> None:

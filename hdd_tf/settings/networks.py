@@ -79,3 +79,11 @@ class NetworkSettings:
         Scope.MATCHING,
         before="float32",
     )
+    jit_compile: str = choice(
+        "auto",
+        ("auto", "on", "off"),
+        "on: XLA compiles the passes through networks while a set is made, on one "
+        "device; results differ by rounding. auto: off.",
+        Scope.MATCHING,
+        before="off",
+    )

@@ -1,4 +1,4 @@
-"""What `--precision=auto` means in a run: settled once, and recorded."""
+"""What `auto` means in a run, of precisions and XLA: settled once, and recorded."""
 
 import dataclasses
 import pathlib
@@ -9,14 +9,16 @@ from hdd_tf.config import Config, rows
 from hdd_tf.distributed.precision import resolve, slowness
 from hdd_tf.errors import InputError
 
-_SETTINGS = ("precision", "eval_precision")
+_PRECISIONS = ("precision", "eval_precision")
+_SETTINGS = (*_PRECISIONS, "jit_compile")
 
 
 def settled(config: Config) -> Config:
     """Returns the settings with precisions that this process' devices have.
 
     `auto` is what the run in the directory has, so that a run goes on as it began even
-    on other devices. A new run gets what the devices are best at.
+    on other devices. A new run gets what the devices are best at. Of XLA that is off,
+    since no gain by it has been measured.
 
     Args:
         config: Settings of the command. With several experiments, one that exists
@@ -31,20 +33,23 @@ def settled(config: Config) -> Config:
         value = getattr(config, name)
         if value == "auto":
             value = recorded.get(name, value)
-        chosen[name] = resolve(name, value)
+        if name in _PRECISIONS:
+            chosen[name] = resolve(name, value)
+        else:
+            chosen[name] = "off" if value == "auto" else value
     return dataclasses.replace(config, **chosen)
 
 
 def told_slowness(config: Config) -> str:
     """Returns a line if a precision of the settings is slow here, or ""."""
-    for name in _SETTINGS:
+    for name in _PRECISIONS:
         if line := slowness(getattr(config, name)):
             return f"--{name}={getattr(config, name)}: {line}"
     return ""
 
 
 def _recorded(directory: pathlib.Path) -> dict[str, str]:
-    """Returns the precisions of the run, or of the first run, in a directory."""
+    """Returns these settings of the run, or of the first run, in a directory."""
     for place in (directory, *sorted(directory.glob("seed[0-9]*"))):
         if not (place / "config.json").is_file():
             continue

@@ -1,0 +1,70 @@
+"""Whether XLA compiles the passes of images through networks, and how.
+
+Pieces of an iteration's graph are compiled, not the whole: drawing real images has
+shapes that follow the classes' sizes, and stays as it is. XLA fuses operations, so sums
+are in another order and results differ from those of uncompiled pieces by rounding.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from hdd_tf.errors import InputError, one_line
+
+# Runs a piece of a graph, a function without arguments, and returns its tensors.
+Piece = Callable[[Callable[[], Any]], Any]
+
+
+def piece_of(jit_compile: str) -> Piece:
+    """Returns the function that runs a piece of a graph.
+
+    Args:
+        jit_compile: The setting; `on` to compile by XLA.
+    """
+    return compiled if jit_compile == "on" else as_it_is
+
+
+def as_it_is(work: Callable[[], Any]) -> Any:
+    """Returns what `work` returns."""
+    return work()
+
+
+def compiled(work: Callable[[], Any]) -> Any:
+    """Returns what `work` returns, computed by code that XLA compiles.
+
+    Args:
+        work: Function that returns tensors of shapes known in the graph. It may use
+            tensors of the graph around it; no gradient flows through it to them.
+    """
+    return tf.function(work, jit_compile=True, autograph=False)()
+
+
+def check_compilation(jit_compile: str, strategy: tf.distribute.Strategy) -> None:
+    """Checks that the devices can run compiled pieces.
+
+    Args:
+        jit_compile: The setting.
+        strategy: The devices that compute.
+
+    Raises:
+        InputError: there are several replicas, or XLA cannot compile here.
+    """
+    if jit_compile != "on":
+        return
+    replicas = strategy.num_replicas_in_sync
+    if replicas > 1:
+        raise InputError(
+            f"--jit_compile=on is for one device, and {replicas} compute here: give "
+            "--jit_compile=off, or --strategy=one_device"
+        )
+    try:
+        # On GPUs the exponential needs a library of CUDA that may be missing.
+        with tf.device(strategy.extended.worker_devices[0]):
+            number = tf.constant(1.0)
+            compiled(lambda: tf.exp(number)).numpy()
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(
+            f"--jit_compile=on: XLA does not work here ({one_line(str(error))[:200]}): "
+            "give --jit_compile=off"
+        ) from error
