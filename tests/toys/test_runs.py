@@ -20,7 +20,7 @@ from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.exporting.sets import set_of_checkpoint, set_of_run
 from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.reading import loading
+from hdd_tf.reading import whitening
 from hdd_tf.running.experiments import run_experiments
 
 # Among the first to start, see conftest.py.
@@ -197,7 +197,7 @@ def test_whitening_that_cannot_be_is_refused(tmp_path, monkeypatch):
     words = ["test", *SMALL, "--objective=toy_labels", f"--run_dir={tmp_path / 'run'}"]
     with pytest.raises(InputError, match="whitens them whole: leave it at 1"):
         parse_command_line([*words, "--formation_factor=2"])
-    monkeypatch.setattr(loading, "available_memory", lambda: 10**5)
+    monkeypatch.setattr(whitening, "available_memory", lambda: 10**5)
     with pytest.raises(InputError, match="give a smaller --image_size"):
         run_experiments(parse_command_line(words))
     assert not (tmp_path / "run").exists()
