@@ -3,6 +3,7 @@
 import collections
 import os
 import pathlib
+import signal
 import sys
 
 # Before TensorFlow is imported anywhere.
@@ -12,6 +13,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # other. `make stress` has one process, with threads.
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+# `nohup` ignores it, and what is tested would not be stopped by it.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import pytest
 import tensorflow as tf

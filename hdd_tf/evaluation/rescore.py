@@ -97,7 +97,7 @@ def evaluation_of_source(
     """
     config = recorded_config(source, arguments)
     if not config.num_eval:
-        raise InputError("--num_eval=0 trains no networks: give 1 or more")
+        raise InputError("--num_eval=0 trains no networks: give --num_eval=1 or more")
     dataset = load_configured_dataset(config, keeps=False)
     network = network_of_settings(
         config.network, config, dataset.image_shape, dataset.num_classes
