@@ -50,9 +50,6 @@ class ConvBlock(keras.layers.Layer):
         with_activation: True to return the map before pooling too.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Attributes:
-        largest_map: Shape of an image's map before pooling; available when built.
-
     Raises:
         ValueError: `width` is not positive, or `padding` is negative.
     """
@@ -78,9 +75,7 @@ class ConvBlock(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
         channels = input_shape[-1]
-        width, grow = self.width, 2 * self.padding - 2
-        sides = [1 if side is None else side + grow for side in input_shape[1:3]]
-        self.largest_map = (*sides, width)
+        width = self.width
         self.kernel = self._add_float32("kernel", (3, 3, channels, width))
         self.gamma = self._add_float32("gamma", (width,), "ones")
         self.beta = self._add_float32("beta", (width,), "zeros")

@@ -5,8 +5,6 @@ tensors that are drawn inside the graph. So a fresh network in every iteration c
 variables, no retracing and no memory, and is the same on every replica.
 """
 
-import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -15,7 +13,6 @@ import tensorflow as tf
 
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
-from hdd_tf.networks.chunks import chunk_of
 from hdd_tf.networks.initialisation import FanInInitialisation
 
 # (`[2]` int32 key) -> weights and state of a fresh network.
@@ -78,21 +75,6 @@ class FunctionalNetwork:
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """Shape of each weight, in the order of all methods here."""
         return [tuple(v.shape) for v in self.model.trainable_variables]
-
-    @functools.cached_property
-    def chunk(self) -> int | None:
-        """Images whose maps stay in the cache together; None if batches stay whole.
-
-        A network with state is never cut: its images may depend on each other.
-        """
-        if self.state_specs:
-            return None
-        # A fused block has a larger map inside than the one that it gives.
-        shapes = [
-            getattr(layer, "largest_map", layer.output.shape[1:])
-            for layer in self.model.layers
-        ]
-        return chunk_of(4 * max(math.prod(shape) for shape in shapes))
 
     @property
     def state_specs(self) -> list[tf.TensorSpec]:

@@ -15,7 +15,6 @@ from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
 from hdd_tf.geometry.registry import build_geometry
-from hdd_tf.networks.chunks import in_chunks
 from hdd_tf.networks.functional import FunctionalNetwork
 
 # (outputs of a network for n images) -> `[n, d]` float32 vectors, each of which depends
@@ -95,11 +94,7 @@ class FeatureComparison:
     def summarize(self, work: Pass, real: RealBatch) -> Any:
         """Returns the summary of the real images' vectors; see `Comparison`."""
         features = real.map(
-            lambda images: in_chunks(
-                lambda part: self._readout(self._real_outputs(work.weights, part)),
-                images,
-                self._network.chunk,
-            )
+            lambda images: self._readout(self._real_outputs(work.weights, images))
         )
         return self._discrepancy.summarize(features, real.weights)
 

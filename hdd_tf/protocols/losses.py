@@ -25,25 +25,16 @@ class Mixing(NamedTuple):
     share: tf.Tensor
 
 
-class Targets(NamedTuple):
-    """What a batch's images are to be taken for.
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns the scalar mean cross-entropy with classes.
 
-    Attributes:
+    Args:
         labels: `[n]` int32 class numbers.
-        others: `[n]` int32 class numbers of the images mixed in, or None.
-        label_logits: `[n, C]` logits of soft labels, or None.
-        other_logits: `[n, C]` logits of the images mixed in, or None.
+        logits: `[n, C]` float logits.
     """
-
-    labels: tf.Tensor
-    others: tf.Tensor | None = None
-    label_logits: tf.Tensor | None = None
-    other_logits: tf.Tensor | None = None
-
-
-def class_losses(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns the `[n]` cross-entropies of logits `[n, C]` with classes `[n]`."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    )
 
 
 def soft_cross_entropy(label_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -98,62 +89,40 @@ SOFT_LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor, float], tf.Tensor]] = {
 }
 
 
-def targets_of(
+def batch_loss(
     protocol: TrainingProtocol,
     labels: tf.Tensor,
     label_logits: tf.Tensor | None,
     mixing: Mixing | None,
-) -> Targets:
-    """Returns the targets of a batch, with an entry for each image.
+    logits: tf.Tensor,
+) -> tf.Tensor:
+    """Returns the scalar loss of a batch.
 
-    Labels that belong to an image are mixed like the images. Labels of the mixed images
-    themselves are not mixed.
+    Labels that belong to an image are mixed like the images: the loss with an image's
+    own label counts `share`, and the loss with its partner's label 1 - `share`. Labels
+    of the mixed images themselves are not mixed. The hard part of a soft loss uses the
+    class of the base image, whatever was mixed in (as in G-VBSM's released program).
 
     Args:
-        protocol: Training protocol, of which `labels` is used.
+        protocol: Training protocol, of which `loss`, `labels`, `temperature` and
+            `hard_weight` are used.
         labels: `[n]` int32 class numbers.
         label_logits: `[n, C]` logits of the soft labels; None for the hard loss.
         mixing: Mixing of the images, or None.
-    """
-    if label_logits is None:
-        others = None if mixing is None else tf.gather(labels, mixing.partner)
-        return Targets(labels, others)
-    other_logits = None
-    if mixing is not None and protocol.labels == "stored":
-        other_logits = tf.gather(label_logits, mixing.partner)
-    return Targets(labels, None, label_logits, other_logits)
-
-
-def image_losses(
-    protocol: TrainingProtocol,
-    targets: Targets,
-    share: tf.Tensor | float,
-    logits: tf.Tensor,
-) -> tf.Tensor:
-    """Returns the `[n]` losses of a batch's images, or of some of them.
-
-    The loss with an image's own label counts `share`, and the loss with that of the
-    image mixed in 1 - `share`. The hard part of a soft loss uses the class of the base
-    image, whatever was mixed in (as in G-VBSM's released program).
-
-    Args:
-        protocol: Training protocol, of which `loss`, `temperature` and `hard_weight`
-            are used.
-        targets: Targets of these images.
-        share: Scalar in [0, 1], see `Mixing`.
         logits: `[n, C]` logits of the network.
     """
-    if targets.label_logits is None:
-        losses = class_losses(targets.labels, logits)
-        if targets.others is not None:
-            foreign = class_losses(targets.others, logits)
-            losses = share * losses + (1.0 - share) * foreign
-        return losses
+    if label_logits is None:
+        loss = cross_entropy(labels, logits)
+        if mixing is not None:
+            foreign = cross_entropy(tf.gather(labels, mixing.partner), logits)
+            loss = mixing.share * loss + (1.0 - mixing.share) * foreign
+        return loss
     soft_loss, temperature = SOFT_LOSSES[protocol.loss], protocol.temperature
-    losses = soft_loss(targets.label_logits, logits, temperature)
-    if targets.other_logits is not None:
-        foreign = soft_loss(targets.other_logits, logits, temperature)
-        losses = share * losses + (1.0 - share) * foreign
+    loss = tf.reduce_mean(soft_loss(label_logits, logits, temperature))
+    if mixing is not None and protocol.labels == "stored":
+        others = tf.gather(label_logits, mixing.partner)
+        foreign = tf.reduce_mean(soft_loss(others, logits, temperature))
+        loss = mixing.share * loss + (1.0 - mixing.share) * foreign
     if protocol.hard_weight:
-        losses += protocol.hard_weight * class_losses(targets.labels, logits)
-    return losses
+        loss += protocol.hard_weight * cross_entropy(labels, logits)
+    return loss

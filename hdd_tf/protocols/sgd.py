@@ -2,9 +2,7 @@
 
 import tensorflow as tf
 
-from hdd_tf.networks.chunks import mean_gradient
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.losses import class_losses
 
 
 def sgd_step(
@@ -65,18 +63,15 @@ def classification_step(
     Returns:
         New weights, new velocities, and the `[n, C]` logits before the update.
     """
-
-    def losses_of(part: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = network.logits(weights, part[0])
-        return class_losses(part[1], logits), logits
-
-    _, logits, gradients = mean_gradient(
-        losses_of, (images, labels), weights, network.chunk
-    )
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        logits = network.logits(weights, images)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        loss = tf.reduce_mean(losses)
     updated = [
         sgd_step(weight, velocity, gradient, learning_rate, momentum, weight_decay)
         for weight, velocity, gradient in zip(
-            weights, velocities, gradients, strict=True
+            weights, velocities, tape.gradient(loss, weights), strict=True
         )
     ]
     return [new for new, _ in updated], [new for _, new in updated], logits

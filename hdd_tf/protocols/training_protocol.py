@@ -46,7 +46,7 @@ class TrainingProtocol:
         period: Epochs in which the cosine schedule falls from 1 to 0; it may be longer
             than the training.
         rate_factors: Factor of the rate in each epoch.
-        loss: One of `LOSS_NAMES`, see `losses.image_losses`.
+        loss: One of `LOSS_NAMES`, see `losses.batch_loss`.
         labels: One of `LABEL_SOURCES`. `hard`: the classes. `stored`: one vector of
             logits an image. `epochs`: the set's `EpochLabels`, whose views are replayed
             (the fields of augmentation and mixing then record how the views were

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.networks.chunks import in_chunks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.views import gather_rows
 from hdd_tf.training.call_length import CallLength
@@ -82,11 +81,8 @@ class Classifications:
                 element_shape=[None],
             )
         for first in tf.range(start, stop, batch):
-            # The last batch is filled up, because chunks need the number of images.
-            rows = tf.minimum(tf.range(first, first + batch), stop - 1)
-            rows = tf.ensure_shape(rows, [batch])
+            rows = tf.range(first, tf.minimum(first + batch, stop))
             predicted = self._predicted_classes(images, rows, weights, state)
-            predicted = predicted[: stop - first]
             with tf.device("CPU:0"):
                 parts = parts.write((first - start) // batch, predicted)
         with tf.device("CPU:0"):
@@ -102,11 +98,7 @@ class Classifications:
     ) -> tf.Tensor:
         """Returns the class that the network takes each of some images for."""
         batch_images = self._normalise(gather_rows(images, rows))
-        logits = in_chunks(
-            lambda part: self._network.logits(weights, part, state),
-            batch_images,
-            self._network.chunk,
-        )
+        logits = self._network.logits(weights, batch_images, state)
         return tf.argmax(logits, -1, tf.int32)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from hdd_tf.networks.chunks import mean_gradient
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
-from hdd_tf.protocols.losses import Targets, image_losses, targets_of
+from hdd_tf.protocols.losses import batch_loss
 from hdd_tf.protocols.optimisers import Optimiser
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import View
@@ -65,33 +64,22 @@ class Update:
         label_logits = view.label_logits
         if self._teacher_logits is not None:
             label_logits = tf.stop_gradient(self._teacher_logits(view.images))
-        values = [tf.convert_to_tensor(w) for w in weights]
         if self._protocol.extra_norm_pass:
-            _assign(state, self._training_logits(view.images, values)[1])
-        targets = targets_of(self._protocol, labels, label_logits, view.mixing)
-        share = 1.0 if view.mixing is None else view.mixing.share
-        new_state: list[tf.Tensor] = []
-
-        def losses_of(part: tuple) -> tuple[tf.Tensor, tf.Tensor]:
-            images, *entries = part
-            logits, new_state[:] = self._training_logits(images, values)
-            part_targets = Targets(**dict(zip(given, entries, strict=True)))
-            return image_losses(self._protocol, part_targets, share, logits), logits
-
-        given = {k: v for k, v in targets._asdict().items() if v is not None}
-        batch = (view.images, *given.values())
-        loss, logits, gradients = mean_gradient(
-            losses_of, batch, values, self._network.chunk
-        )
+            _assign(state, self._training_logits(view.images)[1])
+        with tf.GradientTape() as tape:
+            logits, new_state = self._training_logits(view.images)
+            loss = batch_loss(self._protocol, labels, label_logits, view.mixing, logits)
         self._observe(rows, labels, logits)
-        # A network with state is not cut into chunks.
         _assign(state, new_state)
+        # A user's model may have a weight that its logits do not depend on.
+        gradients = tape.gradient(
+            loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         self._optimiser.update(weights, self._variables.slots, gradients, rate)
         return loss
 
-    def _training_logits(
-        self, images: tf.Tensor, weights: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _training_logits(self, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        weights = [tf.convert_to_tensor(w) for w in self._variables.weights]
         state = [tf.convert_to_tensor(s) for s in self._variables.state]
         return self._network.training_logits(weights, images, state)
 

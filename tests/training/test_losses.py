@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.protocols import losses
-from hdd_tf.protocols.losses import Mixing, image_losses, targets_of
+from hdd_tf.protocols.losses import Mixing, batch_loss
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -16,12 +16,6 @@ EVERY = [
     ("kl", losses.SOFT_LOSSES["kl"]),
     ("mse", losses.SOFT_LOSSES["mse"]),
 ]
-
-
-def batch_loss(protocol, labels, label_logits, mixing, logits):
-    targets = targets_of(protocol, labels, label_logits, mixing)
-    share = 1.0 if mixing is None else mixing.share
-    return tf.reduce_mean(image_losses(protocol, targets, share, logits))
 
 
 def read(name):
