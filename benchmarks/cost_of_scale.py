@@ -11,10 +11,11 @@ with the bytes that are sent and held, which are counted rather than measured.
 """
 
 import argparse
-import resource
 
 import numpy as np
 from cost_curves import Sizes, step_seconds
+
+from hdd_tf.data.memory import peak_memory
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
             spent = step_seconds(sizes, ipc=ipc, classes=classes)
             rows.append([1.0, classes * (arguments.real + 2 * ipc)])
             seconds.append(spent)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            peak = peak_memory() / 2**30
             print(f"{classes:7}  {ipc:3}  {spent:15.2f}  {peak:17.2f}", flush=True)
     matrix, values = np.array(rows), np.array(seconds)
     # Relative errors count, not those of the largest.

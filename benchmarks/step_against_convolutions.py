@@ -10,13 +10,13 @@ and the backward passes to the inputs for the synthetic ones; nothing else.
 """
 
 import argparse
-import resource
 
 from bare_convolutions import step_convolutions
 from timing import ratio, seconds, time_in_turn
 from workloads import distillation_step, step_run
 
 from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.data.memory import peak_memory
 
 
 def main() -> None:
@@ -67,8 +67,7 @@ def main() -> None:
                 f"ratio {step_seconds / bare:.3f}"
             )
         print(f"median ratio {ratio(*taken).median:.3f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory {peak:.2f} GiB")
+    print(f"peak memory {peak_memory() / 2**30:.2f} GiB")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Checks, before anything is loaded, that a data set fits into memory."""
+"""How much memory there is, and whether a data set fits into it."""
 
 import pathlib
 import re
+import sys
 
 from hdd_tf.errors import InputError
 
@@ -42,3 +43,22 @@ def available_memory() -> int | None:
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
+
+
+def peak_memory() -> int:
+    """Returns the bytes of memory that this process has had at most.
+
+    The system's count for `getrusage` goes on through the start of a program on Linux:
+    there it would be the peak of the process that started this one, if that is larger.
+    """
+    try:
+        text = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:  # Only Linux has this file.
+        text = ""
+    if found := re.search(r"^VmHWM:\s*(\d+) kB", text, re.MULTILINE):
+        return int(found[1]) * 1024
+    import resource  # Not on every system.
+
+    # The unit is a byte on macOS, a kilobyte elsewhere.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

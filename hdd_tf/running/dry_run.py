@@ -1,8 +1,6 @@
 """The dry run: the cost of a run, measured before the run starts."""
 
 import dataclasses
-import resource
-import sys
 import time
 
 import tensorflow as tf
@@ -10,6 +8,7 @@ import tensorflow as tf
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
+from hdd_tf.data.memory import peak_memory
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
@@ -99,13 +98,11 @@ def _times(config: Config) -> str:
 
 
 def _memory(run: RunContext) -> str:
-    # The unit is a kilobyte on Linux, a byte on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     copies = further_copies(run.config)
     more = copies * run.dataset.training.images.nbytes / 2**30
     later = f", and {more:.2f} GiB for networks that train on all images" * (copies > 0)
-    return f"memory              {peak / 2**30:.2f} GiB (peak of this process){later}"
+    peak = peak_memory() / 2**30
+    return f"memory              {peak:.2f} GiB (peak of this process){later}"
 
 
 def _whole_cost(run: RunContext, seconds: float) -> list[str]:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from hdd_tf.data import memory
@@ -23,3 +26,15 @@ def test_unknown_memory_refuses_nothing(monkeypatch):
 def test_available_memory_is_plausible():
     available = memory.available_memory()
     assert available is None or 2**20 < available < 2**50
+
+
+@pytest.mark.slow
+def test_peak_is_of_this_process_and_not_of_the_one_that_started_it():
+    held = bytearray(300 * 2**20)
+    held[::4096] = b"x" * len(held[::4096])  # Pages count once they are written.
+    program = "from hdd_tf.data.memory import peak_memory; print(peak_memory())"
+    child = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert 2**20 < int(child.stdout) < 200 * 2**20
+    assert memory.peak_memory() > 300 * 2**20
