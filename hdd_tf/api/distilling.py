@@ -48,10 +48,10 @@ def distill(
 ) -> DistillationResult:
     """Distils labelled images into `ipc` synthetic images of each class.
 
-    Nothing is written to files, unless `data_cache=DIR` keeps decoded images of a named
-    data set, or `expert_dir=DIR` asks for it: there, networks
-    that a method trains on the real images beforehand (DANCE, `keep_fraction`) are kept
-    for the next call. Without it they are trained in each call.
+    Nothing is written to files, unless a directory is given for it. In `data_cache=DIR`
+    the decoded images of a named data set are kept. In `expert_dir=DIR`, networks that
+    a method trains on the real images beforehand (DANCE, `keep_fraction`) are kept for
+    the next call; without it they are trained in each call.
 
     Args:
         images: `[n, h, w, c]` or `[n, h, w]` uint8, or whole numbers on the 0-255
