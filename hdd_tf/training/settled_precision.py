@@ -7,7 +7,7 @@ from typing import Any
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config, rows
 from hdd_tf.distributed.precision import resolve, slowness
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 
 _PRECISIONS = ("precision", "eval_precision")
 _SETTINGS = (*_PRECISIONS, "jit_compile")
@@ -25,18 +25,29 @@ def settled(config: Config) -> Config:
             decides for all.
 
     Raises:
-        InputError: the devices do not have a precision that the settings ask for.
+        InputError: the devices do not have a precision that the settings ask for, or
+            that the run has.
     """
     recorded = _recorded(pathlib.Path(config.run_dir)) if config.run_dir else {}
     chosen: dict[str, Any] = {}
     for name in _SETTINGS:
-        value = getattr(config, name)
-        if value == "auto":
-            value = recorded.get(name, value)
-        if name in _PRECISIONS:
-            chosen[name] = resolve(name, value)
-        else:
+        value = given = getattr(config, name)
+        if given == "auto":
+            value = recorded.get(name, given)
+        if name not in _PRECISIONS:
             chosen[name] = "off" if value == "auto" else value
+            continue
+        try:
+            chosen[name] = resolve(name, value)
+        except InputError as error:
+            if value == given:
+                raise
+            # Another value would make another run.
+            raise InputError(
+                f"the run in {one_line(config.run_dir)} has --{name}={value}, which "
+                "the devices here do not have: go on with it on an NVIDIA GPU of "
+                "compute capability 8.0 or higher"
+            ) from error
     return dataclasses.replace(config, **chosen)
 
 

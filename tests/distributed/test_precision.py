@@ -91,6 +91,16 @@ def test_a_run_keeps_its_precision_on_other_devices(tmp_path, monkeypatch):
     assert settled(fresh).precision == "tf32"
 
 
+def test_a_run_in_tf32_does_not_go_on_without_it(tmp_path, monkeypatch):
+    asked = Config(dataset="digits", run_dir=str(tmp_path / "run"))
+    with monkeypatch.context() as patch:
+        with_gpus(patch, (9, 0))
+        recorded = settled(asked)
+    RunDirectory(asked.run_dir).open_or_create({}, identity(recorded), "", {})
+    with pytest.raises(InputError, match=r"run has --precision=tf32, .* go on with it"):
+        settled(asked)
+
+
 def test_runs_of_earlier_versions_were_float32():
     new = identity(settled(Config(dataset="digits")))
     old = {k: v for k, v in new.items() if not k.endswith("precision")}
