@@ -62,6 +62,7 @@ setup(
             "onnxruntime>=1.20,<2",
             "pytest>=8.3,<10",
             "pytest-xdist>=3.6,<4",
+            "pyyaml>=6,<7",
             "ruff>=0.9,<0.18",
             "tf2onnx>=1.17,<2",
             "types-tabulate>=0.9,<0.11",

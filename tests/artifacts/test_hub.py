@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet
 import pytest
+import yaml
 from PIL import Image
 
 import hdd_tf
@@ -61,7 +62,6 @@ def test_parquet_has_images_classes_and_soft_labels(tmp_path):
 
 
 def test_card_gives_a_reader_of_yaml_every_name(tmp_path):
-    yaml = pytest.importorskip("yaml")
     names = ["\U0001f408 '\"\\", "\x85\u2028\0\x7f\r\n# -", "\U000e0001\ufeff\u732b: "]
     write_hub(tmp_path / "set", named(names))
     text = (tmp_path / "set/README.md").read_text("utf-8")
