@@ -63,6 +63,7 @@ ENCODINGS = ("float32", "png", "png_folder", "npz", "dd_ranking")
 # What differs between two runs of one program, or names its settings.
 _UNLIKE = {
     "seconds", "source", "files", "versions", "sha256_of_this_object", "environment",
+    "set_sha256",  # Of a description that has all of these.
 }  # fmt: skip
 
 
