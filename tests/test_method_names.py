@@ -10,11 +10,16 @@ from hdd_tf.methods.registry import METHODS
 
 ROOT = pathlib.Path(__file__).parents[1]
 OWN = {
-    # The entries.
-    "hdd_tf/methods/registry.py",
+    # The traits and the registry.
+    *(
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "hdd_tf/methods").glob("*.py")
+    ),
     # The files that compute.
-    "hdd_tf/selection/coresets.py",
-    *(f"hdd_tf/objectives/{name}.py" for name in METHODS),
+    *(
+        traits.build.partition(":")[0].replace(".", "/") + ".py"
+        for traits in METHODS.values()
+    ),
 }
 # Flags: names and texts of settings, and values of others that are called alike
 # (--keep=random).

@@ -1,7 +1,7 @@
 """Published test accuracies, and the budgets that they were measured with.
 
-The accuracies of the methods are in the methods' entries of methods/registry.py, with
-the sources. The accuracies of the whole training sets are here, from Li et al. 2025.
+The accuracies of the methods are in the methods' traits in methods/, with the
+sources. The accuracies of the whole training sets are here, from Li et al. 2025.
 
 Data sets have their TFDS names. All distilled sets and coresets were scored with the
 ConvNet that they were matched with, of depth 3 (ImageWoof: 5).
