@@ -9,9 +9,11 @@ import sys
 import pytest
 
 import hdd_tf.errors
+from hdd_tf.config import rows
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.files import lock
 from hdd_tf.main import main
+from hdd_tf.settings import parsers
 
 GOOD = ["--flagfile=flags/quickstart.cfg", "--noprogress"]
 
@@ -56,6 +58,24 @@ CASES = [
     (["--eval_every=1", "--iterations=2"], "--validation_fraction"),
     (["digits"], "'digits' is not a flag"),
     (["--num_experiments=2", "--run_dir=full"], "full holds other things"),
+    (["--width=99999999999"], "--width=99999999999: must be an integer in the range"),
+    (
+        ["--width=1000000"],
+        "--width=1000000 --depth=3: the network with the maps of one",
+    ),
+    (["--ipc=99999999999", "--init=noise"], "--ipc=99999999999: the set of 999,999,"),
+    (["--idm_pool_size=999999", "--objective=idm"], "--idm_pool_size=999999: the pool"),
+    (
+        ["--idm_train_steps=9999", "--idm_train_batch=9999"],
+        "--idm_train_steps=9999 x --idm_train_batch=9999 draws 99,980,001 images",
+    ),
+]
+# What takes memory or work each cannot be as many as one likes.
+CASES += [
+    ([f"--{name}=99999999999"], f"--{name}=99999999999: must be an integer in the")
+    for name, row in rows().items()
+    if row.parser in (parsers.FEW, parsers.FEW_OR_ZERO, parsers.DEVICES)
+    and name != "width"
 ]
 
 

@@ -35,6 +35,25 @@ def check_memory(
         )
 
 
+def check_room(subject: str, needed: int, remedy: str) -> None:
+    """Checks that there is memory for what a setting asks for.
+
+    Args:
+        subject: What needs it, such as `--width=512: the network`.
+        needed: Bytes that it needs at least.
+        remedy: What to do if there are fewer.
+
+    Raises:
+        InputError: fewer bytes are available.
+    """
+    available = available_memory()
+    if available is not None and needed > available:
+        raise InputError(
+            f"{subject} needs {needed / 2**30:,.2f} GiB of memory, and "
+            f"{available / 2**30:,.2f} GiB are available: {remedy}"
+        )
+
+
 def available_memory() -> int | None:
     """Returns the bytes that can be allocated without swapping; None if unknown."""
     try:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import math
 
 import tensorflow as tf
 
 from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.memory import check_room
 from hdd_tf.distillation.class_blocks import (
     ClassBlocks,
     default_max_images,
@@ -71,9 +73,16 @@ class MethodContext:
             `[C, ipc, h, w, c]` float32 normalised images.
 
         Raises:
-            InputError: settings and data do not fit.
+            InputError: settings and data do not fit, or memory cannot hold the images.
         """
         config = self.config
+        if config.init == "noise":  # Otherwise the number of real images bounds it.
+            count = config.ipc * self.dataset.num_classes
+            check_room(
+                f"--ipc={config.ipc}: the set of {count:,} images",
+                4 * count * math.prod(self.dataset.image_shape),
+                "give a smaller one",
+            )
         return initial_images(
             config.init,
             self.store,

@@ -202,9 +202,10 @@ def initial_images(
             name = label_names[label] if label_names else f"class {label}"
             has = f"{name}: {int(store.sizes[label])} training images"
             needed = f" x {cells} cells" if cells > 1 else ""
+            or_factor = " or --formation_factor" if cells > 1 else ""
             raise InputError(
                 f"--ipc={ipc}{needed} is more than the smallest class has ({has}); "
-                "lower --ipc or use --init=noise."
+                f"lower --ipc{or_factor} or use --init=noise."
             )
         method = "bilinear" if init == "real" else "nearest"
         rows = tf.reshape(rows, [num_classes * ipc, cells])

@@ -5,11 +5,13 @@ then applies one dense layer. The features that are matched are the flattened ma
 before the dense layer (2,048 for 32x32 images at depth 3 and width 128).
 """
 
+import math
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+from hdd_tf.data.memory import check_room
 from hdd_tf.errors import InputError
 from hdd_tf.networks.instance_norm import EPSILON, instance_moments
 from hdd_tf.networks.plain_layers import (
@@ -231,7 +233,8 @@ def build_convnet(
         `activations` and `blocks`, lists of the maps before and after pooling.
 
     Raises:
-        InputError: the images are too small for `depth`, or the norm is not supported.
+        InputError: the images are too small for `depth`, the norm is not supported, or
+            memory cannot hold the network.
     """
     first_padding = published_padding(image_shape, 3)
     side = min(image_shape[:2]) + 2 * (first_padding - 1)
@@ -240,6 +243,12 @@ def build_convnet(
             f"--depth={depth} halves {image_shape[0]}x{image_shape[1]} images to "
             "nothing; use a smaller --depth."
         )
+    kernels = 9 * width * (image_shape[2] + (depth - 1) * width)
+    check_room(
+        f"--width={width} --depth={depth}: the network with the maps of one image",
+        4 * (kernels + math.prod(image_shape[:2]) * width),
+        "give a smaller --width",
+    )
     inputs = keras.Input(image_shape, name="images")
     published = (norm, activation, pooling) == ("instance", "relu", "average")
     maps = inputs

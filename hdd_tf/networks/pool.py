@@ -9,12 +9,14 @@ Source: Zhao et al., "Improved Distribution Matching" (IDM), CVPR 2023, section 
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.memory import check_room
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
 
@@ -65,6 +67,9 @@ class NetworkPool(tf.Module):
         schedule: When networks join and leave the pool.
         seed: Seed of the run. The initial weights of the k-th network that joins depend
             on the seed and k alone.
+
+    Raises:
+        InputError: memory cannot hold the pool.
     """
 
     def __init__(
@@ -76,6 +81,11 @@ class NetworkPool(tf.Module):
         self._seed = seed
         rows = schedule.capacity
         shapes = [[rows, *shape] for shape in network.weight_shapes]
+        check_room(
+            f"--idm_pool_size={rows}: the pool of networks with their velocities",
+            2 * 4 * sum(math.prod(shape) for shape in shapes),
+            "give a smaller one",
+        )
         self._weights = [_state(shape) for shape in shapes]
         self._velocities = [_state(shape) for shape in shapes]
         self._correct = _state([rows])

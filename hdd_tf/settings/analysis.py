@@ -23,7 +23,7 @@ class AnalysisSettings:
     )
     encoder_epochs: int = setting(
         5,
-        parsers.COUNT,
+        parsers.FEW,
         "Epochs that the encoder trains on the real training split, with dm and "
         "coresets; kept in --expert_dir. idm takes its pool's oldest network, dance "
         "an expert.",

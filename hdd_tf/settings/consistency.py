@@ -8,6 +8,9 @@ from hdd_tf.methods.registry import METHODS, traits_of
 from hdd_tf.methods.traits import Kind
 from hdd_tf.settings.data import CACHE_BESIDE_DATA, NO_CACHE
 
+# Images that a network of IDM's pool learns in an iteration, which are drawn at once.
+_MOST_DRAWN = 10**7
+
 
 def check_consistency(config: Any) -> None:
     """Checks that the settings of a run can be followed together.
@@ -50,6 +53,13 @@ def _check_shared_directories(config: Any) -> None:
 
 
 def _check_pool(config: Any) -> None:
+    drawn = config.idm_train_steps * config.idm_train_batch
+    if drawn > _MOST_DRAWN:
+        raise InputError(
+            f"--idm_train_steps={config.idm_train_steps} x --idm_train_batch="
+            f"{config.idm_train_batch} draws {drawn:,} images in each iteration: give "
+            f"fewer, {_MOST_DRAWN:,} at most"
+        )
     if config.idm_pool_size <= config.idm_pool_start:
         raise InputError(
             f"--idm_pool_size={config.idm_pool_size} has no place for a network to "

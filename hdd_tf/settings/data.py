@@ -90,7 +90,7 @@ class DataSettings:
     )
     keep_epochs: int = setting(
         5,
-        parsers.COUNT,
+        parsers.FEW,
         "Epochs that the network behind these radii trains on all real images; kept in "
         "--expert_dir.",
         Scope.MATCHING,

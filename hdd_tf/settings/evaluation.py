@@ -17,7 +17,7 @@ class EvaluationSettings:
 
     num_eval: int = setting(
         5,
-        parsers.COUNT_OR_ZERO,
+        parsers.FEW_OR_ZERO,
         "Fresh networks trained on each exported set; 0: no evaluation.",
         Scope.EVALUATION,
         is_budget=True,
@@ -41,7 +41,7 @@ class EvaluationSettings:
     )
     eval_epochs: int = setting(
         0,
-        parsers.COUNT_OR_ZERO,
+        parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
         "protocol and 1500 in dance's.",
         Scope.EVALUATION,
@@ -85,14 +85,14 @@ class EvaluationSettings:
     )
     whole_epochs: int = setting(
         30,
-        parsers.COUNT,
+        parsers.FEW,
         "Epochs of the networks trained on the whole training split.",
         Scope.BASELINES,
         is_asked_later=True,
     )
     coreset_epochs: int = setting(
         30,
-        parsers.COUNT,
+        parsers.FEW,
         "Epochs of the one network, trained on the whole training split, whose "
         "features herding and k_center see and whose training forgetting watches.",
         Scope.SHARED,

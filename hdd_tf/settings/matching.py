@@ -92,7 +92,7 @@ class MatchingSettings:
 
     formation_factor: int = setting(
         None,
-        parsers.COUNT,
+        parsers.FEW,
         "A stored image is a grid of factor x factor training images (IDM's partition, "
         f"DANCE's multi-formation). {unset('formation_factor')}",
         Scope.MATCHING,

@@ -47,7 +47,7 @@ class NetworkSettings:
     )
     width: int = setting(
         128,
-        parsers.COUNT,
+        parsers.FEW,
         "Channels of every block of the ConvNet.",
         Scope.SHARED,
     )

@@ -16,13 +16,13 @@ class IdmSettings:
 
     idm_pool_start: int = setting(
         3,
-        parsers.COUNT,
+        parsers.FEW,
         "Networks in IDM's pool before the first iteration.",
         Scope.MATCHING,
     )
     idm_pool_size: int = setting(
         100,
-        parsers.COUNT,
+        parsers.FEW,
         "Most networks in the pool; beyond, the oldest leaves.",
         Scope.MATCHING,
     )
@@ -40,19 +40,19 @@ class IdmSettings:
     )
     idm_train_networks: int = setting(
         2,
-        parsers.COUNT_OR_ZERO,
+        parsers.FEW_OR_ZERO,
         "Networks of the pool that train each iteration.",
         Scope.MATCHING,
     )
     idm_train_steps: int = setting(
         10,
-        parsers.COUNT,
+        parsers.FEW,
         "Updates of each of them, on batches of real images.",
         Scope.MATCHING,
     )
     idm_train_batch: int = setting(
         256,
-        parsers.COUNT,
+        parsers.FEW,
         "Real images of such a batch, of all classes.",
         Scope.MATCHING,
     )
@@ -79,13 +79,13 @@ class DanceSettings:
 
     num_experts: int = setting(
         5,
-        parsers.COUNT,
+        parsers.FEW,
         "Networks that DANCE trains on the real images beforehand.",
         Scope.MATCHING,
     )
     pretrain_epochs: int = setting(
         60,
-        parsers.COUNT,
+        parsers.FEW,
         "Epochs each of them trains.",
         Scope.MATCHING,
     )

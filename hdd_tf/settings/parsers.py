@@ -192,6 +192,11 @@ def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
 
 COUNT = flags.IntegerParser(lower_bound=1)
 METHOD = _MethodParser()
+# Of what takes memory or work of its own each: more would end in exhausted memory or
+# overflow, after minutes or hours.
+FEW = flags.IntegerParser(lower_bound=1, upper_bound=10**6)
+FEW_OR_ZERO = flags.IntegerParser(lower_bound=0, upper_bound=10**6)
+DEVICES = flags.IntegerParser(lower_bound=0, upper_bound=1024)
 COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)

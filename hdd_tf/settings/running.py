@@ -24,7 +24,7 @@ class DeviceSettings:
     )
     num_virtual_devices: int = setting(
         0,
-        parsers.COUNT_OR_ZERO,
+        parsers.DEVICES,
         "Logical CPU devices to split the CPU into; 0: leave it whole.",
         Scope.PROCESS,
         is_making_only=True,
