@@ -31,3 +31,6 @@ def test_a_command_proposes_what_it_has():
     assert suggestion("Data-Dir", ["data_dir"]) == "data_dir"
     assert suggestion("x", ["data_dir"]) is None
     assert unknown_flag("x", []) == "unknown flag --x; --help lists all flags"
+    for name in ("iterations", "noprogress"):
+        said = unknown_flag(name, ["keep_fraction", "set"])
+        assert said.startswith(f"--{name} is a flag of distilling and not of this")

@@ -6,6 +6,7 @@ import pathlib
 from hdd_tf.api.arguments import check_kind, checked_path, checked_target
 from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult
+from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import (
@@ -90,6 +91,7 @@ def export(
             check_outside(target, source, flag="")
         write_hub(target, as_kind(_source_set(source, images), images))
         return target
+    encoding_of_name(encoding, _HUB)
     target = checked_target(output_dir, "output_dir", encoding, overwrite, source)
     chosen = as_kind(_source_set(source, images), images)
     export_set(chosen, target, encoding=encoding)

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
+from hdd_tf.config import rows
+
 # Names that other programs use for what these flags say, without `-`, `_` and case. The
 # first that a command has is meant.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -155,6 +157,10 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def _is_setting(name: str) -> bool:
+    return not {name, name.removeprefix("no")}.isdisjoint(rows())
+
+
 def unknown_flag(name: str, known: Iterable[str]) -> str:
     """Returns one line for a flag that does not exist.
 
@@ -162,6 +168,11 @@ def unknown_flag(name: str, known: Iterable[str]) -> str:
         name: The flag, without dashes before it.
         known: Flags that there are.
     """
+    if _is_setting(name):
+        return (
+            f"--{name} is a flag of distilling and not of this command, whose --help "
+            "lists its flags"
+        )
     meant = suggestion(name, known)
     hint = f"did you mean --{meant}?" if meant else "--help lists all flags"
     return f"unknown flag --{name}; {hint}"

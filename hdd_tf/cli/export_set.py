@@ -38,6 +38,8 @@ train on a set.
 """
 # Settings of the run that --measure may go without.
 _OVERRIDES = ("num_eval", "eval_epochs", "eval_networks", "data_dir")
+# What `hdd-tf export hub` writes.
+_OF_THE_HUB = ("hub", "parquet")
 
 
 def define_flags() -> flags.FlagValues:
@@ -106,6 +108,11 @@ def check_flags(values: flags.FlagValues) -> None:
     if not values.output_dir:
         raise InputError("--output_dir is missing; --help says what it is")
     given_source(values)
+    if values.encoding in _OF_THE_HUB:
+        raise InputError(
+            f"--encoding={values.encoding} is written by another export: give "
+            "`hdd-tf export hub` the same source and --output_dir"
+        )
     pruned = values.keep_fraction < 1
     for name in _OVERRIDES:
         needed = values.measure or (pruned and name in ("eval_networks", "data_dir"))

@@ -257,6 +257,11 @@ def test_a_set_is_replaced_only_when_told(program, out, capsys):
         (["--run_dir=run", "--output_dir=NEW", "--overwrite=maybe"], "overwrite"),
         (["--run_dir=run", "--output_dir=NEW", "--images=all"], "images"),
         (["--run_dir=run", "--output_dir=NEW", "--encoding=jpg"], "no encoding 'jpg'"),
+        (
+            ["--run_dir=run", "--output_dir=NEW", "--encoding=hub"],
+            "`hdd-tf export hub`",
+        ),
+        (["--run_dir=run", "--output_dir=NEW", "--ipc=3"], "--ipc is a flag of distil"),
         (["--run_dir=run", "--output_dir=NEW", "--num_eval=2"], "add that"),
         (["--run_dir=none", "--output_dir=NEW"], "none is not a run's directory"),
         (["--run_dir=begun", "--output_dir=NEW"], "begun/checkpoints holds no"),

@@ -127,6 +127,9 @@ def test_from_python(tmp_path):
     write_distilled_set(tmp_path / "set", written)
     with pytest.raises(InputError, match="lies in"):
         hdd_tf.export(tmp_path / "set", tmp_path / "set/hub", encoding="hub")
+    for wrong in ("jpg", ["png"]):
+        with pytest.raises(InputError, match=r"take one of float32, .*, hub$"):
+            hdd_tf.export(written, tmp_path / "new", encoding=wrong)
 
 
 def test_command(tmp_path, monkeypatch, capfd):
@@ -146,6 +149,7 @@ def test_command(tmp_path, monkeypatch, capfd):
         (["set", "--output_dir=set/below"], "lies in"),
         (["set", "--output_dir=hub", "--encoding=png"], "encoding"),
         (["set", "--output_dir=hub", "--measure"], "unknown flag --measure"),
+        (["set", "--output_dir=hub", "--iterations=3"], "a flag of distilling and not"),
         (["nowhere", "--output_dir=hub"], "'nowhere' is not a flag"),
     ):
         code, captured = run(*arguments)

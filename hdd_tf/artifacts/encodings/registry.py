@@ -14,14 +14,19 @@ ENCODINGS: dict[str, Encoding] = {
 }
 
 
-def encoding_of_name(name: str) -> Encoding:
+def encoding_of_name(name: str, *others: str) -> Encoding:
     """Returns an encoding.
+
+    Args:
+        name: Its name.
+        *others: What else may be given in its place, for the message.
 
     Raises:
         InputError: no encoding has this name.
     """
-    if name not in ENCODINGS:
+    if not isinstance(name, str) or name not in ENCODINGS:
         raise InputError(
-            f"there is no encoding {name!r}: take one of {', '.join(ENCODINGS)}"
+            f"there is no encoding {name!r}: take one of "
+            f"{', '.join([*ENCODINGS, *others])}"
         )
     return ENCODINGS[name]
