@@ -70,6 +70,19 @@ CASES = [
         "--idm_train_steps=9999 x --idm_train_batch=9999 draws 99,980,001 images",
     ),
 ]
+# Longer than file systems allow, which would fail only where the path is used.
+CASES += [
+    ([f"--{name}={before}{'a' * 300}"], f"--{name}={before}aaa")
+    for name, before in (
+        *(
+            ("run_dir", "new/"),
+            ("data_cache", ""),
+            ("data_dir", ""),
+            ("expert_dir", ""),
+        ),
+        *(("dataset", "folder:"), ("init", "from:")),
+    )
+]
 # What takes memory or work each cannot be as many as one likes.
 CASES += [
     ([f"--{name}=99999999999"], f"--{name}=99999999999: must be an integer in the")
@@ -97,7 +110,9 @@ def contents(place):
     }
 
 
-@pytest.mark.parametrize("arguments, said", CASES, ids=[" ".join(c[0]) for c in CASES])
+@pytest.mark.parametrize(
+    "arguments, said", CASES, ids=[" ".join(c[0])[:60] for c in CASES]
+)
 def test_one_line_exit_two_nothing_written(place, capfd, arguments, said):
     before = contents(place)
     code = main(["hdd_tf", *GOOD, *arguments])
@@ -137,6 +152,30 @@ def test_evaluate_says_what_is_wrong(place, capfd, arguments, said):
     captured = capfd.readouterr()
     assert said in captured.err and captured.err.count("\n") == 1
     assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "--run_dir=LONG", "--output_dir=x"],
+        ["export", "--set=full", "--output_dir=LONG/below"],
+        ["export", "hub", "--set=full", "--output_dir=LONG"],
+        ["export", "saved_model", "--run_dir=full", "--output_dir=LONG"],
+        ["export", "projector", "--run_dir=full", "--output_dir=LONG"],
+        ["evaluate", "--set=LONG", "--dataset=digits"],
+        ["evaluate", "LONG", "--dataset=digits"],
+        ["evaluate", "--set=a_file", "--dataset=digits", "--output=LONG.json"],
+        ["report", "full", "--output=LONG.md"],
+        ["report", "full", "--plot=LONG.png"],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_is_too_long_is_named_with_the_limit(place, capfd, words):
+    before = contents(place)
+    assert main(["hdd_tf", *(word.replace("LONG", "a" * 300) for word in words)]) == 2
+    captured = capfd.readouterr()
+    assert "aaa...: too long a path" in captured.err and "255 bytes" in captured.err
+    assert captured.err.count("\n") == 1 and contents(place) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

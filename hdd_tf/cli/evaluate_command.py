@@ -14,12 +14,13 @@ from hdd_tf.arguments.command_line import (
 from hdd_tf.artifacts.run_records import is_of_hdd_tf
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.outputs import print_product
-from hdd_tf.cli.own_flags import own_flags_help
+from hdd_tf.cli.own_flags import check_paths, own_flags_help
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.score_file import check_new_file
 from hdd_tf.files.links import check_place
+from hdd_tf.settings.paths import check_length
 
 _HELP = """\
 Trains fresh networks on a distilled set and prints their accuracy.
@@ -112,6 +113,7 @@ def evaluate(argv: Sequence[str]) -> None:
         raise InputError(f"no set or run named: {usage}")
     own_words, overrides = _split(arguments, list(values))
     values([called, *own_words])
+    check_paths(values)
     place = values.set
     if overrides and not overrides[0].startswith("-"):
         if place:
@@ -122,6 +124,7 @@ def evaluate(argv: Sequence[str]) -> None:
             f"the first argument is the set or run to score, not {arguments[0]}: "
             f"{usage}"
         )
+    check_length(place)
     check_scoring_flags(overrides)
     is_own = is_of_hdd_tf(place)
     own = [f"--{name}" for name in values if name != "set" and values[name].present]

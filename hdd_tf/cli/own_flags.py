@@ -12,9 +12,11 @@ from hdd_tf.arguments.command_line import recorded_config
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
+from hdd_tf.settings.paths import check_length
 
 # Flags that name what to export.
 SOURCES = ("run_dir", "checkpoint", "set")
+_PATHS = (*SOURCES, "output_dir", "output", "plot")
 
 
 class ParsedFlags(NamedTuple):
@@ -92,6 +94,7 @@ def parse_own_flags(
             )
         values[name].parse(place)
         values[name].present += 1
+    check_paths(values)
     _check_names(others, [*values, *(rows() if settings else ())])
     if others and not settings:
         raise InputError(
@@ -114,6 +117,17 @@ def given_source(values: flags.FlagValues) -> tuple[str, str]:
             "give one of --run_dir, --checkpoint and --set"
         )
     return given[0], str(values[given[0]].value)
+
+
+def check_paths(values: flags.FlagValues) -> None:
+    """Checks the length of every path that a command's own flags name.
+
+    Raises:
+        InputError: one is longer than any that can exist.
+    """
+    for name in _PATHS:
+        if name in values and values[name].value:
+            check_length(str(values[name].value), f"--{name}=")
 
 
 def _check_names(words: Sequence[str], known: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from absl import flags
 
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.cli.outputs import print_product
+from hdd_tf.cli.own_flags import check_paths
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
@@ -77,6 +78,7 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         ) from error
     if not places:
         raise InputError(f"no run named: {_USAGE.format(called=called)}")
+    check_paths(values)
     output, plot = (str(values[name].value) for name in ("output", "plot"))
     if plot and not plot.lower().endswith(".png"):
         raise InputError(f"--plot={plot}: only PNG is written; end the name in .png")

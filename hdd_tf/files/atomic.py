@@ -23,6 +23,9 @@ from typing import Any
 from hdd_tf.files.links import entries_below
 
 _PARTIAL = ".partial-"
+# Bytes of a name that its temporary name repeats; with the rest that makes less than
+# the 255 that file systems allow.
+_REPEATED = 200
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -197,7 +200,8 @@ def _make_directory(directory: pathlib.Path) -> None:
 
 
 def _partial_name(target: pathlib.Path) -> pathlib.Path:
-    return target.with_name(f".{target.name}{_PARTIAL}{uuid.uuid4().hex[:12]}")
+    start = os.fsencode(target.name)[:_REPEATED].decode("utf-8", "ignore")
+    return target.with_name(f".{start}{_PARTIAL}{uuid.uuid4().hex[:12]}")
 
 
 def _exchange(first: pathlib.Path, second: pathlib.Path) -> bool:

@@ -69,7 +69,7 @@ class OptimisationSettings:
     )
     num_experiments: int = setting(
         1,
-        parsers.COUNT,
+        parsers.FEW,
         "Distillations, with seeds seed, seed + 1, ...; published: 5.",
         Scope.SEED,
         is_command_only=True,

@@ -5,7 +5,6 @@ list or a path needs rules too; integers, enums and switches are absl's own.
 """
 
 import math
-import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,6 +13,13 @@ from typing import Any
 from absl import flags
 
 from hdd_tf.methods.registry import METHODS, baseline_names
+from hdd_tf.settings.paths import (
+    LIMITS,
+    data_set,
+    initialisation,
+    line_of_text,
+    path_text,
+)
 
 BASELINES = baseline_names()
 # Of differentiable Siamese augmentation, in the order of its random numbers.
@@ -57,43 +63,10 @@ def _number(accept: Callable[[float], bool]) -> Callable[[Any], float]:
     return convert
 
 
-def _line_of_text(value: Any) -> str:
-    """Returns `value` if a line of a UTF-8 flag file can carry it unchanged."""
-    if not isinstance(value, str) or value.strip() != value:
-        raise ValueError("not a text without spaces around it")
-    if len(value.splitlines()) > 1 or "\0" in value:
-        raise ValueError("more than one line, or a null character")
-    value.encode()  # UnicodeEncodeError, a ValueError, for undecodable bytes.
-    return value
-
-
-def _path(value: Any) -> str:
-    return os.path.expanduser(_line_of_text(os.fspath(value)))
-
-
 def _some_text(value: Any) -> str:
     if not value:
         raise ValueError("empty")
-    return _line_of_text(value)
-
-
-def _initialisation(value: Any) -> str:
-    kind, colon, directory = _line_of_text(value).partition(":")
-    if value in ("real", "mix", "noise"):
-        return value
-    if kind == "from" and directory:
-        return kind + colon + _path(directory)
-    raise ValueError("unknown initialisation")
-
-
-def _data_set(value: Any) -> str:
-    """Returns the name of a data set, `~` expanded in `folder:DIR`."""
-    kind, colon, directory = _line_of_text(value).partition(":")
-    if kind != "folder":
-        return value
-    if not directory:
-        raise ValueError("no folder")
-    return kind + colon + _path(directory)
+    return line_of_text(value)
 
 
 def _image_size(value: Any) -> str:
@@ -201,7 +174,9 @@ COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
 SWITCH = flags.BooleanParser()
-PATH = _Parser("a path in UTF-8 on one line, without spaces around it", _path)
+PATH = _Parser(
+    f"a path in UTF-8 on one line, without spaces around it, {LIMITS}", path_text
+)
 DSA = _augmentations("none")
 DSA_OR_AUTO = _augmentations("auto", "none")
 POSITIVE = _Parser("a number above 0", _number(lambda x: x > 0))
@@ -217,8 +192,8 @@ CURVATURE_OR_ZERO = _Parser(
     "0, or a number below it such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
     _number(lambda x: x == 0 or -1e12 <= x <= -1e-12),
 )
-INIT = _Parser("real, mix, noise or from:DIR", _initialisation)
-DATA_SET = _Parser("a name or folder:DIR, on one line", _data_set)
+INIT = _Parser(f"real, mix, noise or from:DIR, {LIMITS}", initialisation)
+DATA_SET = _Parser(f"a name or folder:DIR, on one line, {LIMITS}", data_set)
 IMAGE_SIZE = _Parser(
     "empty, or pixels such as 32, or height x width such as 32x48, up to 9999",
     _image_size,

@@ -29,6 +29,14 @@ def test_a_file_is_written_and_replaced(tmp_path):
     assert names(path.parent) == ["a.txt"]
 
 
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path):
+    for name in ("é" * 127, "a" * 255):
+        atomic.write_text(tmp_path / name, "one")
+        fill(tmp_path / f"{name[:-1]}b", "two")
+        fill(tmp_path / f"{name[:-1]}b", "three")
+    assert len(names(tmp_path)) == 4
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_a_new_file_replaces_none(tmp_path, monkeypatch, links):
     if not links:  # As on FAT.
