@@ -18,6 +18,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from hdd_tf.keras_settings import check_drawing
+
 if TYPE_CHECKING:
     from hdd_tf import layers, losses
     from hdd_tf.api.distilling import distill
@@ -58,8 +60,11 @@ _MODULES = ("layers", "losses")
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
+        check_drawing()
         return importlib.import_module(f"{__name__}.{name}")
     if name in _HOMES:
+        if name != "InputError":
+            check_drawing()
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
         return value

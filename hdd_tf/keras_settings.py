@@ -9,6 +9,7 @@ nothing can change it afterwards.
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -49,6 +50,26 @@ def choose_for_command() -> None:
     keras = import_keras()
     _write(keras, _OWN)
     keras.config.set_dtype_policy(_OWN.floatx)
+
+
+def check_drawing() -> None:
+    """Checks that matplotlib starts, which Keras imports where it is installed.
+
+    Raises:
+        InputError: MPLBACKEND names no backend that matplotlib knows.
+    """
+    named = os.environ.get("MPLBACKEND")
+    if not named or "matplotlib" in sys.modules:
+        return
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError as error:
+        raise InputError(
+            f"MPLBACKEND={one_line(named)} names no backend of matplotlib, without "
+            "which neither Keras nor pictures start: unset it, or set MPLBACKEND=agg"
+        ) from error
+    except ImportError:
+        pass  # Whoever needs it will say so.
 
 
 def import_keras() -> Any:

@@ -12,7 +12,9 @@ import pytest
 import hdd_tf
 from hdd_tf import keras_settings
 from hdd_tf.cli.tensorflow_import import import_quietly
+from hdd_tf.config import Config
 from hdd_tf.errors import InputError
+from hdd_tf.exporting.installation import check_installation
 from hdd_tf.keras_settings import import_keras, own_settings
 from hdd_tf.main import main
 from hdd_tf.networks.options import NetworkOptions
@@ -212,3 +214,16 @@ def test_a_damaged_keras_json_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("hdd_tf.cli.tensorflow_import.choose_for_command", fail)
     assert main(["hdd-tf", "--dataset=digits", "--run_dir=never"]) == 2
     assert capsys.readouterr().err == "hdd_tf: Keras cannot be imported\n"
+
+
+def test_a_backend_that_matplotlib_does_not_know_is_one_line(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "no such")
+    keras_settings.check_drawing()  # It is imported, and has a backend.
+    monkeypatch.delitem(sys.modules, "matplotlib")
+    for work in (
+        lambda: hdd_tf.__getattr__("distill"),  # As at its first use.
+        lambda: hdd_tf.__getattr__("layers"),
+        lambda: check_installation(Config(dataset="digits")),
+    ):
+        with pytest.raises(InputError, match="MPLBACKEND=no such names no backend of"):
+            work()

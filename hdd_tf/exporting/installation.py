@@ -15,6 +15,7 @@ import numpy as np
 from hdd_tf.artifacts.encodings.float32 import Float32
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError, one_line
+from hdd_tf.keras_settings import check_drawing
 
 # Modules that pictures of scores and of an analysis import when they are drawn.
 _OF_SCORES = ("matplotlib.backends.backend_agg", "matplotlib.figure")
@@ -28,8 +29,10 @@ def check_installation(config: Config) -> None:
         config: Settings of the run.
 
     Raises:
-        InputError: a library fails; the line names it.
+        InputError: a library fails, or MPLBACKEND keeps it from starting; the line
+            names it.
     """
+    check_drawing()
     # TFDS shows a traceback, and goes on without what it could not import.
     logger = logging.getLogger("absl")
     level = logger.level

@@ -47,6 +47,9 @@ def test_parquet_has_images_classes_and_soft_labels(tmp_path):
     about = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
     assert about["image"] == {"_type": "Image"}
     assert about["label"] == {"names": NAMES, "_type": "ClassLabel"}
+    number = {"dtype": "float32", "_type": "Value"}
+    assert about["soft_label"] == {"feature": number, "_type": "Sequence"}
+    assert list(about) == table.column_names
     rows = table.to_pylist()
     images = [np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))) for row in rows]
     np.testing.assert_array_equal(images, to_uint8(written.images))
