@@ -12,13 +12,8 @@ from hdd_tf.arguments.flag_names import SYNONYMS, suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
-from hdd_tf.reading.labels import (
-    are_distinct,
-    as_class_values,
-    check_lines,
-    class_labels,
-    is_whole,
-)
+from hdd_tf.reading.label_names import are_distinct, check_lines
+from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
@@ -133,7 +128,10 @@ def checked_class_names(names: Any) -> list[str] | None:
             f"class_names must be a list of names, not {type(names).__name__}"
         ) from error
     if not are_distinct(words):
-        raise InputError(f"class_names must be distinct and not blank, not {words}")
+        raise InputError(
+            "class_names must be not blank, and differ in more than spaces around them "
+            f"or the encoding of their letters, not {words}"
+        )
     check_lines(words, "class_names")
     return words
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from hdd_tf.errors import InputError
 from hdd_tf.reading.arrays import as_array
+from hdd_tf.reading.label_names import are_distinct, check_lines, composed, name_of
 
 # Classes that a message names.
 _NAMED = 6
@@ -68,16 +69,17 @@ def class_labels(
             return ClassLabels(values.astype(np.int64), numbered, tuple(names))
     given: tuple[Hashable, ...] = tuple(_distinct(values))
     if class_names is None:
-        names = [_name(label) for label in given]
+        names = [name_of(label) for label in given]
         if not are_distinct(names):
             raise InputError(
                 f"{title} have classes whose texts are blank, or the same but for "
-                f"spaces around them, among {_listed(given)}: give other texts, or "
-                "integers"
+                "spaces around them or the encoding of their letters, among "
+                f"{_listed(given)}: give other texts, or integers"
             )
         check_lines(names, title)
     elif all(isinstance(label, (str, bytes)) for label in given):
-        strange = [label for label in given if _name(label) not in class_names]
+        known = {composed(name) for name in class_names}
+        strange = [label for label in given if composed(name_of(label)) not in known]
         if strange:
             raise InputError(
                 f"{title} hold {_listed(strange)}, not among the class_names "
@@ -93,42 +95,6 @@ def class_labels(
             f"{len(given)} classes: {_listed(given)}"
         )
     return ClassLabels(_numbers(values, given, title), given, tuple(names))
-
-
-def are_distinct(names: Sequence[str]) -> bool:
-    """Tells whether no name is blank or another's but for spaces around it.
-
-    TensorFlow Datasets, among the readers of a set, takes such spaces away.
-    """
-    words = {name.strip() for name in names}
-    return len(words) == len(names) and "" not in words
-
-
-def check_lines(names: Iterable[str], title: str) -> None:
-    """Refuses names that a file with a name on each line cannot carry.
-
-    TensorFlow Datasets has such a file in a set, and would number the classes anew.
-
-    Args:
-        names: The names of classes.
-        title: What messages call them.
-
-    Raises:
-        InputError: A name has an end of line in it, or half a character.
-    """
-    for name in names:
-        if {"\n", "\r"} & set(name.strip()):
-            raise InputError(
-                f"{title} hold the text {name!r:.80}, which has an end of line in it: "
-                "replace that"
-            )
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{title} hold the text {name!r:.80}, which UTF-8 cannot encode: give "
-                "another one"
-            ) from error
 
 
 def labels_in(
@@ -240,11 +206,11 @@ def _distinct(values: np.ndarray) -> Iterable[Hashable]:
 def _numbers(values: np.ndarray, classes: Sequence[Hashable], title: str) -> np.ndarray:
     """Returns the indices that values have in `classes`, or their names there."""
     known = {label: index for index, label in enumerate(classes)}
-    by_name = {_name(label): index for label, index in known.items()}
+    by_name = {composed(name_of(label)): index for label, index in known.items()}
 
     @functools.cache
     def number(value: Hashable) -> int:
-        index = known.get(value, by_name.get(_name(value)))
+        index = known.get(value, by_name.get(composed(name_of(value))))
         if index is None:
             raise InputError(
                 f"{title} have a label {_listed([value])}, but the classes are "
@@ -253,10 +219,6 @@ def _numbers(values: np.ndarray, classes: Sequence[Hashable], title: str) -> np.
         return index
 
     return np.fromiter(map(number, values.tolist()), np.int64, len(values))
-
-
-def _name(label: Hashable) -> str:
-    return label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
 
 
 def _listed(labels: Iterable[Any]) -> str:

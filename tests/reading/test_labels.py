@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hdd_tf.api.arguments import checked_class_names
 from hdd_tf.errors import InputError
 from hdd_tf.reading.labels import class_labels, labels_in
 
@@ -105,6 +106,7 @@ class OnTape:
         (objects({}, 1), "a dict, which cannot be a class"),
         ([1, "1"], "texts are blank, or the same but for spaces"),
         (["a", "a\n"], "texts are blank, or the same but for spaces"),
+        (["\xe9", "e\u0301"], "or the encoding of their letters"),
         (["a\nb", "c"], r"hold the text 'a\\nb', which has an end of line in it"),
         (["a\rb", "c"], "an end of line"),
         (["\ud800", "c"], r"hold the text '\\ud800', which UTF-8 cannot encode"),
@@ -138,3 +140,13 @@ def test_labels_of_known_classes():
         labels_in(["cow"], None, names)
     with pytest.raises(InputError, match="label 1, but the classes are 3, 9"):
         labels_in([1], [3, 9], ("3", "9"))
+
+
+def test_letters_may_be_encoded_in_two_ways():
+    """An accent is a character of its own (NFD), as from macOS, or not (NFC)."""
+    one, two = "\xe9t\xe9", "e\u0301te\u0301"
+    found = class_labels([one, "b"], [two, "b"])
+    assert found.numbers.tolist() == [0, 1] and found.names == (two, "b")
+    assert labels_in([one, two, "b"], None, [two, "b"]).tolist() == [0, 0, 1]
+    with pytest.raises(InputError, match="or the encoding of their letters"):
+        checked_class_names([one, two])
