@@ -178,6 +178,54 @@ def test_a_path_that_is_too_long_is_named_with_the_limit(place, capfd, words):
     assert captured.err.count("\n") == 1 and contents(place) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            [*GOOD, "--run_dir=closed/new/run"],
+            "--run_dir=closed/new/run: closed cannot",
+        ),
+        (
+            ["export", "hub", "--set=full", "--output_dir=closed/x"],
+            "--output_dir=closed/x:",
+        ),
+        (
+            ["export", "saved_model", "--run_dir=full", "--output_dir=closed"],
+            "=closed: cl",
+        ),
+        (
+            ["report", "full", "--output=closed/x.md"],
+            "--output=closed/x.md: closed cannot",
+        ),
+        (
+            ["report", "full", "--plot=closed/x.png"],
+            "--plot=closed/x.png: closed cannot",
+        ),
+        (
+            ["evaluate", "--set=a_file", "--dataset=digits", "--output=closed/x.json"],
+            "--output=closed/x.json: closed cannot",
+        ),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_where_nothing_can_be_written_is_said_first(
+    place, capfd, monkeypatch, words, said
+):
+    (place / "closed").mkdir()
+    access = os.access
+    # Root may write everywhere, whatever the mode says.
+    monkeypatch.setattr(
+        os,
+        "access",
+        lambda path, mode: "closed" not in str(path) and access(path, mode),
+    )
+    before = contents(place)
+    assert main(["hdd_tf", *words]) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1
+    assert contents(place) == before
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_unwritable_run_dir(place, capfd):
     (place / "locked").mkdir(mode=0o500)

@@ -10,6 +10,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.data.names import check_name
 from hdd_tf.files import lock
+from hdd_tf.files.links import check_writable
 
 
 def distill(argv: Sequence[str]) -> None:
@@ -29,6 +30,9 @@ def distill(argv: Sequence[str]) -> None:
         check_name(config.dataset, config.data_dir or None)
         if not config.dry_run:
             lock.check_free(config.run_dir)
+            # A finished run may lie where nothing can be written: it is only told.
+            if not os.path.exists(config.run_dir):
+                check_writable(config.run_dir, "--run_dir=")
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()

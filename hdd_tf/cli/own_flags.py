@@ -12,6 +12,7 @@ from hdd_tf.arguments.command_line import recorded_config
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
+from hdd_tf.files.links import check_writable
 from hdd_tf.settings.paths import check_length
 
 # Flags that name what to export.
@@ -45,12 +46,14 @@ class ParsedFlags(NamedTuple):
         """Returns the directory to write that a flag names.
 
         Raises:
-            InputError: the flag is not given, or it names a file or a place below one.
+            InputError: the flag is not given, or it names a file or a place below one,
+                or one that cannot be written to.
         """
         path = pathlib.Path(self.required(name))
         place = next((each for each in (path, *path.parents) if each.exists()), path)
         if place.exists() and not place.is_dir():
             raise InputError(f"--{name}={path}: {place} is a file; name a directory")
+        check_writable(path, f"--{name}=")
         return path
 
     def config(self, record: dict) -> Config:

@@ -13,6 +13,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
+from hdd_tf.files.links import check_writable
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.plot import save_plot
 from hdd_tf.report.rows import group_runs, table_rows
@@ -85,6 +86,8 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     for name, file in (("output", output), ("plot", plot)):
         if file and os.path.isdir(file):
             raise InputError(f"--{name}={file} is a directory: name a file in it")
+        if file:
+            check_writable(file, f"--{name}=")
     if os.path.isfile(output) and not output.lower().endswith(_WRITTEN_OVER):
         raise InputError(
             f"--output={output} is there already, and may be no report: name another "

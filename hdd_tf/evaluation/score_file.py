@@ -13,6 +13,7 @@ from hdd_tf.artifacts import run_records
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.links import check_writable
 
 _FORMAT = "hdd_tf score"
 SUFFIX = ".json"
@@ -38,8 +39,7 @@ def check_new_file(path: str) -> None:
         )
     if not os.path.isdir(folder):
         raise InputError(f"--output={path}: {folder} is no folder; make it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"--output={path}: {folder} cannot be written to")
+    check_writable(path, "--output=")
 
 
 def write_score(path: str, record: Mapping[str, Any]) -> None:

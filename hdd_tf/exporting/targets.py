@@ -3,6 +3,7 @@
 import pathlib
 
 from hdd_tf.errors import InputError
+from hdd_tf.files.links import check_writable
 
 
 def check_replaceable(
@@ -25,11 +26,12 @@ def check_replaceable(
         replace: What messages advise in order to replace an export.
 
     Raises:
-        InputError: `target` is a file, holds other things, or an export that may not be
-            replaced.
+        InputError: `target` is a file, cannot be written to, holds other things, or an
+            export that may not be replaced.
     """
     if target.exists() and not target.is_dir():
         raise InputError(f"{flag}{target} is a file: name a directory")
+    check_writable(target, flag)
     if not is_ours:
         raise InputError(
             f"{flag}{target} holds other things than {what}: name a new or empty "

@@ -19,6 +19,28 @@ def check_place(place: str | os.PathLike) -> None:
         raise InputError(f"{place} is a file: give the directory of a set or of a run")
 
 
+def check_writable(path: str | os.PathLike, flag: str = "") -> None:
+    """Checks that a file or directory can be made, or be written to if it is there.
+
+    Args:
+        path: What is to be written.
+        flag: Text before the path in the message, such as `--output=`.
+
+    Raises:
+        InputError: the directory that it lies in, or would be made in, or it itself is
+            another user's, or in a file system that cannot be written to.
+    """
+    target = pathlib.Path(path)
+    place = target if target.is_dir() else target.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{flag}{path}: {place} cannot be written to: name another place, or "
+            "change who may write there"
+        )
+
+
 def entries_below(directory: str | os.PathLike) -> Iterator[os.DirEntry]:
     """Yields the entries below a directory at any depth; no link is followed.
 

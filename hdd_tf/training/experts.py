@@ -136,6 +136,7 @@ class ExpertBuffer:
             # Finished experts do not change, and their directory may be read-only, so
             # reading them takes no lock.
             if self.missing(count):
+                links.check_writable(self.path, "--expert_dir: ")
                 stack.enter_context(lock.locked(self.path, self._print_wait))
                 links.refuse_links_out(self.path)
             pairs = [self._expert(index, on_epochs) for index in range(count)]
