@@ -116,6 +116,8 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
             "no setting run_dir: it has a meaning for the command alone",
         ),
         ({"class_names": 5}, "class_names must be a list of names, not int"),
+        ({"class_names": set("abcdefghij")}, "in the order of the numbers, not a set"),
+        ({"class_names": dict(enumerate("abcdefghij"))}, "the numbers, not a dict"),
         ({"num_experiments": 2}, "num_experiments"),
         ({"classes": "0,1"}, "classes"),
         ({"dataset": "digits"}, "give one of the two"),
@@ -189,6 +191,18 @@ def test_what_is_saved_twice_is_said_in_the_words_of_python(small, tmp_path):
 def test_a_set_is_saved_to_a_path(small, directory):
     with pytest.raises(InputError, match="directory must be a path, not"):
         small.save(directory)
+
+
+def test_an_empty_path_is_not_the_current_folder(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for work in (
+        lambda: small.save(""),
+        lambda: hdd_tf.export(small, "", encoding="hub"),
+        lambda: hdd_tf.load(""),
+    ):
+        with pytest.raises(InputError, match=r"(directory|output_dir) is empty"):
+            work()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("path", ["null\0", "x" * 5000, "~nobody_is_called_so/x"])

@@ -110,6 +110,8 @@ def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
         (["--ipc"], "Missing value for flag --ipc"),
         (["--iterations=-1"], "--iterations=-1: must be a positive integer"),
         (["--image_lr=-1"], "--image_lr=-1: must be a number above 0"),
+        (["--eval_lr=1e39"], "--eval_lr=1e39: must be a number above 0 (from 1e-37 to"),
+        (["--image_lr=1e-50"], "--image_lr=1e-50: must be a number above 0 (from 1e-"),
         (["--loss_weight=inf"], "--loss_weight=inf: must be a number above 0"),
         (["--validation_fraction=1.0"], "must be a number from 0 to below 1"),
         (["--progress=maybe"], "--progress=maybe: must be true or false"),

@@ -1,9 +1,6 @@
 """Checks of what the functions of the Python interface are given."""
 
-import contextlib
-import os
-import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -11,7 +8,6 @@ import numpy as np
 from hdd_tf.arguments.flag_names import SYNONYMS, suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
-from hdd_tf.exporting.sets import check_output, check_outside
 from hdd_tf.reading.label_names import are_distinct, check_lines
 from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
 from hdd_tf.settings.scope import Scope
@@ -121,6 +117,12 @@ def checked_class_names(names: Any) -> list[str] | None:
         return None
     if isinstance(names, str):
         raise InputError("class_names must be a list of names, not one text")
+    if isinstance(names, Set | Mapping):
+        # A set has no order, and a dict's keys would be taken for the names.
+        raise InputError(
+            "class_names must be a list of names in the order of the numbers, not a "
+            f"{type(names).__name__}"
+        )
     try:
         words = [str(name) for name in names]
     except TypeError as error:
@@ -129,8 +131,8 @@ def checked_class_names(names: Any) -> list[str] | None:
         ) from error
     if not are_distinct(words):
         raise InputError(
-            "class_names must be not blank, and differ in more than spaces around them "
-            f"or the encoding of their letters, not {words}"
+            "class_names must be distinct, by more than spaces around them or the "
+            f"encoding of their letters, and not blank, not {words}"
         )
     check_lines(words, "class_names")
     return words
@@ -192,55 +194,3 @@ def check_kind(images: str) -> None:
     """
     if images not in _KINDS:
         raise InputError(f"images={images!r} must be one of {', '.join(_KINDS)}")
-
-
-def checked_path(value: object, title: str) -> pathlib.Path:
-    """Returns a path, of which `~` is the home directory.
-
-    Args:
-        value: What was given.
-        title: What messages call it.
-
-    Raises:
-        InputError: It is no path, or none that the system can look at.
-    """
-    if not isinstance(value, (str, os.PathLike)):
-        raise InputError(f"{title} must be a path, not {type(value).__name__}")
-    try:
-        path = pathlib.Path(value).expanduser()
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()
-    # Too long, or not to be entered; with a null character; `~` of nobody.
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{title}={os.fspath(value)!r} is no usable path: {reason}"
-        ) from error
-    return path
-
-
-def checked_target(
-    value: object,
-    title: str,
-    encoding: str,
-    overwrite: bool,
-    source: object = None,
-) -> pathlib.Path:
-    """Returns where a set is to be written, once it is known that it may be.
-
-    Args:
-        value: What was given.
-        title: What messages call it.
-        encoding: Name of the encoding.
-        overwrite: Whether a distilled set that is there is replaced.
-        source: Path of the run, checkpoint or set that is exported, if it is a path.
-
-    Raises:
-        InputError: It is no path, holds other things, or a set that is not to be
-            replaced, or lies in the source; or there is no such encoding.
-    """
-    path = checked_path(value, title)
-    check_output(path, encoding, overwrite, flag="", replace="give overwrite=True")
-    if isinstance(source, str | os.PathLike):
-        check_outside(path, source, flag="")
-    return path

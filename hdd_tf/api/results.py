@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.api.arguments import check_kind, checked_target
+from hdd_tf.api.arguments import check_kind
 from hdd_tf.api.calls import python_call
+from hdd_tf.api.places import checked_target
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.evaluation.result_text import score_lines
 from hdd_tf.exporting.sets import export_set

@@ -3,8 +3,9 @@
 import os
 import pathlib
 
-from hdd_tf.api.arguments import check_kind, checked_path, checked_target
+from hdd_tf.api.arguments import check_kind
 from hdd_tf.api.calls import python_call
+from hdd_tf.api.places import checked_path, checked_target
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory

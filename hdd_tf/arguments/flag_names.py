@@ -1,7 +1,7 @@
 """What a flag that does not exist may mean: by its spelling, and by its sense."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hdd_tf.config import rows
 
@@ -157,8 +157,10 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def _is_setting(name: str) -> bool:
-    return not {name, name.removeprefix("no")}.isdisjoint(rows())
+def _is_setting_elsewhere(name: str, known: Sequence[str]) -> bool:
+    """Returns whether a flag is a setting of a run, of which a command has none."""
+    meant = {name, name.removeprefix("no")} & set(rows())
+    return bool(meant) and meant.isdisjoint(known)
 
 
 def unknown_flag(name: str, known: Iterable[str]) -> str:
@@ -168,11 +170,12 @@ def unknown_flag(name: str, known: Iterable[str]) -> str:
         name: The flag, without dashes before it.
         known: Flags that there are.
     """
-    if _is_setting(name):
+    names = list(known)
+    if _is_setting_elsewhere(name, names):
         return (
             f"--{name} is a flag of distilling and not of this command, whose --help "
             "lists its flags"
         )
-    meant = suggestion(name, known)
+    meant = suggestion(name, names)
     hint = f"did you mean --{meant}?" if meant else "--help lists all flags"
     return f"unknown flag --{name}; {hint}"

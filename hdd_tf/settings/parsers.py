@@ -179,7 +179,10 @@ PATH = _Parser(
 )
 DSA = _augmentations("none")
 DSA_OR_AUTO = _augmentations("auto", "none")
-POSITIVE = _Parser("a number above 0", _number(lambda x: x > 0))
+# Beyond these bounds it is infinity or nothing in float32.
+POSITIVE = _Parser(
+    "a number above 0 (from 1e-37 to 1e38)", _number(lambda x: 1e-37 <= x <= 1e38)
+)
 NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))
 PART = _Parser("a number from 0 to below 1", _number(lambda x: 0 <= x < 1))
 FRACTION = _Parser("a number above 0, up to 1", _number(lambda x: 0 < x <= 1))
