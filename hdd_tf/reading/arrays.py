@@ -208,4 +208,7 @@ def as_array(values: Any, title: str) -> np.ndarray:
         return np.asarray(values)
     # Rows of different lengths, for example, or tensors that record gradients.
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{title} are no array: {str(error)[:200]}") from error
+        mend = ""
+        if hasattr(values, "detach"):  # A tensor of PyTorch.
+            mend = f": give {title}.detach().cpu().float().numpy()"
+        raise InputError(f"{title} are no array: {str(error)[:200]}{mend}") from error
