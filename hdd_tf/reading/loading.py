@@ -18,7 +18,7 @@ from hdd_tf.data.class_sizes import (
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
 from hdd_tf.data.splits import hold_out_validation
-from hdd_tf.data_cache.cache import NOT_CACHED, CacheSetting
+from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source

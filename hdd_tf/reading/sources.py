@@ -18,8 +18,9 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
-from hdd_tf.data_cache.cache import NOT_CACHED, WITHOUT_CACHE, CacheSetting, DataCache
+from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.facts import facts_of_files
+from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.folders.image_files import fit_image, read_images
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked

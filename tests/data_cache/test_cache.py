@@ -13,8 +13,9 @@ import pytest
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data_cache import cache as caches
 from hdd_tf.data_cache import entry as entries
-from hdd_tf.data_cache.cache import CacheSetting, DataCache
+from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Facts
+from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.files.checksums import OWN_SUM, seal
 

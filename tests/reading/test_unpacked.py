@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.data import memory
-from hdd_tf.data_cache.cache import CacheSetting
+from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.reading import sources
 from hdd_tf.reading.folders.image_files import fit_image, read_image
