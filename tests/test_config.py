@@ -34,6 +34,7 @@ OTHER_VALUES = {
     "max_tangent_norm": 0.0,
     "dsa": "none",
     "formation_factor": 3,
+    "iterations_per_network": 2,
     "image_lr": 0.2,
     "image_momentum": 0.9,
     "iterations": 12,
@@ -57,6 +58,7 @@ OTHER_VALUES = {
     "expert_seed": 8,
     "expert_dir": "/experts",
     "dance_max_decoded": 0,
+    "m3d_kernel": "gaussian",
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -435,7 +437,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 58
+    assert len(expected) == 60
 
 
 def test_every_setting_has_a_scope():
@@ -485,4 +487,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 10
+    assert len(config_lib.headings()) == 11

@@ -251,7 +251,24 @@ def geodesic_distance(point_a: Point, point_b: Point, curvature: float) -> tf.Te
         3.0
     """
     gap = tf.reduce_sum(tf.math.squared_difference(point_a[0], point_b[0]), axis=-1)
-    difference, total = point_a[1] - point_b[1], point_a[1] + point_b[1]
+    return distance_of_gap(gap, point_a[1], point_b[1], curvature)
+
+
+def distance_of_gap(
+    gap: tf.Tensor, log_gamma_a: tf.Tensor, log_gamma_b: tf.Tensor, curvature: float
+) -> tf.Tensor:
+    """Returns the `geodesic_distance` of points whose Klein coordinates are compared.
+
+    Args:
+        gap: `[...]` squared differences |k_a - k_b|^2.
+        log_gamma_a: `[...]` log cosh(r) of one point.
+        log_gamma_b: `[...]` log cosh(r) of the other; all dimensions broadcast.
+        curvature: K < 0.
+
+    Returns:
+        `[...]` distances >= 0.
+    """
+    difference, total = log_gamma_a - log_gamma_b, log_gamma_a + log_gamma_b
     # log(1 + 2q), as log(exp(x) + exp(y)), where exp(y) may be 0.
     log_radial = _log_cosh(tf.abs(difference))
     log_cosh = log_radial + tf.math.softplus(

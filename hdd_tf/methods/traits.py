@@ -12,8 +12,9 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Accuracy = tuple[float, float]
-# Mean and standard deviation in percent at the IPC of `PUBLISHED_IPC`, or fewer.
+Accuracy = tuple[float, float | None]
+# Mean and standard deviation (None if not known) in percent at the IPC of
+# `PUBLISHED_IPC`, or fewer.
 AccuracyRow = tuple[Accuracy, ...]
 PUBLISHED_IPC = (1, 10, 50)
 # Flags whose default is the method's own value.

@@ -11,22 +11,39 @@ from hdd_tf.random_keys import Purpose, derive_key
 
 
 class DistributionMatching(Objective):
-    """Matches the features of a freshly initialised network every iteration.
+    """Matches the features of freshly initialised networks.
 
     Args:
         network: The network, a function of its weights.
         seed: Seed of the run.
+        iterations_per_network: Iterations that each network is used for, >= 1.
     """
 
-    def __init__(self, network: FunctionalNetwork, seed: int) -> None:
+    def __init__(
+        self, network: FunctionalNetwork, seed: int, iterations_per_network: int = 1
+    ) -> None:
         super().__init__(name="dm")
         self._network = network
         self._seed = seed
+        self._iterations_per_network = iterations_per_network
 
     def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns the only pass, which has the weights of the iteration's network."""
-        key = derive_key(self._seed, Purpose.NETWORK, iteration)
+        number = iteration // self._iterations_per_network
+        key = derive_key(self._seed, Purpose.NETWORK, number)
         return Pass(self._network.initial_weights(key))
+
+
+def fresh_networks(context: MethodContext) -> DistributionMatching:
+    """Returns DM's objective with the settings of a run.
+
+    Args:
+        context: The run's settings, data, network and devices.
+    """
+    config = context.config
+    return DistributionMatching(
+        context.network, config.seed, config.iterations_per_network
+    )
 
 
 def build(context: MethodContext) -> ClasswiseMatching:
@@ -40,7 +57,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
     """
     return ClasswiseMatching(
         context,
-        DistributionMatching(context.network, context.config.seed),
+        fresh_networks(context),
         geometry_comparison(context),
         one_of_named(context),
     )

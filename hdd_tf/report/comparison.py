@@ -14,7 +14,7 @@ from hdd_tf.config import identity, names_of, rows
 from hdd_tf.data import catalogue
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
-from hdd_tf.methods.traits import Budget
+from hdd_tf.methods.traits import Accuracy, Budget
 from hdd_tf.report import published
 from hdd_tf.report.rows import Row
 from hdd_tf.report.run import Run
@@ -30,7 +30,7 @@ _AS_PUBLISHED = {"eval_protocol": "auto", "eval_batch": 0, "eval_dsa": "auto"}
 _NETWORK = "convnet"
 
 
-def published_number(row: Row) -> tuple[float, float] | None:
+def published_number(row: Row) -> Accuracy | None:
     """Returns the published accuracy of a row's cell; None if there is none."""
     run = row.run
     if row.network != _NETWORK:

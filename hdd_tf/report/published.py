@@ -31,7 +31,8 @@ def published_accuracy(
         geometry: `hyperbolic` or `euclidean`; unused if the method has none.
 
     Returns:
-        The two numbers; None if none was published or our source has none.
+        The two numbers, the deviation None if our source lacks it; None if no accuracy
+        was published or our source has none.
     """
     if objective == WHOLE:
         return _WHOLE.get(dataset)
@@ -41,7 +42,10 @@ def published_accuracy(
 
 def accuracy_text(accuracy: Accuracy | None) -> str:
     """Returns the text of published numbers, with one decimal as published."""
-    return f"{accuracy[0]:.1f} ± {accuracy[1]:.1f}" if accuracy else "not known"
+    if accuracy is None:
+        return "not known"
+    mean, deviation = accuracy
+    return f"{mean:.1f}" if deviation is None else f"{mean:.1f} ± {deviation:.1f}"
 
 
 def published_budget(

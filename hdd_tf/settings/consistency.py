@@ -78,9 +78,9 @@ def _check_bank(config: Any) -> None:
         return
     others = [name for name, other in METHODS.items() if other.may_revisit]
     raise InputError(
-        f"--real_bank_size={config.real_bank_size} revisits networks, and those "
-        f"of --objective={config.objective} change: leave it at 0, or give "
-        f"{' or '.join(others)}"
+        f"--real_bank_size={config.real_bank_size} revisits networks and what they "
+        f"made of real images, but with --objective={config.objective} these change, "
+        f"or are too large to keep: leave it at 0, or give {' or '.join(others)}"
     )
 
 

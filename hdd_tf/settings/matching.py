@@ -97,3 +97,9 @@ class MatchingSettings:
         f"DANCE's multi-formation). {unset('formation_factor')}",
         Scope.MATCHING,
     )
+    iterations_per_network: int = setting(
+        1,
+        parsers.COUNT,
+        "Iterations that each fresh random network of dm, m3d or datadam is used for.",
+        Scope.MATCHING,
+    )

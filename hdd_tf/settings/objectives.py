@@ -1,11 +1,13 @@
-"""Settings that only one objective has: `--idm_*`, and DANCE's experts."""
+"""Settings that only one objective has, such as `--idm_*` and DANCE's experts."""
 
 import dataclasses
 from typing import ClassVar
 
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import setting
+from hdd_tf.settings.row import choice, setting
 from hdd_tf.settings.scope import Scope
+
+KERNELS = ("auto", "gaussian", "exponential", "linear", "polynomial", "laplace")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,25 @@ class DanceSettings:
     dance_max_decoded: int = setting(
         200,
         parsers.COUNT_OR_ZERO,
-        "Most synthetic images of a class, after --formation_factor, in one DANCE "
-        "iteration; beyond, a random part of them. 0: all.",
+        "Most synthetic images of a class, after --formation_factor, in one "
+        "iteration of dance or m3d; beyond, a random part of them. 0: all.",
+        Scope.MATCHING,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class M3dSettings:
+    """Constants of M3D."""
+
+    HEADING: ClassVar = "M3D's kernel"
+
+    m3d_kernel: str = choice(
+        "auto",
+        KERNELS,
+        "Kernel of all pairs of features. gaussian: five widths around the mean "
+        "squared distance; exponential (hyperbolic geometry alone): around the mean "
+        "geodesic distance; linear: DM's loss; polynomial: squares; laplace: "
+        "Gaussians of fixed widths, as M3D's program calls them. auto: gaussian in "
+        "euclidean, exponential in hyperbolic geometry.",
         Scope.MATCHING,
     )

@@ -3,9 +3,22 @@
 import dataclasses
 from typing import ClassVar
 
+from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
 from hdd_tf.settings.row import setting, unset
 from hdd_tf.settings.scope import Scope
+
+
+def _not_revisited() -> str:
+    return " and ".join(
+        name
+        for name, traits in METHODS.items()
+        if not traits.may_revisit and not traits.is_selection
+    )
+
+
+def _in_unit_range() -> str:
+    return " and ".join(name for name, traits in METHODS.items() if traits.unit_range)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +31,7 @@ class OptimisationSettings:
         None,
         parsers.POSITIVE,
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
-        f"the 0-1 scale with dance). {unset('image_lr')}",
+        f"the 0-1 scale with {_in_unit_range()}). {unset('image_lr')}",
         Scope.MATCHING,
     )
     image_momentum: float = setting(
@@ -48,8 +61,8 @@ class OptimisationSettings:
         parsers.COUNT_OR_ZERO,
         "Look at the real images in so many iterations only; all later ones revisit "
         "what these saw (network, augmentation, centroids of the real features), and "
-        "cost the synthetic side alone. Not with idm, whose networks change. 0: new "
-        "draws in every iteration, as published.",
+        "cost the synthetic side alone. Not with "
+        f"{_not_revisited()}. 0: new draws in every iteration, as published.",
         Scope.MATCHING,
     )
     init: str = setting(
