@@ -28,7 +28,12 @@ from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import EvaluationSettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
-from hdd_tf.settings.objectives import DanceSettings, IdmSettings, M3dSettings
+from hdd_tf.settings.objectives import (
+    DanceSettings,
+    DatadamSettings,
+    IdmSettings,
+    M3dSettings,
+)
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings
@@ -43,6 +48,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    DatadamSettings,
     M3dSettings,
     DanceSettings,
     IdmSettings,

@@ -59,6 +59,9 @@ OTHER_VALUES = {
     "expert_dir": "/experts",
     "dance_max_decoded": 0,
     "m3d_kernel": "gaussian",
+    "datadam_power": 4,
+    "datadam_balance": 0.02,
+    "datadam_batch_norm": False,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -437,7 +440,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 60
+    assert len(expected) == 63
 
 
 def test_every_setting_has_a_scope():
@@ -487,4 +490,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 11
+    assert len(config_lib.headings()) == 12

@@ -38,6 +38,9 @@ class ClasswiseMatching(IterativeMethod):
         augmentations: Transformations that a class draws.
         max_decoded: Largest number of synthetic images of each class in a pass; 0 for
             all.
+        couples_classes: True if the comparison of a class needs the images of all
+            classes, so that all are one block. The comparison itself keeps to the
+            memory then, and there is one replica.
 
     Attributes:
         matching: Computation of a replica; available after `assemble`.
@@ -53,12 +56,14 @@ class ClasswiseMatching(IterativeMethod):
         comparison: Comparison,
         augmentations: dsa.Choice,
         max_decoded: int = 0,
+        couples_classes: bool = False,
     ) -> None:
         self._context = context
         self._objective = objective
         self._comparison = comparison
         self._augmentations = augmentations
         self._max_decoded = max_decoded
+        self._couples_classes = couples_classes
         self._bank: RealBank | None = None
         size = context.config.real_bank_size
         if size:
@@ -93,7 +98,7 @@ class ClasswiseMatching(IterativeMethod):
             objective=self._objective,
             comparison=self._comparison,
             blocks=self._context.class_blocks(
-                min(decoded, self._max_decoded or decoded)
+                min(decoded, self._max_decoded or decoded), self._couples_classes
             ),
             real_batch=config.real_batch,
             augmentations=self._augmentations,

@@ -93,20 +93,32 @@ class MethodContext:
             self.dataset.label_names,
         )
 
-    def class_blocks(self, synthetic_per_class: int) -> ClassBlocks:
+    @property
+    def max_images(self) -> int:
+        """Largest number of images of a forward pass, by the settings or by memory."""
+        return self.config.max_images_per_forward or default_max_images(
+            self.dataset.image_shape, self.config.width
+        )
+
+    def class_blocks(
+        self, synthetic_per_class: int, couples_classes: bool = False
+    ) -> ClassBlocks:
         """Returns the split of the classes over replicas and blocks.
 
         Args:
             synthetic_per_class: Number of synthetic images of each class in a pass.
+            couples_classes: True for one block, whatever `max_images` is.
         """
-        config = self.config
+        config, num_classes = self.config, self.dataset.num_classes
+        real_per_class = min(config.real_batch, int(tf.reduce_max(self.store.sizes)))
         return plan_class_blocks(
-            self.dataset.num_classes,
+            num_classes,
             self.strategy.num_replicas_in_sync,
-            real_per_class=min(config.real_batch, int(tf.reduce_max(self.store.sizes))),
+            real_per_class=real_per_class,
             synthetic_per_class=synthetic_per_class,
-            max_images=config.max_images_per_forward
-            or default_max_images(self.dataset.image_shape, config.width),
+            max_images=num_classes * max(real_per_class, synthetic_per_class)
+            if couples_classes
+            else self.max_images,
         )
 
     def synthetic_set(

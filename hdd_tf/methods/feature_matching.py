@@ -1,9 +1,13 @@
-"""The traits of M3D, which matches more of the features than their means.
+"""The traits of M3D and DataDAM, which match more than the means of features.
 
-Source of the published values: Zhang et al., "M3D: Dataset Condensation by Minimizing
-Maximum Mean Discrepancy", AAAI 2024, arXiv 2312.15927: accuracies, whose standard
-deviations our source lacks. Rates, batches, iterations and epochs of CIFAR are
-inferred: the program's files of these cells were not released.
+Sources of the published values:
+    Zhang et al., "M3D: Dataset Condensation by Minimizing Maximum Mean Discrepancy",
+    AAAI 2024, arXiv 2312.15927: accuracies, whose standard deviations our source
+    lacks. Rates, batches, iterations and epochs of CIFAR are inferred: the program's
+    files of these cells were not released.
+    Sajedi et al., "DataDAM: Efficient Dataset Distillation with Attention Matching",
+    ICCV 2023, arXiv 2310.00093: accuracies. Iterations, batch and epochs are those of
+    its program (DataDistillation/DataDAM at 0f6ea09).
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
@@ -12,6 +16,10 @@ from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
 
 def _m3d_budget(dataset: str, ipc: int, geometry: str) -> Budget:
     return Budget(10_000, 128, 1500, None, None)
+
+
+def _datadam_budget(dataset: str, ipc: int, geometry: str) -> Budget:
+    return Budget(20_000, 64, 1801, None, None)
 
 
 M3D = Traits(
@@ -43,4 +51,35 @@ M3D = Traits(
         },
     },
     budget=_m3d_budget,
+)
+
+DATADAM = Traits(
+    title="DataDAM",
+    summary="attention maps and features of random networks",
+    kind=Kind.CLASS_WISE,
+    build="hdd_tf.objectives.datadam:build",
+    has_geometry=True,
+    formation_factor=1,
+    unit_range=False,
+    update_per_class=False,
+    settings={
+        "image_lr": 1.0,
+        "iterations": 20_000,
+        "real_batch": 64,
+        "init": "real",
+    },
+    may_revisit=True,
+    evaluation="dm",
+    encoder=Encoder.TRAINED,
+    normalised_as={},
+    whitened=False,
+    plain_image_lr=lambda dataset, ipc: 1.0 if ipc <= 50 else 10.0,
+    published={
+        "euclidean": {
+            "cifar10": ((32.0, 1.2), (54.2, 0.8), (67.0, 0.4)),
+            "cifar100": ((14.5, 0.5), (34.8, 0.5), (49.4, 0.3)),
+        },
+    },
+    published_network="convnet_batch",
+    budget=_datadam_budget,
 )

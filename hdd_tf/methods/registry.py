@@ -15,6 +15,7 @@ METHODS: dict[str, Traits] = {
     "idm": distribution_matching.IDM,
     "dance": distribution_matching.DANCE,
     "m3d": feature_matching.M3D,
+    "datadam": feature_matching.DATADAM,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

@@ -98,6 +98,7 @@ class Traits:
             image learning rate of the method's Euclidean form; or None.
         published: Published accuracies by geometry (`none` for methods without one) and
             data set.
+        published_network: Network that the published accuracies are of.
         settings_of: Data sets whose settings are published, but no accuracies.
         budget: Function from data set (TFDS name), IPC and geometry to the budget of a
             published accuracy; None if no budget is published.
@@ -130,6 +131,7 @@ class Traits:
     published: Mapping[str, Mapping[str, AccuracyRow]] = dataclasses.field(
         default_factory=dict
     )
+    published_network: str = "convnet"
     settings_of: frozenset[str] = frozenset()
     budget: Callable[[str, int, str], Budget] | None = None
 

@@ -13,7 +13,7 @@ from hdd_tf.arguments.flag_files import published_names
 from hdd_tf.config import identity, names_of, rows
 from hdd_tf.data import catalogue
 from hdd_tf.errors import InputError
-from hdd_tf.methods.registry import METHODS
+from hdd_tf.methods.registry import METHODS, traits_of
 from hdd_tf.methods.traits import Accuracy, Budget
 from hdd_tf.report import published
 from hdd_tf.report.rows import Row
@@ -26,14 +26,12 @@ _NOT_COMPARED = {
     *names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES),
 }
 _AS_PUBLISHED = {"eval_protocol": "auto", "eval_batch": 0, "eval_dsa": "auto"}
-# Accuracies of other networks are in no table we have.
-_NETWORK = "convnet"
 
 
 def published_number(row: Row) -> Accuracy | None:
     """Returns the published accuracy of a row's cell; None if there is none."""
     run = row.run
-    if row.network != _NETWORK:
+    if not _is_of_published_network(row):
         return None
     return published.published_accuracy(
         run.dataset, run.ipc, row.objective, run.geometry
@@ -42,10 +40,16 @@ def published_number(row: Row) -> Accuracy | None:
 
 def published_budget(row: Row) -> Budget | None:
     """Returns the budget of the published number; None if it is not known."""
-    if not row.is_distilled or row.network != _NETWORK:
+    if not row.is_distilled or not _is_of_published_network(row):
         return None
     run = row.run
     return published.published_budget(run.dataset, run.ipc, run.objective, run.geometry)
+
+
+def _is_of_published_network(row: Row) -> bool:
+    """Whether tables have accuracies of a row's network; of others none do."""
+    traits = traits_of(row.objective)
+    return row.network == (traits.published_network if traits else "convnet")
 
 
 def partial_set(run: Run) -> str | None:

@@ -136,3 +136,32 @@ class M3dSettings:
         "euclidean, exponential in hyperbolic geometry.",
         Scope.MATCHING,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatadamSettings:
+    """Constants of DataDAM."""
+
+    HEADING: ClassVar = "DataDAM's attention maps"
+
+    datadam_power: int = setting(
+        1,
+        parsers.COUNT,
+        "Power p of the activations in DataDAM's attention maps; its program has 1, "
+        "its table 4.",
+        Scope.MATCHING,
+    )
+    datadam_balance: float = setting(
+        0.01,
+        parsers.NOT_NEGATIVE,
+        "Weight lambda of the last features beside DataDAM's attention maps.",
+        Scope.MATCHING,
+    )
+    datadam_batch_norm: bool = setting(
+        True,
+        parsers.SWITCH,
+        "DataDAM matches in ConvNets with batch norm, whose batch are all images of "
+        "the iteration, on one device; no: in the network of --network and --norm. "
+        "Evaluate with --eval_networks=convnet_batch.",
+        Scope.MATCHING,
+    )
