@@ -15,6 +15,7 @@ from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
 from hdd_tf.report.published import published_accuracy
+from tests import published_features
 from tests import published_settings as settings
 
 
@@ -151,10 +152,34 @@ def test_head_of_published_cell(stem, objective, cell, geometry):
         assert twin in text
 
 
+@pytest.mark.parametrize(
+    ("stem", "objective", "cell", "geometry"), published_features.files()
+)
+def test_a_cell_of_feature_matching(
+    stem, objective, cell, geometry, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"])
+    run_dir = f"runs/{Path(stem).name}_{objective}_{geometry}_seed0"
+    expected = published_features.settings(objective, cell, geometry)
+    assert config == Config(**expected, run_dir=run_dir)
+    text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
+    title = published_features.TITLES[objective]
+    mean, deviation = published_accuracy(*cell, objective, "euclidean")
+    number = f"{mean:.1f}" if deviation is None else f"{mean:.1f} ± {deviation:.1f}"
+    assert f"{title} {number}" in text and f"IPC {cell[1]}." in text
+    assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
+    # A twin says that nothing is reproduced.
+    assert ("was ever published" in text) == (geometry == "hyperbolic")
+    assert published_accuracy(*cell, objective, "hyperbolic") is None
+
+
 def test_every_published_file_parses_and_no_cell_is_missing():
     names = flag_files.published_names()
     shared = {"base", "quickstart", "idm/base", "dance/base"}
-    assert {stem for stem, *_ in CELLS} | shared == set(names)
+    shared |= {f"{objective}/base" for objective in published_features.EVERYWHERE}
+    cells = {stem for stem, *_ in (*CELLS, *published_features.files())}
+    assert cells | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])
 

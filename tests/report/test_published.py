@@ -6,7 +6,7 @@ from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import PUBLISHED_IPC
 from hdd_tf.report import published
 from hdd_tf.report.comparison import plain_image_lr
-from tests import published_settings
+from tests import published_features, published_settings
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from tests import published_settings
         (("imagewoof", 10, "dance", "euclidean"), (46.2, 0.2)),
         (("imagewoof", 50, "dance", "euclidean"), None),
         (("tiny_imagenet", 1, "idm", "hyperbolic"), None),
+        (("cifar10", 10, "m3d", "euclidean"), (63.5, None)),
+        (("cifar100", 50, "datadam", "euclidean"), (49.4, 0.3)),
+        (("cifar10", 10, "datadam", "hyperbolic"), None),
         (("cifar10", 10, "herding"), (31.6, 0.7)),
         (("cifar10", 10, "k_center", "euclidean"), (14.7, 0.7)),
         (("svhn_cropped", 1, "forgetting"), (12.1, 5.6)),
@@ -50,6 +53,10 @@ def test_the_cells_are_those_with_published_settings():
         for cell in settings
         for geometry in ("hyperbolic", "euclidean")
         if cell[0] != "tiny_imagenet"
+    } | {
+        (*cell, objective, "euclidean")
+        for objective, cells in published_features.IMAGE_LR.items()
+        for cell in cells
     }
     assert all(published.published_accuracy(*cell) for cell in cells)
 
@@ -79,8 +86,19 @@ def test_budgets_are_those_of_the_published_settings():
                 assert found == expected, (cell, objective, geometry)
 
 
+def test_budgets_of_feature_matching():
+    for objective, own in published_features.EVERYWHERE.items():
+        for cell in published_features.CELLS:
+            budget = published.published_budget(*cell, objective, "euclidean")
+            found = (budget.iterations, budget.real_batch, budget.eval_epochs)
+            names = ("iterations", "real_batch", "eval_epochs")
+            assert found == tuple(own[name] for name in names)
+            assert budget.sets is budget.networks is None
+
+
 def test_plain_learning_rates():
-    for objective, cells in published_settings.PLAIN_IMAGE_LR.items():
+    rates = published_settings.PLAIN_IMAGE_LR | published_features.IMAGE_LR
+    for objective, cells in rates.items():
         for (dataset, ipc), rate in cells.items():
             assert plain_image_lr(dataset, ipc, objective) == rate
 
@@ -94,4 +112,6 @@ def test_what_is_not_published_has_no_budget():
 def test_text():
     assert published.accuracy_text((72.1, 0.2)) == "72.1 ± 0.2"
     assert published.accuracy_text((4.0, 1.0)) == "4.0 ± 1.0"
+    # Our source may lack the deviation.
+    assert published.accuracy_text((45.3, None)) == "45.3"
     assert published.accuracy_text(None) == "not known"
