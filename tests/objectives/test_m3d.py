@@ -14,10 +14,13 @@ from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.objective import Objective, Pass
+from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.errors import InputError
 from hdd_tf.geometry import lorentz
 from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives import m3d
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.features import FeatureComparison
 from hdd_tf.objectives.kernel import (
@@ -296,3 +299,42 @@ def test_a_network_stays_for_so_many_iterations(each):
     objective = DistributionMatching(network, 5, each)
     keys = [tuple(objective.pass_of(tf.constant(i), 0).weights) for i in range(7)]
     assert [keys.index(key) // each for key in keys] == [i // each for i in range(7)]
+
+
+def images_after(problem, strategy, **settings):
+    """Images and losses of two iterations of M3D on the small problem."""
+    config = {
+        "m3d_kernel": "auto", "geometry": "hyperbolic", "curvature": -0.05,
+        "lift": "expmap0", "max_tangent_norm": 0.0, "loss_weight": 1.0, "image_lr": 2.0,
+        "dsa": "color_crop_cutout", "dance_max_decoded": 0, "iterations_per_network": 2,
+        # Larger than the smallest class, of which some images then count nothing.
+        "real_batch": 22,
+        "traits": types.SimpleNamespace(update_per_class=True, unit_range=True),
+    } | settings  # fmt: skip
+    step = DistillationStep(built(problem.context(strategy, **config)))
+    metrics = step.run(0, 2)
+    assert step.trace_count == 1
+    return step.method.synthetic_set.images.numpy(), metrics["loss_per_class"].numpy()
+
+
+def built(context):
+    method = m3d.build(context)
+    method.assemble()
+    return method
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "geometry", ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)]
+)
+def test_blocks_and_devices_give_the_same_images(problem, one_device, geometry):
+    expected, losses = images_after(problem, one_device, geometry=geometry)
+    assert (losses > 0).all() and expected.min() >= 0 and expected.max() <= 1
+    three = mirror_over([f"CPU:{i}" for i in range(3)])
+    for strategy, settings in (
+        (three, {}),
+        (one_device, {"max_images_per_forward": 9}),
+    ):
+        found, again = images_after(problem, strategy, geometry=geometry, **settings)
+        assert np.abs(found - expected).max() <= 1e-6
+        np.testing.assert_allclose(again, losses, rtol=1e-5)
