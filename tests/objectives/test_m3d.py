@@ -323,18 +323,26 @@ def built(context):
     return method
 
 
+# How the seam splits classes over devices is tested with other methods every day.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "geometry", ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)]
+    ("geometry", "replicas"),
+    [
+        ("hyperbolic", 1),
+        pytest.param("hyperbolic", 3, marks=pytest.mark.stress),
+        pytest.param("euclidean", 2, marks=pytest.mark.stress),
+    ],
 )
-def test_blocks_and_devices_give_the_same_images(problem, one_device, geometry):
+def test_blocks_and_devices_give_the_same_images(
+    problem, one_device, geometry, replicas
+):
     expected, losses = images_after(problem, one_device, geometry=geometry)
     assert (losses > 0).all() and expected.min() >= 0 and expected.max() <= 1
-    three = mirror_over([f"CPU:{i}" for i in range(3)])
-    for strategy, settings in (
-        (three, {}),
-        (one_device, {"max_images_per_forward": 9}),
-    ):
-        found, again = images_after(problem, strategy, geometry=geometry, **settings)
-        assert np.abs(found - expected).max() <= 1e-6
-        np.testing.assert_allclose(again, losses, rtol=1e-5)
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    strategy = mirror_over(devices) if replicas > 1 else one_device
+    # Real images of a class in several parts, and blocks of one class.
+    found, again = images_after(
+        problem, strategy, geometry=geometry, max_images_per_forward=9
+    )
+    assert np.abs(found - expected).max() <= 1e-6
+    np.testing.assert_allclose(again, losses, rtol=1e-5)
