@@ -76,15 +76,15 @@ def _check_batch_norm(context: MethodContext) -> None:
     network = config.network, config.activation, config.pooling
     if network != ("convnet", "relu", "average"):
         raise InputError(
-            "--datadam_batch_norm is of --network=convnet --activation=relu "
-            "--pooling=average: give these, or --nodatadam_batch_norm"
+            "--datadam_batch_norm=true is of --network=convnet --activation=relu "
+            "--pooling=average: give these, or --datadam_batch_norm=false"
         )
     replicas = context.strategy.num_replicas_in_sync
     if replicas > 1:
         raise InputError(
-            "--datadam_batch_norm is over all images of an iteration, on one device, "
-            f"and {replicas} compute here: give --strategy=one_device, or "
-            "--nodatadam_batch_norm"
+            "--datadam_batch_norm=true is over all images of an iteration, on one "
+            f"device, and {replicas} compute here: give --strategy=one_device, or "
+            "--datadam_batch_norm=false"
         )
 
 

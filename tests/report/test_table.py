@@ -182,6 +182,15 @@ def test_every_architecture_has_its_row(tmp_path):
     assert (resnet["published (%)"], standing(resnet)) == ("-", "no published number")
 
 
+def test_published_accuracies_may_be_of_another_network(tmp_path):
+    accuracy = {"convnet_batch": score((32.0,)), "convnet": score((31.0,))}
+    write_run(
+        tmp_path / "a", "--flagfile=datadam/cifar10_ipc1", result={"accuracy": accuracy}
+    )
+    published = {row["network"]: row["published (%)"] for row in table(tmp_path)}
+    assert published == {"convnet_batch": "32.0 ± 1.2", "convnet": "-"}
+
+
 def test_baselines_beside_several_groups_are_one_row_each_seed_once(tmp_path):
     names = ("random", "herding", "whole")
     for number, flags in enumerate(
