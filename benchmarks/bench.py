@@ -31,13 +31,14 @@ from bench_groups import (
     pool_group,
     step_group,
 )
+from bench_kernel import kernel_group
 from timing import time_in_turn
 
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.errors import InputError, one_line
 
 HERE = pathlib.Path(__file__).parent
-PARTS = ("step", "evaluation", "pool", "experts", "memory", "curves")
+PARTS = ("step", "evaluation", "pool", "experts", "kernel", "memory", "curves")
 
 
 def timed(name: str, group: Group, rounds: int) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def measure(sizes: Sizes, parts: Sequence[str]) -> dict[str, Any]:
         ),
         ("pool", "IDM", few, lambda: pool_group(sizes)),
         ("experts", "DANCE's experts", few, lambda: experts_group(sizes)),
+        ("kernel", "M3D", few, lambda: kernel_group(sizes)),
     ]
     results = []
     for part, name, rounds, make in groups:

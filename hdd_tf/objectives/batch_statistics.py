@@ -13,11 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
-from hdd_tf.distillation.objective import Pass
 from hdd_tf.networks.instance_norm import EPSILON
 from hdd_tf.networks.plain_layers import published_padding
-from hdd_tf.objectives.features import Discrepancy
 
 # (maps `[n, h, w, c]` of a chunk, number of the chunk, tensors that all chunks share)
 # -> tensors of the chunk.
@@ -204,54 +201,3 @@ def _over_chunks(
         return values, gradient
 
     return tuple(apply(parts, *shared))
-
-
-class BatchStatisticsComparison:
-    """Compares vectors that a `BatchConvNet` reads of images; see `Comparison`.
-
-    All classes of an iteration have to be one block, whose statistics they share.
-
-    Args:
-        network: The network of synthetic images.
-        real_network: The network of real images, the same one in another precision.
-        discrepancy: Discrepancy of the vectors.
-        size: Length of the vectors.
-    """
-
-    # A class's vectors depend on the other classes.
-    merges = False
-
-    def __init__(
-        self,
-        network: BatchConvNet,
-        real_network: BatchConvNet,
-        discrepancy: Discrepancy,
-        size: int,
-    ) -> None:
-        self._network = network
-        self._real_network = real_network
-        self._discrepancy = discrepancy
-        self._size = size
-
-    def summarize(self, work: Pass, real: RealBatch) -> Any:
-        """Returns the summary of the real images' vectors; see `Comparison`."""
-        images = real.map(lambda images: images)
-        vectors = self._real_network.vectors(
-            work.weights,
-            tf.reshape(images, [-1, *images.shape[2:]]),
-            tf.reshape(real.weights, [-1]),
-        )
-        vectors = tf.reshape(vectors, [*images.shape[:2], self._size])
-        return self._discrepancy.summarize(vectors, real.weights)
-
-    def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
-        """Returns the discrepancies `[b]`; see `Comparison`."""
-        shape = synthetic.images.shape
-        images = tf.reshape(synthetic.images, [-1, *shape[2:]])
-        vectors = self._network.vectors(work.weights, images)
-        vectors = tf.reshape(vectors, [*shape[:2], self._size])
-        return self._discrepancy.loss(real, vectors)
-
-    def empty_summary(self, num_classes: int) -> Any:
-        """Returns the summary of zero vectors, `[num_classes, ...]`."""
-        return self._discrepancy.summarize(tf.zeros([num_classes, 1, self._size]))

@@ -17,20 +17,72 @@ from typing import Any
 import tensorflow as tf
 
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
-from hdd_tf.distillation.comparison import Comparison
+from hdd_tf.distillation.comparison import Comparison, RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distillation.objective import Pass
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives.attention import PartsDiscrepancy, attention, attention_readout
-from hdd_tf.objectives.batch_statistics import BatchConvNet, BatchStatisticsComparison
+from hdd_tf.objectives.batch_statistics import BatchConvNet
 from hdd_tf.objectives.dm import DistributionMatching
-from hdd_tf.objectives.features import FeatureComparison
+from hdd_tf.objectives.features import Discrepancy, FeatureComparison
 
 # The program's factor of the whole loss. Hyperbolic losses have `--loss_weight`.
 _FACTOR = 100.0
+
+
+class BatchStatisticsComparison:
+    """Compares vectors that a `BatchConvNet` reads of images; see `Comparison`.
+
+    All classes of an iteration have to be one block, whose statistics they share.
+
+    Args:
+        network: The network of synthetic images.
+        real_network: The network of real images, the same one in another precision.
+        discrepancy: Discrepancy of the vectors.
+        size: Length of the vectors.
+    """
+
+    # A class's vectors depend on the other classes.
+    merges = False
+
+    def __init__(
+        self,
+        network: BatchConvNet,
+        real_network: BatchConvNet,
+        discrepancy: Discrepancy,
+        size: int,
+    ) -> None:
+        self._network = network
+        self._real_network = real_network
+        self._discrepancy = discrepancy
+        self._size = size
+
+    def summarize(self, work: Pass, real: RealBatch) -> Any:
+        """Returns the summary of the real images' vectors; see `Comparison`."""
+        images = real.map(lambda images: images)
+        vectors = self._real_network.vectors(
+            work.weights,
+            tf.reshape(images, [-1, *images.shape[2:]]),
+            tf.reshape(real.weights, [-1]),
+        )
+        vectors = tf.reshape(vectors, [*images.shape[:2], self._size])
+        return self._discrepancy.summarize(vectors, real.weights)
+
+    def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
+        """Returns the discrepancies `[b]`; see `Comparison`."""
+        shape = synthetic.images.shape
+        images = tf.reshape(synthetic.images, [-1, *shape[2:]])
+        vectors = self._network.vectors(work.weights, images)
+        vectors = tf.reshape(vectors, [*shape[:2], self._size])
+        return self._discrepancy.loss(real, vectors)
+
+    def empty_summary(self, num_classes: int) -> Any:
+        """Returns the summary of zero vectors, `[num_classes, ...]`."""
+        return self._discrepancy.summarize(tf.zeros([num_classes, 1, self._size]))
 
 
 def build(context: MethodContext) -> ClasswiseMatching:

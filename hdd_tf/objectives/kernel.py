@@ -18,22 +18,18 @@ Discrepancy", AAAI 2024, arXiv 2312.15927, and its program. Hyperbolic kernels a
 choice.
 """
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.errors import InputError
 from hdd_tf.exact_product import exact_matmul
 from hdd_tf.geometry import lorentz
 from hdd_tf.geometry.layers import widen
 
 # The widths of the adaptive kernels, as multiples of b.
 _WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
-# The factors of the squared distance in the program's kernel `laplace`.
-_LAPLACE = (0.1, 1.0, 5.0)
 
 
 class Samples(NamedTuple):
@@ -193,62 +189,6 @@ def geodesic_distances(
         distance(gaps.cross, own_gamma, other_gamma),
         distance(gaps.real, other_gamma, other_gamma),
     )
-
-
-def build_kernel(config: Any) -> KernelDiscrepancy:
-    """Builds the discrepancy of a run's settings.
-
-    Args:
-        config: Settings, of which `m3d_kernel`, `geometry` and the settings of the
-            geometry are used.
-
-    Raises:
-        InputError: the geometry does not have the kernel.
-    """
-    name = config.m3d_kernel
-    if config.geometry == "euclidean":
-        kernels: dict[str, tuple[Measure, Kernel]] = {
-            "gaussian": (squared_distances, adaptive),
-            "linear": (products, _linear),
-            "polynomial": (products, _polynomial),
-            "laplace": (squared_distances, _laplace),
-        }
-        weight = 1.0
-    else:
-        measure = functools.partial(
-            geodesic_distances, config.curvature, config.lift, config.max_tangent_norm
-        )
-        kernels = {
-            "exponential": (measure, adaptive),
-            "gaussian": (_squared(measure), adaptive),
-        }
-        weight = config.loss_weight
-    if name == "auto":
-        name = next(iter(kernels))
-    if name not in kernels:
-        raise InputError(
-            f"--m3d_kernel={name} is no kernel of --geometry={config.geometry}: give "
-            f"{' or '.join(kernels)}"
-        )
-    return KernelDiscrepancy(*kernels[name], weight)
-
-
-def _linear(inner: Pairs, weights: tf.Tensor) -> Pairs:
-    return inner
-
-
-def _polynomial(inner: Pairs, weights: tf.Tensor) -> Pairs:
-    return Pairs(*(tf.square(part + 1.0) for part in inner))
-
-
-def _laplace(distances: Pairs, weights: tf.Tensor) -> Pairs:
-    return Pairs(
-        *(tf.add_n([tf.exp(-g * part) for g in _LAPLACE]) for part in distances)
-    )
-
-
-def _squared(measure: Measure) -> Measure:
-    return lambda synthetic, real: Pairs(*map(tf.square, measure(synthetic, real)))
 
 
 def _squared_distance(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -23,12 +23,8 @@ from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives import m3d
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.features import FeatureComparison
-from hdd_tf.objectives.kernel import (
-    adaptive,
-    bandwidth,
-    build_kernel,
-    squared_distances,
-)
+from hdd_tf.objectives.kernel import adaptive, bandwidth, squared_distances
+from hdd_tf.objectives.m3d import build_kernel
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/m3d.npz"
 # The program's names of the kernels, by ours.
