@@ -44,18 +44,8 @@ class ClassLoop:
                 fn_output_signature=signature,
                 parallel_iterations=1,
             )
-            # Merges the block dimension and the class dimension.
-            found = tf.nest.map_structure(
-                lambda part: tf.reshape(part, [-1, *part.shape[2:]]), found
-            )
-        index = tf.reshape(classes, [-1, 1])
-
-        def in_place(part: tf.Tensor) -> tf.Tensor:
-            rest = part.shape[1:]
-            part *= tf.reshape(valid, [-1] + [1] * len(rest))
-            return tf.scatter_nd(index, part, [self._num_classes, *rest])
-
-        return tf.nest.map_structure(in_place, found)
+            found = _without_blocks(found)
+        return self._in_place(found, classes, valid)
 
     def add(
         self, of_block: Callable[[tf.Tensor, tf.Tensor], Any], signature: Any
@@ -74,13 +64,57 @@ class ClassLoop:
         classes, valid = self._share()
         if classes.shape[0] == 1:
             return of_block(classes[0], valid)
-        parts = tf.map_fn(
+        return _sums(self._of_blocks(of_block, signature, classes, valid))
+
+    def scatter_and_add(
+        self,
+        of_block: Callable[[tf.Tensor, tf.Tensor], tuple[Any, Any]],
+        signature: tuple[Any, Any],
+    ) -> tuple[Any, Any]:
+        """Scatters the first and sums the second result of a function of blocks.
+
+        Args:
+            of_block: Function from class numbers `[b]` int32 and their weights `[b]`
+                float32 to tensors `[b, ...]`, as in `scatter`, and to weighted sums
+                over the classes, as in `add`.
+            signature: Output signature of the function for `tf.map_fn`.
+
+        Returns:
+            Tensors `[C, ...]`, and the sums over the replica's blocks.
+        """
+        classes, valid = self._share()
+        if classes.shape[0] == 1:
+            found, total = of_block(classes[0], valid)
+        else:
+            found, parts = self._of_blocks(of_block, signature, classes, valid)
+            found, total = _without_blocks(found), _sums(parts)
+        return self._in_place(found, classes, valid), total
+
+    def _of_blocks(
+        self,
+        of_block: Callable[[tf.Tensor, tf.Tensor], Any],
+        signature: Any,
+        classes: tf.Tensor,
+        valid: tf.Tensor,
+    ) -> Any:
+        """Returns the values of a function of each of several blocks, stacked."""
+        return tf.map_fn(
             lambda part: of_block(*part),
             (classes, tf.reshape(valid, classes.shape)),
             fn_output_signature=signature,
             parallel_iterations=1,
         )
-        return tf.nest.map_structure(lambda part: tf.reduce_sum(part, axis=0), parts)
+
+    def _in_place(self, found: Any, classes: tf.Tensor, valid: tf.Tensor) -> Any:
+        """Returns values of a replica's classes among all classes, zero elsewhere."""
+        index = tf.reshape(classes, [-1, 1])
+
+        def place(part: tf.Tensor) -> tf.Tensor:
+            rest = part.shape[1:]
+            part *= tf.reshape(valid, [-1] + [1] * len(rest))
+            return tf.scatter_nd(index, part, [self._num_classes, *rest])
+
+        return tf.nest.map_structure(place, found)
 
     def _share(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the replica's class numbers and their weights.
@@ -92,3 +126,15 @@ class ClassLoop:
         classes = tf.gather(self._blocks.classes, replica)
         valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])
         return classes, valid
+
+
+def _without_blocks(found: Any) -> Any:
+    """Returns stacked values `[blocks, b, ...]` as `[blocks * b, ...]`."""
+    return tf.nest.map_structure(
+        lambda part: tf.reshape(part, [-1, *part.shape[2:]]), found
+    )
+
+
+def _sums(parts: Any) -> Any:
+    """Returns the sums of stacked values over the blocks."""
+    return tf.nest.map_structure(lambda part: tf.reduce_sum(part, axis=0), parts)

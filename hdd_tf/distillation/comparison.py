@@ -13,6 +13,11 @@ import tensorflow as tf
 from hdd_tf.distillation.objective import Pass
 
 
+def add_parts(parts: Any) -> Any:
+    """Returns the sums of results of p parts of each class, `[b, p, ...]`."""
+    return tf.nest.map_structure(lambda x: tf.reduce_sum(x, axis=1), parts)
+
+
 class SyntheticBatch(NamedTuple):
     """Augmented synthetic images of a block of classes.
 
@@ -52,15 +57,18 @@ class RealBatch(Protocol):
         self,
         per_class: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
         signature: Any,
+        join: Callable[[Any], Any] = add_parts,
     ) -> Any:
         """Applies a function of whole classes, one class after the other.
 
         Args:
             per_class: Function from images `[n, h, w, c]`, their weights `[n]` and the
-                label `[]` of one class to float32 tensors. Its result must be a
-                weighted sum over the images: a class that is too large for one pass is
-                processed in parts, whose results are added.
+                label `[]` of one class to float32 tensors. A class that is too large
+                for one pass is processed in parts, whose results are joined.
             signature: The `tf.TensorSpec` of each tensor of the result.
+            join: Function from the results of p parts of each class, tensors
+                `[b, p, ...]`, to the class's, `[b, ...]`. By default they are added, so
+                a result must be a weighted sum over the images.
 
         Returns:
             Tensors `[b, ...]`, structured like `signature`.

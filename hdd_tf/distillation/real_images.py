@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
+from hdd_tf.distillation.comparison import add_parts
 from hdd_tf.distributed.compilation import Piece, as_it_is
 
 
@@ -18,7 +19,7 @@ class RealImages:
         labels: `[b]` int32 class numbers.
         rows: `[b, n]` integer rows of the store.
         weights: `[b, n]` float32 weights of the images.
-        parameters: Augmentation of each class, with leading dimension b.
+        parameters: Augmentation of each class, with leading dimension b; None for none.
         max_images: Largest number of images of one forward pass, >= 1. More images are
             processed in chunks, since a single class can exceed the number.
         piece: Function that runs a piece of the graph, compiled or not.
@@ -34,7 +35,7 @@ class RealImages:
         labels: tf.Tensor,
         rows: tf.Tensor,
         weights: tf.Tensor,
-        parameters: dsa.DSAParameters,
+        parameters: dsa.DSAParameters | None,
         max_images: int,
         piece: Piece = as_it_is,
     ) -> None:
@@ -51,11 +52,11 @@ class RealImages:
         num_classes, per_class = self._rows.shape
         total = num_classes * per_class
 
-        def forward(rows: tf.Tensor, parameters: dsa.DSAParameters) -> tf.Tensor:
+        def forward(rows: tf.Tensor, parameters: dsa.DSAParameters | None) -> tf.Tensor:
             drawn = self._store.gather(rows)
 
             def work() -> tf.Tensor:
-                images = dsa.apply(drawn, parameters, differentiable=False)
+                images = _augmented(drawn, parameters)
                 return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
 
             return self._piece(work)
@@ -71,9 +72,7 @@ class RealImages:
             # augmentation.
             owner = tf.pad(tf.repeat(tf.range(num_classes), per_class), padding)
             values = tf.map_fn(
-                lambda part: forward(
-                    part[0][:, None], dsa.gather(self._parameters, part[1])
-                ),
+                lambda part: forward(part[0][:, None], self._parameters_of(part[1])),
                 (
                     tf.reshape(flat, [num_chunks, chunk]),
                     tf.reshape(owner, [num_chunks, chunk]),
@@ -88,6 +87,7 @@ class RealImages:
         self,
         per_class: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
         signature: Any,
+        join: Callable[[Any], Any] = add_parts,
     ) -> Any:
         """Applies a function of whole classes, in parts; see `RealBatch`."""
         num_classes, count = self._rows.shape
@@ -102,25 +102,37 @@ class RealImages:
 
         def of_part(index: tf.Tensor) -> Any:
             owner = index // num_parts
-            parameters = dsa.gather(self._parameters, owner[None])
+            parameters = self._parameters_of(owner[None])
             drawn = self._store.gather(rows[index][None])
             weight, label = weights[index], self.labels[owner]
 
             def work() -> Any:
-                images = dsa.apply(drawn, parameters, differentiable=False)[0]
+                images = _augmented(drawn, parameters)[0]
                 return per_class(images, weight, label)
 
             return self._piece(work)
 
-        sums = tf.map_fn(
+        found = tf.map_fn(
             of_part,
             tf.range(num_classes * num_parts),
             fn_output_signature=signature,
             parallel_iterations=1,
         )
-        return tf.nest.map_structure(
-            lambda x: tf.reduce_sum(
-                tf.reshape(x, [num_classes, num_parts, *x.shape[1:]]), axis=1
-            ),
-            sums,
+        return join(
+            tf.nest.map_structure(
+                lambda x: tf.reshape(x, [num_classes, num_parts, *x.shape[1:]]), found
+            )
         )
+
+    def _parameters_of(self, owners: tf.Tensor) -> dsa.DSAParameters | None:
+        """Returns the augmentation of the classes at `owners` `[k]`."""
+        if self._parameters is None:
+            return None
+        return dsa.gather(self._parameters, owners)
+
+
+def _augmented(images: tf.Tensor, parameters: dsa.DSAParameters | None) -> tf.Tensor:
+    """Returns images `[g, n, h, w, c]`, augmented where there are parameters."""
+    if parameters is None:
+        return images
+    return dsa.apply(images, parameters, differentiable=False)

@@ -24,13 +24,21 @@ def test_each_class_counts_once_and_has_its_place(replicas, per_block):
 
     def of_replica():
         placed = loop.scatter(lambda classes: tf.gather(values, classes), tf.float32)
-        return placed, loop.add(of_weighted, tf.float32)
+        both = loop.scatter_and_add(
+            lambda classes, weights: (
+                tf.gather(values, classes),
+                of_weighted(classes, weights),
+            ),
+            (tf.float32, tf.float32),
+        )
+        return placed, loop.add(of_weighted, tf.float32), *both
 
     @tf.function
     def run():
         parts = strategy.run(of_replica)
         return [strategy.reduce("SUM", part, axis=None) for part in parts]
 
-    placed, total = run()
-    np.testing.assert_array_equal(placed, VALUES)
-    assert float(total) == VALUES.sum()
+    placed, total, placed_too, total_too = run()
+    for found in (placed, placed_too):
+        np.testing.assert_array_equal(found, VALUES)
+    assert float(total) == float(total_too) == VALUES.sum()
