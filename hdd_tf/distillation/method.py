@@ -73,9 +73,12 @@ class IterativeMethod(Method):
 
     Attributes:
         synthetic_set: The synthetic set; available after `assemble`.
+        dry_run_share: Share of a usual iteration that an iteration of a dry run
+            computes, in (0, 1]. Less than 1 for iterations that take minutes.
     """
 
     synthetic_set: SyntheticSet
+    dry_run_share: float = 1.0
 
     def phase_of(self, iteration: int) -> Phase:
         """Returns the phase of an iteration.
@@ -121,6 +124,14 @@ class IterativeMethod(Method):
 
         That state is the class's part of the set and of the state of its optimisers.
         """
+
+    def notice(self) -> str:
+        """Returns a line for the user about the iterations since the last call.
+
+        The chief asks after each call into the graph. By default there is nothing to
+        tell, an empty line.
+        """
+        return ""
 
     @property
     def state_bytes(self) -> int:

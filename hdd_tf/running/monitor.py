@@ -93,6 +93,8 @@ class RunMonitor(SilentMonitor):
         analyse: Function that analyses the current images, called every
             `--analysis_every` iterations with the iteration and the summary writer.
         trackers: Trackers that receive the set after each score.
+        notice: Function that returns a line for the user about the last iterations,
+            or an empty one.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class RunMonitor(SilentMonitor):
         evaluate: Callable[[DistilledSet], float],
         analyse: Callable[[int, SummaryWriter], None],
         trackers: Sequence[SetTracker],
+        notice: Callable[[], str] = str,
     ) -> None:
         super().__init__(stop)
         config = run.config
@@ -121,6 +124,7 @@ class RunMonitor(SilentMonitor):
         self._evaluate = evaluate
         self._analyse = analyse
         self._trackers = trackers
+        self._notice = notice
         self._start = start
         self._saved_at = time.monotonic()
         self.seconds = seconds
@@ -158,6 +162,8 @@ class RunMonitor(SilentMonitor):
         self._progress.update(len(report.loss_per_class))
         self._progress.set_postfix(loss=f"{loss:.4g}", refresh=False)
         self._log(report, done)
+        if line := self._notice():
+            print(line, flush=True)
         if _due(iteration, config.picture_every):
             self._picture(iteration, f"iter_{iteration:06d}.png")
         elif done:  # The file is final.png; TensorBoard has no other place for it.

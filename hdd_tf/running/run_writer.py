@@ -156,6 +156,7 @@ class RunWriter(SilentWriter):
             evaluate=self._accuracy_on_validation,
             analyse=self._analysis(),
             trackers=[tracker for tracker in trackers if tracker],
+            notice=self._method.notice,
         )
 
     def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:

@@ -1,6 +1,7 @@
 """Tests of what a dry run tells of a run beside its iterations."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.reading.loading import dataset_from_arrays
-from hdd_tf.running import costs
+from hdd_tf.running import costs, dry_run
 from hdd_tf.running.costs import Costs, check_further_memory, further_copies
 
 SMALL = Config(
@@ -121,3 +122,18 @@ def test_what_memory_does_not_hold_is_refused(whole_run, monkeypatch):
     monkeypatch.setattr(costs, "available_memory", lambda: size - 1)
     with pytest.raises(InputError, match=f"{size:,} bytes more .* --noanalysis"):
         check_further_memory(whole_run)
+
+
+def test_iterations_that_take_minutes_are_timed_in_part(monkeypatch):
+    class Norm:
+        def numpy(self):
+            return 0.0
+
+    step = types.SimpleNamespace(
+        method=types.SimpleNamespace(dry_run_share=0.25),
+        run=lambda start, count: {"gradient_norm": Norm()},
+    )
+    clock = iter([10.0, 16.0])
+    monkeypatch.setattr(dry_run.time, "perf_counter", lambda: next(clock))
+    # Two iterations in six seconds, each a quarter of one.
+    assert dry_run._seconds_per_iteration(step, 0) == 12.0

@@ -58,6 +58,7 @@ def monitor_of(place, analyse=lambda iteration, summaries: None, start=0, **sett
         evaluate=lambda made: 0.0,
         analyse=analyse,
         trackers=(),
+        notice=lambda: "a limit was met",
     )
 
 
@@ -78,11 +79,12 @@ def test_what_an_analysis_leaves_in_circles_is_freed_at_once(tmp_path, uncollect
     (0, ["init.png"]), (100, ["init.png"]), (3, ["init.png", "iter_000003.png"]),
 ])  # fmt: skip
 def test_the_last_images_are_shown_however_short_the_run(
-    tmp_path, picture_every, files
+    tmp_path, picture_every, files, capsys
 ):
     report = BlockReport(3, np.ones([1, 2]), np.ones(1), 0.5)
     with monitor_of(tmp_path, iterations=3, picture_every=picture_every) as monitor:
         monitor.after_block(report)
+    assert capsys.readouterr().out == "a limit was met\n"
     values = read_values(tmp_path / "tensorboard")
     assert set(values["synthetic"]) == {0, 3}
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == files
