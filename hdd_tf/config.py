@@ -29,6 +29,7 @@ from hdd_tf.settings.evaluation import EvaluationSettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives import (
+    CafeSettings,
     DanceSettings,
     DatadamSettings,
     IdmSettings,
@@ -48,6 +49,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    CafeSettings,
     DatadamSettings,
     M3dSettings,
     DanceSettings,

@@ -36,6 +36,8 @@ class Purpose(enum.IntEnum):
     CORESET_TIES = 17
     ANALYSIS_IMAGES = 18
     PRUNING = 19
+    WATCHED_IMAGES = 40
+    SET_EPOCH = 41
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

@@ -62,6 +62,14 @@ OTHER_VALUES = {
     "datadam_power": 4,
     "datadam_balance": 0.02,
     "datadam_batch_norm": False,
+    "cafe_discrimination_weight": 0.0,
+    "cafe_leave_spread": 0.1,
+    "cafe_train_spread": 0.2,
+    "cafe_max_updates": 9,
+    "cafe_max_epochs": 8,
+    "cafe_network_lr": 0.5,
+    "cafe_network_batch": 11,
+    "cafe_test_images": 5,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -440,7 +448,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 63
+    assert len(expected) == 71
 
 
 def test_every_setting_has_a_scope():
@@ -490,4 +498,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 12
+    assert len(config_lib.headings()) == 13

@@ -14,9 +14,12 @@ from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
-from hdd_tf.report.published import published_accuracy
-from tests import published_features
+from hdd_tf.report.published import accuracy_text, published_accuracy
+from tests import published_cafe, published_features
 from tests import published_settings as settings
+
+# The settings of methods whose hyperbolic form was never published.
+PLAIN = (published_cafe, published_features)
 
 
 def write_name(dataset: str, ipc: int) -> str:
@@ -153,21 +156,20 @@ def test_head_of_published_cell(stem, objective, cell, geometry):
 
 
 @pytest.mark.parametrize(
-    ("stem", "objective", "cell", "geometry"), published_features.files()
+    ("module", "stem", "objective", "cell", "geometry"),
+    [(module, *file) for module in PLAIN for file in module.files()],
 )
-def test_a_cell_of_feature_matching(
-    stem, objective, cell, geometry, tmp_path, monkeypatch
+def test_a_cell_that_was_published_plain_alone(
+    module, stem, objective, cell, geometry, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     config = parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"])
     run_dir = f"runs/{Path(stem).name}_{objective}_{geometry}_seed0"
-    expected = published_features.settings(objective, cell, geometry)
+    expected = module.settings(objective, cell, geometry)
     assert config == Config(**expected, run_dir=run_dir)
     text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
-    title = published_features.TITLES[objective]
-    mean, deviation = published_accuracy(*cell, objective, "euclidean")
-    number = f"{mean:.1f}" if deviation is None else f"{mean:.1f} ± {deviation:.1f}"
-    assert f"{title} {number}" in text and f"IPC {cell[1]}." in text
+    number = accuracy_text(published_accuracy(*cell, objective, "euclidean"))
+    assert f"{module.TITLES[objective]} {number}" in text and f"IPC {cell[1]}." in text
     assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
     # A twin says that nothing is reproduced.
     assert ("was ever published" in text) == (geometry == "hyperbolic")
@@ -177,8 +179,9 @@ def test_a_cell_of_feature_matching(
 def test_every_published_file_parses_and_no_cell_is_missing():
     names = flag_files.published_names()
     shared = {"base", "quickstart", "idm/base", "dance/base"}
-    shared |= {f"{objective}/base" for objective in published_features.EVERYWHERE}
-    cells = {stem for stem, *_ in (*CELLS, *published_features.files())}
+    shared |= {f"{name}/base" for module in PLAIN for name in module.EVERYWHERE}
+    plain = [file for module in PLAIN for file in module.files()]
+    cells = {stem for stem, *_ in (*CELLS, *plain)}
     assert cells | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])

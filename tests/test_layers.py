@@ -16,7 +16,7 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
-    ("objectives", "selection"),
+    ("objectives", "objectives.cafe", "selection"),
     ("distillation",),
     ("training",),
     ("protocols",),

@@ -4,7 +4,7 @@ A new method is a module in objectives/ or selection/, its traits in a file of t
 folder, a line here, and a folder of flag files.
 """
 
-from hdd_tf.methods import coresets, distribution_matching, feature_matching
+from hdd_tf.methods import cafe, coresets, distribution_matching, feature_matching
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
 # The baselines of DD-Ranking scores: random real images, and the whole training split.
@@ -16,6 +16,8 @@ METHODS: dict[str, Traits] = {
     "dance": distribution_matching.DANCE,
     "m3d": feature_matching.M3D,
     "datadam": feature_matching.DATADAM,
+    "cafe": cafe.CAFE,
+    "cafe_dsa": cafe.CAFE_DSA,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

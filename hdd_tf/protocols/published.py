@@ -135,4 +135,21 @@ def _dance_of_settings(
     )
 
 
-PROTOCOLS: dict[str, Builder] = {"dm": _dm_of_settings, "dance": _dance_of_settings}
+def _cafe_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    """Returns the protocol of CAFE: DM's without augmentation, for 601 epochs."""
+    del dataset
+    return dm_protocol(
+        epochs or config.eval_epochs or 601,
+        config.eval_batch or 256,
+        config.eval_lr,
+        "none" if config.eval_dsa == "auto" else config.eval_dsa,
+    )
+
+
+PROTOCOLS: dict[str, Builder] = {
+    "dm": _dm_of_settings,
+    "dance": _dance_of_settings,
+    "cafe": _cafe_of_settings,
+}

@@ -34,8 +34,9 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance"),
-        "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix; "
+        ("auto", "dm", "dance", "cafe"),
+        "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
+        "cafe = DM's without augmentation, for 601 epochs; "
         "auto = that of the objective.",
         Scope.EVALUATION,
     )

@@ -6,7 +6,7 @@ from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import PUBLISHED_IPC
 from hdd_tf.report import published
 from hdd_tf.report.comparison import plain_image_lr
-from tests import published_features, published_settings
+from tests import published_cafe, published_features, published_settings
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,8 @@ from tests import published_features, published_settings
         (("cifar10", 10, "m3d", "euclidean"), (63.5, None)),
         (("cifar100", 50, "datadam", "euclidean"), (49.4, 0.3)),
         (("cifar10", 10, "datadam", "hyperbolic"), None),
+        (("cifar10", 10, "cafe", "euclidean"), (46.3, None)),
+        (("cifar100", 50, "cafe_dsa", "euclidean"), (42.9, 0.2)),
         (("cifar10", 10, "herding"), (31.6, 0.7)),
         (("cifar10", 10, "k_center", "euclidean"), (14.7, 0.7)),
         (("svhn_cropped", 1, "forgetting"), (12.1, 5.6)),
@@ -57,6 +59,10 @@ def test_the_cells_are_those_with_published_settings():
         (*cell, objective, "euclidean")
         for objective, cells in published_features.IMAGE_LR.items()
         for cell in cells
+    } | {
+        (*cell, objective, "euclidean")
+        for objective in published_cafe.EVERYWHERE
+        for cell in published_cafe.CELLS
     }
     assert all(published.published_accuracy(*cell) for cell in cells)
 
@@ -94,6 +100,19 @@ def test_budgets_of_feature_matching():
             names = ("iterations", "real_batch", "eval_epochs")
             assert found == tuple(own[name] for name in names)
             assert budget.sets is budget.networks is None
+
+
+def test_budgets_of_cafe():
+    shared = published_cafe.SHARED
+    for objective, own in published_cafe.EVERYWHERE.items():
+        for cell in published_cafe.CELLS:
+            budget = published.published_budget(*cell, objective, "euclidean")
+            found = (budget.iterations, budget.real_batch, budget.networks)
+            assert found == tuple(
+                shared[name] for name in ("iterations", "real_batch", "num_eval")
+            )
+            assert budget.eval_epochs == own["eval_epochs"] and budget.sets == 1
+            assert plain_image_lr(*cell, objective) == shared["image_lr"]
 
 
 def test_plain_learning_rates():

@@ -1,0 +1,1 @@
+"""CAFE: Wang et al., "CAFE: Learning to Condense Dataset by Aligning Features"."""
