@@ -57,20 +57,45 @@ class ConvolutionBlocks:
         """Returns a run of all passes forward, and backward to the kernels."""
         return self._there_and_back(to_images=False, to_kernels=True)
 
+    def twice(self) -> Run:
+        """Returns a run of the passes of a gradient, to the images, of a gradient.
+
+        Forward, backward to maps and kernels, and backward through all three.
+        """
+        maps, kernels, back = self._maps, self._kernels, self._from_above()
+
+        def values() -> list[tf.Tensor]:
+            found = []
+            for images, kernel, above in zip(maps, kernels, back, strict=True):
+                with tf.GradientTape() as outer:
+                    outer.watch((images, above))
+                    with tf.GradientTape() as tape:
+                        tape.watch((images, kernel))
+                        output = self._convolve(images, kernel)
+                    # Gradients of a gradient pass through both.
+                    below = tape.gradient(output, (images, kernel), above)
+                again = outer.gradient(below, (images, above), below)
+                found += [g[0, 0, 0, 0] for g in (output, *below, *again)]
+            return found
+
+        return _in_graph(values)
+
     def _draw(self, shape: list[int]) -> tf.Tensor:
         return tf.cast(tf.random.normal(shape), self._dtype)
+
+    def _from_above(self) -> list[tf.Tensor]:
+        """Returns what comes back from above, there already as in a network."""
+        return [
+            self._draw([*images.shape[:3], kernel.shape[-1]])
+            for images, kernel in zip(self._maps, self._kernels, strict=True)
+        ]
 
     @staticmethod
     def _convolve(maps: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return tf.nn.conv2d(maps, kernel, 1, "SAME")
 
     def _there_and_back(self, to_images: bool, to_kernels: bool) -> Run:
-        maps, kernels = self._maps, self._kernels
-        # What comes back from above is there already, as in a network.
-        back = [
-            self._draw([*images.shape[:3], kernel.shape[-1]])
-            for images, kernel in zip(maps, kernels, strict=True)
-        ]
+        maps, kernels, back = self._maps, self._kernels, self._from_above()
 
         def values() -> list[tf.Tensor]:
             found = []
@@ -129,6 +154,30 @@ def step_convolutions(
     made = ConvolutionBlocks(num_synthetic, *shape, synthetic_precision).to_images()
     every_real = _repeated(real, passes)
     return lambda: (every_real(), made())
+
+
+def gradient_convolutions(
+    classes: int,
+    real_batch: int,
+    ipc: int,
+    image_shape: tuple[int, int, int],
+    width: int,
+    depth: int = 3,
+) -> Run:
+    """Returns the convolutions of a step that matches gradients, class by class.
+
+    Args:
+        classes: Number of classes.
+        real_batch: Real images of each class: forward, and to the kernels.
+        ipc: Synthetic images of each class: forward, and backward twice.
+        image_shape: `(side, side, channels)` of the images.
+        width: Channels of each block.
+        depth: Number of blocks.
+    """
+    shape = image_shape, width, depth
+    real = _repeated(ConvolutionBlocks(real_batch, *shape).training(), classes)
+    made = _repeated(ConvolutionBlocks(ipc, *shape).twice(), classes)
+    return lambda: (real(), made())
 
 
 def epoch_convolutions(

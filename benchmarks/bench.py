@@ -28,6 +28,7 @@ from bench_groups import (
     Sizes,
     evaluation_group,
     experts_group,
+    gradients_group,
     pool_group,
     step_group,
 )
@@ -38,7 +39,10 @@ from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.errors import InputError, one_line
 
 HERE = pathlib.Path(__file__).parent
-PARTS = ("step", "evaluation", "pool", "experts", "kernel", "memory", "curves")
+PARTS = (
+    *("step", "evaluation", "pool", "experts", "kernel", "gradients"),
+    *("memory", "curves"),
+)
 
 
 def timed(name: str, group: Group, rounds: int) -> dict[str, Any]:
@@ -87,6 +91,7 @@ def measure(sizes: Sizes, parts: Sequence[str]) -> dict[str, Any]:
         ("pool", "IDM", few, lambda: pool_group(sizes)),
         ("experts", "DANCE's experts", few, lambda: experts_group(sizes)),
         ("kernel", "M3D", few, lambda: kernel_group(sizes)),
+        ("gradients", "gradient matching", few, lambda: gradients_group(sizes)),
     ]
     results = []
     for part, name, rounds, make in groups:

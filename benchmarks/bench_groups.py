@@ -9,7 +9,11 @@ import importlib.util
 from typing import Any, NamedTuple
 
 import cost_curves
-from bare_convolutions import epoch_convolutions, step_convolutions
+from bare_convolutions import (
+    epoch_convolutions,
+    gradient_convolutions,
+    step_convolutions,
+)
 from timing import Run
 from workloads import distillation_step, step_run, training_run
 
@@ -187,6 +191,36 @@ def evaluation_group(sizes: Sizes, ipc: int, epochs: int) -> Group:
             (f"{what}: bfloat16 / float32", "bfloat16", "training"),
             (f"{what}: PyTorch's loop / training", "torch", "training"),
             (f"{what}: PyTorch's loop / bfloat16", "torch", "bfloat16"),
+        ],
+    )
+
+
+def gradients_group(sizes: Sizes) -> Group:
+    """Returns updates of DC and DCC without the network's training between them."""
+    counts = (sizes.ipc, sizes.real_batch)
+    plain = {"geometry": "euclidean", "dsa": "none", "dc_updates": 10, "dc_epochs": 0}
+
+    runs = {
+        "update": sizes.step(objective="dc", **plain),
+        "convolutions": gradient_convolutions(
+            sizes.classes,
+            sizes.real_batch,
+            sizes.ipc,
+            sizes.image_shape,
+            sizes.width,
+            sizes.depth,
+        ),
+        "geodesic": sizes.step(objective="dc", **{**plain, "geometry": "hyperbolic"}),
+        "contrast": sizes.step(objective="dcc", dcc_outer_warmup=0, **plain),
+        **_torch(sizes, "gradient_step", counts=counts),
+    }
+    return Group(
+        runs,
+        [
+            ("DC's update / bare convolutions", "update", "convolutions"),
+            ("PyTorch's update of DC / update", "torch", "update"),
+            ("DC's update with geodesics / with angles", "geodesic", "update"),
+            ("DCC's update of all classes / DC's update", "contrast", "update"),
         ],
     )
 

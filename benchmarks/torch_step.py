@@ -156,6 +156,66 @@ def matching_loss(
     return 20.0 * torch.acosh(inner.clamp_min(1.0 + 1e-12))
 
 
+def row_distance(real: torch.Tensor, synthetic: torch.Tensor) -> torch.Tensor:
+    """Returns DC's distance of two gradients of a weight, the sum over its units."""
+    if real.dim() < 2:
+        return real.new_zeros(())
+    real, synthetic = real.flatten(1), synthetic.flatten(1)
+    norms = real.norm(dim=1) * synthetic.norm(dim=1) + 1e-6
+    return (1.0 - (real * synthetic).sum(1) / norms).sum()
+
+
+def gradient_step(
+    options: TorchOptions,
+    classes: int,
+    ipc: int,
+    real_batch: int,
+    image_shape: tuple[int, int, int],
+    width: int,
+) -> Run:
+    """Returns a run of one update of DC in a fresh network, without augmentation.
+
+    Args:
+        options: How PyTorch computes.
+        classes: Number of classes.
+        ipc: Synthetic images of each class.
+        real_batch: Real images of each class.
+        image_shape: `(side, side, channels)` of the images.
+        width: Channels of each block.
+    """
+    options.apply()
+    side, _, channels = image_shape
+    per_class, shape = 2 * real_batch, (channels, side, side)
+    pool = options.place(torch.randn(classes * per_class, *shape))
+    images = options.place(torch.randn(classes * ipc, *shape)).requires_grad_()
+    optimiser = torch.optim.SGD([images], lr=0.1, momentum=0.5)
+
+    def run() -> float:
+        net = options.network(image_shape, classes, width)
+        weights = list(net.parameters())
+        loss = torch.zeros((), device=options.device)
+
+        def gradients(
+            batch: torch.Tensor, label: int, again: bool
+        ) -> tuple[torch.Tensor, ...]:
+            labels = torch.full((len(batch),), label, device=options.device)
+            entropy = F.cross_entropy(net(batch), labels)
+            return torch.autograd.grad(entropy, weights, create_graph=again)
+
+        for c in range(classes):
+            rows = torch.randperm(per_class)[:real_batch] + c * per_class
+            wanted = gradients(pool[rows.to(options.device)], c, False)
+            made = gradients(images[c * ipc : (c + 1) * ipc], c, True)
+            pairs = zip(wanted, made, strict=True)
+            loss = loss + torch.stack([row_distance(r, s) for r, s in pairs]).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    return run
+
+
 def matching_step(
     options: TorchOptions,
     classes: int,

@@ -26,6 +26,7 @@ from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.consistency import check_consistency
 from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import EvaluationSettings
+from hdd_tf.settings.gradient_matching import GradientMatchingSettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives import (
@@ -49,6 +50,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    GradientMatchingSettings,
     CafeSettings,
     DatadamSettings,
     M3dSettings,
@@ -78,6 +80,9 @@ class Config(
             )
         traits = self.traits
         for name, value in traits.settings.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        for name, value in traits.network_life(self.ipc).items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         # Real images are whole, whatever a distillation's flag file says.

@@ -36,6 +36,7 @@ class Purpose(enum.IntEnum):
     CORESET_TIES = 17
     ANALYSIS_IMAGES = 18
     PRUNING = 19
+    INNER_TRAINING = 20
     WATCHED_IMAGES = 40
     SET_EPOCH = 41
 

@@ -195,3 +195,68 @@ DANCE_EVERYWHERE = {
     "eval_drop_at": (2 / 3, 5 / 6),
     "eval_drop_factor": 0.2,
 }
+
+
+class GradientCell(NamedTuple):
+    """What a cell of gradient matching has of its own."""
+
+    accuracy: float
+    updates: int  # Of the images, in a network's life.
+    epochs: int  # Of the network, between two of them.
+    dsa: str
+    eval_epochs: int
+
+
+_FULL = "color_crop_cutout_flip_scale_rotate"
+_LOOPS = ((1, 0), (10, 50), (50, 10))
+
+
+def _gradient_cells(
+    table: dict[str, tuple[str, tuple[float, ...]]], first_loops: tuple[int, int]
+) -> dict[Cell, GradientCell]:
+    """From strategy and accuracies of a data set to one entry a cell."""
+    return {
+        (dataset, ipc): GradientCell(
+            accuracy, *loops, strategy, 301 if strategy == "none" else 1001
+        )
+        for dataset, (strategy, accuracies) in table.items()
+        for ipc, accuracy, loops in zip(
+            (1, 10, 50), accuracies, (first_loops, *_LOOPS[1:]), strict=False
+        )
+    }
+
+
+# Zhao et al., ICLR 2021; Zhao and Bilen, ICML 2021; Lee et al., ICML 2022, and their
+# released programs. Only the plain form is published.
+GRADIENTS = {
+    "dc": _gradient_cells(
+        {
+            "fashion_mnist": ("none", (70.5, 82.3, 83.6)),
+            "svhn_cropped": ("none", (31.2, 76.1, 82.3)),
+            "cifar10": ("none", (28.3, 44.9, 53.9)),
+            "cifar100": ("none", (12.8, 25.2)),
+        },
+        (1, 0),
+    ),
+    "dsa": _gradient_cells(
+        {
+            "fashion_mnist": (_FULL, (70.6, 84.6, 88.7)),
+            "svhn_cropped": ("color_crop_cutout_scale_rotate", (27.5, 79.2, 84.4)),
+            "cifar10": (_FULL, (28.8, 52.1, 60.6)),
+            "cifar100": (_FULL, (13.9, 32.3, 42.8)),
+        },
+        (1, 0),
+    ),
+    "dcc": _gradient_cells(
+        {
+            "svhn_cropped": ("none", (34.3, 76.2, 83.3)),
+            "cifar10": (_FULL, (34.0, 54.4, 64.2)),
+            "cifar100": (_FULL, (14.6, 33.5, 39.4)),
+        },
+        (10, 5),
+    ),
+}
+GRADIENTS_INIT = {"dc": "noise", "dsa": "real", "dcc": "real"}
+GRADIENTS_PROTOCOL = {"dc": "dc", "dsa": "dm", "dcc": "dc"}
+# Our hyperbolic twins have files for these.
+TWINS = ("cifar10",)

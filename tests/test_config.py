@@ -70,6 +70,13 @@ OTHER_VALUES = {
     "cafe_network_lr": 0.5,
     "cafe_network_batch": 11,
     "cafe_test_images": 5,
+    "dc_updates": 2,
+    "dc_epochs": 4,
+    "dc_lr": 0.1,
+    "dc_batch": 16,
+    "dcc_outer_warmup": 3,
+    "dcc_inner_warmup": 2,
+    "row_radius": 1.0,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -284,8 +291,10 @@ REFUSED = {
     "num_virtual_devices": [-1],
     "max_images_per_forward": [-1],
     "init": ["fake", "from:", "from", ""],
-    "dsa": ["", "auto", "colour", "color_", "none_flip", "flip_flip", None],
+    "dsa": ["", "auto", "colour", "color_", "none_flip", "flip_flip"],
     "eval_dsa": ["auto_flip", "blur"],
+    "dc_updates": [0, 1.5],
+    "row_radius": [0, 81, "nan"],
     "baselines": ["k-center", ("random", "all"), 3],
     "select": ["best_test"],
     "strategy": ["tpu"],
@@ -448,7 +457,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 71
+    assert len(expected) == 78
 
 
 def test_every_setting_has_a_scope():
@@ -480,7 +489,7 @@ def test_lists_of_settings_follow_their_scopes(scopes, names):
 def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
     rows = config_lib.rows()
     assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
-        "curvature", "loss_weight", "lift", "max_tangent_norm"
+        "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius"
     }  # fmt: skip
     config = Config(
         dataset="x", checkpoint_every=2, picture_every=3, analysis_every=5,
@@ -498,4 +507,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 13
+    assert len(config_lib.headings()) == 14

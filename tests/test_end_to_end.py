@@ -301,7 +301,7 @@ def test_dry_run_times_a_bank_while_it_fills_and_after(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\d s for the first 2, then \d+\.\d+ s \(", done.stdout)
+    assert re.search(r"\d s in 2 of them, \d+\.\d+ s in \d+ of them \(", done.stdout)
 
 
 def test_init_from_an_earlier_set_continues_from_its_images(finished, tmp_path):

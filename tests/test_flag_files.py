@@ -36,6 +36,16 @@ CELLS = [(write_name(*cell), "dm", cell, "hyperbolic") for cell in settings.DM_H
 ]
 
 
+# (file, objective, cell, geometry) of gradient matching, and of our twins of it.
+GRADIENT_CELLS = [
+    (f"{objective}/{write_name(*cell)}{suffix}", objective, cell, geometry)
+    for objective, cells in settings.GRADIENTS.items()
+    for cell in cells
+    for suffix, geometry in (("", "euclidean"), ("_hyperbolic", "hyperbolic"))
+    if not suffix or cell[0] in settings.TWINS
+]
+
+
 def texts(*arguments: str) -> list[str]:
     return [argument.text for argument in flag_files.expand_flag_files(arguments)[0]]
 
@@ -132,6 +142,32 @@ def test_published_cell_field_by_field(
     assert config == expected_config(stem, objective, cell, geometry)
 
 
+@pytest.mark.parametrize(("stem", "objective", "cell", "geometry"), GRADIENT_CELLS)
+def test_cell_of_gradient_matching(
+    stem, objective, cell, geometry, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    dataset, ipc = cell
+    own = settings.GRADIENTS[objective][cell]
+    expected = Config(
+        dataset=dataset, ipc=ipc, objective=objective, geometry=geometry, dsa=own.dsa,
+        iterations=1000 * own.updates, dc_updates=own.updates, dc_epochs=own.epochs,
+        dc_lr=0.01, dc_batch=256, dcc_outer_warmup=250, dcc_inner_warmup=10,
+        init=settings.GRADIENTS_INIT[objective], real_batch=256, image_lr=0.1,
+        image_momentum=settings.IMAGE_MOMENTUM, network="convnet", depth=3, width=128,
+        precision="float32", num_eval=20, eval_lr=0.01, eval_batch=256, select="last",
+        eval_protocol=settings.GRADIENTS_PROTOCOL[objective],
+        eval_epochs=own.eval_epochs, validation_fraction=0,
+        run_dir=f"runs/{Path(stem).name}_{objective}_{geometry}_seed0",
+    )  # fmt: skip
+    assert parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"]) == expected
+    text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
+    assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
+    assert f"{own.accuracy:.1f}" in text
+    is_twin = geometry == "hyperbolic"
+    assert ("no number is published for this form" in text) == is_twin
+
+
 @pytest.mark.parametrize(("stem", "objective", "cell", "geometry"), CELLS)
 def test_head_of_published_cell(stem, objective, cell, geometry):
     text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
@@ -181,7 +217,8 @@ def test_every_published_file_parses_and_no_cell_is_missing():
     shared = {"base", "quickstart", "idm/base", "dance/base"}
     shared |= {f"{name}/base" for module in PLAIN for name in module.EVERYWHERE}
     plain = [file for module in PLAIN for file in module.files()]
-    cells = {stem for stem, *_ in (*CELLS, *plain)}
+    shared |= {f"{objective}/base" for objective in settings.GRADIENTS}
+    cells = {stem for stem, *_ in (*CELLS, *GRADIENT_CELLS, *plain)}
     assert cells | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])

@@ -17,6 +17,7 @@ LAYERS = (
     ("analysis",),
     ("evaluation",),
     ("objectives", "objectives.cafe", "selection"),
+    ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),
     ("protocols",),

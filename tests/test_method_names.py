@@ -27,10 +27,12 @@ FLAGS = "hdd_tf/settings/"
 # Protocols of evaluation are called after the method that brought them, and are chosen
 # by `Traits.evaluation` or --eval_protocol.
 PROTOCOLS = {"hdd_tf/protocols/published.py"}
-# A word of its own in these: the choice of rows to keep, and TensorFlow's initialisers.
+# A word of its own in these: the choice of rows to keep, TensorFlow's initialisers, and
+# the flag --dsa.
 WORDS = {"random": {"hdd_tf/analysis/pruning.py", "hdd_tf/running/dry_run.py",
                     "hdd_tf/running/costs.py",
-                    "hdd_tf/exporting/models.py"}}  # fmt: skip
+                    "hdd_tf/exporting/models.py"},
+         "dsa": {"hdd_tf/arguments/flag_names.py"}}  # fmt: skip
 
 
 def texts(tree):

@@ -36,6 +36,7 @@ def plan_class_blocks(
     real_per_class: int,
     synthetic_per_class: int,
     max_images: int,
+    max_classes: int | None = None,
 ) -> ClassBlocks:
     """Plans the blocks of a step.
 
@@ -46,12 +47,15 @@ def plan_class_blocks(
         synthetic_per_class: Number of synthetic images of each class in a step.
         max_images: Largest number of images of one forward pass, >= 1. The synthetic
             images of a class are never split.
+        max_classes: Largest number of classes of a block, >= 1; None for no limit.
 
     Returns:
         The plan, whose blocks are as equal as possible, to have little padding.
     """
     share = -(-num_classes // num_replicas)
     largest = max(1, max_images // max(real_per_class, synthetic_per_class))
+    if max_classes is not None:
+        largest = min(largest, max_classes)
     num_blocks = -(-share // largest)
     per_block = -(-share // num_blocks)
     index = np.arange(num_blocks * per_block).reshape(num_blocks, per_block)

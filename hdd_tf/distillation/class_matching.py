@@ -53,6 +53,7 @@ class ClassMatching:
         synthetic_set: The synthetic images.
         objective: The objective.
         bank: The bank of real summaries, or None.
+        piece: Function that runs a piece of the graph, compiled or not.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class ClassMatching:
         self._max_decoded = max_decoded
         self._seed = seed
         self.bank = bank
-        self._piece = piece
+        self.piece = piece
 
     def match(
         self, iteration: tf.Tensor, pass_index: int = 0, revisit: bool = False
@@ -101,13 +102,11 @@ class ClassMatching:
             raise ValueError("a bank keeps what the first pass of an iteration sees.")
         with_real = work.compare and not revisit
         if with_real:
-            rows, row_weights = self._store.draw_indices(
-                derive_key(self._seed, Purpose.REAL_BATCH, drawn), self._real_batch
-            )
+            rows, row_weights = self.draw_real(drawn)
         images = tf.convert_to_tensor(self.synthetic_set.images)
         # A pass without comparison needs no stored summary, so its augmentation can be
         # fresh in every iteration.
-        augmentation = self._draw_augmentation(
+        augmentation = self.draw_augmentation(
             drawn if work.compare else iteration, pass_index
         )
         subset = self._decoded_subset(iteration, pass_index)
@@ -119,20 +118,17 @@ class ClassMatching:
             if with_real:
                 real = self._comparison.summarize(
                     work,
-                    RealImages(
-                        self._store,
+                    self.real_images(
                         classes,
                         tf.gather(rows, classes),
                         tf.gather(row_weights, classes),
                         parameters,
-                        self._real_chunk,
-                        self._piece,
                     ),
                 )
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
             own = tf.gather(images, classes)
-            loss, gradient = self._piece(
+            loss, gradient = self.piece(
                 lambda: self._synthetic_side(
                     work, classes, own, subset, parameters, real
                 )
@@ -144,8 +140,49 @@ class ClassMatching:
             Matched(tf.float32, tf.float32, [tf.float32] * num_kept),
         )
 
-    def _draw_augmentation(
-        self, iteration: tf.Tensor, pass_index: int
+    def draw_real(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws the real images of an iteration.
+
+        Args:
+            iteration: Number of the iteration that selects the draw, scalar int32.
+
+        Returns:
+            `[C, n]` rows of the training split and their `[C, n]` weights, as
+            `ClassStore.draw_indices` gives them.
+        """
+        key = derive_key(self._seed, Purpose.REAL_BATCH, iteration)
+        return self._store.draw_indices(key, self._real_batch)
+
+    def real_images(
+        self,
+        classes: tf.Tensor,
+        rows: tf.Tensor,
+        weights: tf.Tensor,
+        parameters: dsa.DSAParameters,
+        max_images: int | None = None,
+    ) -> RealImages:
+        """Returns the real images of a block of classes.
+
+        Args:
+            classes: `[b]` int32 class numbers.
+            rows: `[b, n]` rows of the training split.
+            weights: `[b, n]` float32 weights of the images.
+            parameters: Augmentation of each class, with leading dimension b.
+            max_images: Largest number of images of one forward pass; None for that of
+                the blocks.
+        """
+        return RealImages(
+            self._store,
+            classes,
+            rows,
+            weights,
+            parameters,
+            max_images or self._real_chunk,
+            self.piece,
+        )
+
+    def draw_augmentation(
+        self, iteration: tf.Tensor, pass_index: int = 0
     ) -> dsa.DSAParameters:
         """Draws the augmentation of all classes.
 

@@ -7,12 +7,13 @@ classes, devices, the bank of real summaries, and the optimiser of the images.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
+from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -41,6 +42,8 @@ class ClasswiseMatching(IterativeMethod):
         couples_classes: True if the comparison of a class needs the images of all
             classes, so that all are one block. The comparison itself keeps to the
             memory then, and there is one replica.
+        plan_blocks: Function from the number of synthetic images of each class to the
+            split of the classes; None for `MethodContext.class_blocks`.
 
     Attributes:
         matching: Computation of a replica; available after `assemble`.
@@ -57,13 +60,16 @@ class ClasswiseMatching(IterativeMethod):
         augmentations: dsa.Choice,
         max_decoded: int = 0,
         couples_classes: bool = False,
+        plan_blocks: Callable[[int], ClassBlocks] | None = None,
     ) -> None:
         self._context = context
         self._objective = objective
         self._comparison = comparison
         self._augmentations = augmentations
         self._max_decoded = max_decoded
-        self._couples_classes = couples_classes
+        self._plan_blocks = plan_blocks or functools.partial(
+            context.class_blocks, couples_classes=couples_classes
+        )
         self._bank: RealBank | None = None
         size = context.config.real_bank_size
         if size:
@@ -97,9 +103,7 @@ class ClasswiseMatching(IterativeMethod):
             store=self._context.store,
             objective=self._objective,
             comparison=self._comparison,
-            blocks=self._context.class_blocks(
-                min(decoded, self._max_decoded or decoded), self._couples_classes
-            ),
+            blocks=self._plan_blocks(min(decoded, self._max_decoded or decoded)),
             real_batch=config.real_batch,
             augmentations=self._augmentations,
             max_decoded=self._max_decoded,
@@ -115,6 +119,10 @@ class ClasswiseMatching(IterativeMethod):
         if iteration >= self._bank.size:
             return Phase(_REVISITING)
         return Phase(_DRAWING, self._bank.size)
+
+    def kind_of(self, iteration: int) -> Hashable:
+        """Returns the phase and what the objective's cost depends on."""
+        return self.phase_of(iteration).number, self._objective.kind_of(iteration)
 
     def state(self) -> Mapping[str, Any]:
         """Returns the set, the velocity of its images, the objective and the bank."""

@@ -6,7 +6,7 @@ only a result. The traits of a method record its kind (methods/traits.py).
 """
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -91,6 +91,14 @@ class IterativeMethod(Method):
         """
         del iteration
         return Phase(0)
+
+    def kind_of(self, iteration: int) -> Hashable:
+        """Returns a value that is the same for iterations of about the same cost.
+
+        Args:
+            iteration: Number of the iteration, >= 0.
+        """
+        return self.phase_of(iteration).number
 
     @abc.abstractmethod
     def assemble(self) -> None:

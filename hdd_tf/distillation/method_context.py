@@ -100,14 +100,31 @@ class MethodContext:
             self.dataset.image_shape, self.config.width
         )
 
+    def images_of_pass(self, maps: int) -> int:
+        """Returns the largest number of images of a pass that keeps several maps.
+
+        Args:
+            maps: Number of maps of the first layer that the pass keeps of an image. It
+                counts if the settings leave the number of images open.
+        """
+        if self.config.max_images_per_forward:
+            return self.max_images
+        return max(1, self.max_images // maps)
+
     def class_blocks(
-        self, synthetic_per_class: int, couples_classes: bool = False
+        self,
+        synthetic_per_class: int,
+        couples_classes: bool = False,
+        max_classes: int | None = None,
+        maps: int = 1,
     ) -> ClassBlocks:
         """Returns the split of the classes over replicas and blocks.
 
         Args:
             synthetic_per_class: Number of synthetic images of each class in a pass.
             couples_classes: True for one block, whatever `max_images` is.
+            max_classes: Largest number of classes of a block; None for no limit.
+            maps: See `images_of_pass`.
         """
         config, num_classes = self.config, self.dataset.num_classes
         real_per_class = min(config.real_batch, int(tf.reduce_max(self.store.sizes)))
@@ -118,7 +135,8 @@ class MethodContext:
             synthetic_per_class=synthetic_per_class,
             max_images=num_classes * max(real_per_class, synthetic_per_class)
             if couples_classes
-            else self.max_images,
+            else self.images_of_pass(maps),
+            max_classes=max_classes,
         )
 
     def synthetic_set(

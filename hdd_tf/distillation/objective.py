@@ -1,5 +1,6 @@
 """The objective of class-wise matching: the network's weights of each pass."""
 
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -73,6 +74,15 @@ class Objective(tf.Module):
             iteration: Number of the iteration, scalar int32 tensor.
         """
         del iteration
+
+    def kind_of(self, iteration: int) -> Hashable:
+        """Returns what the cost of an iteration depends on; by default nothing.
+
+        Args:
+            iteration: Number of the iteration, >= 0.
+        """
+        del iteration
+        return None
 
     def pass_of(self, iteration: tf.Tensor, pass_index: int) -> Pass:
         """Returns a pass of an iteration.

@@ -100,9 +100,9 @@ class RealImages:
             for x in (self._rows, self.weights)
         )
 
-        def of_part(index: tf.Tensor) -> Any:
+        def of_part(index: tf.Tensor | int) -> Any:
             owner = index // num_parts
-            parameters = self._parameters_of(owner[None])
+            parameters = self._parameters_of(tf.reshape(owner, [1]))
             drawn = self._store.gather(rows[index][None])
             weight, label = weights[index], self.labels[owner]
 
@@ -123,6 +123,56 @@ class RealImages:
                 lambda x: tf.reshape(x, [num_classes, num_parts, *x.shape[1:]]), found
             )
         )
+
+    def add(
+        self,
+        of_batch: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
+        signature: Any,
+    ) -> Any:
+        """Sums a function of batches of any classes over all images, in chunks.
+
+        Args:
+            of_batch: Function from images `[k, h, w, c]`, their weights `[k]` and their
+                labels `[k]` to float32 tensors, which are weighted sums over the
+                images.
+            signature: The `tf.TensorSpec` of each tensor of the result.
+
+        Returns:
+            The sums, structured like `signature`.
+        """
+        num_classes, per_class = self._rows.shape
+        total = num_classes * per_class
+        num_chunks = -(-total // self._max_images)
+        chunk = -(-total // num_chunks)
+        # Images that pad the last chunk have weight 0.
+        padding = [[0, num_chunks * chunk - total]]
+        owner = tf.repeat(tf.range(num_classes), per_class)
+        rows, weights, owner = (
+            tf.reshape(tf.pad(tf.reshape(x, [-1]), padding), [num_chunks, chunk])
+            for x in (self._rows, self.weights, owner)
+        )
+
+        def of_chunk(part: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Any:
+            rows, weights, owner = part
+            parameters = self._parameters_of(owner)
+            drawn = self._store.gather(rows[:, None])
+            labels = tf.gather(self.labels, owner)
+
+            def work() -> Any:
+                images = _augmented(drawn, parameters)[:, 0]
+                return of_batch(images, weights, labels)
+
+            return self._piece(work)
+
+        if num_chunks == 1:
+            return of_chunk((rows[0], weights[0], owner[0]))
+        sums = tf.map_fn(
+            of_chunk,
+            (rows, weights, owner),
+            fn_output_signature=signature,
+            parallel_iterations=1,
+        )
+        return tf.nest.map_structure(lambda x: tf.reduce_sum(x, axis=0), sums)
 
     def _parameters_of(self, owners: tf.Tensor) -> dsa.DSAParameters | None:
         """Returns the augmentation of the classes at `owners` `[k]`."""

@@ -8,7 +8,7 @@ authors' program; it releases the command of CIFAR-10 with 10 images per class a
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
-from hdd_tf.methods.traits import AccuracyRow, Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import FULL_DSA, AccuracyRow, Budget, Encoder, Kind, Traits
 
 
 def _cafe(
@@ -35,6 +35,7 @@ def _cafe(
             "iterations": 2001,
             "real_batch": 256,
             "init": "noise",
+            "dsa": FULL_DSA,
         },
         may_revisit=False,
         evaluation=evaluation,

@@ -13,7 +13,7 @@ Sources of the published values:
 The accuracies of IDM on TinyImageNet are missing: only their settings are published.
 """
 
-from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import FULL_DSA, Budget, Encoder, Kind, Traits
 
 # Programs that normalise CIFAR-100 with CIFAR-10's constants.
 CIFAR10_FOR_BOTH = {"cifar100": "cifar10"}
@@ -26,6 +26,7 @@ DM_SETTINGS = {
     "iterations": 20_000,
     "real_batch": 256,
     "init": "real",
+    "dsa": FULL_DSA,
 }
 
 

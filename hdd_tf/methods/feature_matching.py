@@ -11,7 +11,7 @@ Sources of the published values:
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
-from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import FULL_DSA, Budget, Encoder, Kind, Traits
 
 
 def _m3d_budget(dataset: str, ipc: int, geometry: str) -> Budget:
@@ -36,6 +36,7 @@ M3D = Traits(
         "iterations": 10_000,
         "real_batch": 128,
         "init": "mix",
+        "dsa": FULL_DSA,
     },
     # An entry of the bank would hold every feature, not one centroid of each class.
     may_revisit=False,
@@ -67,6 +68,7 @@ DATADAM = Traits(
         "iterations": 20_000,
         "real_batch": 64,
         "init": "real",
+        "dsa": FULL_DSA,
     },
     may_revisit=True,
     evaluation="dm",

@@ -4,7 +4,13 @@ A new method is a module in objectives/ or selection/, its traits in a file of t
 folder, a line here, and a folder of flag files.
 """
 
-from hdd_tf.methods import cafe, coresets, distribution_matching, feature_matching
+from hdd_tf.methods import (
+    cafe,
+    coresets,
+    distribution_matching,
+    feature_matching,
+    gradient_matching,
+)
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
 # The baselines of DD-Ranking scores: random real images, and the whole training split.
@@ -18,6 +24,9 @@ METHODS: dict[str, Traits] = {
     "datadam": feature_matching.DATADAM,
     "cafe": cafe.CAFE,
     "cafe_dsa": cafe.CAFE_DSA,
+    "dc": gradient_matching.DC,
+    "dsa": gradient_matching.DSA,
+    "dcc": gradient_matching.DCC,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

@@ -18,7 +18,8 @@ Accuracy = tuple[float, float | None]
 AccuracyRow = tuple[Accuracy, ...]
 PUBLISHED_IPC = (1, 10, 50)
 # Flags whose default is the method's own value.
-DEFAULTED = ("image_lr", "iterations", "real_batch", "init")
+DEFAULTED = ("image_lr", "iterations", "real_batch", "init", "dsa")
+FULL_DSA = "color_crop_cutout_flip_scale_rotate"
 
 
 class Kind(enum.Enum):
@@ -90,6 +91,10 @@ class Traits:
             channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
             empty if `--baselines` does not offer the method.
+        loops: Published loops of a network that trains on the synthetic images, by
+            images per class: updates of the images in its life, and its epochs between
+            two of them. Other numbers of images take those of the next larger one.
+            Empty if the networks do not train so.
         trains_network: True if a selection trains a network to choose by.
         least_epochs: Smallest number of epochs of that network that gives a result.
         training_ahead: Function from the run's `Config` to (name, duration) of each
@@ -123,6 +128,7 @@ class Traits:
     normalised_as: Mapping[str, str]
     whitened: bool
     encoder_source: str = ""
+    loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False
     least_epochs: int = 1
@@ -156,9 +162,29 @@ class Traits:
         """Returns the geometry that is matched in: `asked`, or `none` without one."""
         return asked if self.has_geometry else "none"
 
+    def network_life(self, ipc: int) -> dict[str, int]:
+        """Returns the defaults of `--dc_updates` and `--dc_epochs`.
+
+        Args:
+            ipc: Images per class.
+        """
+        updates, epochs = loops_for(ipc, self.loops) if self.loops else (1, 0)
+        return {"dc_updates": updates, "dc_epochs": epochs}
+
     def builder(self) -> Callable[[Any], Any]:
         """Returns the function that builds the method; imports its module."""
         return imported(self.build) if isinstance(self.build, str) else self.build
+
+
+def loops_for(ipc: int, loops: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
+    """Returns the published loops of a number of images per class, or the next larger.
+
+    Args:
+        ipc: Images per class.
+        loops: Loops by images per class; see `Traits.loops`.
+    """
+    larger = [known for known in loops if known >= ipc]
+    return loops[min(larger, default=max(loops))]
 
 
 def imported(name: str) -> Callable[..., Any]:

@@ -118,6 +118,13 @@ def _dm_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingPr
     )
 
 
+def _dc_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
+    # DC's and DCC's programs train for 300 epochs and DSA's for 1,000, each plus one.
+    strategy = config.dsa if config.eval_dsa == "auto" else config.eval_dsa
+    published = 301 if strategy == "none" else 1001
+    return _dm_of_settings(config, dataset, epochs or config.eval_epochs or published)
+
+
 def _dance_of_settings(
     config: Any, dataset: str, epochs: int | None
 ) -> TrainingProtocol:
@@ -152,4 +159,5 @@ PROTOCOLS: dict[str, Builder] = {
     "dm": _dm_of_settings,
     "dance": _dance_of_settings,
     "cafe": _cafe_of_settings,
+    "dc": _dc_of_settings,
 }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Hashable
 
 import tensorflow as tf
 
@@ -17,6 +18,8 @@ from hdd_tf.random_keys import derive_key
 from hdd_tf.running.costs import Costs, check_further_memory, further_copies
 
 _TIMED_ITERATIONS = 2
+# Iterations whose kind is asked for, in about a second.
+_MOST_ASKED = 1_000_000
 
 
 def estimate_run(run: RunContext) -> str:
@@ -36,27 +39,41 @@ def estimate_run(run: RunContext) -> str:
     as_many = dataclasses.replace(config, keep="random")
     dataset = pruned_dataset(dataclasses.replace(run, config=as_many))
     step = build_step(run.method_context(dataset, dry_run=True))
-    bank = config.real_bank_size
-    seconds = _seconds_per_iteration(step, 0)
-    timing = [f"time per iteration  {seconds:.3f} s"]
-    total = seconds * config.iterations
-    if 0 < bank < config.iterations:
-        revisiting = _seconds_per_iteration(step, bank)
-        timing += [f"for the first {bank:,}, then {revisiting:.3f} s"]
-        total = seconds * bank + revisiting * (config.iterations - bank)
+    kinds = _kinds(step.method, config.iterations)
+    seconds = [_seconds_per_iteration(step, first) for first, _ in kinds]
+    total = sum(s * count for s, (_, count) in zip(seconds, kinds, strict=True))
+    timing = f"{seconds[0]:.3f} s"
+    if len(kinds) > 1:
+        timing = ", ".join(
+            f"{s:.3f} s in {count:,} of them"
+            for s, (_, count) in zip(seconds, kinds, strict=True)
+        )
     times = _times(config)
     return "\n".join(
         [
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
             f"{dataset.num_classes} classes, distilled to "
             f"{config.ipc * dataset.num_classes:,}",
-            f"{' '.join(timing)} ({_duration(total)} for {config.iterations:,}{times})",
+            f"time per iteration  {timing} ({_duration(total)} for "
+            f"{config.iterations:,}{times})",
             *_whole_cost(run, total),
             f"to be written       {_bytes_written(run, step.method) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
             "nothing was written",
         ]
     )
+
+
+def _kinds(method: IterativeMethod, iterations: int) -> list[tuple[int, int]]:
+    """Returns the first iteration of each kind and the number of those of the kind."""
+    kinds: dict[Hashable, tuple[int, int]] = {}
+    for iteration in range(min(iterations, _MOST_ASKED)):
+        kind = method.kind_of(iteration)
+        first, count = kinds.get(kind, (iteration, 0))
+        kinds[kind] = first, count + 1
+    # Whatever comes later is like the last.
+    kinds[kind] = first, count + 1 + max(0, iterations - _MOST_ASKED)
+    return list(kinds.values())
 
 
 def _seconds_per_iteration(step: DistillationStep, start: int) -> float:

@@ -74,8 +74,16 @@ def _check_pool(config: Any) -> None:
 
 def _check_bank(config: Any) -> None:
     traits = config.traits
-    if not config.real_bank_size or traits.may_revisit or traits.is_selection:
+    if not config.real_bank_size or traits.is_selection:
         return
+    if traits.may_revisit and (not traits.loops or config.dc_updates == 1):
+        return
+    if traits.may_revisit:
+        raise InputError(
+            f"--real_bank_size={config.real_bank_size} revisits networks, and with "
+            f"--dc_updates={config.dc_updates} these train on the images meanwhile: "
+            "leave it at 0, or give --dc_updates=1"
+        )
     others = [name for name, other in METHODS.items() if other.may_revisit]
     raise InputError(
         f"--real_bank_size={config.real_bank_size} revisits networks and what they "

@@ -34,17 +34,17 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe"),
+        ("auto", "dm", "dance", "cafe", "dc"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
-        "cafe = DM's without augmentation, for 601 epochs; "
-        "auto = that of the objective.",
+        "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
+        "where nothing is augmented; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
         0,
         parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
-        "protocol and 1500 in dance's.",
+        "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without.",
         Scope.EVALUATION,
         is_budget=True,
     )
@@ -52,13 +52,13 @@ class EvaluationSettings:
         0,
         parsers.COUNT_OR_ZERO,
         "Images per training batch of evaluation. 0: as published, 256 in the dm "
-        "protocol and 64 in dance's.",
+        "and dc protocols and 64 in dance's.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(
         "auto",
         parsers.DSA_OR_AUTO,
-        "Augmentations of evaluation. auto: as --dsa in the dm protocol, "
+        "Augmentations of evaluation. auto: as --dsa in dm's and dc's protocol, "
         "color_crop_flip_scale_rotate in dance's, without flip for digits.",
         Scope.EVALUATION,
     )

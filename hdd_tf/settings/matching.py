@@ -83,10 +83,11 @@ class MatchingSettings:
         geometry="hyperbolic",
     )
     dsa: str = setting(
-        "color_crop_cutout_flip_scale_rotate",
+        None,
         parsers.DSA,
         "Siamese augmentations joined by _, one of which is drawn per class and "
-        "iteration, and per batch in the evaluation; none = no augmentation.",
+        "iteration, and per batch in the evaluation; none = no augmentation. "
+        f"{unset('dsa')}",
         Scope.SHARED,
     )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hdd_tf.methods.registry import METHODS
-from hdd_tf.methods.traits import PUBLISHED_IPC
+from hdd_tf.methods.traits import PUBLISHED_IPC, Budget
 from hdd_tf.report import published
 from hdd_tf.report.comparison import plain_image_lr
 from tests import published_cafe, published_features, published_settings
@@ -63,8 +63,25 @@ def test_the_cells_are_those_with_published_settings():
         (*cell, objective, "euclidean")
         for objective in published_cafe.EVERYWHERE
         for cell in published_cafe.CELLS
+    } | {
+        (*cell, objective, "euclidean")
+        for objective, settings in published_settings.GRADIENTS.items()
+        for cell in settings
     }
     assert all(published.published_accuracy(*cell) for cell in cells)
+
+
+def test_numbers_and_budgets_of_gradient_matching():
+    for objective, cells in published_settings.GRADIENTS.items():
+        for cell, own in cells.items():
+            accuracy = published.published_accuracy(*cell, objective, "euclidean")
+            assert accuracy == (own.accuracy, None)
+            assert published.accuracy_text(accuracy) == f"{own.accuracy:.1f}"
+            budget = published.published_budget(*cell, objective, "euclidean")
+            assert budget == (Budget(1000 * own.updates, 256, own.eval_epochs, 5, 20))
+            # The twin has none.
+            for find in (published.published_accuracy, published.published_budget):
+                assert find(*cell, objective, "hyperbolic") is None
 
 
 def test_budgets_are_those_of_the_published_settings():

@@ -6,13 +6,12 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.methods.registry import METHODS
-from tests.toys import attention, gradients, kernel, labels, stitched
+from tests.toys import attention, kernel, labels, stitched
 
 # Those with iterations.
 ITERATIVE = {
     "toy_attention": attention,
     "toy_kernel": kernel,
-    "toy_gradients": gradients,
     "toy_labels": labels,
 }
 

@@ -1,5 +1,7 @@
 """The seams by methods that are not ours: each is one file and one registry entry.
 
+Methods of ours that couple iterations or classes are held to the same.
+
 Each runs on one and on three devices and in blocks with equal images, and resumes to
 the bit. What they compute is checked only as far as the seams decide it.
 """
@@ -20,14 +22,25 @@ from tests.toys.conftest import ITERATIVE
 # Among the first to start, see conftest.py.
 pytestmark = pytest.mark.slow
 
-# More than one life of the toy of gradients, whose network trains within a life.
+# Of the methods whose networks train, more than one life.
 ITERATIONS = 3
 # The others are in `make stress`.
 EVERY_DAY = {"toy_attention", "toy_labels"}
-# Methods of our own whose iterations are no passes of class-wise matching, with what
-# keeps them short. The hyperbolic form takes twice as long to trace.
+# Methods of our own whose networks train on the set, with what keeps them short. The
+# hyperbolic form takes twice as long to trace.
 SHORT = {"cafe_max_updates": 2, "cafe_max_epochs": 2, "cafe_test_images": 9}
-OWN = {"cafe": SHORT, "cafe_dsa": SHORT | {"geometry": "euclidean"}}
+OWN = {
+    "cafe": SHORT,
+    "cafe_dsa": SHORT | {"geometry": "euclidean"},
+    "dc": {"dc_updates": 2, "dc_epochs": 2, "dc_batch": 4},
+    # Class by class at first, then all classes together.
+    "dcc": {
+        "dc_updates": 2,
+        "dc_epochs": 1,
+        "dcc_outer_warmup": 1,
+        "dcc_inner_warmup": 1,
+    },
+}
 
 
 def step_of(name, dataset, strategy, **settings):
@@ -103,17 +116,6 @@ def test_a_bank_keeps_any_summary(name, dataset, one_device):
         fresh.run(iteration, 1)
     found, expected = (learnt(s)["images"] for s in (step, fresh))
     assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()
-
-
-def test_gradients_of_classes_in_parts_equal_those_of_whole_classes(
-    dataset, one_device
-):
-    step = step_of("toy_gradients", dataset, one_device)
-    matched = step.method.matching.match(tf.constant(0))
-    assert matched.loss.shape == (5,) and (matched.loss.numpy() > 0).all()
-    # Nothing is drawn or trained that another iteration would not draw again.
-    again = step.method.matching.match(tf.constant(0))
-    np.testing.assert_array_equal(matched.gradient, again.gradient)
 
 
 def test_a_selection_is_the_same_again_and_on_other_devices(dataset, one_device):

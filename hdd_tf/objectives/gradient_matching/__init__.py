@@ -1,0 +1,1 @@
+"""Methods that match gradients of a network's weights."""
