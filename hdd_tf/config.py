@@ -26,16 +26,12 @@ from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.consistency import check_consistency
 from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import EvaluationSettings
-from hdd_tf.settings.gradient_matching import GradientMatchingSettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
-from hdd_tf.settings.objectives import (
-    CafeSettings,
-    DanceSettings,
-    DatadamSettings,
-    IdmSettings,
-    M3dSettings,
-)
+from hdd_tf.settings.objectives.cafe import CafeSettings
+from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
+from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
+from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings

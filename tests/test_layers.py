@@ -30,6 +30,7 @@ LAYERS = (
     ("data_cache",),
     ("data", "distributed", "files", "arguments"),
     ("config",),
+    ("settings.objectives",),
     ("settings",),
     ("methods",),
     ("signals", "keras_settings", "exact_product"),

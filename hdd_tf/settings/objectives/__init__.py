@@ -1,0 +1,1 @@
+"""Settings that only one objective has, or objectives of one family."""
