@@ -57,9 +57,9 @@ class EncoderOfRun:
         # The run's experts learn the matched images; the whole split would need other
         # experts, trained for the analysis alone.
         matched = pruned_dataset(self._run)
-        buffer_of = imported(config.traits.encoder_source)
-        buffer = buffer_of(config, matched, self._run.network)
-        epochs = config.pretrain_epochs
+        shelf_of = imported(config.traits.encoder_source)
+        buffer = shelf_of(config, matched, self._run.network).buffer
+        epochs = buffer.protocol.epochs
         return first_expert(buffer, config, epochs, f"{config.traits.title}'s expert 0")
 
 

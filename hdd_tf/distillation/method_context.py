@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -18,6 +19,8 @@ from hdd_tf.distillation.class_blocks import (
 from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.distributed.compilation import Piece, piece_of
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.training.experts import Experts
+from hdd_tf.training.shelf import Shelf
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,6 +113,20 @@ class MethodContext:
         if self.config.max_images_per_forward:
             return self.max_images
         return max(1, self.max_images // maps)
+
+    def taker(self, shelf: Shelf) -> Callable[[], Experts]:
+        """Returns a function that takes the networks of a shelf, see `Shelf.take`.
+
+        Args:
+            shelf: The shelf.
+
+        Raises:
+            InputError: memory does not hold the networks.
+        """
+        shelf.check_memory()
+        return functools.partial(
+            shelf.take, dry_run=self.dry_run, progress=self.config.progress
+        )
 
     def class_blocks(
         self,

@@ -133,12 +133,10 @@ DANCE = Traits(
     may_revisit=True,
     evaluation="dance",
     encoder=Encoder.EXPERT,
-    encoder_source="hdd_tf.objectives.dance:expert_buffer",
+    encoder_source="hdd_tf.objectives.dance:expert_shelf",
+    ahead_source="hdd_tf.objectives.dance:expert_shelf",
     normalised_as=CIFAR10_FOR_BOTH,
     whitened=False,
-    training_ahead=lambda config: (
-        ("experts", f"{config.num_experts} x {config.pretrain_epochs}"),
-    ),
     plain_image_lr=lambda dataset, ipc: (
         ipc / 10 if dataset == "imagewoof" else ipc / 100
     ),

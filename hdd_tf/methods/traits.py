@@ -84,7 +84,11 @@ class Traits:
         encoder: Network that the analysis of a run uses.
         encoder_source: Name `module:function` of the function that locates that
             network: (config) -> `PoolSchedule` for `POOL`, (config, dataset, network)
-            -> `ExpertBuffer` for `EXPERT`; empty for `TRAINED`.
+            -> `Shelf` for `EXPERT`; empty for `TRAINED`.
+        ahead_source: Name `module:function` of the function that returns the networks
+            which train on the real images before the first iteration: (config,
+            dataset, network) -> `Shelf`, or None if the settings need none. Empty if
+            the method never trains any.
         normalised_as: Names of data sets to which the method's program applies the
             constants of another data set, mapped to the name of that other data set.
         whitened: True if images are whitened (ZCA), False if they are normalised by
@@ -97,8 +101,6 @@ class Traits:
             Empty if the networks do not train so.
         trains_network: True if a selection trains a network to choose by.
         least_epochs: Smallest number of epochs of that network that gives a result.
-        training_ahead: Function from the run's `Config` to (name, duration) of each
-            kind of network that trains on the real images before the first iteration.
         plain_image_lr: Function from data set (TFDS name) and IPC to the published
             image learning rate of the method's Euclidean form; or None.
         published: Published accuracies by geometry (`none` for methods without one) and
@@ -128,11 +130,11 @@ class Traits:
     normalised_as: Mapping[str, str]
     whitened: bool
     encoder_source: str = ""
+    ahead_source: str = ""
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False
     least_epochs: int = 1
-    training_ahead: Callable[[Any], tuple[tuple[str, str], ...]] = lambda config: ()
     plain_image_lr: Callable[[str, int], float] | None = None
     published: Mapping[str, Mapping[str, AccuracyRow]] = dataclasses.field(
         default_factory=dict

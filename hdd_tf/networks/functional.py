@@ -77,6 +77,19 @@ class FunctionalNetwork:
         return [tuple(v.shape) for v in self.model.trainable_variables]
 
     @property
+    def feature_channels(self) -> int:
+        """Number of channels of the maps that the features are read from.
+
+        Flattened maps `[h, w, k]` have `k`, which is the fastest index of a feature
+        vector. All other features count as maps of one pixel.
+        """
+        features = self.model.output["features"]
+        layer = features._keras_history.operation
+        if isinstance(layer, keras.layers.Flatten):
+            return int(layer.input.shape[-1])
+        return int(features.shape[-1])
+
+    @property
     def state_specs(self) -> list[tf.TensorSpec]:
         """Shape and dtype of each tensor of the state, in the order of all methods."""
         state = self.model.non_trainable_variables
@@ -111,21 +124,25 @@ class FunctionalNetwork:
         return self.outputs(weights, images)["features"]
 
     def outputs(
-        self, weights: list[tf.Tensor], images: tf.Tensor
+        self,
+        weights: list[tf.Tensor],
+        images: tf.Tensor,
+        state: Sequence[tf.Tensor] = (),
     ) -> dict[str, tf.Tensor]:
-        """Returns all outputs of a network without state.
+        """Returns all outputs of a network, in evaluation mode.
 
         Args:
             weights: Tensors of `weight_shapes`.
             images: `[n, h, w, c]` normalised images.
+            state: Tensors of `state_specs`; evaluation mode does not change them.
 
         Returns:
             `features` `[n, d]` and `logits` `[n, num_classes]`.
 
         Raises:
-            ValueError: the network has state.
+            ValueError: the network has another state.
         """
-        outputs, _ = self.model.stateless_call(weights, [], images, training=False)
+        outputs, _ = self.model.stateless_call(weights, state, images, training=False)
         return outputs
 
     def block_outputs(

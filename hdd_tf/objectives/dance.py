@@ -20,7 +20,7 @@ from hdd_tf.objectives.features import geometry_comparison
 from hdd_tf.protocols.published import expert_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
-from hdd_tf.training.progress import epoch_bar
+from hdd_tf.training.shelf import Shelf
 
 # The streams of random numbers under an iteration's key.
 _EXPERT, _SHARE = 0, 1
@@ -72,10 +72,8 @@ class DualViewAlignment(Objective):
         )
 
 
-def expert_buffer(
-    config: Any, dataset: Dataset, network: FunctionalNetwork
-) -> ExpertBuffer:
-    """Returns the expert buffer of a run's settings.
+def expert_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) -> Shelf:
+    """Returns the experts of a run's settings.
 
     Args:
         config: The run's `Config`.
@@ -83,7 +81,7 @@ def expert_buffer(
         network: The network `--network`, a function of its weights.
     """
     precision = config.precision
-    return ExpertBuffer(
+    buffer = ExpertBuffer(
         config.expert_dir,
         network.in_precision(precision),
         config.network_title(),
@@ -91,6 +89,14 @@ def expert_buffer(
         expert_protocol(config.pretrain_epochs, config.pretrain_batch),
         config.expert_seed,
         precision,
+    )
+    return Shelf(
+        "experts",
+        buffer,
+        config.num_experts,
+        config.network,
+        flag="num_experts",
+        with_initial=True,
     )
 
 
@@ -104,18 +110,10 @@ def build(context: MethodContext) -> ClasswiseMatching:
         InputError: settings and data do not fit.
     """
     config = context.config
-    buffer = expert_buffer(config, context.dataset, context.network)
-
-    def take_experts() -> Experts:
-        if context.dry_run:
-            return buffer.untrained(config.num_experts)
-        total = config.num_experts * config.pretrain_epochs
-        with epoch_bar("experts", total, config.progress) as bar:
-            return buffer.take(config.num_experts, bar.update)
-
+    shelf = expert_shelf(config, context.dataset, context.network)
     return ClasswiseMatching(
         context,
-        DualViewAlignment(take_experts, config.seed),
+        DualViewAlignment(context.taker(shelf), config.seed),
         geometry_comparison(context),
         dsa.dance_choice(dsa.parse_strategy(config.dsa)),
         config.dance_max_decoded,

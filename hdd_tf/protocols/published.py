@@ -103,6 +103,20 @@ def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
     return dance_protocol(epochs, batch_size, 0.01, "color_crop")
 
 
+def constant_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
+    """Returns a protocol of networks that train on real images, at one rate.
+
+    The programs of DSDM and IID train so before they distill.
+
+    Args:
+        epochs: Number of epochs.
+        batch_size: Images per update.
+    """
+    return TrainingProtocol(
+        epochs=epochs, batch_size=batch_size, learning_rate=0.01, reset_velocity=False
+    )
+
+
 def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
     return (2 * epochs // 3, 5 * epochs // 6)
 

@@ -28,6 +28,7 @@ from hdd_tf.random_keys import derive_key
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.shelf import Shelf
 
 # Updates that are timed: more would make a dry run long, fewer would time its calls.
 _TIMED_UPDATES = 3
@@ -70,11 +71,14 @@ class Costs:
         works = []
         if _prunes_by_radius(config):
             works.append(self._kept("pruning", config.keep_epochs))
-        traits = config.traits
-        if traits.encoder is Encoder.EXPERT:
-            buffer = imported(traits.encoder_source)(config, run.dataset, run.network)
-            (name, count), *_ = traits.training_ahead(config)
-            works.append(self._of_buffer(name, count, buffer, config.num_experts))
+        traits, shelf = config.traits, _shelf_of(run)
+        if shelf is not None:
+            count = f"{shelf.number} x {shelf.buffer.protocol.epochs}"
+            works.append(
+                self._of_buffer(
+                    shelf.name, count, shelf.buffer, shelf.number, shelf.network_name
+                )
+            )
         if config.analysis and traits.encoder is Encoder.TRAINED:
             works.append(self._kept("analysis", config.encoder_epochs))
         chosen = list(config.baselines) if config.num_eval else []
@@ -82,7 +86,9 @@ class Costs:
             chosen.append(config.objective)
         if any(name in METHODS and METHODS[name].trains_network for name in chosen):
             selector = CoresetSelector(config, run.dataset, run.network)
-            each, epochs = self._epoch(selector.protocol()), config.coreset_epochs
+            network = run.network.in_precision(config.precision)
+            each = self._epoch(selector.protocol(), network, config.network)
+            epochs = config.coreset_epochs
             count = f"{epochs} epochs, {each:.1f} s each"
             works.append(Work("coreset network", count, epochs * each))
         return works
@@ -122,16 +128,17 @@ class Costs:
     def _kept(self, name: str, epochs: int) -> Work:
         """Returns the cost of a network that learns the real images, or 0 if kept."""
         buffer = buffer_of_training(self._run, epochs)
-        return self._of_buffer(name, str(epochs), buffer, 1)
+        network = self._run.config.network
+        return self._of_buffer(name, str(epochs), buffer, 1, network)
 
     def _of_buffer(
-        self, name: str, count: str, buffer: ExpertBuffer, number: int
+        self, name: str, count: str, buffer: ExpertBuffer, number: int, network: str
     ) -> Work:
         missing = buffer.missing(number)
         what = f"{count} epochs on the real images"
         if not missing:
             return Work(name, f"{what}, found in {buffer.path}", 0.0)
-        per_epoch = self._epoch(buffer.protocol)
+        per_epoch = self._epoch(buffer.protocol, buffer.network, network)
         return Work(
             name,
             f"{what}, {per_epoch:.1f} s each, where "
@@ -193,11 +200,20 @@ class Costs:
         each = images * protocol.epochs * train + len(dataset.test.labels) * test
         return config.num_eval * each
 
-    def _epoch(self, protocol: TrainingProtocol) -> float:
-        """Returns the seconds of an epoch of the matched network on real images."""
-        config = self._run.config
-        self._network = self._run.network.in_precision(config.precision)
-        self._name = (config.network, policy_of(config.precision))
+    def _epoch(
+        self, protocol: TrainingProtocol, network: FunctionalNetwork, name: str
+    ) -> float:
+        """Returns the seconds of an epoch of a network on the real images.
+
+        Args:
+            protocol: Training protocol.
+            network: The network.
+            name: Key of `networks.registry.NETWORKS`.
+        """
+        policy = policy_of(self._run.config.precision)
+        # The matched network is in memory in float32 too.
+        self._network = network
+        self._name = (name, "float32" if network is self._run.network else policy)
         count = len(self._run.dataset.training.labels)
         return count * self._timed(protocol, count)[0]
 
@@ -241,6 +257,14 @@ def _measure(
     return train / (count * protocol.epochs), test / count
 
 
+def _shelf_of(run: RunContext) -> Shelf | None:
+    """Returns the networks that the method of a run trains ahead, if there are any."""
+    source = run.config.traits.ahead_source
+    if not source:
+        return None
+    return imported(source)(run.config, run.dataset, run.network)
+
+
 def _prunes_by_radius(config: Config) -> bool:
     """Whether a network trains to choose the images to keep."""
     return config.keep_fraction < 1 and config.keep != "random"
@@ -249,7 +273,7 @@ def _prunes_by_radius(config: Config) -> bool:
 def further_copies(config: Config) -> int:
     """Returns how often a run holds the real images beside the copies of its start."""
     traits, baselines = config.traits, config.baselines if config.num_eval else ()
-    ahead = traits.encoder is Encoder.EXPERT or _prunes_by_radius(config)
+    ahead = bool(traits.ahead_source) or _prunes_by_radius(config)
     trains = [traits, *(METHODS[name] for name in baselines if name in METHODS)]
     # The network of coresets stays in memory beside that of the whole set.
     scored = any(each.trains_network for each in trains)

@@ -8,28 +8,26 @@ training waits. An interrupted training resumes where it stopped.
 
 import contextlib
 import hashlib
-import io
 import json
 import pathlib
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.errors import InputError, InterruptedRunError, one_line
+from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
-from hdd_tf.files.npz_file import read_npz
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.optimisers import optimiser_of
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.signals import interruptions_named
+from hdd_tf.training.network_files import NetworkFiles
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
@@ -43,17 +41,21 @@ class Experts(NamedTuple):
     """Trained networks, and their initial weights.
 
     Attributes:
-        initial: Initial weights, float32 tensors `[count, ...]` of `weight_shapes`.
+        initial: Initial weights, float32 tensors `[count, ...]` of `weight_shapes`;
+            empty if they were not asked for.
         trained: Trained weights, float32 tensors `[count, ...]` of `weight_shapes`.
+        state: State of the trained networks, such as batch norm's moving statistics,
+            tensors `[count, ...]` of `state_specs`; empty for networks without state.
     """
 
     initial: list[tf.Tensor]
     trained: list[tf.Tensor]
+    state: Sequence[tf.Tensor] = ()
 
     @property
     def number(self) -> int:
         """Number of experts."""
-        return self.initial[0].shape[0]
+        return self.trained[0].shape[0]
 
 
 class ExpertBuffer:
@@ -72,6 +74,7 @@ class ExpertBuffer:
     Attributes:
         path: Directory of this buffer.
         protocol: Training protocol of the experts.
+        network: The network.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class ExpertBuffer:
         seed: int,
         precision: str = "float32",
     ) -> None:
-        self._network = network
+        self.network = network
         self._dataset = dataset
         self.protocol = protocol
         self._seed = seed
@@ -112,10 +115,14 @@ class ExpertBuffer:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         own = pathlib.Path(directory) / f"{name}_{digest}"
         self.path = own if own.exists() else self._of_same_images(own)
+        self._files = NetworkFiles(network, protocol)
         self._trainer: NetworkTrainer | None = None
 
     def take(
-        self, count: int, on_epochs: Callable[[int], object] = lambda epochs: None
+        self,
+        count: int,
+        on_epochs: Callable[[int], object] = lambda epochs: None,
+        with_initial: bool = True,
     ) -> Experts:
         """Returns the first experts, after training those that are missing.
 
@@ -123,6 +130,7 @@ class ExpertBuffer:
             count: Number of experts, >= 1.
             on_epochs: Function of the number of epochs that were just trained or found
                 trained; it is called repeatedly.
+            with_initial: True to return the initial weights too.
 
         Returns:
             The experts 0, ..., count - 1.
@@ -139,19 +147,38 @@ class ExpertBuffer:
                 links.check_writable(self.path, "--expert_dir: ")
                 stack.enter_context(lock.locked(self.path, self._print_wait))
                 links.refuse_links_out(self.path)
-            pairs = [self._expert(index, on_epochs) for index in range(count)]
+            ends = [
+                self._expert(index, on_epochs)._replace(slots=[])
+                for index in range(count)
+            ]
         self._trainer = None  # Frees its copy of the images.
-        initial, trained = zip(*pairs, strict=True)
-        return Experts(*(_stack(weights) for weights in (initial, trained)))
+        # The key determines the initial weights, so no file stores them.
+        initial = [self._start(i)[0] for i in range(count)] if with_initial else []
+        return Experts(
+            _stack(initial),
+            _stack([end.weights for end in ends]),
+            _stack([end.state for end in ends]),
+        )
 
-    def untrained(self, count: int) -> Experts:
+    def untrained(self, count: int, with_initial: bool = True) -> Experts:
         """Returns `count` untrained experts: the trained weights are the initial ones.
 
         A dry run uses them in place of experts.
+
+        Args:
+            count: Number of experts, >= 1.
+            with_initial: As in `take`.
         """
-        keys = [derive_key(self._seed, Purpose.EXPERT, index) for index in range(count)]
-        start = [NetworkTrainer.initial_weights(self._network, key) for key in keys]
-        return Experts(_stack(start), _stack(start))
+        weights, state = zip(*(self._start(i) for i in range(count)), strict=True)
+        trained = _stack(weights)
+        return Experts(trained if with_initial else [], trained, _stack(state))
+
+    def _start(self, index: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Returns the initial weights and the initial state of one expert."""
+        return NetworkTrainer.initial_variables(self.network, self._key(index))
+
+    def _key(self, index: int) -> tf.Tensor:
+        return derive_key(self._seed, Purpose.EXPERT, index)
 
     def _of_same_images(self, own: pathlib.Path) -> pathlib.Path:
         """Returns the buffer of a folder of images under another name, if there is one.
@@ -180,20 +207,14 @@ class ExpertBuffer:
     def _print_wait(self, holder: str) -> None:
         print(f"waiting for {holder}, which trains experts in {self.path}", flush=True)
 
-    def _expert(
-        self, index: int, on_epochs: Callable[[int], object]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns the initial and the trained weights of one expert."""
-        key = derive_key(self._seed, Purpose.EXPERT, index)
-        # The key determines the initial weights, so no file stores them.
-        start = NetworkTrainer.initial_weights(self._network, key)
-        initial = [weight.numpy() for weight in start]
+    def _expert(self, index: int, on_epochs: Callable[[int], object]) -> TrainingState:
+        """Returns one expert at the end of its training."""
         file = self._file(index)
         if file.exists():
             on_epochs(self.protocol.epochs)
-            return initial, self._read(file).weights
+            return self._files.read(file)
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
-        resume = self._read(unfinished) if unfinished.exists() else None
+        resume = self._files.read(unfinished) if unfinished.exists() else None
         atomic.write_json(self.path / _KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
@@ -203,19 +224,19 @@ class ExpertBuffer:
         def save_now_and_then() -> None:
             nonlocal saved_at
             if time.monotonic() - saved_at > _SECONDS_BETWEEN_SAVES:
-                self._write(unfinished, trainer.snapshot())
+                self._files.write(unfinished, trainer.snapshot())
                 saved_at = time.monotonic()
 
         try:
             with interruptions_named():
-                trainer.train(key, on_epochs, resume, save_now_and_then)
+                trainer.train(self._key(index), on_epochs, resume, save_now_and_then)
             self._check_finite(index, trainer, unfinished)
-            self._write(file, trainer.snapshot())
+            self._files.write(file, trainer.snapshot())
         except InterruptedRunError:
-            self._write(unfinished, trainer.snapshot())
+            self._files.write(unfinished, trainer.snapshot())
             raise
         unfinished.unlink(missing_ok=True)
-        return initial, self._read(file).weights
+        return self._files.read(file)
 
     def _check_finite(
         self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
@@ -233,7 +254,7 @@ class ExpertBuffer:
         if self._trainer is None:
             training = self._dataset.training
             self._trainer = NetworkTrainer(
-                self._network,
+                self.network,
                 training.images,
                 training.labels,
                 self._dataset.normalisation,
@@ -241,39 +262,6 @@ class ExpertBuffer:
             )
         return self._trainer
 
-    def _write(self, file: pathlib.Path, state: TrainingState | None) -> None:
-        if state is None:  # A signal came before the start: there is nothing to save.
-            return
-        buffer = io.BytesIO()
-        # The network's state comes last: files of networks without state end before it.
-        arrays = [*state.weights, *state.slots, *state.state]
-        np.savez(buffer, np.array(state.updates), *arrays)
-        atomic.write_bytes(file, buffer.getvalue())
 
-    def _read(self, file: pathlib.Path) -> TrainingState:
-        shapes = self._network.weight_shapes
-        # Only arrays are read, no pickles. The archive has a checksum of each array.
-        expected: dict[str, tuple[type, Sequence[int]]] = {"arr_0": (np.int64, ())}
-        slots = optimiser_of(self.protocol).slot_shapes(shapes)
-        kinds = [(np.float32, shape) for shape in [*shapes, *slots]]
-        kinds += [
-            (spec.dtype.as_numpy_dtype, tuple(spec.shape))
-            for spec in self._network.state_specs
-        ]
-        expected |= {f"arr_{number}": kind for number, kind in enumerate(kinds, 1)}
-        try:
-            if not file.is_file():
-                raise ValueError("no ordinary file")
-            updates, *rest = read_npz(file, expected).values()
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{file} cannot be read, or holds another network ({one_line(error)}): "
-                "mend that, or move it away, and that expert is trained again."
-            ) from error
-        ends = len(shapes), len(shapes) + len(slots)
-        parts = rest[: ends[0]], rest[ends[0] : ends[1]], rest[ends[1] :]
-        return TrainingState(int(updates), *parts)
-
-
-def _stack(networks: Iterable[list[np.ndarray]]) -> list[tf.Tensor]:
+def _stack(networks: Sequence[Sequence[Any]]) -> list[tf.Tensor]:
     return [tf.constant(np.stack(w)) for w in zip(*networks, strict=True)]

@@ -193,7 +193,19 @@ class NetworkTrainer:
     @staticmethod
     def initial_weights(network: FunctionalNetwork, key: tf.Tensor) -> list[tf.Tensor]:
         """Returns the weights that a training with this key starts from."""
-        return network.initial_weights(derive_key(key, Purpose.EVALUATION_NETWORK))
+        return NetworkTrainer.initial_variables(network, key)[0]
+
+    @staticmethod
+    def initial_variables(
+        network: FunctionalNetwork, key: tf.Tensor
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Returns the weights and the state that a training with this key starts from.
+
+        Args:
+            network: The network.
+            key: `[2]` int32 key of the training.
+        """
+        return network.initial_variables(derive_key(key, Purpose.EVALUATION_NETWORK))
 
     def _begin(self, key: tf.Tensor, resume: TrainingState | None) -> None:
         if resume is None:

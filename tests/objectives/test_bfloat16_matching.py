@@ -9,7 +9,7 @@ import tensorflow as tf
 from hdd_tf.config import Config
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.dance import expert_buffer
+from hdd_tf.objectives.dance import expert_shelf
 from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.reading.loading import load_configured_dataset
 
@@ -63,7 +63,7 @@ def test_experts_of_another_precision_are_other_experts(tmp_path):
             **SETTINGS, objective="dance", expert_dir=str(tmp_path), **settings
         )
         network = matched_network(config, digits().image_shape, 10)
-        return expert_buffer(config, digits(), network).path
+        return expert_shelf(config, digits(), network).buffer.path
 
     assert path() == path(precision="float32")
     assert len({path(), path(precision="bfloat16"), path(precision="tf32")}) == 3

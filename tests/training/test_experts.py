@@ -15,7 +15,7 @@ from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import lock
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
-from hdd_tf.protocols.published import expert_protocol
+from hdd_tf.protocols.published import constant_protocol, expert_protocol
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -208,3 +208,30 @@ def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, c
     # Whole experts are there for everyone.
     with lock.locked(place.path):
         buffer(tmp_path, dataset).take(1)
+
+
+def test_state_of_batch_norm_is_kept_and_initial_weights_may_be_left_out(
+    tmp_path, dataset, monkeypatch
+):
+    network = build_network("convnet_batch", (8, 8, 1), 2, depth=1, width=4)
+
+    def place():
+        protocol = constant_protocol(2, 32)
+        return ExpertBuffer(tmp_path, network, "convnet_batch", dataset, protocol, 0)
+
+    taken = place().take(2, with_initial=False)
+    assert taken.initial == [] and taken.number == 2
+    assert [tuple(s.shape[1:]) for s in taken.state] == [
+        tuple(spec.shape) for spec in network.state_specs
+    ]
+    fresh = place().untrained(2, with_initial=False)
+    assert not np.array_equal(taken.state[0], fresh.state[0])
+    monkeypatch.setattr(NetworkTrainer, "train", None)  # Training would fail now.
+    assert_equal(place().take(2, with_initial=False), taken)
+    # Matching sees the trained network as its training left it.
+    images = (dataset.training.images / 255 - 0.5).astype(np.float32) / 0.25
+    weights, state = ([w[1] for w in part] for part in (taken.trained, taken.state))
+    outputs = network.outputs(weights, images, state)
+    np.testing.assert_array_equal(
+        outputs["logits"], network.logits(weights, images, state)
+    )

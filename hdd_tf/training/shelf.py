@@ -1,0 +1,62 @@
+"""A shelf: the networks of an expert buffer that one run takes."""
+
+import dataclasses
+import math
+
+from hdd_tf.data.memory import available_memory
+from hdd_tf.errors import InputError
+from hdd_tf.training.experts import ExpertBuffer, Experts
+from hdd_tf.training.progress import epoch_bar
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shelf:
+    """A number of networks of one kind, trained on the real images beforehand.
+
+    Attributes:
+        name: Name of the networks, for a progress bar and the costs of a run.
+        buffer: Buffer that keeps them.
+        number: Number of networks, >= 1.
+        network_name: Key of `networks.registry.NETWORKS`.
+        flag: Name of the setting of `number`.
+        with_initial: True if the run needs the initial weights too.
+    """
+
+    name: str
+    buffer: ExpertBuffer
+    number: int
+    network_name: str
+    flag: str
+    with_initial: bool = False
+
+    def take(self, *, dry_run: bool, progress: bool) -> Experts:
+        """Returns the networks, after training those that are missing.
+
+        Args:
+            dry_run: True to return untrained networks, and to write nothing.
+            progress: True to show a progress bar.
+
+        Raises:
+            InputError: a file of the buffer is damaged, or a network diverged.
+            InterruptedRunError: a signal stopped the training, which is saved.
+        """
+        if dry_run:
+            return self.buffer.untrained(self.number, self.with_initial)
+        total = self.number * self.buffer.protocol.epochs
+        with epoch_bar(self.name, total, progress) as bar:
+            return self.buffer.take(self.number, bar.update, self.with_initial)
+
+    def check_memory(self) -> None:
+        """Checks that memory holds all networks at once.
+
+        Raises:
+            InputError: it does not.
+        """
+        weights = sum(map(math.prod, self.buffer.network.weight_shapes))
+        needed = self.number * 4 * weights * (1 + self.with_initial)
+        available = available_memory()
+        if available is not None and needed > available:
+            raise InputError(
+                f"--{self.flag}={self.number} networks take {needed / 2**30:.2f} GiB, "
+                f"and {available / 2**30:.2f} GiB are available: give fewer."
+            )
