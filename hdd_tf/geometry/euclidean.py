@@ -47,6 +47,23 @@ class EuclideanGeometry:
         mass = tf.reduce_sum(parts.mass, axis=0)
         return EuclideanSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
 
+    def blend(
+        self,
+        first: EuclideanSummary,
+        second: EuclideanSummary,
+        share: float | tf.Tensor,
+    ) -> EuclideanSummary:
+        """Returns means between two means, `share` of the way to the second."""
+        return EuclideanSummary(
+            *((1.0 - share) * a + share * b for a, b in zip(first, second, strict=True))
+        )
+
+    def scatter(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of squared distances `[c]` of `[c, n, d]` from the mean."""
+        features = widen(features)
+        mean = tf.reduce_mean(features, axis=1, keepdims=True)
+        return tf.reduce_sum(tf.math.squared_difference(features, mean), axis=[1, 2])
+
     def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns the squared distance `[c]` to the means of features `[c, m, d]`."""
         return self._loss.call(real.mean, synthetic_features)

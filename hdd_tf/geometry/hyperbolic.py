@@ -46,6 +46,7 @@ class HyperbolicGeometry:
         loss_weight: float = 1.0,
     ) -> None:
         self._lift = LorentzLift(curvature, lift, max_tangent_norm)
+        self._curvature = curvature
         self._centroid = LorentzCentroid(return_mass=True)
         self._loss = GeodesicCentroidLoss(
             curvature, lift, max_tangent_norm, loss_weight
@@ -60,6 +61,32 @@ class HyperbolicGeometry:
     def merge(self, parts: HyperbolicSummary) -> HyperbolicSummary:
         """Returns the centroids of the union of p parts, stacked to `[p, c, ...]`."""
         return HyperbolicSummary(*lorentz.merge_centroids(*parts))
+
+    def blend(
+        self,
+        first: HyperbolicSummary,
+        second: HyperbolicSummary,
+        share: float | tf.Tensor,
+    ) -> HyperbolicSummary:
+        """Returns the centroids of two points each, of weights 1 - share and share."""
+        klein = tf.stack([first.klein, second.klein], axis=-2)
+        log_gamma = tf.stack([first.log_gamma, second.log_gamma], axis=-1)
+        weights = tf.stack([1.0 - share, share]) * tf.ones_like(log_gamma)
+        return HyperbolicSummary(*lorentz.centroid_with_mass(klein, log_gamma, weights))
+
+    def scatter(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of squared distances `[c]` from the centroid, of `[c, n, d]`.
+
+        Lambda is no factor of it.
+        """
+        klein, log_gamma = self._lift(features)
+        centroid = lorentz.centroid(klein, log_gamma)
+        distances = lorentz.geodesic_distance(
+            (klein, log_gamma),
+            (centroid[0][:, None], centroid[1][:, None]),
+            self._curvature,
+        )
+        return tf.reduce_sum(tf.square(distances), axis=-1)
 
     def loss(self, real: HyperbolicSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns lambda times the distance `[c]` to centroids of `[c, m, d]`."""

@@ -45,6 +45,27 @@ class Geometry(Protocol[Summary]):
         Parts of total weight 0 are ignored.
         """
 
+    def blend(
+        self, first: Summary, second: Summary, share: float | tf.Tensor
+    ) -> Summary:
+        """Returns the centroids of pairs of centroids, whatever their masses are.
+
+        Args:
+            first: Summary of c classes, of weight 1 - `share`.
+            second: Summary of c classes, of weight `share`.
+            share: Number in [0, 1].
+        """
+
+    def scatter(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the features' squared distances from their centroid.
+
+        Args:
+            features: `[c, n, d]` features of n images of each class.
+
+        Returns:
+            `[c]` sums.
+        """
+
     def loss(self, real: Summary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each class.
 

@@ -148,3 +148,48 @@ def test_graph_with_unknown_sizes(name):
 def test_unusable_configurations_are_input_errors(changes, message):
     with pytest.raises(InputError, match=message):
         build_geometry(config(**changes))
+
+
+@each_geometry
+def test_centroids_blend_by_share_whatever_their_masses(name):
+    geometry = BUILT[name]()
+    first, second = geometry.summarize(REAL), geometry.summarize(SYNTHETIC)
+    for share in (0.0, 0.3, 1.0):
+        found = geometry.blend(first, second, tf.constant(share, tf.float64))
+        for label in range(3):
+            if name == "euclidean":
+                means = REAL[label].mean(0), SYNTHETIC[label].mean(0)
+                expected = (1 - share) * means[0] + share * means[1]
+                np.testing.assert_allclose(found.mean[label], expected, rtol=1e-12)
+                continue
+            centres = [
+                oracle.centre(rows[label], -0.5, "expmap0", 10.0)
+                for rows in (REAL, SYNTHETIC)
+            ]
+            expected = oracle.centroid(centres, -0.5, [1 - share, share])
+            klein = [float(x / expected[0]) for x in expected[1:]]
+            np.testing.assert_allclose(found.klein[label], klein, rtol=1e-9)
+            # The time coordinate is cosh(r) / s.
+            gamma = np.log(float(expected[0]) * np.sqrt(0.5))
+            np.testing.assert_allclose(found.log_gamma[label], gamma, rtol=1e-9)
+
+
+@each_geometry
+def test_scatter_is_the_sum_of_squared_distances_from_the_centroid(name):
+    geometry = BUILT[name]()
+    for label, found in enumerate(geometry.scatter(tf.constant(REAL))):
+        rows = REAL[label]
+        if name == "euclidean":
+            expected = np.square(rows - rows.mean(0)).sum()
+        else:
+            centre = oracle.centre(rows, -0.5, "expmap0", 10.0)
+            points = [oracle.lift(row, -0.5, "expmap0", 10.0) for row in rows]
+            expected = sum(float(oracle.distance(p, centre, -0.5)) ** 2 for p in points)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # One image is its own centroid.
+    single = tf.constant(SYNTHETIC[:, :1])
+    with tf.GradientTape() as tape:
+        tape.watch(single)
+        scatter = geometry.scatter(single)
+    assert np.isfinite(tape.gradient(scatter, single)).all()
+    np.testing.assert_allclose(scatter, 0.0, atol=1e-12)
