@@ -31,6 +31,7 @@ from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives.cafe import CafeSettings
 from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
 from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
+from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
 from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
@@ -46,6 +47,8 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    IidSettings,
+    DsdmSettings,
     GradientMatchingSettings,
     CafeSettings,
     DatadamSettings,

@@ -77,6 +77,21 @@ OTHER_VALUES = {
     "dcc_outer_warmup": 3,
     "dcc_inner_warmup": 2,
     "row_radius": 1.0,
+    "dsdm_networks": 2,
+    "dsdm_epochs": 3,
+    "dsdm_batch": 16,
+    "dsdm_max_decoded": 0,
+    "dsdm_covariance_weight": 0.0,
+    "dsdm_prototype_weight": 2.0,
+    "dsdm_prototype_memory": 0.5,
+    "dsdm_prototype_after": 3,
+    "iid_covariance_weight": 0.0,
+    "iid_centre_weight": 0.0,
+    "iid_network": "convnet",
+    "iid_networks": 2,
+    "iid_epochs": 3,
+    "iid_batch": 16,
+    "iid_curvature": -0.5,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -457,7 +472,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 78
+    assert len(expected) == 93
 
 
 def test_every_setting_has_a_scope():
@@ -489,7 +504,8 @@ def test_lists_of_settings_follow_their_scopes(scopes, names):
 def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
     rows = config_lib.rows()
     assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
-        "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius"
+        "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius",
+        "iid_curvature",
     }  # fmt: skip
     config = Config(
         dataset="x", checkpoint_every=2, picture_every=3, analysis_every=5,
@@ -507,4 +523,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 14
+    assert len(config_lib.headings()) == 16

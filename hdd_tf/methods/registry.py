@@ -10,6 +10,7 @@ from hdd_tf.methods import (
     distribution_matching,
     feature_matching,
     gradient_matching,
+    semantic_matching,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
@@ -27,6 +28,8 @@ METHODS: dict[str, Traits] = {
     "dc": gradient_matching.DC,
     "dsa": gradient_matching.DSA,
     "dcc": gradient_matching.DCC,
+    "dsdm": semantic_matching.DSDM,
+    "iid": semantic_matching.IID,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

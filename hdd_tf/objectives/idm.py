@@ -7,6 +7,7 @@ so that the pool holds networks of many ages.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -180,17 +181,20 @@ def pool_schedule(config: Any) -> PoolSchedule:
     )
 
 
-def build(context: MethodContext) -> ClasswiseMatching:
-    """Builds IDM, in the geometry of the settings.
+def pool_objective(
+    context: MethodContext,
+    kind: Callable[..., ImprovedDistributionMatching] = ImprovedDistributionMatching,
+    **more: Any,
+) -> ImprovedDistributionMatching:
+    """Returns IDM's objective, or one that is made from it.
 
     Args:
         context: The run's settings, data, network and devices.
-
-    Raises:
-        InputError: settings and data do not fit.
+        kind: Class of the objective.
+        **more: Further keyword arguments of `kind`.
     """
     config = context.config
-    objective = ImprovedDistributionMatching(
+    return kind(
         context.fast_network,
         context.store,
         context.strategy,
@@ -204,6 +208,22 @@ def build(context: MethodContext) -> ClasswiseMatching:
         ),
         config.idm_cross_entropy_weight,
         context.piece,
+        **more,
     )
-    comparison = geometry_comparison(context)
-    return ClasswiseMatching(context, objective, comparison, one_of_named(context))
+
+
+def build(context: MethodContext) -> ClasswiseMatching:
+    """Builds IDM, in the geometry of the settings.
+
+    Args:
+        context: The run's settings, data, network and devices.
+
+    Raises:
+        InputError: settings and data do not fit.
+    """
+    return ClasswiseMatching(
+        context,
+        pool_objective(context),
+        geometry_comparison(context),
+        one_of_named(context),
+    )

@@ -31,6 +31,7 @@ def step_of(objective, geometry, jit_compile):
         dataset="arrays", objective=objective, geometry=geometry, ipc=1, width=4,
         depth=1, real_batch=5, num_experts=1, idm_train_batch=4, idm_train_steps=2,
         idm_train_networks=1, max_images_per_forward=9, jit_compile=jit_compile,
+        dsdm_networks=1, iid_networks=1, iid_network="convnet",
     )  # fmt: skip
     network = matched_network(config, dataset.image_shape, 3)
     return build_step(MethodContext(config, dataset, network, ONE_DEVICE, dry_run=True))

@@ -66,6 +66,7 @@ class SmallProblem:
         rate=0.5,
         names=("color", "crop", "cutout"),
         bank_size=0,
+        comparison=None,
     ):
         """Returns a step and its synthetic set."""
         context = self.context(
@@ -76,7 +77,8 @@ class SmallProblem:
             traits=types.SimpleNamespace(update_per_class=True, unit_range=unit_range),
         )
         choice = dsa.dance_choice(names) if unit_range else dsa.Choice(one_of=names)
-        comparison = FeatureComparison(self.network, GEOMETRIES[geometry]())
+        if comparison is None:
+            comparison = FeatureComparison(self.network, GEOMETRIES[geometry]())
         method = ClasswiseMatching(context, objective, comparison, choice, max_decoded)
         method.train_ahead()
         method.assemble()

@@ -19,6 +19,7 @@ from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
 from hdd_tf.random_keys import derive_key
 from hdd_tf.training.experts import Experts
+from tests.objectives import semantic_steps
 
 ITERATIONS = 3
 pytestmark = pytest.mark.slow
@@ -32,7 +33,13 @@ EVERY_DAY = {
     ("dm", "euclidean"): (),
     ("idm", "euclidean"): (),
     ("dance", "euclidean"): (),
+    # Its prototypes come from all devices.
+    ("dsdm", "hyperbolic"): (2,),
+    ("dsdm", "euclidean"): (),
+    ("iid", "hyperbolic"): (),
+    ("iid", "euclidean"): (),
 }
+OTHERS = {"dsdm": semantic_steps.dsdm, "iid": semantic_steps.iid}
 
 
 def build(name, problem, strategy):
@@ -55,9 +62,18 @@ def build(name, problem, strategy):
 
 
 def run(problem, strategy, name, geometry):
-    objective = build(name, problem, strategy)
+    comparison = None
+    if name in OTHERS:
+        objective, comparison = OTHERS[name](problem, strategy, geometry)
+    else:
+        objective = build(name, problem, strategy)
     step, images = problem.step(
-        objective, strategy, geometry, name == "dance", rate=0.1
+        objective,
+        strategy,
+        geometry,
+        name in ("dance", "dsdm"),
+        rate=0.1,
+        comparison=comparison,
     )
     metrics = [step.run(0, 1), step.run(1, ITERATIONS - 1)]
     # Other numbers of iterations do not trace again.

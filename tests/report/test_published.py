@@ -6,7 +6,12 @@ from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import PUBLISHED_IPC, Budget
 from hdd_tf.report import published
 from hdd_tf.report.comparison import plain_image_lr
-from tests import published_cafe, published_features, published_settings
+from tests import (
+    published_cafe,
+    published_features,
+    published_semantics,
+    published_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,8 @@ def test_the_cells_are_those_with_published_settings():
         if cell[0] != "tiny_imagenet"
     } | {
         (*cell, objective, "euclidean")
-        for objective, cells in published_features.IMAGE_LR.items()
+        for table in (published_features, published_semantics)
+        for objective, cells in table.IMAGE_LR.items()
         for cell in cells
     } | {
         (*cell, objective, "euclidean")
@@ -132,8 +138,18 @@ def test_budgets_of_cafe():
             assert plain_image_lr(*cell, objective) == shared["image_lr"]
 
 
+def test_budgets_of_semantic_matching():
+    for objective, own in published_semantics.EVERYWHERE.items():
+        for cell in published_semantics.CELLS:
+            budget = published.published_budget(*cell, objective, "euclidean")
+            found = budget.iterations, budget.real_batch, budget.eval_epochs
+            batch = published_semantics.real_batch(objective, cell)
+            assert found == (own["iterations"], batch, own["eval_epochs"])
+
+
 def test_plain_learning_rates():
     rates = published_settings.PLAIN_IMAGE_LR | published_features.IMAGE_LR
+    rates |= published_semantics.IMAGE_LR
     for objective, cells in rates.items():
         for (dataset, ipc), rate in cells.items():
             assert plain_image_lr(dataset, ipc, objective) == rate

@@ -35,6 +35,8 @@ def settings(tmp_path_factory):
         "idm_pool_start": 1, "idm_pool_size": 3, "idm_join_every": 2,
         "idm_reset_every": 3, "idm_train_steps": 2, "idm_train_batch": 8,
         "num_experts": 2, "pretrain_epochs": 1,
+        "dsdm_networks": 2, "dsdm_epochs": 1, "dsdm_prototype_after": 2,
+        "iid_network": "convnet", "iid_networks": 2, "iid_epochs": 1,
         "expert_dir": str(tmp_path_factory.mktemp("experts")),
     }  # fmt: skip
 
@@ -53,6 +55,8 @@ def stress(*values):
         stress("idm", 0),
         ("dance", 0),
         stress("dance", 2),
+        ("dsdm", 0),
+        stress("iid", 0),
     ],
 )
 def test_resumed_run_gives_the_same_images(

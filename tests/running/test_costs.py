@@ -73,6 +73,14 @@ def test_every_training_and_test_is_counted(seconds_of):
         "experts": 2 * 3 * IMAGES * TRAIN,
         "evaluation": 3 * (4 * 4 * 10 * TRAIN + HELD_OUT * TEST),
     }
+    # A method's own networks, of the matched architecture or of another one.
+    own = dict(analysis=False, num_eval=0, formation_factor=None)
+    found = seconds_of(objective="dsdm", dsdm_networks=2, dsdm_epochs=3, **own)
+    assert found == {"networks": 2 * 3 * IMAGES * TRAIN}
+    other = {"iid_network": "mlp", "iid_networks": 4, "iid_epochs": 5}
+    found = seconds_of(objective="iid", **other, **own)
+    assert found == {"networks": 4 * 5 * IMAGES * TRAIN}
+    assert seconds_of(objective="iid", iid_centre_weight=0, **other, **own) == {}
     pruned = seconds_of(keep_fraction=0.5, keep_epochs=2, analysis=False)
     assert pruned["pruning"] == 2 * IMAGES * TRAIN
 
@@ -104,6 +112,7 @@ def test_what_is_kept_costs_nothing(seconds_of, whole_run, tmp_path):
         ({"analysis": False}, 0),
         ({}, 1),
         ({"objective": "dance", "analysis": False}, 1),
+        ({"objective": "iid", "analysis": False}, 1),
         ({"analysis": False, "baselines": (WHOLE,)}, 1),
         ({"analysis": False, "baselines": (WHOLE, "k_center")}, 2),
         ({"analysis": False, "baselines": (WHOLE,), "num_eval": 0}, 0),
