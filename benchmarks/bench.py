@@ -22,6 +22,7 @@ from typing import Any
 
 import bench_history
 import cost_curves
+from bench_covariance import covariance_group
 from bench_groups import (
     QUICK,
     Group,
@@ -40,7 +41,7 @@ from hdd_tf.errors import InputError, one_line
 
 HERE = pathlib.Path(__file__).parent
 PARTS = (
-    *("step", "evaluation", "pool", "experts", "kernel", "gradients"),
+    *("step", "evaluation", "pool", "experts", "kernel", "gradients", "covariance"),
     *("memory", "curves"),
 )
 
@@ -92,6 +93,7 @@ def measure(sizes: Sizes, parts: Sequence[str]) -> dict[str, Any]:
         ("experts", "DANCE's experts", few, lambda: experts_group(sizes)),
         ("kernel", "M3D", few, lambda: kernel_group(sizes)),
         ("gradients", "gradient matching", few, lambda: gradients_group(sizes)),
+        ("covariance", "DSDM", few, lambda: covariance_group(sizes)),
     ]
     results = []
     for part, name, rounds, make in groups:

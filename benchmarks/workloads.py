@@ -49,14 +49,14 @@ def distillation_step(
         image_shape: `(h, w, c)` of the images.
         strategy: Devices of the step; None takes the first CPU.
         **settings: Settings of `Config`; those that are not given are the published
-            ones of the method.
+            ones of the method. Networks that it trains ahead stay untrained.
     """
     strategy = strategy or tf.distribute.OneDeviceStrategy("CPU:0")
     config = Config(**{"dataset": "arrays", "loss_weight": 20.0, **settings})
     per_class = max(2 * config.real_batch, config.ipc * config.formation_factor**2)
     dataset = random_dataset(classes, per_class, image_shape)
     network = matched_network(config, image_shape, classes)
-    return build_step(MethodContext(config, dataset, network, strategy))
+    return build_step(MethodContext(config, dataset, network, strategy, dry_run=True))
 
 
 def step_run(step: DistillationStep) -> Run:
