@@ -23,6 +23,7 @@ from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.comparison import SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import Geometry, build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.options import NetworkOptions
@@ -194,9 +195,12 @@ def _second_network(config: Any, dataset: Dataset) -> FunctionalNetwork:
     options = NetworkOptions(
         config.depth, config.width, "instance", config.activation, config.pooling
     )
-    return build_with_options(
-        config.iid_network, dataset.image_shape, dataset.num_classes, options
-    )
+    try:
+        return build_with_options(
+            config.iid_network, dataset.image_shape, dataset.num_classes, options
+        )
+    except InputError as error:
+        raise InputError(f"--iid_network={config.iid_network}: {error}") from error
 
 
 def _shelf_of(config: Any, dataset: Dataset, second: FunctionalNetwork) -> Shelf:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hdd_tf.config import Config
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
+from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives.covariance import ChannelDiscrepancy, channel_covariance
@@ -118,3 +119,8 @@ def test_large_networks_see_fewer_classes_at_once():
     # IPC 1, 10, 50 and 500 at factor 2; a class is never split.
     counts = [classes_of_a_pass(resnet, 4 * ipc) for ipc in (1, 10, 50, 500)]
     assert counts[0] > 50 and 1 < counts[1] < 20 and counts[2:] == [2, 1]
+
+
+def test_images_too_small_for_the_trained_networks_are_refused(problem, one_device):
+    with pytest.raises(InputError, match=r"--iid_network=resnet18: .* 9 pixels a side"):
+        method_of(problem, one_device, objective="iid")
