@@ -14,7 +14,7 @@ from hdd_tf.methods.traits import FULL_DSA, AccuracyRow, Budget, Encoder, Kind, 
 def _cafe(
     title: str,
     summary: str,
-    function: str,
+    dsa: str,
     evaluation: str,
     epochs: int,
     published: dict[str, AccuracyRow],
@@ -24,7 +24,7 @@ def _cafe(
         title=title,
         summary=summary,
         kind=Kind.WHOLE_SET,
-        build=f"hdd_tf.objectives.cafe.method:{function}",
+        build="hdd_tf.objectives.cafe.method:build",
         has_geometry=True,
         formation_factor=1,
         unit_range=False,
@@ -35,7 +35,7 @@ def _cafe(
             "iterations": 2001,
             "real_batch": 256,
             "init": "noise",
-            "dsa": FULL_DSA,
+            "dsa": dsa,
         },
         may_revisit=False,
         evaluation=evaluation,
@@ -51,7 +51,7 @@ def _cafe(
 CAFE = _cafe(
     "CAFE",
     "layers of networks that train on the set, with discrimination of real images",
-    "build",
+    "none",
     "cafe",
     601,
     {
@@ -65,7 +65,7 @@ CAFE = _cafe(
 CAFE_DSA = _cafe(
     "CAFE+DSA",
     "the same, augmented",
-    "build_augmented",
+    FULL_DSA,
     "dm",
     1001,
     {

@@ -238,7 +238,7 @@ def test_lives_repeat_to_the_bit_from_what_is_saved(problem, one_device):
         cafe_discrimination_weight=0.01,
         traits=types.SimpleNamespace(unit_range=False),
     )  # fmt: skip
-    method = cafe.build_augmented(context)
+    method = cafe.build(context)
     method.assemble()
     step, state = DistillationStep(method), method.state()
     variables = [state["synthetic_set"].images, state["velocity"]]
@@ -261,7 +261,11 @@ def test_lives_repeat_to_the_bit_from_what_is_saved(problem, one_device):
 
 def test_a_dry_run_computes_one_update_of_a_life(problem, one_device):
     context = problem.context(
-        one_device, geometry="euclidean", cafe_max_updates=4, cafe_max_epochs=50
+        one_device,
+        geometry="euclidean",
+        dsa="none",
+        cafe_max_updates=4,
+        cafe_max_epochs=50,
     )
     rehearsed = cafe.build(dataclasses.replace(context, dry_run=True))
     assert (rehearsed.dry_run_share, rehearsed._max_updates) == (0.25, 1)
@@ -271,7 +275,7 @@ def test_a_dry_run_computes_one_update_of_a_life(problem, one_device):
 def test_a_network_without_blocks_is_refused(problem, one_device):
     network = build_network("mlp", (8, 8, 2), 5, 2, 8)
     context = dataclasses.replace(
-        problem.context(one_device, geometry="euclidean"), network=network
+        problem.context(one_device, geometry="euclidean", dsa="none"), network=network
     )
     with pytest.raises(InputError, match="give --network=convnet"):
         cafe.build(context)

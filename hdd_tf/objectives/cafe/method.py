@@ -173,7 +173,7 @@ def image_rate(rate: float, network: tf.Tensor) -> tf.Tensor:
 
 
 def build(context: MethodContext) -> AligningFeatures:
-    """Builds CAFE, without augmentation, in the geometry of the settings.
+    """Builds CAFE with the augmentation of `--dsa`, in the geometry of the settings.
 
     Args:
         context: The run's settings, data, network and devices.
@@ -181,9 +181,4 @@ def build(context: MethodContext) -> AligningFeatures:
     Raises:
         InputError: settings and data do not fit.
     """
-    return AligningFeatures(context, ())
-
-
-def build_augmented(context: MethodContext) -> AligningFeatures:
-    """Builds CAFE+DSA, with the augmentation of `--dsa`; see `build`."""
     return AligningFeatures(context, dsa.parse_strategy(context.config.dsa))
