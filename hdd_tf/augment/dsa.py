@@ -229,19 +229,23 @@ def affine_maps(
     return tf.stack([a0, a1, a2, b0, b1, b2], axis=1)
 
 
-def gather(parameters: DSAParameters, indices: tf.Tensor) -> DSAParameters:
+def gather(
+    parameters: DSAParameters | None, indices: tf.Tensor
+) -> DSAParameters | None:
     """Returns the parameters of the groups `indices`, a `[k]` integer tensor."""
+    if parameters is None:
+        return None
     return DSAParameters(*(tf.gather(field, indices) for field in parameters))
 
 
 def apply(
-    images: tf.Tensor, parameters: DSAParameters, differentiable: bool
+    images: tf.Tensor, parameters: DSAParameters | None, differentiable: bool
 ) -> tf.Tensor:
     """Augments groups of images.
 
     Args:
         images: `[g, n, h, w, c]` float tensor, n images per group.
-        parameters: Parameters of the g groups.
+        parameters: Parameters of the g groups; None for no augmentation.
         differentiable: True if a gradient flows to `images`; real images need none. The
             values do not depend on it.
 
@@ -250,6 +254,8 @@ def apply(
     """
     if not differentiable:
         images = tf.stop_gradient(images)
+    if parameters is None:
+        return images
     images = _adjust_color(images, parameters)
     images = warp(images, parameters.affine, differentiable)
     return images * _kept_pixels(parameters.cutout, images)

@@ -158,7 +158,7 @@ class ClassMatching:
         classes: tf.Tensor,
         rows: tf.Tensor,
         weights: tf.Tensor,
-        parameters: dsa.DSAParameters,
+        parameters: dsa.DSAParameters | None,
         max_images: int | None = None,
     ) -> RealImages:
         """Returns the real images of a block of classes.
@@ -167,7 +167,8 @@ class ClassMatching:
             classes: `[b]` int32 class numbers.
             rows: `[b, n]` rows of the training split.
             weights: `[b, n]` float32 weights of the images.
-            parameters: Augmentation of each class, with leading dimension b.
+            parameters: Augmentation of each class, with leading dimension b; None for
+                none.
             max_images: Largest number of images of one forward pass; None for that of
                 the blocks.
         """
@@ -183,7 +184,7 @@ class ClassMatching:
 
     def draw_augmentation(
         self, iteration: tf.Tensor, pass_index: int = 0
-    ) -> dsa.DSAParameters:
+    ) -> dsa.DSAParameters | None:
         """Draws the augmentation of all classes.
 
         The draw is for all classes at once, because a class's augmentation must not
@@ -192,7 +193,12 @@ class ClassMatching:
         Args:
             iteration: Number of the iteration that selects the draw, scalar int32.
             pass_index: Number of the pass.
+
+        Returns:
+            The parameters of all classes; None if nothing is drawn.
         """
+        if not any(self._augmentations):
+            return None
         num_classes, _, height, width, _ = self.synthetic_set.images.shape
         return dsa.draw(
             self._key(Purpose.AUGMENTATION, iteration, pass_index),
@@ -231,7 +237,7 @@ class ClassMatching:
         classes: tf.Tensor,
         images: tf.Tensor,
         subset: tf.Tensor | None,
-        parameters: dsa.DSAParameters,
+        parameters: dsa.DSAParameters | None,
         real: Any,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""

@@ -56,7 +56,7 @@ class RealImages:
             drawn = self._store.gather(rows)
 
             def work() -> tf.Tensor:
-                images = _augmented(drawn, parameters)
+                images = dsa.apply(drawn, parameters, differentiable=False)
                 return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
 
             return self._piece(work)
@@ -72,7 +72,9 @@ class RealImages:
             # augmentation.
             owner = tf.pad(tf.repeat(tf.range(num_classes), per_class), padding)
             values = tf.map_fn(
-                lambda part: forward(part[0][:, None], self._parameters_of(part[1])),
+                lambda part: forward(
+                    part[0][:, None], dsa.gather(self._parameters, part[1])
+                ),
                 (
                     tf.reshape(flat, [num_chunks, chunk]),
                     tf.reshape(owner, [num_chunks, chunk]),
@@ -102,12 +104,12 @@ class RealImages:
 
         def of_part(index: tf.Tensor | int) -> Any:
             owner = index // num_parts
-            parameters = self._parameters_of(tf.reshape(owner, [1]))
+            parameters = dsa.gather(self._parameters, tf.reshape(owner, [1]))
             drawn = self._store.gather(rows[index][None])
             weight, label = weights[index], self.labels[owner]
 
             def work() -> Any:
-                images = _augmented(drawn, parameters)[0]
+                images = dsa.apply(drawn, parameters, differentiable=False)[0]
                 return per_class(images, weight, label)
 
             return self._piece(work)
@@ -154,12 +156,12 @@ class RealImages:
 
         def of_chunk(part: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Any:
             rows, weights, owner = part
-            parameters = self._parameters_of(owner)
+            parameters = dsa.gather(self._parameters, owner)
             drawn = self._store.gather(rows[:, None])
             labels = tf.gather(self.labels, owner)
 
             def work() -> Any:
-                images = _augmented(drawn, parameters)[:, 0]
+                images = dsa.apply(drawn, parameters, differentiable=False)[:, 0]
                 return of_batch(images, weights, labels)
 
             return self._piece(work)
@@ -173,16 +175,3 @@ class RealImages:
             parallel_iterations=1,
         )
         return tf.nest.map_structure(lambda x: tf.reduce_sum(x, axis=0), sums)
-
-    def _parameters_of(self, owners: tf.Tensor) -> dsa.DSAParameters | None:
-        """Returns the augmentation of the classes at `owners` `[k]`."""
-        if self._parameters is None:
-            return None
-        return dsa.gather(self._parameters, owners)
-
-
-def _augmented(images: tf.Tensor, parameters: dsa.DSAParameters | None) -> tf.Tensor:
-    """Returns images `[g, n, h, w, c]`, augmented where there are parameters."""
-    if parameters is None:
-        return images
-    return dsa.apply(images, parameters, differentiable=False)

@@ -138,7 +138,7 @@ class ContrastMatching:
         self,
         weights: list[tf.Tensor],
         images: tf.Tensor,
-        parameters: dsa.DSAParameters,
+        parameters: dsa.DSAParameters | None,
         classes: tf.Tensor,
         of_class: tf.Tensor,
     ) -> list[tf.Tensor]:
