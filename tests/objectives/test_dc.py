@@ -98,6 +98,22 @@ def test_a_step_equals_golden(case, max_images, max_classes):
     assert error(matched.gradient, golden["grad_synthetic"]) <= 1e-4
 
 
+def test_a_summary_is_the_mean_over_the_images_that_a_class_has():
+    golden = Golden("dc", "case0_")
+    assert len(set(golden.real_count)) > 1
+    matching = GivenMatching(golden, 4)
+    rows, weights = matching.draw_real(tf.constant(0))
+    classes = tf.range(len(rows))
+    real = matching.real_images(classes, rows, weights, None)
+    work = matching.objective.pass_of(tf.constant(0), 0)
+    comparison = GradientComparison(matching.gradients, angle_distance)
+    found = comparison.summarize(work, real)
+    for mine, expected in zip(found, golden.gradients("real"), strict=True):
+        assert error(mine, expected) <= 1e-5
+    empty = comparison.empty_summary(len(rows))
+    assert [x.shape for x in empty] == [x.shape for x in found]
+
+
 def test_the_wide_first_layer_can_be_differentiated_twice():
     """The published width takes the fused route of few channels, goldens do not."""
     network = build_network("convnet", (8, 8, 3), 4, 2, 54)
