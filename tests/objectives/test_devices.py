@@ -33,8 +33,7 @@ EVERY_DAY = {
     ("dm", "euclidean"): (),
     ("idm", "euclidean"): (),
     ("dance", "euclidean"): (),
-    # Its prototypes come from all devices.
-    ("dsdm", "hyperbolic"): (2,),
+    ("dsdm", "hyperbolic"): (),
     ("dsdm", "euclidean"): (),
     ("iid", "hyperbolic"): (),
     ("iid", "euclidean"): (),
