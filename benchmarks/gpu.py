@@ -20,7 +20,7 @@ import time
 
 from gpu_cells import FLAGS, run_cells
 from gpu_checks import check
-from gpu_plan import ITERATIVE, Plan, Stage, plan_of, read_results
+from gpu_plan import ITERATIVE, USUAL, Plan, Stage, plan_of, read_results
 from gpu_summary import out_of_limits, ratios
 from gpu_timing import roofline, time_steps, time_torch
 
@@ -47,7 +47,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--stages", type=_names, default=tuple(SHARES))
-    parser.add_argument("--objectives", type=_names, default=ITERATIVE)
+    parser.add_argument("--objectives", type=_names, default=USUAL)
     parser.add_argument(
         "--cells", type=_names, help="names of flag files, in the order of their runs",
         default=("cifar10_ipc10", "fashion_mnist_ipc10", "cifar10_ipc1"),
