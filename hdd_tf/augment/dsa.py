@@ -229,6 +229,26 @@ def affine_maps(
     return tf.stack([a0, a1, a2, b0, b1, b2], axis=1)
 
 
+def draw_choice(
+    key: tf.Tensor, choice: Choice, shape: Sequence[int]
+) -> DSAParameters | None:
+    """Draws the parameters of each class, as `draw` does.
+
+    Args:
+        key: `[2]` int32 key.
+        choice: Names of the transformations.
+        shape: Shape `[C, n, h, w, c]` of the images of all classes.
+
+    Returns:
+        The parameters of C groups; None if no transformation is named.
+    """
+    if not any(choice):
+        return None
+    return draw(
+        key, shape[0], shape[2], shape[3], always=choice.always, one_of=choice.one_of
+    )
+
+
 def gather(
     parameters: DSAParameters | None, indices: tf.Tensor
 ) -> DSAParameters | None:

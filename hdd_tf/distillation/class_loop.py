@@ -34,18 +34,9 @@ class ClassLoop:
             Tensors `[C, ...]`, zero for the classes of other replicas. Their sum over
             the replicas has the values of all classes.
         """
-        classes, valid = self._share()
-        if classes.shape[0] == 1:
-            found = of_block(classes[0])
-        else:
-            found = tf.map_fn(
-                of_block,
-                classes,
-                fn_output_signature=signature,
-                parallel_iterations=1,
-            )
-            found = _without_blocks(found)
-        return self._in_place(found, classes, valid)
+        return self.scatter_and_add(
+            lambda classes, valid: (of_block(classes), ()), (signature, ())
+        )[0]
 
     def add(
         self, of_block: Callable[[tf.Tensor, tf.Tensor], Any], signature: Any
@@ -61,10 +52,9 @@ class ClassLoop:
             The sum over the replica's blocks. The sum over the replicas is the sum over
             all classes.
         """
-        classes, valid = self._share()
-        if classes.shape[0] == 1:
-            return of_block(classes[0], valid)
-        return _sums(self._of_blocks(of_block, signature, classes, valid))
+        return self.scatter_and_add(
+            lambda classes, valid: ((), of_block(classes, valid)), ((), signature)
+        )[1]
 
     def scatter_and_add(
         self,
@@ -86,35 +76,27 @@ class ClassLoop:
         if classes.shape[0] == 1:
             found, total = of_block(classes[0], valid)
         else:
-            found, parts = self._of_blocks(of_block, signature, classes, valid)
-            found, total = _without_blocks(found), _sums(parts)
-        return self._in_place(found, classes, valid), total
-
-    def _of_blocks(
-        self,
-        of_block: Callable[[tf.Tensor, tf.Tensor], Any],
-        signature: Any,
-        classes: tf.Tensor,
-        valid: tf.Tensor,
-    ) -> Any:
-        """Returns the values of a function of each of several blocks, stacked."""
-        return tf.map_fn(
-            lambda part: of_block(*part),
-            (classes, tf.reshape(valid, classes.shape)),
-            fn_output_signature=signature,
-            parallel_iterations=1,
-        )
-
-    def _in_place(self, found: Any, classes: tf.Tensor, valid: tf.Tensor) -> Any:
-        """Returns values of a replica's classes among all classes, zero elsewhere."""
+            found, parts = tf.map_fn(
+                lambda part: of_block(*part),
+                (classes, tf.reshape(valid, classes.shape)),
+                fn_output_signature=signature,
+                parallel_iterations=1,
+            )
+            # Merges the block dimension and the class dimension.
+            found = tf.nest.map_structure(
+                lambda part: tf.reshape(part, [-1, *part.shape[2:]]), found
+            )
+            total = tf.nest.map_structure(
+                lambda part: tf.reduce_sum(part, axis=0), parts
+            )
         index = tf.reshape(classes, [-1, 1])
 
-        def place(part: tf.Tensor) -> tf.Tensor:
+        def in_place(part: tf.Tensor) -> tf.Tensor:
             rest = part.shape[1:]
             part *= tf.reshape(valid, [-1] + [1] * len(rest))
             return tf.scatter_nd(index, part, [self._num_classes, *rest])
 
-        return tf.nest.map_structure(place, found)
+        return tf.nest.map_structure(in_place, found), total
 
     def _share(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the replica's class numbers and their weights.
@@ -126,15 +108,3 @@ class ClassLoop:
         classes = tf.gather(self._blocks.classes, replica)
         valid = tf.reshape(tf.gather(self._blocks.valid, replica), [-1])
         return classes, valid
-
-
-def _without_blocks(found: Any) -> Any:
-    """Returns stacked values `[blocks, b, ...]` as `[blocks * b, ...]`."""
-    return tf.nest.map_structure(
-        lambda part: tf.reshape(part, [-1, *part.shape[2:]]), found
-    )
-
-
-def _sums(parts: Any) -> Any:
-    """Returns the sums of stacked values over the blocks."""
-    return tf.nest.map_structure(lambda part: tf.reduce_sum(part, axis=0), parts)

@@ -197,16 +197,10 @@ class ClassMatching:
         Returns:
             The parameters of all classes; None if nothing is drawn.
         """
-        if not any(self._augmentations):
-            return None
-        num_classes, _, height, width, _ = self.synthetic_set.images.shape
-        return dsa.draw(
+        return dsa.draw_choice(
             self._key(Purpose.AUGMENTATION, iteration, pass_index),
-            num_classes,
-            height,
-            width,
-            always=self._augmentations.always,
-            one_of=self._augmentations.one_of,
+            self._augmentations,
+            self.synthetic_set.images.shape,
         )
 
     def _key(

@@ -39,9 +39,6 @@ class ClasswiseMatching(IterativeMethod):
         augmentations: Transformations that a class draws.
         max_decoded: Largest number of synthetic images of each class in a pass; 0 for
             all.
-        couples_classes: True if the comparison of a class needs the images of all
-            classes, so that all are one block. The comparison itself keeps to the
-            memory then, and there is one replica.
         plan_blocks: Function from the number of synthetic images of each class to the
             split of the classes; None for `MethodContext.class_blocks`.
 
@@ -59,7 +56,6 @@ class ClasswiseMatching(IterativeMethod):
         comparison: Comparison,
         augmentations: dsa.Choice,
         max_decoded: int = 0,
-        couples_classes: bool = False,
         plan_blocks: Callable[[int], ClassBlocks] | None = None,
     ) -> None:
         self._context = context
@@ -67,9 +63,7 @@ class ClasswiseMatching(IterativeMethod):
         self._comparison = comparison
         self._augmentations = augmentations
         self._max_decoded = max_decoded
-        self._plan_blocks = plan_blocks or functools.partial(
-            context.class_blocks, couples_classes=couples_classes
-        )
+        self._plan_blocks = plan_blocks or context.class_blocks
         self._bank: RealBank | None = None
         size = context.config.real_bank_size
         if size:
@@ -150,10 +144,7 @@ class ClasswiseMatching(IterativeMethod):
 
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes of finite images and velocities."""
-        state = (self.synthetic_set.images, self._image_sgd.velocity)
-        # Clipping keeps images finite even if their velocity is not.
-        images, velocity = (tf.math.is_finite(tf.convert_to_tensor(x)) for x in state)
-        return tf.reduce_all(images & velocity, axis=[1, 2, 3, 4])
+        return self._image_sgd.finite_classes()
 
     def _update_images(
         self, iteration: tf.Tensor, pass_index: int, phase: int

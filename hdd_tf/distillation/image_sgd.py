@@ -92,6 +92,16 @@ class ImageSGD:
         else:
             self._coast(images, velocity, self._coasts[1])
 
+    def finite_classes(self) -> tf.Tensor:
+        """Returns `[C]` bool, True for classes of finite images and velocities."""
+        # Clipping keeps images finite even if their velocity is not.
+        images, velocity = (
+            tf.math.is_finite(tf.convert_to_tensor(x))
+            for x in (self._images, self.velocity)
+        )
+        axes = list(range(1, images.shape.rank))
+        return tf.reduce_all(images & velocity, axis=axes)
+
     def _coast(
         self,
         images: tf.Tensor,

@@ -139,7 +139,9 @@ class MethodContext:
 
         Args:
             synthetic_per_class: Number of synthetic images of each class in a pass.
-            couples_classes: True for one block, whatever `max_images` is.
+            couples_classes: True if the comparison of a class needs the images of all
+                classes: one block, whatever `max_images` is. The comparison itself
+                keeps to the memory then, and there is one replica.
             max_classes: Largest number of classes of a block; None for no limit.
             maps: See `images_of_pass`.
         """

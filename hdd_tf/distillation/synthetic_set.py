@@ -114,6 +114,18 @@ class SyntheticSet(tf.Module):
         images = formation.decode(images, self.formation_factor, padding)
         return (images - self._mean) / self._std if self._unit_range else images
 
+    def training_images(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the images that networks train on.
+
+        Returns:
+            `[C * decoded_ipc, h, w, c]` decoded images, class by class, and their `[n]`
+            int32 class numbers.
+        """
+        images = self.decode(tf.convert_to_tensor(self.images))
+        num_classes, count = images.shape[:2]
+        flat = tf.reshape(images, [num_classes * count, *images.shape[2:]])
+        return flat, tf.repeat(tf.range(num_classes), count)
+
     def clip(self) -> None:
         """Clips the images to [0, 1] if `unit_range` is True."""
         if self._unit_range:

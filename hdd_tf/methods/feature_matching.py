@@ -36,7 +36,7 @@ M3D = Traits(
         "iterations": 10_000,
         "real_batch": 128,
         "init": "mix",
-        "dsa": FULL_DSA,
+        "dsa": "color_crop_cutout",
     },
     # An entry of the bank would hold every feature, not one centroid of each class.
     may_revisit=False,

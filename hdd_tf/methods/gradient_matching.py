@@ -14,6 +14,7 @@ Sources of the published values:
 Deviations are not known here. All sets are scored with 20 networks on each of 5 sets.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
@@ -77,29 +78,13 @@ DC = Traits(
     budget=_budget(DC_LOOPS, 301),
 )
 
-DSA = Traits(
+# The same computation with other defaults.
+DSA = dataclasses.replace(
+    DC,
     title="DSA",
     summary="the same, of images under one random transformation",
-    kind=Kind.CLASS_WISE,
-    build="hdd_tf.objectives.gradient_matching.dc:build",
-    has_geometry=True,
-    formation_factor=1,
-    unit_range=False,
-    update_per_class=False,
-    settings={
-        "image_lr": 0.1,
-        "iterations": 1000,
-        "real_batch": 256,
-        "init": "real",
-        "dsa": FULL_DSA,
-    },
-    may_revisit=True,
+    settings={**DC.settings, "init": "real", "dsa": FULL_DSA},
     evaluation="dm",
-    encoder=Encoder.TRAINED,
-    normalised_as={},
-    whitened=False,
-    loops=DC_LOOPS,
-    plain_image_lr=lambda dataset, ipc: 0.1,
     published={
         "euclidean": {
             "fashion_mnist": ((70.6, None), (84.6, None), (88.7, None)),

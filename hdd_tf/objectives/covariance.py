@@ -205,7 +205,6 @@ def channel_covariance(
     Returns:
         `[c, k, k]`, of `features`' dtype or float32.
     """
-    # A position has its own mean over the images, since each has its own features.
     rows, count = _centred(features, weights)
     pixels = tf.reshape(rows, [rows.shape[0], -1, channels])
     products = exact_matmul(tf.linalg.matrix_transpose(pixels), pixels)

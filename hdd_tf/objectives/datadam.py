@@ -12,6 +12,7 @@ each map and the features are lifted apart, and the distances of their centroids
 the place of the squares.
 """
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -119,7 +120,9 @@ def build(context: MethodContext) -> ClasswiseMatching:
         DistributionMatching(network, config.seed, config.iterations_per_network),
         comparison,
         one_of_named(context),
-        couples_classes=has_batch_norm,
+        plan_blocks=functools.partial(
+            context.class_blocks, couples_classes=has_batch_norm
+        ),
     )
 
 

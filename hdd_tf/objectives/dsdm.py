@@ -132,14 +132,10 @@ class SemanticMatching(Objective):
         """Returns the centroids of this replica's classes, the parts of a summary."""
         synthetic_set, weights = self._synthetic_set(), self._weights(iteration)
         images = tf.convert_to_tensor(synthetic_set.images)
-        num_classes, _, height, width, _ = images.shape
-        augmentation = dsa.draw(
+        augmentation = dsa.draw_choice(
             derive_key(self._seed, Purpose.PROTOTYPE_AUGMENTATION, iteration),
-            num_classes,
-            height,
-            width,
-            always=self._augmentations.always,
-            one_of=self._augmentations.one_of,
+            self._augmentations,
+            images.shape,
         )
 
         def of_block(classes: tf.Tensor) -> list[tf.Tensor]:

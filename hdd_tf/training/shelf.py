@@ -3,8 +3,7 @@
 import dataclasses
 import math
 
-from hdd_tf.data.memory import available_memory
-from hdd_tf.errors import InputError
+from hdd_tf.data.memory import check_room
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.progress import epoch_bar
 
@@ -54,9 +53,5 @@ class Shelf:
         """
         weights = sum(map(math.prod, self.buffer.network.weight_shapes))
         needed = self.number * 4 * weights * (1 + self.with_initial)
-        available = available_memory()
-        if available is not None and needed > available:
-            raise InputError(
-                f"--{self.flag}={self.number} networks take {needed / 2**30:.2f} GiB, "
-                f"and {available / 2**30:.2f} GiB are available: give fewer."
-            )
+        subject = f"--{self.flag}={self.number} networks: holding them"
+        check_room(subject, needed, "give fewer")

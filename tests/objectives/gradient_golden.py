@@ -22,8 +22,8 @@ from hdd_tf.objectives.gradient_matching.gradients import (
     GradientComparison,
     WeightGradients,
 )
-from hdd_tf.objectives.gradient_matching.inner_training import InnerTraining
 from hdd_tf.objectives.gradient_matching.row_distance import angle_distance
+from hdd_tf.training.inner_training import InnerTraining
 
 DEPTH = 3
 FOLDER = pathlib.Path(__file__).parents[1] / "golden"

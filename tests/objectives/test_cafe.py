@@ -78,7 +78,7 @@ class Problem:
             seed=0, real_batch=3, precision="float32", width=8,
             max_images_per_forward=max_images, cafe_discrimination_weight=0.01,
             cafe_network_lr=float(golden["loop_lr_network"]), cafe_network_batch=256,
-            cafe_test_images=3, cafe_train_spread=0.03,
+            cafe_test_images=3, cafe_train_spread=0.03, jit_compile="off",
         )  # fmt: skip
         sizes = types.SimpleNamespace(sizes=tf.fill([10], 3))
         dataset = types.SimpleNamespace(num_classes=10, image_shape=(16, 16, 3))

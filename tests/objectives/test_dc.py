@@ -7,18 +7,16 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.comparison import SyntheticBatch
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import build_network
 from hdd_tf.objectives.gradient_matching.gradients import (
     GradientComparison,
     WeightGradients,
-)
-from hdd_tf.objectives.gradient_matching.inner_training import (
-    InnerSchedule,
-    InnerTraining,
 )
 from hdd_tf.objectives.gradient_matching.living_network import LivingNetwork
 from hdd_tf.objectives.gradient_matching.row_distance import (
@@ -28,6 +26,10 @@ from hdd_tf.objectives.gradient_matching.row_distance import (
 )
 from hdd_tf.protocols.published import evaluation_protocol
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.inner_training import (
+    InnerSchedule,
+    InnerTraining,
+)
 from tests.objectives.gradient_golden import (
     GivenMatching,
     GivenTraining,
@@ -234,20 +236,10 @@ def test_radii_out_of_range_are_refused(radius, curvature):
         geodesic_distance(radius, curvature)
 
 
-class SmallSet:
-    """Two synthetic images of each of three classes."""
-
-    def __init__(self):
-        rng = np.random.default_rng(1)
-        values = rng.normal(size=(3, 2, 8, 8, 1))
-        self.images = tf.Variable(values, dtype=tf.float32)
-
-    def decode(self, images):
-        return images
-
-
 def test_a_network_lives_trains_between_updates_and_ends():
-    network, synthetic = build_network("convnet", (8, 8, 1), 3, 1, 4), SmallSet()
+    network = build_network("convnet", (8, 8, 1), 3, 1, 4)
+    values = np.random.default_rng(1).normal(size=(3, 2, 8, 8, 1))
+    synthetic = SyntheticSet(values.astype(np.float32), Normalisation((0.5,), (0.2,)))
     training = InnerTraining(network, InnerSchedule(2, 4, 0.1))
     strategy = tf.distribute.get_strategy()
     objective = LivingNetwork(network, training, 3, strategy, seed=5)

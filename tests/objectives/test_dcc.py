@@ -9,11 +9,11 @@ from hdd_tf.methods.registry import METHODS
 from hdd_tf.objectives.gradient_matching.contrast import ContrastMatching
 from hdd_tf.objectives.gradient_matching.dcc import ContrastSchedule
 from hdd_tf.objectives.gradient_matching.gradients import WeightGradients
-from hdd_tf.objectives.gradient_matching.inner_training import InnerSchedule
 from hdd_tf.objectives.gradient_matching.row_distance import (
     angle_distance,
     total_distance,
 )
+from hdd_tf.training.inner_training import InnerSchedule
 from tests.objectives.gradient_golden import (
     GivenMatching,
     GivenTraining,

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.objectives.gradient_matching.inner_training import (
+from hdd_tf.training.inner_training import (
     InnerSchedule,
     InnerTraining,
 )

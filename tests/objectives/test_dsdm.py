@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
+from hdd_tf.data import memory
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
@@ -18,7 +19,6 @@ from hdd_tf.objectives.covariance import (
 )
 from hdd_tf.objectives.dsdm import PrototypeSchedule, SemanticMatching
 from hdd_tf.objectives.registry import build_method
-from hdd_tf.training import shelf
 from tests.objectives import semantic_steps
 from tests.objectives.conftest import GEOMETRIES
 from tests.objectives.golden_loop import NOTHING_DRAWN, ONE_DEVICE, GoldenLoop
@@ -188,7 +188,7 @@ def test_one_image_has_no_covariance(problem, one_device, settings, words):
 def test_networks_that_memory_does_not_hold_are_refused(
     problem, one_device, monkeypatch
 ):
-    monkeypatch.setattr(shelf, "available_memory", lambda: 10**6)
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**6)
     config = Config(dataset="arrays", objective="dsdm", dsdm_networks=1000)
     context = MethodContext(config, problem.dataset, problem.network, one_device)
     with pytest.raises(InputError, match=r"--dsdm_networks=1000 .*: give fewer"):

@@ -19,7 +19,7 @@ from hdd_tf.exact_product import exact_matmul
 
 def discrimination(
     features: tf.Tensor, weights: tf.Tensor, label: tf.Tensor, centres: tf.Tensor
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the summed loss of real images of one class.
 
     Args:

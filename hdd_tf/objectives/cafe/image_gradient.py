@@ -74,14 +74,19 @@ class ImageGradient:
             The loss of each class `[C]`, and the gradient `[C, ipc, h, w, c]` of their
             sum. The discrimination loss of a class is that of its real images.
         """
-        path = self._seed, network, update
+        key = derive_key(self._seed, Purpose.REAL_BATCH, network, update)
+        drawn = self._store.draw_indices(key, self._real_batch)
         images = tf.convert_to_tensor(self._synthetic_set.images)
-        parameters = self._draw_augmentation(*path, images.shape)
+        parameters = dsa.draw_choice(
+            derive_key(self._seed, Purpose.AUGMENTATION, network, update),
+            dsa.Choice(one_of=self._one_of),
+            images.shape,
+        )
         centres = self._sum(
             self._strategy.run(lambda: self._centres(weights, images, parameters))
         )
         (summaries, losses), derivative = self._strategy.run(
-            lambda: self._real_side(weights, centres, self._draw(*path), parameters)
+            lambda: self._real_side(weights, centres, drawn, parameters)
         )
         derivative = self._sum(derivative)
         # Each replica keeps the summaries of its own classes: they are large.
@@ -101,21 +106,6 @@ class ImageGradient:
             lambda part: self._strategy.reduce("SUM", part, axis=None), parts
         )
 
-    def _draw(
-        self, seed: int, network: tf.Tensor, update: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws the real images, see `ClassStore.draw_indices`."""
-        key = derive_key(seed, Purpose.REAL_BATCH, network, update)
-        return self._store.draw_indices(key, self._real_batch)
-
-    def _draw_augmentation(
-        self, seed: int, network: tf.Tensor, update: tf.Tensor, shape: tf.TensorShape
-    ) -> dsa.DSAParameters | None:
-        if not self._one_of:
-            return None
-        key = derive_key(seed, Purpose.AUGMENTATION, network, update)
-        return dsa.draw(key, shape[0], shape[2], shape[3], one_of=self._one_of)
-
     def _seen(
         self,
         images: tf.Tensor,
@@ -127,11 +117,10 @@ class ImageGradient:
         Returns:
             `[b * m, h, w, c]` decoded and augmented images.
         """
+        own = dsa.gather(parameters, classes)
         decoded = self._synthetic_set.decode(images)
-        if parameters is not None:
-            own = dsa.gather(parameters, classes)
-            decoded = dsa.apply(decoded, own, differentiable=True)
-        return tf.reshape(decoded, [-1, *decoded.shape[2:]])
+        augmented = dsa.apply(decoded, own, differentiable=True)
+        return tf.reshape(augmented, [-1, *augmented.shape[2:]])
 
     def _centres(
         self,
@@ -177,7 +166,7 @@ class ImageGradient:
                 classes,
                 tf.gather(rows, classes),
                 tf.gather(row_weights, classes),
-                None if parameters is None else dsa.gather(parameters, classes),
+                dsa.gather(parameters, classes),
                 self._real_chunk,
             )
             one = tf.TensorSpec([], tf.float32)

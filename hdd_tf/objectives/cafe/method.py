@@ -71,9 +71,9 @@ class AligningFeatures(IterativeMethod):
             self._image_sgd = ImageSGD(
                 self.synthetic_set.images, config.image_lr, config.image_momentum
             )
-        parts = context, self.synthetic_set, context.store, self._one_of
-        self._gradient = ImageGradient(parts[0], self._comparison, *parts[1:])
-        self._training = NetworkTraining(*parts, self._max_epochs)
+        images = self.synthetic_set, context.store, self._one_of
+        self._gradient = ImageGradient(context, self._comparison, *images)
+        self._training = NetworkTraining(context, *images, self._max_epochs)
 
     def state(self) -> Mapping[str, Any]:
         """Returns the set and the velocity of its images, which outlives networks."""
@@ -141,9 +141,7 @@ class AligningFeatures(IterativeMethod):
 
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes of finite images and velocities."""
-        state = (self.synthetic_set.images, self._image_sgd.velocity)
-        images, velocity = (tf.math.is_finite(tf.convert_to_tensor(x)) for x in state)
-        return tf.reduce_all(images & velocity, axis=[1, 2, 3, 4])
+        return self._image_sgd.finite_classes()
 
     def notice(self) -> str:
         """Returns a line when a limit ended a loop for the first time."""

@@ -2,17 +2,15 @@
 
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.first_replica import by_first_replica
 from hdd_tf.objectives.cafe.watchers import Watcher, empty_watcher
 from hdd_tf.random_keys import Purpose, derive_key
-
-# The two streams of random numbers under the key of an epoch.
-_ORDER, _AUGMENTATION = 0, 1
+from hdd_tf.training.inner_training import InnerSchedule, InnerTraining
 
 
 class NetworkTraining:
@@ -44,11 +42,12 @@ class NetworkTraining:
         self._test_network = context.fast_network
         self._synthetic_set = synthetic_set
         self._store = store
-        self._one_of = one_of
         self._max_epochs = max_epochs
         self._seed = config.seed
-        self._rate = config.cafe_network_lr
-        self._batch = config.cafe_network_batch
+        schedule = InnerSchedule(
+            1, config.cafe_network_batch, config.cafe_network_lr, one_of
+        )
+        self._epoch = InnerTraining(context.network, schedule, context.piece)
         self._test_images = config.cafe_test_images
         self._spread = config.cafe_train_spread
         self._num_classes = synthetic_set.images.shape[0]
@@ -129,50 +128,8 @@ class NetworkTraining:
             weights: Weights of the network.
             key: `[2]` int32 key of the epoch.
         """
-        images = tf.convert_to_tensor(self._synthetic_set.images)
-        images = self._synthetic_set.decode(images)
-        labels = tf.repeat(tf.range(self._num_classes), images.shape[1])
-        images = tf.reshape(images, [-1, *images.shape[2:]])
-        total = images.shape[0]
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(total), derive_key(key, _ORDER)
-        )
-
-        def update(batch: tf.Tensor | int, weights: list, size: int) -> list[tf.Tensor]:
-            first = batch * self._batch
-            rows = order[first : first + size]
-            drawn = tf.ensure_shape(tf.gather(images, rows), [size, *images.shape[1:]])
-            seen = self._augmented(drawn, derive_key(key, _AUGMENTATION, batch))
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.gather(labels, rows), self._network.logits(weights, seen)
-                )
-                loss = tf.reduce_mean(losses)
-            pairs = zip(weights, tape.gradient(loss, weights), strict=True)
-            return [weight - self._rate * gradient for weight, gradient in pairs]
-
-        whole, rest = divmod(total, self._batch)
-        if whole:
-            _, weights = tf.while_loop(
-                lambda batch, _: batch < whole,
-                lambda batch, weights: (
-                    batch + 1,
-                    update(batch, weights, self._batch),
-                ),
-                (tf.constant(0), weights),
-                parallel_iterations=1,
-            )
-        return update(whole, weights, rest) if rest else weights
-
-    def _augmented(self, images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns a batch `[n, h, w, c]`, every image with values of its own."""
-        if not self._one_of:
-            return images
-        parameters = dsa.draw(
-            key, *images.shape[:3], one_of=self._one_of, same_choice=True
-        )
-        return dsa.apply(images[:, None], parameters, differentiable=False)[:, 0]
+        images, labels = self._synthetic_set.training_images()
+        return self._epoch.train(weights, images, labels, key)
 
     def _trained_by_one(
         self,
@@ -183,16 +140,6 @@ class NetworkTraining:
     ) -> list[tf.Tensor]:
         """Returns the weights after an epoch that the first replica trains."""
         key = derive_key(self._seed, Purpose.SET_EPOCH, network, update, epoch)
-        if self._strategy.num_replicas_in_sync == 1:
-            return self._strategy.run(lambda: self.epoch(weights, key))
-
-        def train_or_wait() -> list[tf.Tensor]:
-            context = tf.distribute.get_replica_context()
-            return tf.cond(
-                tf.equal(context.replica_id_in_sync_group, 0),
-                lambda: self.epoch(weights, key),
-                lambda: [tf.zeros_like(weight) for weight in weights],
-            )
-
-        parts = self._strategy.run(train_or_wait)
-        return [self._strategy.reduce("SUM", part, axis=None) for part in parts]
+        return by_first_replica(
+            self._strategy, lambda present: self.epoch(present, key), weights
+        )

@@ -136,6 +136,7 @@ class GradientComparison:
         """Returns the distance of each class's gradients, summed over the rows."""
         num_classes, count = synthetic.images.shape[:2]
         losses = []
+        # One class, if blocks are `blocks_of_gradients`.
         for index in range(num_classes):
             labels = tf.fill([count], synthetic.labels[index])
             images = synthetic.images[index]

@@ -17,12 +17,13 @@ from hdd_tf.augment import dsa
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.first_replica import by_first_replica
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.gradient_matching.inner_training import (
+from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.inner_training import (
     InnerSchedule,
     InnerTraining,
 )
-from hdd_tf.random_keys import Purpose, derive_key
 
 
 class LivingNetwork(Objective):
@@ -117,31 +118,20 @@ class LivingNetwork(Objective):
         self, training: InnerTraining, iteration: tf.Tensor
     ) -> list[tf.Tensor]:
         """Returns the trained weights, in which all replicas and processes agree."""
-
-        def on_first() -> list[tf.Tensor]:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            weights = [tf.convert_to_tensor(weight) for weight in self._weights]
-            return tf.cond(
-                tf.equal(replica, 0),
-                lambda: self._trained(training, weights, iteration),
-                lambda: [tf.zeros_like(weight) for weight in weights],
-            )
-
-        parts = self._strategy.run(on_first)
-        return [self._strategy.reduce("SUM", part, axis=None) for part in parts]
+        return by_first_replica(
+            self._strategy,
+            lambda weights: self._trained(training, weights, iteration),
+            [tf.convert_to_tensor(weight) for weight in self._weights],
+        )
 
     def _trained(
         self, training: InnerTraining, weights: list[tf.Tensor], iteration: tf.Tensor
     ) -> list[tf.Tensor]:
         if self._synthetic_set is None:
             raise ValueError("`attach` comes before the first training.")
-        synthetic_set = self._synthetic_set()
-        images = synthetic_set.decode(tf.convert_to_tensor(synthetic_set.images))
-        num_classes, count = images.shape[:2]
         return training.train(
             weights,
-            tf.reshape(images, [num_classes * count, *images.shape[2:]]),
-            tf.repeat(tf.range(num_classes), count),
+            *self._synthetic_set().training_images(),
             derive_key(self._seed, Purpose.INNER_TRAINING, iteration),
         )
 

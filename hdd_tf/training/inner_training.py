@@ -151,6 +151,8 @@ def _repeat(
     """Returns the weights after `body` of 0, ..., count - 1, in a loop of the graph."""
     if count == 0:
         return weights
+    if count == 1:
+        return body(tf.constant(0), list(weights))
     return tf.while_loop(
         lambda index, _: index < count,
         lambda index, present: (index + 1, body(index, present)),
