@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
+import shutil
 import signal
 import time
 
@@ -38,6 +39,23 @@ def buffer(directory, dataset, epochs=4, batch=16, seed=0):
     return ExpertBuffer(directory, NETWORK, "convnet", dataset, protocol, seed)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, dataset):
+    """A folder with a buffer of two experts, them, and the epochs that were told."""
+    folder, epochs = tmp_path_factory.mktemp("trained"), []
+    return folder, buffer(folder, dataset).take(2, epochs.append), epochs
+
+
+@pytest.fixture
+def copied(tmp_path, trained):
+    """A copy of that folder that a test may change."""
+    return shutil.copytree(trained[0], tmp_path / "copied")
+
+
+def first_of(experts):
+    return [[weight[:1] for weight in weights] for weights in experts]
+
+
 def arrays(experts):
     return [weight.numpy() for weights in experts for weight in weights]
 
@@ -47,20 +65,16 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(mine, other)
 
 
-def test_trained_once_and_found_again(tmp_path, dataset, monkeypatch):
-    epochs = []
-    taken = buffer(tmp_path, dataset).take(2, epochs.append)
+def test_trained_once_and_found_again(copied, trained, dataset, monkeypatch):
+    _, taken, epochs = trained
     assert taken.number == 2 and sum(epochs) == 8
     assert not np.array_equal(taken.initial[0], taken.trained[0])
     assert not np.array_equal(taken.trained[0][0], taken.trained[0][1])
     monkeypatch.setattr(NetworkTrainer, "train", None)  # Training would fail now.
-    epochs.clear()
-    assert_equal(buffer(tmp_path, dataset).take(2, epochs.append), taken)
+    epochs = []
+    assert_equal(buffer(copied, dataset).take(2, epochs.append), taken)
     assert sum(epochs) == 8
-    assert_equal(
-        buffer(tmp_path, dataset).take(1),
-        [[w[:1] for w in weights] for weights in taken],
-    )
+    assert_equal(buffer(copied, dataset).take(1), first_of(taken))
 
 
 def test_a_folder_of_another_name_has_the_same_experts(tmp_path, dataset, monkeypatch):
@@ -115,12 +129,12 @@ def test_whatever_matters_makes_another_place(tmp_path, dataset):
 )
 @pytest.mark.slow
 def test_interrupted_training_goes_on_to_the_same_expert(
-    tmp_path, dataset, monkeypatch, stop_after
+    tmp_path, trained, dataset, monkeypatch, stop_after
 ):
-    whole = buffer(tmp_path / "whole", dataset).take(1)
+    whole = first_of(trained[1])
     # 5 updates an epoch; calls of 3, so that they end within epochs too.
     monkeypatch.setattr(network_trainer, "UPDATES_PER_CALL", 3)
-    trained, calls = NetworkTrainer.train, []
+    train, calls = NetworkTrainer.train, []
 
     def interrupted(self, key, on_epochs, resume, on_call):
         def count():
@@ -129,7 +143,7 @@ def test_interrupted_training_goes_on_to_the_same_expert(
                 raise InterruptedRunError(signal.SIGTERM)
             on_call()
 
-        return trained(self, key, on_epochs, resume, count)
+        return train(self, key, on_epochs, resume, count)
 
     monkeypatch.setattr(NetworkTrainer, "train", interrupted)
     with pytest.raises(InterruptedRunError):
@@ -144,16 +158,14 @@ def test_interrupted_training_goes_on_to_the_same_expert(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "text", "another"])
-@pytest.mark.slow
-def test_damaged_file_is_named(tmp_path, dataset, damage):
-    place = buffer(tmp_path, dataset)
-    taken = place.take(1)
-    file = place.path / "expert_000.npz"
+def test_damaged_file_is_named(copied, trained, dataset, damage):
+    weight = trained[1].trained[0][0].numpy()
+    file = buffer(copied, dataset).path / "expert_000.npz"
     content = bytearray(file.read_bytes())
     if damage == "truncated":
         content = content[: len(content) // 2]
     elif damage == "flipped":
-        content[content.find(taken.trained[0].numpy().tobytes()) + 5] ^= 1
+        content[content.find(weight.tobytes()) + 5] ^= 1
     elif damage == "text":
         content = b"not an archive"
     else:
@@ -161,14 +173,13 @@ def test_damaged_file_is_named(tmp_path, dataset, damage):
         content = file.read_bytes()
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"expert_000\.npz .* move it away"):
-        buffer(tmp_path, dataset).take(1)
+        buffer(copied, dataset).take(1)
 
 
 @pytest.mark.slow
 def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
-    tmp_path, dataset, monkeypatch
+    tmp_path, trained, dataset, monkeypatch
 ):
-    whole = buffer(tmp_path / "whole", dataset).take(2)
     draw, drawn = FunctionalNetwork.initial_variables, []
 
     def interrupted(self, key):
@@ -182,7 +193,7 @@ def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
         buffer(tmp_path / "parts", dataset).take(2)
     names = {path.name for path in buffer(tmp_path / "parts", dataset).path.iterdir()}
     assert names == {"kind.json", "expert_000.npz"}
-    assert_equal(buffer(tmp_path / "parts", dataset).take(2), whole)
+    assert_equal(buffer(tmp_path / "parts", dataset).take(2), trained[1])
 
 
 def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, capsys):
