@@ -185,6 +185,8 @@ def test_a_path_that_is_too_long_is_named_with_the_limit(place, capfd, words):
             [*GOOD, "--run_dir=closed/new/run"],
             "--run_dir=closed/new/run: closed cannot",
         ),
+        # An unfinished run, or an empty directory.
+        ([*GOOD, "--run_dir=closed"], "--run_dir=closed: closed cannot"),
         (
             ["export", "hub", "--set=full", "--output_dir=closed/x"],
             "--output_dir=closed/x:",
@@ -212,6 +214,7 @@ def test_where_nothing_can_be_written_is_said_first(
     place, capfd, monkeypatch, words, said
 ):
     (place / "closed").mkdir()
+    (place / "closed" / "config.json").write_text("{}")
     access = os.access
     # Root may write everywhere, whatever the mode says.
     monkeypatch.setattr(

@@ -31,7 +31,7 @@ def distill(argv: Sequence[str]) -> None:
         if not config.dry_run:
             lock.check_free(config.run_dir)
             # A finished run may lie where nothing can be written: it is only told.
-            if not os.path.exists(config.run_dir):
+            if not os.path.exists(os.path.join(config.run_dir, "result.json")):
                 check_writable(config.run_dir, "--run_dir=")
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
