@@ -1,7 +1,7 @@
 """Times what matters, as ratios, and keeps a history: `make bench`.
 
     python benchmarks/bench.py [--record] [--quick] [--parts=step,evaluation]
-    python benchmarks/bench.py --document    # docs/performance.md, from the last record
+    python benchmarks/bench.py --document    # docs/performance.md, from the history
 
 What is compared is timed in turn in one process, so that ratios hold on a machine whose
 seconds do not. `bench_groups.py` says what is compared.
@@ -131,7 +131,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny, for tests")
     parser.add_argument("--record", action="store_true", help="append to the history")
     parser.add_argument(
-        "--document", action="store_true", help="only write docs/ from the last record"
+        "--document", action="store_true", help="only write docs/ from the history"
     )
     parser.add_argument("--parts", default=",".join(PARTS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, help="default: 5, of the long ones 3")
@@ -145,10 +145,10 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.error(f"--rounds={options.rounds}: give 1 or more")
     try:
         if options.document:
-            record = bench_history.last_record(options.history)
-            bench_history.write_section(options.docs / "performance.md", record)
-            if record["curves"]:
-                cost_curves.draw(options.docs / "costs.png", record["curves"])
+            records = bench_history.shown_records(options.history)
+            bench_history.write_section(options.docs / "performance.md", records)
+            for curves in filter(None, (record["curves"] for record in records)):
+                cost_curves.draw(options.docs / "costs.png", curves)
             return 0
         folder = options.history.parent
         if options.record and not os.access(folder, os.W_OK):

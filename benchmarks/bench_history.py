@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -65,26 +65,42 @@ def append(history: pathlib.Path, record: Mapping[str, Any]) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def last_record(history: pathlib.Path) -> dict[str, Any]:
-    """Returns the last record that is not of a quick run.
+def shown_records(history: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns what is known last of every part, of runs that are not quick ones.
 
     Args:
         history: File of records.
+
+    Returns:
+        The records, newest first, each without what a newer one has measured again.
 
     Raises:
         InputError: there is none, or a line is no record.
     """
     name = one_line(history)
     lines = history.read_text("utf-8").splitlines() if history.is_file() else []
+    shown: list[dict[str, Any]] = []
+    known: set[str] = set()
     try:
-        records = [json.loads(line) for line in lines if line.strip()]
-        records = [record for record in records if not record["quick"]]
+        for line in reversed(lines):
+            record = json.loads(line) if line.strip() else {"quick": True}
+            if record["quick"]:
+                continue
+            groups = [each for each in record["groups"] if each["name"] not in known]
+            rest = {
+                part: {} if part in known else record[part]
+                for part in ("peak_gib", "curves")
+            }
+            if groups or any(rest.values()):
+                shown.append({**record, "groups": groups, **rest})
+            known |= {group["name"] for group in groups}
+            known |= {part for part, found in rest.items() if found}
     except (ValueError, TypeError, KeyError) as error:
         message = f"{name} has a line that is no record: take it out"
         raise InputError(message) from error
-    if not records:
+    if not shown:
         raise InputError(f"{name} holds no full run: make one, `make bench`")
-    return records[-1]
+    return shown
 
 
 def ratio_rows(record: Mapping[str, Any]) -> list[list[str]]:
@@ -140,12 +156,12 @@ def described(record: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def write_section(document: pathlib.Path, record: Mapping[str, Any]) -> None:
-    """Writes a record between the two marks of a document.
+def write_section(document: pathlib.Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Writes records between the two marks of a document.
 
     Args:
         document: Markdown file with a line `BEGIN` and a later line `END`.
-        record: The record.
+        records: The records.
 
     Raises:
         InputError: the document lacks the marks.
@@ -157,8 +173,12 @@ def write_section(document: pathlib.Path, record: Mapping[str, Any]) -> None:
         raise InputError(
             f"{one_line(document)} has no lines {BEGIN} and {END}: put them back"
         )
-    lines = described(record)
-    if record["curves"]:
-        lines += ["", "![Cost of an iteration against what it depends on](costs.png)"]
-    body = "\n".join(lines)
+    parts = []
+    for record in records:
+        lines = described(record)
+        if record["curves"]:
+            title = "Cost of an iteration against what it depends on"
+            lines += ["", f"![{title}](costs.png)"]
+        parts.append("\n".join(lines))
+    body = "\n\n".join(parts)
     document.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", "utf-8")

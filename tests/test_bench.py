@@ -116,8 +116,17 @@ def test_rounds_go_forward_and_backward_and_ratios_stay_within_them(modules):
     assert timing.ratio([2.0, 9.0, 4.0], [1.0, 3.0, 4.0]) == (2.0, 1.0, 3.0)
 
 
-def test_the_last_full_record_is_shown_between_the_marks(bench, tmp_path):
-    records = made_up_record(), made_up_record(quiet=False), made_up_record(quick=True)
+def test_what_is_known_last_of_each_part_is_shown_between_the_marks(bench, tmp_path):
+    # The first one has a part that is measured again, and one that is not.
+    seconds = {"kernel": [1.0], "all": [4.0]}
+    ratios = [["k / all", "kernel", "all"]]
+    other = {"name": "M3D", "seconds": seconds, "ratios": ratios}
+    step = made_up_record()["groups"][0]
+    records = (
+        made_up_record(groups=[step, other], commit=40 * "b"),
+        made_up_record(quiet=False),
+        made_up_record(quick=True),
+    )
     history = write_history(tmp_path, *records)
     page = tmp_path / "performance.md"
     page.write_text(
@@ -132,7 +141,9 @@ def test_the_last_full_record_is_shown_between_the_marks(bench, tmp_path):
     row = [cell.strip() for cell in text[text.index("| step / bare") :].split("|")]
     assert row[1:6] == ["step / bare", "2.00", "1.50", "4.00", "4.000 / 2.000"]
     assert "PyTorch /" not in text and "PyTorch is not installed" in text
-    assert "Cost against classes: linear within 1%." in text and "costs.png" in text
+    assert text.count("Cost against classes: linear within 1%.") == 1
+    assert text.count("costs.png") == 1 and text.count("step / bare") == 1
+    assert "| k / all" in text[text.index("commit bbbbbbb") :]
     assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
 
 
