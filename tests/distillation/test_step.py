@@ -160,7 +160,7 @@ def test_any_block_size_gives_the_same_images(dataset, reference, max_images):
         stress(3, 10_000),
         stress(4, 10_000),
         stress(2, 25),
-        slow(3, 25),
+        stress(3, 25),
         stress(4, 25),
     ],
 )
