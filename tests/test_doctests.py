@@ -9,7 +9,8 @@ import hdd_tf
 
 # Modules whose examples are run, and how many examples each has at least.
 MODULES = {
-    "hdd_tf.geometry.lorentz": 3,
+    "hdd_tf.geometry.lorentz": 2,
+    "hdd_tf.geometry.centroids": 1,
     "hdd_tf.geometry.layers": 2,
     "hdd_tf.geometry.losses": 2,
 }

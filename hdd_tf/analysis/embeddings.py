@@ -12,7 +12,7 @@ from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 from hdd_tf.random_keys import Purpose
 
 # Bounds the memory of a forward pass.
@@ -59,7 +59,7 @@ class Embeddings:
         Args:
             rows: `[n]` bool, True for the points to use.
         """
-        return lorentz.centroid(
+        return centroids.centroid(
             tf.constant(self.klein[rows]), tf.constant(self.log_gamma[rows])
         )
 
@@ -181,6 +181,6 @@ def _weights(
     for kind in (False, True):
         for label in np.unique(labels):
             rows = np.flatnonzero((labels == label) & (synthetic == kind))
-            shares = lorentz.lorentz_weights(tf.constant(log_gamma[rows]))
+            shares = centroids.lorentz_weights(tf.constant(log_gamma[rows]))
             weights[rows] = shares.numpy() * len(rows)
     return weights

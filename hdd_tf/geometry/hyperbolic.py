@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 from hdd_tf.geometry.layers import LorentzCentroid, LorentzLift
 from hdd_tf.geometry.losses import GeodesicCentroidLoss
 
@@ -60,7 +60,7 @@ class HyperbolicGeometry:
 
     def merge(self, parts: HyperbolicSummary) -> HyperbolicSummary:
         """Returns the centroids of the union of p parts, stacked to `[p, c, ...]`."""
-        return HyperbolicSummary(*lorentz.merge_centroids(*parts))
+        return HyperbolicSummary(*centroids.merge_centroids(*parts))
 
     def blend(
         self,
@@ -72,7 +72,9 @@ class HyperbolicGeometry:
         klein = tf.stack([first.klein, second.klein], axis=-2)
         log_gamma = tf.stack([first.log_gamma, second.log_gamma], axis=-1)
         weights = tf.stack([1.0 - share, share]) * tf.ones_like(log_gamma)
-        return HyperbolicSummary(*lorentz.centroid_with_mass(klein, log_gamma, weights))
+        return HyperbolicSummary(
+            *centroids.centroid_with_mass(klein, log_gamma, weights)
+        )
 
     def scatter(self, features: tf.Tensor) -> tf.Tensor:
         """Returns the sum of squared distances `[c]` from the centroid, of `[c, n, d]`.
@@ -80,7 +82,7 @@ class HyperbolicGeometry:
         Lambda is no factor of it.
         """
         klein, log_gamma = self._lift(features)
-        centroid = lorentz.centroid(klein, log_gamma)
+        centroid = centroids.centroid(klein, log_gamma)
         distances = lorentz.geodesic_distance(
             (klein, log_gamma),
             (centroid[0][:, None], centroid[1][:, None]),

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 
 Shape = tuple[int | None, ...]
 
@@ -166,7 +166,7 @@ class LorentzCentroid(_GeometryLayer):
         self, inputs: lorentz.Point, weights: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, ...]:
         """Returns the centroid, and with `return_mass` the logarithm of its mass."""
-        outputs = lorentz.centroid_with_mass(*self._widen_point(inputs), weights)
+        outputs = centroids.centroid_with_mass(*self._widen_point(inputs), weights)
         return outputs if self.return_mass else outputs[:2]
 
     def compute_output_shape(

@@ -1,4 +1,4 @@
-"""Points, centroids and distances in hyperbolic space, accurate in float32.
+"""Points and distances in hyperbolic space, accurate in float32.
 
 The curvature is K < 0. Points of the hyperboloid satisfy <x, x>_L = 1/K with
 <x, y>_L = -x_0 y_0 + sum_i x_i y_i, time coordinate first; s = sqrt(-K). The
@@ -13,10 +13,10 @@ epsilons times the radius. Curvature enters only where lengths do: in the lifts,
 distance and the coordinates.
 
 Li et al., "Hyperbolic Dataset Distillation" (2025, arXiv:2505.24623), differs from this
-module, which follows the authors' program, in three places:
+folder, which follows the authors' program, in three places:
 
-- The centroid is zbar / (s sqrt(|<zbar, zbar>_L|)). The paper multiplies by sqrt(-K),
-  which leaves the hyperboloid for every K except -1.
+- The centroid (`centroids.py`) is zbar / (s sqrt(|<zbar, zbar>_L|)). The paper
+  multiplies by sqrt(-K), which leaves the hyperboloid for every K except -1.
 - The distance is acosh(K <x, y>_L) / s. The paper has -K, but <x, y>_L <= 1/K < 0.
 - The program clamps r at 10 in the exponential map, which the paper does not mention.
   Features of a random ConvNet have r of about 25, so the clamp acts on every published
@@ -32,15 +32,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from hdd_tf.exact_product import exact_matmul
+from hdd_tf.geometry.finite import TINY_NORM, log_cosh, norm, replace, safe_log
 
 Point = tuple[tf.Tensor, tf.Tensor]
 
-# Below this norm tanh(r) = r to the last bit. Its square does not underflow in float32.
-_TINY_NORM = 1e-18
-# Stands for the logarithm of 0. The exponential of it, or of half of it, is 0 like that
-# of -inf, with which `tf.debugging.enable_check_numerics` would end a training.
-_LOG_0 = -1e30
 _LOG_2 = math.log(2.0)
 _LOG_3 = math.log(3.0)
 
@@ -94,14 +89,14 @@ def expmap0(v: tf.Tensor, curvature: float, max_tangent_norm: float = 0.0) -> Po
         [[0.5999 0.7999]] [4.3069]
     """
     scale = _scale(curvature)
-    norm = _norm(v)
-    radius = scale * norm
+    length = norm(v)
+    radius = scale * length
     if max_tangent_norm > 0:
         radius = tf.minimum(radius, max_tangent_norm)
     # tanh(r)/|v| is 0/0 at the origin; its limit is s.
-    factor = tf.math.divide_no_nan(tf.tanh(radius), norm)
-    factor = _replace(factor, norm < _TINY_NORM, scale)
-    return v * factor, _log_cosh(radius[..., 0])
+    factor = tf.math.divide_no_nan(tf.tanh(radius), length)
+    factor = replace(factor, length < TINY_NORM, scale)
+    return v * factor, log_cosh(radius[..., 0])
 
 
 def project(v: tf.Tensor, curvature: float) -> Point:
@@ -115,7 +110,7 @@ def project(v: tf.Tensor, curvature: float) -> Point:
         `(klein [..., d], log_gamma [...])`.
     """
     scale = _scale(curvature)
-    square_sinh = tf.square(scale * _norm(v))
+    square_sinh = tf.square(scale * norm(v))
     klein = v * (scale * tf.math.rsqrt(1.0 + square_sinh))
     return klein, 0.5 * tf.math.log1p(square_sinh[..., 0])
 
@@ -149,84 +144,6 @@ def lift(
     """
     check_options(curvature, lift, max_tangent_norm)
     return LIFTS[lift](v, curvature, max_tangent_norm)
-
-
-def lorentz_weights(
-    log_gamma: tf.Tensor, weights: tf.Tensor | None = None
-) -> tf.Tensor:
-    """Returns the share of each point in the centroid, w_i cosh(r_i) over their sum.
-
-    Args:
-        log_gamma: `[..., n]` log cosh(r) of the points.
-        weights: `[..., n]` weights >= 0; None for equal weights.
-
-    Returns:
-        `[..., n]` shares of sum 1; all 0 where all `weights` are 0.
-    """
-    return _normalise(_add_log(weights, log_gamma))[0]
-
-
-def centroid(
-    klein: tf.Tensor, log_gamma: tf.Tensor, weights: tf.Tensor | None = None
-) -> Point:
-    """Returns the Lorentz centroid: the normalised weighted sum of hyperboloid points.
-
-    Args:
-        klein: `[..., n, d]` Klein coordinates of the points.
-        log_gamma: `[..., n]` log cosh(r) of the points.
-        weights: `[..., n]` weights >= 0; None for equal weights. Only their ratios
-            matter. Where all weights are 0, the centroid is the origin.
-
-    Returns:
-        `(klein [..., d], log_gamma [...])`.
-
-    Example:
-        >>> points = expmap0(tf.constant([[2.0, 0.0], [-2.0, 0.0]]), -1.0)
-        >>> klein, log_gamma = centroid(*points)
-        >>> print(klein.numpy().round(4), log_gamma.numpy().round(4))
-        [0. 0.] 0.0
-    """
-    return centroid_with_mass(klein, log_gamma, weights)[:2]
-
-
-def centroid_with_mass(
-    klein: tf.Tensor, log_gamma: tf.Tensor, weights: tf.Tensor | None = None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the `centroid` and the logarithm of its mass.
-
-    Args:
-        klein: `[..., n, d]` Klein coordinates of the points.
-        log_gamma: `[..., n]` log cosh(r) of the points.
-        weights: `[..., n]` weights >= 0; None for weights of 1.
-
-    Returns:
-        `(klein [..., d], log_gamma [...], log_mass [...])` with log_mass =
-        log sum_i w_i cosh(r_i), which is -1e30 where all weights are 0.
-    """
-    return _midpoint(klein, log_gamma, _add_log(weights, log_gamma))
-
-
-def merge_centroids(
-    klein: tf.Tensor, log_gamma: tf.Tensor, log_mass: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Merges centroids of the parts of one set into the centroid of the set, exactly.
-
-    Args:
-        klein: `[p, ..., d]` Klein coordinates of the centroids of p parts.
-        log_gamma: `[p, ...]` log cosh(r) of the parts' centroids.
-        log_mass: `[p, ...]` logarithms of the parts' masses; a part of mass 0 (-1e30 or
-            less) is ignored.
-
-    Returns:
-        The centroid of the set, `(klein [..., d], log_gamma [...], log_mass [...])`, as
-        `centroid_with_mass` gives it.
-    """
-    order = [*range(1, klein.shape.rank - 1), 0]
-    return _midpoint(
-        tf.transpose(klein, [*order, klein.shape.rank - 1]),
-        tf.transpose(log_gamma, order),
-        tf.transpose(log_mass, order),
-    )
 
 
 def geodesic_distance(point_a: Point, point_b: Point, curvature: float) -> tf.Tensor:
@@ -270,21 +187,19 @@ def distance_of_gap(
     """
     difference, total = log_gamma_a - log_gamma_b, log_gamma_a + log_gamma_b
     # log(1 + 2q), as log(exp(x) + exp(y)), where exp(y) may be 0.
-    log_radial = _log_cosh(tf.abs(difference))
-    log_cosh = log_radial + tf.math.softplus(
-        _safe_log(gap) + total - _LOG_2 - log_radial
-    )
-    far = log_cosh > _LOG_3
+    log_radial = log_cosh(tf.abs(difference))
+    log_sum = log_radial + tf.math.softplus(safe_log(gap) + total - _LOG_2 - log_radial)
+    far = log_sum > _LOG_3
     # A branch that is not taken gets clipped numbers, because the infinite derivatives
     # of the true numbers, times zero, would be NaN.
-    log_far = tf.maximum(log_cosh, _LOG_3)
+    log_far = tf.maximum(log_sum, _LOG_3)
     distance_far = log_far + tf.math.log1p(tf.sqrt(1.0 - tf.exp(-2.0 * log_far)))
     radial = tf.sinh(0.5 * tf.clip_by_value(difference, -2.0, 2.0))
     growth = tf.exp(tf.minimum(total, math.log(total.dtype.max) - 2.0))
     q = tf.square(radial) + 0.25 * gap * growth
     coincident = q <= 0.0
-    root = tf.sqrt(_replace(q, coincident, 1.0))
-    distance_near = _replace(2.0 * tf.asinh(root), coincident, 0.0)
+    root = tf.sqrt(replace(q, coincident, 1.0))
+    distance_near = replace(2.0 * tf.asinh(root), coincident, 0.0)
     return tf.where(far, distance_far, distance_near) / _scale(curvature)
 
 
@@ -337,84 +252,6 @@ def from_poincare(coordinates: tf.Tensor, curvature: float) -> Point:
     square = tf.reduce_sum(tf.square(unit), axis=-1)
     klein = 2.0 * unit / (1.0 + square)[..., None]
     return klein, tf.math.log1p(square) - tf.math.log1p(-square)
-
-
-def _midpoint(
-    klein: tf.Tensor, log_gamma: tf.Tensor, log_masses: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the centroid of `[..., n, d]` points of masses exp(log_masses)."""
-    weights, log_weights, log_mass = _normalise(log_masses)
-    mean = exact_matmul(weights[..., None, :], klein)[..., 0, :]
-    # 1 - |mean|^2 underflows early, so it is a sum of positive terms in logarithms. The
-    # squared rounding error of `mean` would hide exp(-2r) beyond r = 17 if the points
-    # agree. So the spread is that of the exact differences from the heaviest point.
-    heaviest = tf.argmax(log_masses, axis=-1)
-    rank = klein.shape.rank
-    anchor = tf.stop_gradient(tf.gather(klein, heaviest, axis=-2, batch_dims=rank - 2))
-    offsets = klein - anchor[..., None, :]
-    shift = exact_matmul(weights[..., None, :], offsets)
-    spread = tf.reduce_sum(tf.math.squared_difference(offsets, shift), axis=-1)
-    terms = [log_weights - 2.0 * log_gamma, log_weights + _safe_log(spread)]
-    log_complement = _normalise(tf.concat(terms, axis=-1))[2]
-    # Near the origin 1 - |mean|^2 is close to 1, where its logarithm needs log1p.
-    square = tf.reduce_sum(tf.square(mean), axis=-1)
-    log_complement = tf.where(
-        square < 0.5, tf.math.log1p(-tf.minimum(square, 0.5)), log_complement
-    )
-    empty = log_mass <= 0.5 * _LOG_0
-    return (
-        _replace(mean, empty[..., None], 0.0),
-        _replace(-0.5 * log_complement, empty, 0.0),
-        log_mass,
-    )
-
-
-def _normalise(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns softmax, log-softmax and log-sum-exp over the last axis.
-
-    Entries of `_LOG_0` or less, -inf too, count as the logarithm of 0. If all entries
-    do, the softmax is 0, and the log-sum-exp is `_LOG_0`.
-    """
-    top = tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
-    top = _replace(top, top <= 0.5 * _LOG_0, 0.0)
-    exponentials = tf.exp(logits - top)
-    total = tf.reduce_sum(exponentials, axis=-1, keepdims=True)
-    empty = total <= 0.0
-    total = _replace(total, empty, 1.0)
-    log_total = top + tf.math.log(total)
-    log_sum = _replace(log_total, empty, _LOG_0)
-    return exponentials / total, logits - log_total, log_sum[..., 0]
-
-
-def _add_log(weights: tf.Tensor | None, log_gamma: tf.Tensor) -> tf.Tensor:
-    if weights is None:
-        return log_gamma
-    return _safe_log(tf.cast(weights, log_gamma.dtype)) + log_gamma
-
-
-def _safe_log(x: tf.Tensor) -> tf.Tensor:
-    """Returns the logarithm; where x is 0, `_LOG_0` with the gradient 0."""
-    zero = x <= 0.0
-    return _replace(tf.math.log(_replace(x, zero, 1.0)), zero, _LOG_0)
-
-
-def _replace(x: tf.Tensor, where: tf.Tensor, value: float) -> tf.Tensor:
-    # In a graph, `tf.where` would convert a Python number to float32.
-    return tf.where(where, tf.constant(value, x.dtype), x)
-
-
-def _log_cosh(r: tf.Tensor) -> tf.Tensor:
-    """Returns log cosh(r) for r >= 0, with the relative precision of r near 0 too."""
-    near = 0.5 * tf.math.log1p(tf.square(tf.sinh(tf.minimum(r, 1.0))))
-    far = r + tf.math.log1p(tf.exp(-2.0 * r)) - _LOG_2
-    return tf.where(r < 1.0, near, far)
-
-
-def _norm(v: tf.Tensor) -> tf.Tensor:
-    """Returns the norm `[..., 1]`; at 0 its gradient is 0, where `tf.norm` has NaN."""
-    square = tf.reduce_sum(tf.square(v), axis=-1, keepdims=True)
-    tiny = square < _TINY_NORM**2
-    return _replace(tf.sqrt(_replace(square, tiny, 1.0)), tiny, 0.0)
 
 
 def _scale(curvature: float) -> float:

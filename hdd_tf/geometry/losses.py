@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 from hdd_tf.geometry.layers import widen, widen_point
 
 
@@ -124,7 +124,7 @@ class GeodesicCentroidLoss(_MatchingLoss):
 
     def _centroid(self, features: tf.Tensor) -> lorentz.Point:
         features = widen(features, self.dtype)
-        return lorentz.centroid(
+        return centroids.centroid(
             *lorentz.lift(features, self.curvature, self.lift, self.max_tangent_norm)
         )
 

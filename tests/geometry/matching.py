@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 
 CURVATURES = (-2.0, -1.0, -1 / 2, -1 / 3)
 DTYPES = ("float32", "float64")
@@ -19,11 +19,11 @@ def match_tensors(
     """Distance of the centroids, and its gradient with respect to `synthetic`."""
     with tf.GradientTape() as tape:
         tape.watch(synthetic)
-        centroids = [
-            lorentz.centroid(*lorentz.lift(v, curvature, lift, max_tangent_norm))
+        both = [
+            centroids.centroid(*lorentz.lift(v, curvature, lift, max_tangent_norm))
             for v in (real, synthetic)
         ]
-        distance = lorentz.geodesic_distance(*centroids, curvature)
+        distance = lorentz.geodesic_distance(*both, curvature)
     return distance, tape.gradient(distance, synthetic)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 from tests.geometry import oracle
 from tests.geometry.matching import CURVATURES, DTYPES, features, match
 
@@ -27,7 +27,7 @@ def assert_same_point(actual, expected, curvature, atol=1e-9):
 @pytest.mark.parametrize("norm", [0.0, 1e-6, 1.0, 6.0])
 def test_points_and_centroids_lie_on_the_hyperboloid(dtype, curvature, name, norm):
     points = lift(features(1, (2, 7, 5), norm), curvature, name, dtype=dtype)
-    for point in (points, lorentz.centroid(*points)):
+    for point in (points, centroids.centroid(*points)):
         x = lorentz.to_lorentz(point, curvature)
         # <x, x>_L cancels, so its error grows with the square of the time coordinate.
         error = (lorentz.minkowski_inner(x, x) - 1 / curvature) / x[..., 0] ** 2
@@ -114,8 +114,8 @@ def test_rotation_is_an_isometry():
 def test_centroid_ignores_order(norm):
     points = lift(features(13, (9, 5), norm), -0.5)
     order = np.random.default_rng(14).permutation(9)
-    shuffled = lorentz.centroid(*(tf.gather(t, order) for t in points))
-    for actual, expected in zip(shuffled, lorentz.centroid(*points), strict=True):
+    shuffled = centroids.centroid(*(tf.gather(t, order) for t in points))
+    for actual, expected in zip(shuffled, centroids.centroid(*points), strict=True):
         np.testing.assert_allclose(actual, expected, atol=1e-13 * max(norm, 1))
 
 
@@ -123,10 +123,10 @@ def test_centroid_ignores_order(norm):
 def test_weights_are_repetition(norm):
     klein, log_gamma = lift(features(15, (4, 5), norm), -2.0)
     counts = [2, 0, 1, 3]
-    weighted = lorentz.centroid_with_mass(
+    weighted = centroids.centroid_with_mass(
         klein, log_gamma, tf.constant(counts, tf.float64)
     )
-    repeated = lorentz.centroid_with_mass(
+    repeated = centroids.centroid_with_mass(
         tf.repeat(klein, counts, axis=0), tf.repeat(log_gamma, counts)
     )
     for actual, expected in zip(weighted, repeated, strict=True):
@@ -137,11 +137,11 @@ def test_lorentz_weights_are_shares_of_cosh():
     radii, weights = np.array([0.3, 1.0, 2.0, 0.0]), np.array([1.0, 0.0, 2.0, 0.5])
     log_gamma = tf.constant(np.log(np.cosh(radii)))
     expected = np.cosh(radii) / np.cosh(radii).sum()
-    np.testing.assert_allclose(lorentz.lorentz_weights(log_gamma), expected)
+    np.testing.assert_allclose(centroids.lorentz_weights(log_gamma), expected)
     expected = weights * np.cosh(radii) / (weights * np.cosh(radii)).sum()
-    np.testing.assert_allclose(lorentz.lorentz_weights(log_gamma, weights), expected)
+    np.testing.assert_allclose(centroids.lorentz_weights(log_gamma, weights), expected)
     np.testing.assert_array_equal(
-        lorentz.lorentz_weights(log_gamma, tf.zeros([4])), np.zeros(4)
+        centroids.lorentz_weights(log_gamma, tf.zeros([4])), np.zeros(4)
     )
 
 
@@ -155,15 +155,15 @@ def test_merged_parts_are_the_whole(sizes, norm, dtype):
     rng = np.random.default_rng(16)
     klein, log_gamma = lift(features(17, (2, 9, 5), norm), -0.5, dtype=dtype)
     weights = tf.constant(rng.uniform(0.1, 2.0, size=(2, 9)), dtype)
-    whole = lorentz.centroid_with_mass(klein, log_gamma, weights)
+    whole = centroids.centroid_with_mass(klein, log_gamma, weights)
     # A part is the whole set with the others' weights at 0; one may be empty.
     member = np.repeat(np.arange(len(sizes)), sizes)
     parts = [
-        lorentz.centroid_with_mass(klein, log_gamma, weights * (member == part))
+        centroids.centroid_with_mass(klein, log_gamma, weights * (member == part))
         for part in range(len(sizes))
     ]
     stacked = [tf.stack(tensors) for tensors in zip(*parts, strict=True)]
-    merged = lorentz.merge_centroids(*stacked)
+    merged = centroids.merge_centroids(*stacked)
     tolerance = 16 * np.finfo(dtype).eps * max(norm, 1)
     for actual, expected in zip(merged, whole, strict=True):
         assert actual.shape == expected.shape
@@ -175,9 +175,9 @@ def test_empty_sets_give_no_nan():
     weights = tf.constant([[0.0] * 4, [1.0] * 4], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch([v, weights])
-        parts = lorentz.centroid_with_mass(*lorentz.expmap0(v, -1.0), weights)
+        parts = centroids.centroid_with_mass(*lorentz.expmap0(v, -1.0), weights)
         # Parts of nothing at all, beside parts of something.
-        merged = lorentz.merge_centroids(*(tf.stack([t, t]) for t in parts))
+        merged = centroids.merge_centroids(*(tf.stack([t, t]) for t in parts))
         total = tf.reduce_sum(merged[0]) + tf.reduce_sum(merged[1]) + merged[2][1]
     for part, whole in zip(parts, merged, strict=True):
         np.testing.assert_array_equal(part[0], whole[0])
@@ -186,7 +186,7 @@ def test_empty_sets_give_no_nan():
     assert parts[2][0] == -1e30  # Finite, and its exponential is 0.
     # Banks of earlier versions have -inf.
     old = [tf.where(t == -1e30, tf.constant(-np.inf, t.dtype), t) for t in parts]
-    again = lorentz.merge_centroids(*(tf.stack([t, t]) for t in old))
+    again = centroids.merge_centroids(*(tf.stack([t, t]) for t in old))
     for now, then in zip(merged, again, strict=True):
         np.testing.assert_array_equal(now, then)
     np.testing.assert_allclose(merged[2][1], parts[2][1] + np.log(2.0), rtol=1e-14)
@@ -209,8 +209,8 @@ def test_no_infinity_where_weights_or_distances_are_zero(check_numerics):
         with tf.GradientTape() as tape:
             tape.watch([some, shares])
             points = lorentz.expmap0(some, -1.0)
-            part = lorentz.centroid_with_mass(*points, shares)
-            klein, log_gamma, _ = lorentz.merge_centroids(
+            part = centroids.centroid_with_mass(*points, shares)
+            klein, log_gamma, _ = centroids.merge_centroids(
                 *(tf.stack([t, t]) for t in part)
             )
             apart = lorentz.geodesic_distance((klein, log_gamma), part[:2], -1.0)
@@ -273,8 +273,8 @@ def test_points_within_the_clamp_are_left_alone():
 def test_eager_equals_graph_with_unknown_sizes(dtype, name):
     def chain(real, synthetic):
         return lorentz.geodesic_distance(
-            lorentz.centroid(*lorentz.lift(real, -0.5, name, 10.0)),
-            lorentz.centroid(*lorentz.lift(synthetic, -0.5, name, 10.0)),
+            centroids.centroid(*lorentz.lift(real, -0.5, name, 10.0)),
+            centroids.centroid(*lorentz.lift(synthetic, -0.5, name, 10.0)),
             -0.5,
         )
 
