@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.saved_models import METADATA_FILE, save_model
+from hdd_tf.artifacts.saved_models import (
+    METADATA_FILE,
+    OUTPUTS,
+    classification,
+    save_model,
+)
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.networks.options import NetworkOptions
@@ -78,12 +83,7 @@ class TeacherModel(tf.Module):
             values = [tf.convert_to_tensor(variable) for variable in variables]
             count = len(network.weight_shapes)
             found.append(network.logits(values[:count], normalised, values[count:]))
-        logits = tf.add_n(found) / float(len(found))
-        return {
-            "logits": logits,
-            "probabilities": tf.nn.softmax(logits),
-            "label": tf.argmax(logits, axis=-1),
-        }
+        return classification(tf.add_n(found) / float(len(found)))
 
 
 def describe_teacher(teacher: Teacher) -> dict[str, Any]:
@@ -159,11 +159,7 @@ def write_teacher(
     """
     metadata = {
         "label_names": label_names,
-        "outputs": {
-            "logits": "[n, classes], the mean of the networks'",
-            "probabilities": "[n, classes], their softmax",
-            "label": "[n], the index of the most probable class",
-        },
+        "outputs": OUTPUTS | {"logits": "[n, classes], the mean of the networks'"},
         **describe_teacher(teacher),
     }
     save_model(directory / FOLDER, TeacherModel(teacher, normalisation), metadata)
