@@ -113,6 +113,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
         Arguments of `DistilledSet`, without the soft labels.
 
     Raises:
+        InputError: the teacher's classes are not in the order of the set's.
         ValueError, tf.errors.OpError: the files do not match `metadata`.
     """
     found: dict[str, Any] = {"student_rate": metadata.get("student_rate")}
@@ -130,7 +131,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
             directory,
             described,
             (height, width, channels),
-            len(metadata["label_names"]),
+            metadata["label_names"],
         )
     return found
 
