@@ -23,12 +23,12 @@ from convnet import Architecture, accuracy, train
 from distilled_data import (
     LabelledImages,
     choose_at_random,
-    count,
     fail,
     read_distilled,
     read_real,
 )
 from scipy.stats import spearmanr
+from set_files import count
 
 WIDTHS = (8, 16, 32)
 DEPTHS = (1, 2, 3)

@@ -20,11 +20,11 @@ from convnet import Architecture, accuracy, train
 from distilled_data import (
     LabelledImages,
     choose_at_random,
-    count,
     fail,
     read_distilled,
     read_real,
 )
+from set_files import count
 
 
 def share_out(num_classes: int, steps: int, seed: int) -> list[np.ndarray]:

@@ -5,22 +5,17 @@ Datasets loads by its path, and hdd_tf.json, which says what is in it. Where a s
 image is a grid of training images (IDM and DANCE), they are cut out here.
 """
 
-import argparse
 import dataclasses
-import json
 import pathlib
-import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 import default_keras  # noqa: F401
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from preprocessing import read_whitening
+from set_files import DAMAGED_FILE, fail, fail_damaged, find_set, read_extras
 
 # What reading a damaged set raises.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, tf.errors.OpError)
+DAMAGE = (*DAMAGED_FILE, tf.errors.OpError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,49 +43,6 @@ class LabelledImages:
         )
 
 
-def fail(message: str) -> NoReturn:
-    """Says in one line what is wrong with the input, and ends with exit code 2."""
-    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
-def count(text: str) -> int:
-    """Returns the number that a flag gives, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def find_set(
-    path: pathlib.Path, parts: Sequence[str] = ("synthetic",)
-) -> tuple[pathlib.Path, dict]:
-    """Returns the directory of a distilled set, and the contents of its hdd_tf.json.
-
-    Args:
-        path: The set's directory, or that of the run it belongs to.
-        parts: Where in a run to look, the best place first.
-
-    Raises:
-        SystemExit: there is none, or its description is damaged.
-    """
-    places = [path, *(path / part for part in parts)]
-    found = [place for place in places if (place / "hdd_tf.json").is_file()]
-    if not found:
-        fail(f"no distilled set in {path}: give a run or its synthetic/")
-    try:
-        metadata = json.loads((found[0] / "hdd_tf.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        metadata = None
-    if not isinstance(metadata, dict):
-        fail_damaged(found[0])
-    return found[0], metadata
-
-
-def fail_damaged(directory: pathlib.Path) -> NoReturn:
-    """Ends with exit code 2, for the files of a set cannot be read."""
-    fail(f"the set in {directory} is damaged: copy or export it anew")
-
-
 def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
     """Reads a distilled set.
 
@@ -112,7 +64,7 @@ def read_distilled(path: pathlib.Path) -> tuple[LabelledImages, int, dict]:
         soft = "soft_labels" in metadata
         label_logits = examples["label_logits"].numpy() if soft else None
         factor, decoded = metadata["formation_factor"], metadata["decoded"]
-        metadata = read_whitening(directory, metadata)
+        metadata = read_extras(directory, metadata)
     except DAMAGE:
         fail_damaged(directory)
     if factor > 1 and not decoded:

@@ -1,12 +1,8 @@
 """From pixels to what networks take, as a Keras layer, for the examples here."""
 
-import pathlib
-
 import default_keras  # noqa: F401
 import keras
 import numpy as np
-
-WHITENING_FILE = "whitening.npz"
 
 
 class Whitening(keras.layers.Layer):
@@ -38,7 +34,7 @@ def preprocessing_layer(metadata: dict) -> keras.layers.Layer:
     """Returns the first layer of a network that takes images on the 0-255 scale.
 
     Args:
-        metadata: Contents of hdd_tf.json, with `read_whitening` of sets that have one.
+        metadata: Contents of hdd_tf.json, with the arrays of `set_files.read_extras`.
     """
     if "whitening" in metadata:
         return Whitening(**metadata["whitening"])
@@ -46,20 +42,3 @@ def preprocessing_layer(metadata: dict) -> keras.layers.Layer:
         mean=[255 * mean for mean in metadata["mean"]],
         variance=[(255 * std) ** 2 for std in metadata["std"]],
     )
-
-
-def read_whitening(directory: pathlib.Path, metadata: dict) -> dict:
-    """Returns metadata with the arrays of a set's whitening, where it has one.
-
-    Args:
-        directory: The set's directory.
-        metadata: Contents of its hdd_tf.json.
-
-    Raises:
-        OSError, ValueError, KeyError: the file is damaged.
-    """
-    if "whitening" not in metadata:
-        return metadata
-    with np.load(directory / WHITENING_FILE, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in ("mean", "vectors", "values")}
-    return {**metadata, "whitening": {**metadata["whitening"], **arrays}}

@@ -9,14 +9,15 @@ them, hdd_tf.json says how the images are to be used: they are floats on the 0-2
 hdd-tf export --encoding=png writes is read in the same two ways. Given a
 run's directory, the example takes what its networks train on.
 
-Some sets carry more: soft labels beside the classes, a learning rate, a teacher that
-labels what the network sees, whitening instead of mean and std, and a recipe, which
-says what networks train with. The example then trains so; soft_labels.py and
-preprocessing.py beside it show how. It needs no hdd_tf; distilled_data.py finds the
-set.
+Some sets carry more: soft labels beside the classes or for each view in a number of
+epochs, a teacher that labels what the network sees, a learning rate, a whitening
+instead of mean and std; and a recipe, which says how networks train on all that. The
+example then trains exactly so: recipe.py reads the recipe, views.py makes the batches,
+soft_labels.py trains. It needs no hdd_tf. train_in_pytorch.py does the same.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 
@@ -26,14 +27,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from distilled_data import DAMAGE, fail, fail_damaged, find_set
-from preprocessing import preprocessing_layer, read_whitening
-from soft_labels import (
-    ask_teacher,
-    label_source,
-    load_teacher,
-    optimiser,
-    soft_loss,
-)
+from preprocessing import preprocessing_layer
+from published_network import Architecture, build_network
+from recipe import Recipe, label_source
+from set_files import check_teacher, count, read_extras
+from soft_labels import load_teacher, train_by_recipe
+from views import Views
 
 
 def find_training_set(path: pathlib.Path) -> tuple[pathlib.Path, dict]:
@@ -127,79 +126,94 @@ def read_pairs(directory: pathlib.Path, metadata: dict, reader: str) -> tf.data.
     return pairs
 
 
-def build_network(metadata: dict, width: int, augment: bool = True) -> keras.Model:
-    """Returns a ConvNet that takes images on the 0-255 scale, as they are stored.
-
-    Normalisation is part of the model, so that training, testing and serving cannot
-    differ in it. The augmentation layers act in training only; they come after it, so
-    that what they move in from outside, zeros, is the mean colour.
+def train_with_classes(
+    metadata: dict,
+    examples: tf.data.Dataset,
+    network: keras.Model,
+    epochs: int,
+    batch_size: int,
+) -> None:
+    """Trains a network on images and classes, by no recipe but Keras' own.
 
     Args:
         metadata: Contents of hdd_tf.json, with the arrays of a whitening.
-        width: Channels of a layer.
-        augment: Whether it has augmentation layers.
+        examples: (image, class) pairs.
+        network: From normalised images to logits.
+        epochs: Passes over the set.
+        batch_size: Images of an update.
     """
-    layers = [
-        keras.layers.Input(metadata["image_shape"]),
-        preprocessing_layer(metadata),
-    ]
-    if augment:
-        layers += [
+    # The augmentation comes after the normalisation, so that what it moves in from
+    # outside, zeros, is the mean colour.
+    model = keras.Sequential(
+        [
+            keras.layers.Input(metadata["image_shape"]),
+            preprocessing_layer(metadata),
             keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
             keras.layers.RandomRotation(0.04, fill_mode="constant"),
             keras.layers.RandomZoom(0.15, fill_mode="constant"),
+            network,
         ]
-    for _ in range(3):
-        layers += [
-            keras.layers.Conv2D(width, 3, padding="same"),
-            keras.layers.GroupNormalization(groups=-1, epsilon=1e-5),
-            keras.layers.ReLU(),
-            keras.layers.AveragePooling2D(2, padding="same"),
-        ]
-    layers += [keras.layers.Flatten(), keras.layers.Dense(len(metadata["label_names"]))]
-    return keras.Sequential(layers)
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss)
+    batches = examples.shuffle(metadata["num_images"]).batch(batch_size)
+    # Keras cannot shuffle a tf.data pipeline, and would say so.
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
 
 
 def train(
     directory: pathlib.Path,
     metadata: dict,
     examples: tf.data.Dataset,
-    width: int,
-    epochs: int,
-    batch_size: int,
+    architecture: Architecture,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
 ) -> keras.Model:
-    """Returns a network that has learnt a set, ready to be tested with classes.
+    """Returns a network that has learnt a set, and takes images on the 0-255 scale.
+
+    Normalisation is part of it, so that training, testing and serving cannot differ.
 
     Args:
         directory: The set's directory.
-        metadata: Contents of its hdd_tf.json, with the arrays of a whitening.
+        metadata: Contents of its hdd_tf.json, with the arrays of `read_extras`.
         examples: As `read_pairs` returns them.
-        width: Channels of a layer.
-        epochs: Passes over the set.
-        batch_size: Images of an update.
+        architecture: What to train.
+        epochs: Passes over the set; None for the recipe's, or 100.
+        batch_size: Images of an update; None for the recipe's, or 64.
+        seed: Of the order and the views.
     """
+    shape, num_classes = metadata["image_shape"], len(metadata["label_names"])
+    network = build_network(shape, num_classes, architecture)
     source = label_source(metadata)
-    network = build_network(metadata, width, augment=source != "teacher")
-    by_class = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(
-        optimizer=optimiser(metadata),
-        loss=by_class if source == "hard" else soft_loss(metadata),
-        metrics=["accuracy"] if source == "hard" else [],
+    if source == "hard" and "recipe" not in metadata:
+        pairs = examples
+        if "soft_labels" in metadata:
+            pairs = without_soft_labels(examples)
+        train_with_classes(metadata, pairs, network, epochs or 100, batch_size or 64)
+    else:
+        recipe = Recipe.of_set(metadata, epochs=epochs, batch_size=batch_size)
+        if source == "teacher":
+            check_teacher(directory, metadata)
+        images, labels, *logits = map(
+            np.stack, zip(*examples.as_numpy_iterator(), strict=True)
+        )
+        views = Views(
+            images,
+            labels,
+            logits[0] if logits else None,
+            metadata,
+            recipe,
+            load_teacher(directory) if source == "teacher" else None,
+            seed,
+        )
+        train_by_recipe(network, recipe, views)
+    model = keras.Sequential(
+        [keras.layers.Input(shape), preprocessing_layer(metadata), network]
     )
-    if source == "stored":
-        examples = examples.map(lambda image, label, logits: (image, logits))
-    elif "soft_labels" in metadata:
-        examples = without_soft_labels(examples)
-    batches = examples.shuffle(metadata["num_images"]).batch(batch_size)
-    if source == "teacher":
-        # One epoch to Keras: starting one costs more than a small set does.
-        batches = ask_teacher(batches.repeat(epochs), load_teacher(directory))
-        epochs = 1
-    # Keras cannot shuffle a tf.data pipeline, and would say so.
-    network.fit(batches, epochs=epochs, shuffle=False, verbose=0)
-    if source != "hard":
-        network.compile(loss=by_class, metrics=["accuracy"])
-    return network
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(loss=loss, metrics=["accuracy"])
+    return model
 
 
 def without_soft_labels(examples: tf.data.Dataset) -> tf.data.Dataset:
@@ -231,9 +245,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("directory", type=pathlib.Path, help="a run or a set")
     parser.add_argument("--reader", choices=["tfds", "tfrecord"], default="tfds")
-    parser.add_argument("--epochs", type=int, help="the recipe's, or 100")
-    parser.add_argument("--batch", type=int, help="the recipe's, or 64")
-    parser.add_argument("--width", type=int, default=64, help="channels of a layer")
+    parser.add_argument("--epochs", type=count, help="the recipe's, or 100")
+    parser.add_argument("--batch", type=count, help="the recipe's, or 64")
+    parser.add_argument("--width", type=count, help="channels of a layer")
+    parser.add_argument("--depth", type=count, help="blocks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test", help="digits, or a TFDS name: also test on it")
     parser.add_argument("--data_dir", help="where TFDS keeps its data sets")
@@ -243,7 +258,7 @@ def main() -> None:
     directory, metadata = find_training_set(arguments.directory)
     examples = read_pairs(directory, metadata, arguments.reader)
     try:
-        metadata = read_whitening(directory, metadata)
+        metadata = read_extras(directory, metadata)
     except DAMAGE:
         fail_damaged(directory)
     print(
@@ -251,14 +266,17 @@ def main() -> None:
         f"{len(metadata['label_names'])} classes, read with {arguments.reader}"
     )
 
-    recipe = metadata.get("recipe", {})
+    asked = {"width": arguments.width, "depth": arguments.depth}
     network = train(
         directory,
         metadata,
         examples,
-        arguments.width,
-        arguments.epochs or recipe.get("epochs", 100),
-        arguments.batch or recipe.get("batch_size", 64),
+        dataclasses.replace(
+            Architecture.of_set(metadata), **{k: v for k, v in asked.items() if v}
+        ),
+        arguments.epochs,
+        arguments.batch,
+        arguments.seed,
     )
     soft = "soft_labels" in metadata
     pairs = without_soft_labels(examples) if soft else examples

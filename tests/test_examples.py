@@ -1,6 +1,7 @@
 """The examples run where hdd_tf cannot be imported, as their readers would run them."""
 
 import importlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import pytest
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.data.digits import read_digits
+from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
@@ -145,6 +147,25 @@ def test_the_block_works(tmp_path):
 MISLEADING = [*range(1, 10), 0]
 
 
+def epoch_labels_of_digits(epochs=30, batch_size=25):
+    """Returns labels of crops of 50 images, that say which digit each shows."""
+    rng = np.random.default_rng(0)
+    rows = np.array([rng.permutation(50) for _ in range(epochs)], np.int32)
+    boxes = np.zeros([epochs, 50, 4], np.int16)
+    boxes[..., :2] = rng.integers(0, 5, [epochs, 50, 2])
+    boxes[..., 2:] = 28
+    logits = 8 * np.eye(10, dtype=np.float16)[np.repeat(MISLEADING, 5)]
+    return EpochLabels(
+        rows=rows,
+        boxes=boxes,
+        flips=np.zeros([epochs, 50], bool),
+        partners=np.zeros([epochs, 50], np.int32),
+        cuts=np.zeros([epochs, 50 // batch_size, 4], np.int16),
+        logits=logits[rows],
+        batch_size=batch_size,
+    )
+
+
 CONTINUAL = ("--steps=2", "--epochs=15", "--width=8", "--seed=3")
 
 
@@ -165,12 +186,20 @@ def printed(digits_set, tmp_path_factory):
         whitening=whitening_of(training.images),
     )
     train, test = "train_on_distilled.py", "--test=digits"
+    write_digits(
+        place / "epochs",
+        shown=MISLEADING,
+        epoch_labels=epoch_labels_of_digits(),
+        recipe={"epochs": 30, "batch_size": 25, "learning_rate": 0.05}
+        | {"labels": "epochs", "loss": "kl", "temperature": 2.0},
+    )
     calls = {
         "tfds": [train, digits_set, "--epochs=20", "--width=32", test],
         "tfrecord": [
             train, digits_set, "--reader=tfrecord", "--epochs=20", "--width=32",
         ],
         "carries": [train, place / "carries", "--reader=tfrecord", "--width=16", test],
+        "epochs": [train, place / "epochs", "--width=16", test],
     }  # fmt: skip
     return dict(zip(calls, run_examples(calls.values(), place), strict=True))
 
@@ -213,8 +242,9 @@ def test_training_on_a_set_read_by_plain_tf_data(printed):
 
 
 @pytest.mark.slow
-def test_training_with_what_a_set_carries(printed):
-    accuracy = percentages(printed["carries"])
+@pytest.mark.parametrize("name", ["carries", "epochs"])
+def test_training_with_what_a_set_carries(printed, name):
+    accuracy = percentages(printed[name])
     assert accuracy["training accuracy"] < 10
     assert accuracy["test accuracy on digits"] > 50
 
@@ -238,6 +268,34 @@ def test_training_with_a_teacher(
     accuracy = percentages(capsys.readouterr().out)
     assert accuracy["training accuracy"] < 20
     assert accuracy["test accuracy on digits"] > 50
+
+
+@pytest.mark.slow
+def test_training_in_pytorch(tmp_path):
+    found = importlib.util.find_spec("torch")
+    if found is None:
+        pytest.skip("PyTorch is not installed")
+    recipe = {"epochs": 30, "batch_size": 25, "learning_rate": 0.05}
+    write_digits(
+        tmp_path / "set",
+        "npz",
+        shown=MISLEADING,
+        epoch_labels=epoch_labels_of_digits(),
+        recipe=recipe | {"labels": "epochs", "loss": "kl", "temperature": 2.0},
+    )
+    _, test, _ = read_digits()
+    np.savez(tmp_path / "test.npz", images=test.images, labels=test.labels)
+    place = str(pathlib.Path(found.origin).parents[1])
+    code = BLOCKED + f"sys.path.append({place!r})\nEND = {END!r}\n" + RUN
+    # Neither is needed for labels that the set has.
+    code += 'assert not {"tensorflow", "keras"} & sys.modules.keys()\n'
+    program = str(EXAMPLES / "train_in_pytorch.py")
+    words = [program, tmp_path / "set", "--width=16", f"--test={tmp_path / 'test.npz'}"]
+    done = python(code, json.dumps([list(map(str, words))]), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    accuracy = percentages(done.stdout)
+    assert accuracy["training accuracy"] < 10
+    assert accuracy["test accuracy"] > 50
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +324,7 @@ def digits_teacher():
 
 
 def test_losses_of_soft_labels(import_example):
-    soft = import_example("soft_labels")
+    soft, recipe = import_example("soft_labels"), import_example("recipe").Recipe
     rng = np.random.default_rng(0)
     labels, logits = rng.normal(0, 3, [2, 4, 5]).astype(np.float32)
 
@@ -274,26 +332,15 @@ def test_losses_of_soft_labels(import_example):
         return np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
 
     expected = -(shares(labels) * np.log(shares(logits))).sum(axis=1)
-    found = soft.soft_loss({})(labels, logits)
+    found = soft.soft_loss(recipe())(labels, logits)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     wanted, given = shares(labels / 7), shares(logits / 7)
-    recipe = {"recipe": {"loss": "kl", "temperature": 7.0}}
     np.testing.assert_allclose(
-        soft.soft_loss(recipe)(labels, logits),
+        soft.soft_loss(recipe(loss="kl", temperature=7.0))(labels, logits),
         (wanted * np.log(wanted / given)).sum(axis=1),
         rtol=1e-4,
         atol=1e-7,
     )
-
-
-def test_a_rate_that_networks_cannot_train_with_is_one_line(import_example, capsys):
-    optimiser = import_example("soft_labels").optimiser
-    recipe = {"learning_rate": 0.5, "momentum": 0.25}
-    found = optimiser({"student_rate": 0.125, "recipe": recipe})
-    assert float(found.learning_rate) == 0.125 and found.momentum == 0.25
-    with pytest.raises(SystemExit):
-        optimiser({"student_rate": -0.1})
-    assert "learning rate is -0.1" in capsys.readouterr().err
 
 
 def test_pixels_are_read_as_floats_are(import_example, digits_set, tmp_path):

@@ -22,6 +22,12 @@ from hdd_tf.files.plain_names import plainly_named
 from hdd_tf.networks.functional import FunctionalNetwork
 
 METADATA_FILE = "hdd_tf.json"
+# What `classification` returns, in words for `hdd_tf.json`.
+OUTPUTS = {
+    "logits": "[n, classes]",
+    "probabilities": "[n, classes], their softmax",
+    "label": "[n], the index of the most probable class",
+}
 _FORMAT = {"format": "hdd_tf SavedModel", "format_version": 1}
 
 
@@ -62,11 +68,16 @@ class Classifier(tf.Module):
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         state = [tf.convert_to_tensor(value) for value in self.state]
         logits = self._network.logits(weights, normalised, state)
-        return {
-            "logits": logits,
-            "probabilities": tf.nn.softmax(logits),
-            "label": tf.argmax(logits, axis=-1),
-        }
+        return classification(logits)
+
+
+def classification(logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns what the SavedModel of a classifier gives of its logits `[n, C]`."""
+    return {
+        "logits": logits,
+        "probabilities": tf.nn.softmax(logits),
+        "label": tf.argmax(logits, axis=-1),
+    }
 
 
 class _Served(tf.Module):

@@ -8,6 +8,7 @@ import numpy as np
 
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.set_match import check_matches
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
@@ -88,14 +89,7 @@ class Evaluation:
             InputError: the set's images or classes are not the data set's, or it lacks
                 the soft labels that the protocol asks for.
         """
-        shape = tuple(distilled_set.images.shape[1:])
-        names = len(distilled_set.metadata["label_names"])
-        if (shape, names) != (self.dataset.image_shape, self.dataset.num_classes):
-            raise InputError(
-                f"the set holds {names} classes of {shape} images, but "
-                f"--dataset={self.dataset.name} has {self.dataset.num_classes} of "
-                f"{self.dataset.image_shape}; name the data set it was distilled from."
-            )
+        check_matches(distilled_set, self.dataset)
         decoded = decode_set(distilled_set)
         return self.scorer.score(
             "evaluate",

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from hdd_tf.artifacts.saved_models import Classifier, save_model
+from hdd_tf.artifacts.saved_models import OUTPUTS, Classifier, save_model
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
@@ -71,11 +71,7 @@ def save_classifier(
         evaluation.scorer.normalisation(distilled_set),
     )
     metadata = {
-        "outputs": {
-            "logits": "[n, classes]",
-            "probabilities": "[n, classes], their softmax",
-            "label": "[n], the index of the most probable class",
-        },
+        "outputs": OUTPUTS,
         "dataset": dataset.name,
         "learnt": {
             key: distilled_set.metadata.get(key)

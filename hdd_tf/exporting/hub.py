@@ -13,6 +13,7 @@ from hdd_tf.artifacts.encodings.pixels import encode_png, to_uint8
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.hub_card import write_card
+from hdd_tf.exporting.hub_extras import EXTRAS, are_extras, write_hub_extras
 from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.files import atomic
 
@@ -53,6 +54,7 @@ def write_hub(
                 features = _write_parquet(partial, files, distilled_set, names)
             else:
                 features = _write_folders(partial, files, distilled_set, names)
+            carried = write_hub_extras(partial, distilled_set)
             inside = (distilled_set.images < 0) | (distilled_set.images > 255)
             card = write_card(
                 features,
@@ -63,6 +65,8 @@ def write_hub(
                 size=images.shape[1:],
                 clipped=float(inside.mean()),
                 soft=distilled_set.label_logits is not None,
+                carried=carried,
+                whitened=distilled_set.whitening is not None,
                 num_bytes=sum(map(len, files)),
             )
             (partial / CARD).write_text(card, encoding="utf-8")
@@ -78,11 +82,14 @@ def is_replaceable(directory: pathlib.Path) -> bool:
     if not names:
         return True
     tops = {_PARQUET.partition("/")[0], _FOLDERS}
-    if CARD not in names or len(names) != 2 or not names & tops:
+    known = names - {EXTRAS}
+    if CARD not in known or len(known) != 2 or not known & tops:
         return False
-    folder = directory / next(iter(names - {CARD}))
+    folder = directory / next(iter(known - {CARD}))
     below = [path for path in folder.rglob("*") if not path.is_dir()]
-    return all(path.suffix in (".parquet", ".png") for path in below)
+    return are_extras(directory / EXTRAS) and all(
+        path.suffix in (".parquet", ".png") for path in below
+    )
 
 
 def check_hub_output(
@@ -196,7 +203,12 @@ def _features(names: Sequence[str], soft: bool) -> dict[str, Any]:
 def _check_folders(names: Sequence[str], distilled_set: DistilledSet) -> None:
     """Raises InputError where folders cannot hold what the set has."""
     remedy = "take --encoding=parquet"
-    if distilled_set.label_logits is not None:
+    carried = distilled_set
+    if any(
+        labels is not None
+        for labels in (carried.label_logits, carried.epoch_labels, carried.teacher)
+    ):
+        # Readers number classes by the folders' names, which may be another order.
         raise InputError(f"folders of images cannot hold soft labels: {remedy}")
     for name in names:
         if (

@@ -32,14 +32,11 @@ images = load_dataset("{place}", split="train")
 images[0]["image"], images.features["label"].int2str(images[0]["label"])
 ```
 
-Networks take `(image / 255 - mean) / std`, channel by channel, with
-
-    mean = {mean}
-    std = {std}
+{normalisation}
 
 The images are clipped to 0-255 and rounded to 8 bits, which changed
 {clipped:.2%} of the values by more than rounding. {soft}
-
+{carried}
 ## Origin
 
 Made with hdd_tf. The settings that decide what the images are:
@@ -48,10 +45,22 @@ Made with hdd_tf. The settings that decide what the images are:
 {settings}
 ```
 """
+_NORMALISATION = """\
+Networks take `(image / 255 - mean) / std`, channel by channel, with
+
+    mean = {mean}
+    std = {std}"""
+_WHITENED = "Networks take whitened images; below it is said how."
 _SOFT = (
     "`soft_label` are the logits of the labels that were made with the images: their "
     "softmax are probabilities."
 )
+_CARRIED = """
+The set carries more than images and classes, in `extras/`, and its numbers are of
+networks that train with that. `extras/training.json` has all values:
+
+{words}
+"""
 
 
 def write_card(
@@ -63,6 +72,8 @@ def write_card(
     size: Sequence[int],
     clipped: float,
     soft: bool,
+    carried: Sequence[str] = (),
+    whitened: bool = False,
     num_bytes: int,
 ) -> str:
     """Returns the text of README.md.
@@ -75,6 +86,9 @@ def write_card(
         size: Height, width and channels.
         clipped: Part of the values that were outside of 0-255.
         soft: Whether there are soft labels.
+        carried: How to use what lies in `extras/`, a sentence or more each; empty for
+            no such folder.
+        whitened: Whether a whitening is in there, instead of mean and std.
         num_bytes: Size of the files.
     """
     dataset = _plain(metadata["dataset"])
@@ -108,10 +122,17 @@ def write_card(
         origin=_origin(metadata),
         score=f"\n{accuracy}\n" if accuracy else "",
         place="USER/NAME",
-        mean=[round(float(value), 6) for value in metadata["mean"]],
-        std=[round(float(value), 6) for value in metadata["std"]],
+        normalisation=_WHITENED
+        if whitened
+        else _NORMALISATION.format(
+            mean=[round(float(value), 6) for value in metadata["mean"]],
+            std=[round(float(value), 6) for value in metadata["std"]],
+        ),
         clipped=clipped,
         soft=_SOFT if soft else "",
+        carried=_CARRIED.format(words="\n".join(f"- {w}" for w in carried))
+        if carried
+        else "",
         settings=json.dumps(_settings(metadata["source"]), indent=2),
     )
 

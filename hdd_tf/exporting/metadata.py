@@ -1,5 +1,6 @@
 """The metadata of a run's set."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,5 +29,6 @@ def metadata_of_set(
     metadata = metadata_of_run(record, iteration)
     protocol = evaluation_protocol(config, metadata["dataset"])
     if protocol.labels != "hard" or protocol.learnt_rate:
-        metadata["recipe"] = atomic.to_plain(protocol.describe())
+        # All fields: whoever reads the set elsewhere does not know their defaults.
+        metadata["recipe"] = atomic.to_plain(dataclasses.asdict(protocol))
     return metadata

@@ -38,6 +38,18 @@ class Encoder(enum.Enum):
     EXPERT = "the first of the experts"
 
 
+class PublishedAs(enum.Flag):
+    """What sets published accuracies apart from those of the usual protocol.
+
+    The usual protocol trains on the images with their classes as labels, and takes the
+    accuracy of the last epoch.
+    """
+
+    USUAL = 0
+    SOFT_LABELS = enum.auto()
+    BEST_ON_TEST = enum.auto()
+
+
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """The computation behind a published accuracy.
@@ -105,6 +117,10 @@ class Traits:
             image learning rate of the method's Euclidean form; or None.
         published: Published accuracies by geometry (`none` for methods without one) and
             data set.
+        published_as: What sets the published accuracies apart, such as
+            `PublishedAs.SOFT_LABELS | PublishedAs.BEST_ON_TEST`: networks trained on
+            soft labels, or the best epoch or checkpoint was chosen by the test split.
+            The report marks such numbers.
         published_network: Network that the published accuracies are of.
         settings_of: Data sets whose settings are published, but no accuracies.
         budget: Function from data set (TFDS name), IPC and geometry to the budget of a
@@ -139,6 +155,7 @@ class Traits:
     published: Mapping[str, Mapping[str, AccuracyRow]] = dataclasses.field(
         default_factory=dict
     )
+    published_as: PublishedAs = PublishedAs.USUAL
     published_network: str = "convnet"
     settings_of: frozenset[str] = frozenset()
     budget: Callable[[str, int, str], Budget] | None = None

@@ -35,7 +35,23 @@ class LabelSources:
 
     @classmethod
     def of_set(cls, carried: DistilledSet, protocol: TrainingProtocol) -> Self:
-        """Returns the labels of a set that a protocol needs."""
+        """Returns the labels of a set that a protocol needs.
+
+        Raises:
+            InputError: the set has labels of fewer epochs than the protocol.
+        """
+        stored = carried.epoch_labels
+        # To repeat them would be another training than the one that is named.
+        if (
+            protocol.labels == "epochs"
+            and stored is not None
+            and stored.num_epochs < protocol.epochs
+        ):
+            raise InputError(
+                f"the set has soft labels of {stored.num_epochs:,} epochs, and "
+                f"networks would train for {protocol.epochs:,}: give "
+                f"--eval_epochs={stored.num_epochs}"
+            )
         return cls(
             carried.label_logits if protocol.labels == "stored" else None,
             carried.epoch_labels if protocol.labels == "epochs" else None,

@@ -157,7 +157,8 @@ def _draw_baselines(axes: Any, groups: Sequence[Group]) -> int:
     baselines = [row for row in table_rows(groups) if row.title != "distilled"]
     styles = itertools.cycle(("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))))
     for row, style in zip(baselines, styles, strict=False):
-        label = f"{trained_on(row)}, {row.network}: {row.mean:.1f}".replace("$", r"\$")
+        label = f"{trained_on(row)}, {row.network}: {row.mean:.1f}"
+        label = f"{label}{', soft labels' if row.is_soft else ''}".replace("$", r"\$")
         axes.axhline(row.mean, color="0.35", linestyle=style, linewidth=1, label=label)
     return len(baselines)
 
@@ -179,4 +180,5 @@ def _label(group: Group) -> str:
     plural = "s" if sets > 1 else ""
     title = f"{method_title(run)}, {run.iterations:,} iterations, {sets} set{plural}"
     # Two dollars would make mathematics of what is between them.
-    return f"{title}{partial}".replace("$", r"\$")
+    soft = ", soft labels" if run.is_soft else ""
+    return f"{title}{soft}{partial}".replace("$", r"\$")

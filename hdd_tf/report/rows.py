@@ -19,6 +19,8 @@ from hdd_tf.settings.scope import Scope
 _NOT_OF_THE_ROW = {*names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES)}
 # Settings that do not touch a baseline. One unknown here only keeps rows apart.
 _OF_MATCHING = {*names_of(Scope.MATCHING)}
+# Baselines whose networks learn classes, whatever labels the set beside them has.
+_ALWAYS_HARD = (WHOLE, "hard_labels")
 
 
 @dataclasses.dataclass
@@ -67,6 +69,14 @@ class Row:
     def is_distilled(self) -> bool:
         """Whether distillation made the set; coresets are chosen."""
         return self.title == "distilled" and is_distilled(self.objective)
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether networks learnt soft labels, and not the classes."""
+        if self.title == "distilled":
+            return self.run.is_soft
+        labels = self.run.protocol.get("baseline_labels", "hard")
+        return labels != "hard" and self.title not in _ALWAYS_HARD
 
     @property
     def pooled(self) -> list[float]:

@@ -65,3 +65,8 @@ class Run:
     data: dict[str, Any]
     history: tuple[ValidationScore, ...]
     is_foreign: bool = False
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether networks learnt soft labels of the distilled set, not its classes."""
+        return self.protocol.get("labels", "hard") != "hard"

@@ -13,6 +13,12 @@ from hdd_tf.report.comparison import (
     published_budget,
     published_number,
 )
+from hdd_tf.report.marks import (
+    label_difference,
+    mark_notes,
+    published_mark,
+    score_mark,
+)
 from hdd_tf.report.published import accuracy_text
 from hdd_tf.report.rows import Row
 from hdd_tf.report.run import Run
@@ -105,7 +111,12 @@ def table_notes(rows: Sequence[Row]) -> list[str]:
         rows: The table's rows.
     """
     fair = any(row.fair_scores for row in rows)
-    return [_INTRODUCTION, _SOURCES, *([_FAIR_SCORES] if fair else [])]
+    return [
+        _INTRODUCTION,
+        *mark_notes(rows),
+        _SOURCES,
+        *([_FAIR_SCORES] if fair else []),
+    ]
 
 
 def method_title(run: Run) -> str:
@@ -140,8 +151,8 @@ def _cells(index: int, row: Row) -> list[str]:
         "-" if row.objective == WHOLE else str(run.ipc),
         trained_on(row),
         row.network,
-        f"{row.mean:.2f} ± {row.std:.2f}",
-        _published_text(row),
+        f"{row.mean:.2f} ± {row.std:.2f}{score_mark(row)}",
+        _published_text(row) + published_mark(row),
         sets,
         iterations,
         _of(row.epochs, budget.eval_epochs if budget else None),
@@ -185,9 +196,10 @@ def _of(ours: int | None, theirs: int | None) -> str:
 
 
 def _verdict(row: Row) -> str:
-    partial, found = partial_set(row.run), differences(row)
-    if partial:
-        return "; ".join([f"**not comparable**: {partial}", *found])
+    found = differences(row)
+    apart = [why for why in (label_difference(row), partial_set(row.run)) if why]
+    if apart:
+        return "; ".join([f"**not comparable**: {apart[0]}", *apart[1:], *found])
     budget = published_budget(row)
     if found:
         return f"differs: {'; '.join(found)}"

@@ -17,6 +17,7 @@ from hdd_tf.cli.export_hub import main
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.hub import is_replaceable, write_hub
 from tests.artifacts.conftest import make_small_set
+from tests.artifacts.full_set import RECIPE, full_set
 
 # Whatever YAML or Markdown could take for its own.
 NAMES = ["round", 'a: "b"\n- c', "#čtverec"]
@@ -62,6 +63,38 @@ def test_parquet_has_images_classes_and_soft_labels(tmp_path):
     assert features["soft_label"] == {"sequence": "float32"}
     assert header["configs"][0]["data_files"][0]["path"] == "data/train-*"
     assert header["dataset_info"]["splits"][0]["num_examples"] == 6
+
+
+def test_what_a_set_carries_lies_in_extras(tmp_path):
+    written = full_set(named(PLAIN))
+    write_hub(tmp_path / "hub", written)
+    assert is_replaceable(tmp_path / "hub")
+    place = tmp_path / "hub/extras"
+    said = json.loads((place / "training.json").read_text("utf-8"))
+    assert said["label_names"] == PLAIN and said["recipe"] == RECIPE
+    assert said["student_rate"] == written.student_rate
+    assert said["epoch_labels"] == {"epochs": 2, "batch_size": 4}
+    assert (place / "teacher/saved_model.pb").is_file()
+    with np.load(place / "epoch_labels.npz") as arrays:
+        # Rows of the parquet file, whose order is the set's.
+        np.testing.assert_array_equal(arrays["rows"], written.epoch_labels.rows)
+    with np.load(place / "whitening.npz") as arrays:
+        np.testing.assert_array_equal(arrays["mean"], written.whitening.mean)
+    _, body = header_of(tmp_path / "hub")
+    assert "whitening.npz" in body and "epoch_labels.npz: batch b" in body
+    assert "whitened images" in body and "mean = [" not in body
+    (place / "notes.txt").write_text("precious")
+    assert not is_replaceable(tmp_path / "hub")
+
+
+@pytest.mark.parametrize("name", ["label_logits", "epoch_labels", "teacher"])
+def test_folders_hold_no_soft_labels(tmp_path, name):
+    carried = {name: getattr(full_set(named(PLAIN)), name)}
+    with pytest.raises(InputError, match="cannot hold soft labels: take --encoding=p"):
+        write_hub(
+            tmp_path / "hub", dataclasses.replace(named(PLAIN), **carried), "png_folder"
+        )
+    assert not any(tmp_path.iterdir())
 
 
 def test_card_gives_a_reader_of_yaml_every_name(tmp_path):

@@ -320,6 +320,29 @@ def test_extras_have_their_files_and_no_others_do(
 
 
 @TWO_KINDS
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (None, "does not record which class each of its logits is of"),
+        ("reversed", "has its classes in another order than the set"),
+        ("damaged", "does not hold the images"),
+    ],
+)
+def test_a_teacher_of_another_order_of_classes_is_refused(
+    full_directory, names, reason
+):
+    place = full_directory / "teacher" / "hdd_tf.json"
+    described = json.loads(place.read_text("utf-8"))
+    order = described.pop("label_names")
+    if names:
+        described["label_names"] = order[::-1]
+    text = json.dumps(described)
+    place.write_text(text[:9] if names == "damaged" else text, "utf-8")
+    reseal(full_directory)
+    refuse(full_directory, reason)
+
+
+@TWO_KINDS
 def test_a_teacher_is_read_as_data(full_directory, monkeypatch):
     """Its program may be any program: nothing of it is run."""
 
@@ -329,7 +352,6 @@ def test_a_teacher_is_read_as_data(full_directory, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "load", run)
     original = read_distilled_set(full_directory)
     (full_directory / "teacher" / "saved_model.pb").write_bytes(b"evil")
-    (full_directory / "teacher" / "hdd_tf.json").write_bytes(b"{")
     reseal(full_directory)
     assert_same_extras(read_distilled_set(full_directory), original)
 

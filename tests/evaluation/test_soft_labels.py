@@ -82,17 +82,17 @@ def evaluation_by(dataset, monkeypatch):
     return make
 
 
-def epoch_labels_of(plain_set, batch_size=16):
+def epoch_labels_of(plain_set, batch_size=16, epochs=SOFT.epochs):
     count, side = len(plain_set.images), 8
-    rows = np.arange(count, dtype=np.int32)[None]
-    logits = 6.0 * np.eye(2)[1 - plain_set.labels]
+    rows = np.tile(np.arange(count, dtype=np.int32), (epochs, 1))
+    logits = 6.0 * np.eye(2, dtype=np.float16)[1 - plain_set.labels]
     return EpochLabels(
         rows=rows,
-        boxes=np.array([[[0, 0, side, side]] * count], np.int16),
-        flips=np.zeros((1, count), bool),
+        boxes=np.array([[[0, 0, side, side]] * count] * epochs, np.int16),
+        flips=np.zeros((epochs, count), bool),
         partners=rows % batch_size,
-        cuts=np.zeros((1, -(-count // batch_size), 4), np.int16),
-        logits=logits[None].astype(np.float16),
+        cuts=np.zeros((epochs, -(-count // batch_size), 4), np.int16),
+        logits=np.tile(logits, (epochs, 1, 1)),
         batch_size=batch_size,
     )
 
@@ -148,6 +148,29 @@ def test_labels_of_other_batches_are_refused(plain_set, evaluation_by):
     evaluation = evaluation_by(dataclasses.replace(SOFT, labels="epochs"))
     with pytest.raises(InputError, match="give --eval_batch=4"):
         evaluation.score_set(carried)
+
+
+def test_labels_of_fewer_epochs_are_refused_before_training(
+    plain_set, evaluation_by, monkeypatch
+):
+    carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
+    more = dataclasses.replace(SOFT, labels="epochs", epochs=SOFT.epochs + 1)
+    monkeypatch.setattr(network_scorer, "score_networks", None)
+    with pytest.raises(InputError, match=rf"give --eval_epochs={SOFT.epochs}$"):
+        evaluation_by(more).result(carried)
+
+
+def test_classes_in_another_order_are_refused(dataset, plain_set, evaluation_by):
+    named = dataclasses.replace(dataset, label_names=("up", "down"))
+    other = {"label_names": plain_set.metadata["label_names"][::-1]}
+    carried = dataclasses.replace(plain_set, metadata=plain_set.metadata | other)
+    evaluation = evaluation_by(SOFT.with_hard_labels(), dataset=named)
+    with pytest.raises(InputError, match="class 0 is 'down' there and 'up' here"):
+        evaluation.score_set(carried)
+    # Another spelling is no other order.
+    other = {"label_names": ["UP", "DOWN"]}
+    carried = dataclasses.replace(plain_set, metadata=plain_set.metadata | other)
+    assert evaluation.score_set(carried).mean > 80
 
 
 def test_fair_scores_of_labels_of_epochs_are_refused_at_once(evaluation_by):

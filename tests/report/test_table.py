@@ -1,18 +1,28 @@
 """Tests of pooling and of the table: every number, its budget and its standing."""
 
+import dataclasses
+
 import pytest
 import tabulate
 
+from hdd_tf.methods.registry import METHODS
+from hdd_tf.methods.traits import PublishedAs
+from hdd_tf.report import plot
 from hdd_tf.report.collect import collect_runs
+from hdd_tf.report.page import document
 from hdd_tf.report.rows import group_runs, table_rows
 from hdd_tf.report.table import report_text
 from tests.report.run_directories import score, write_run
 
 
+def text_of(place, warnings=None):
+    warn = [].append if warnings is None else warnings.append
+    return report_text(table_rows(group_runs(collect_runs([str(place)], warn), warn)))
+
+
 def table(place, warnings=None):
     """The cells of each row of the report, by the column's title."""
-    warn = [].append if warnings is None else warnings.append
-    text = report_text(table_rows(group_runs(collect_runs([str(place)], warn), warn)))
+    text = text_of(place, warnings)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     titles, _, *rows = [
         [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines
@@ -281,3 +291,53 @@ def test_label_robust_scores_of_other_schedules_stay_apart(tmp_path):
         "0.2000 ± 0.0000 (1 of 2 sets) (whole set 30 epochs)"
     )
     assert row["ARS"] == "0.3000 ± 0.0000"
+
+
+def test_soft_labels_and_numbers_chosen_by_the_test_split_are_marked(
+    tmp_path, monkeypatch
+):
+    soft = {"protocol": {"labels": "teacher", "baseline_labels": "teacher"}}
+    names = ("random", "whole")
+    soft["baselines"] = {name: score((50.0,)) for name in names}
+    write_run(tmp_path / "soft", "--geometry=euclidean", result=soft)
+    write_run(tmp_path / "hard")
+    published = PublishedAs.SOFT_LABELS | PublishedAs.BEST_ON_TEST
+    monkeypatch.setitem(
+        METHODS, "dm", dataclasses.replace(METHODS["dm"], published_as=published)
+    )
+    rows = {row["trained on"]: row for row in table(tmp_path)}
+    measured = {name: row["test accuracy (%)"] for name, row in rows.items()}
+    assert [name for name, cell in measured.items() if cell.endswith(" †")] == [
+        "random real images", "DM",
+    ]  # fmt: skip
+    assert rows["DM"]["published (%)"].endswith(" †‡")
+    assert rows["DM+HDD"]["published (%)"].endswith(" †‡")
+    assert "†" not in rows["whole training set"]["published (%)"]
+    # Neither is put beside the other without a word.
+    assert standing(rows["DM+HDD"]).startswith(
+        "**not comparable**: hard labels here, soft ones in the published number"
+    )
+    assert "not comparable" not in standing(rows["DM"])
+    assert standing(rows["random real images"]).startswith(
+        "**not comparable**: soft labels here, hard ones in the published number"
+    )
+    text = text_of(tmp_path)
+    assert text.count("Compare † with † alone") == 1
+    assert text.count("‡ Best on test: published") == 1
+
+
+def test_soft_labels_are_said_in_the_chart_and_in_headings(tmp_path):
+    write_run(tmp_path / "soft", result={"protocol": {"labels": "stored"}})
+    write_run(tmp_path / "hard", "--geometry=euclidean")
+    groups = group_runs(collect_runs([str(tmp_path)], print), print)
+    rows = table_rows(groups)
+    for group in groups:
+        expected = group.first.geometry == "hyperbolic"
+        assert ("soft labels" in plot._label(group)) == expected
+        assert document._title(group, rows)[1].endswith(", soft labels") == expected
+
+
+def test_marks_without_need_are_not_explained(tmp_path):
+    write_run(tmp_path / "hard")
+    text = text_of(tmp_path)
+    assert "†" not in text and "‡" not in text

@@ -37,7 +37,7 @@ from hdd_tf.files.links import check_place
 from hdd_tf.methods.registry import geometry_of
 
 # Entries of the encoding that a set was read from, which a new encoding replaces.
-_OF_ENCODING = {"layout"}
+_OF_ENCODING = {"layout", "training"}
 
 
 def metadata_of_run(
@@ -236,6 +236,7 @@ def _describe(
         "value_range": [0, 255],
         "values_may_lie_outside_range": encoding.outside_range,
         "preprocessing": set_extras.preprocessing(metadata),
+        **({"training": words} if (words := set_extras.training(metadata)) else {}),
         "versions": provenance.library_versions(),
         **details,
     }

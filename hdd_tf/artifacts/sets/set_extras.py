@@ -34,6 +34,30 @@ _WHITENED = (
     f"are in {_WHITENING_FILE}, epsilon is here under whitening; the entries mean and "
     "std are not applied"
 )
+_TRAINING = {
+    "recipe": (
+        "recipe: how networks train on the set; a learning rate is constant within an "
+        "epoch, and the last batch of an epoch may be smaller."
+    ),
+    "student_rate": "student_rate: the learning rate that was learnt with the images.",
+    SOFT_LABELS_KEY: (
+        "label_logits, one row an image: their softmax are its label; images that are "
+        "mixed mix their losses."
+    ),
+    "epoch_labels": (
+        f"{_EPOCH_LABELS_FILE}: batch b of epoch e has the images rows[e, b * "
+        "batch_size:(b + 1) * batch_size]. Of each, cut out boxes (top, left, height, "
+        "width), resize that to the image's size (bilinear, antialiased), mirror it "
+        "where flips, and normalise it; then the rectangle cuts[e, b] (top, left, "
+        "bottom, right) of each image becomes that of image number partners of the "
+        "batch. logits are the label of what results."
+    ),
+    "teacher": (
+        "teacher/: a SavedModel from [n, h, w, c] images on the 0-255 scale to logits, "
+        "probabilities and label, which label each batch as a network sees it; its "
+        "classes have the order of label_names."
+    ),
+}
 
 
 def describe_extras(distilled_set: DistilledSet) -> dict[str, Any]:
@@ -69,6 +93,11 @@ def preprocessing(metadata: Mapping[str, Any]) -> str:
     if "whitening" in metadata:
         return _WHITENED
     return "networks train on (image / 255 - mean) / std, by channel"
+
+
+def training(metadata: Mapping[str, Any]) -> list[str]:
+    """Returns a description of the labels and the training of networks, in words."""
+    return [words for key, words in _TRAINING.items() if key in metadata]
 
 
 def write_extras(
@@ -113,6 +142,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
         Arguments of `DistilledSet`, without the soft labels.
 
     Raises:
+        InputError: the teacher's classes are not in the order of the set's.
         ValueError, tf.errors.OpError: the files do not match `metadata`.
     """
     found: dict[str, Any] = {"student_rate": metadata.get("student_rate")}
@@ -130,7 +160,7 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
             directory,
             described,
             (height, width, channels),
-            len(metadata["label_names"]),
+            metadata["label_names"],
         )
     return found
 

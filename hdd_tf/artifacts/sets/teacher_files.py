@@ -8,15 +8,21 @@ beforehand, into its own networks. `hdd_tf.json` names these networks.
 import dataclasses
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.saved_models import METADATA_FILE, save_model
+from hdd_tf.artifacts.saved_models import (
+    METADATA_FILE,
+    OUTPUTS,
+    classification,
+    save_model,
+)
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
+from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
 from hdd_tf.networks.registry import NETWORKS, build_with_options
@@ -78,12 +84,7 @@ class TeacherModel(tf.Module):
             values = [tf.convert_to_tensor(variable) for variable in variables]
             count = len(network.weight_shapes)
             found.append(network.logits(values[:count], normalised, values[count:]))
-        logits = tf.add_n(found) / float(len(found))
-        return {
-            "logits": logits,
-            "probabilities": tf.nn.softmax(logits),
-            "label": tf.argmax(logits, axis=-1),
-        }
+        return classification(tf.add_n(found) / float(len(found)))
 
 
 def describe_teacher(teacher: Teacher) -> dict[str, Any]:
@@ -159,11 +160,7 @@ def write_teacher(
     """
     metadata = {
         "label_names": label_names,
-        "outputs": {
-            "logits": "[n, classes], the mean of the networks'",
-            "probabilities": "[n, classes], their softmax",
-            "label": "[n], the index of the most probable class",
-        },
+        "outputs": OUTPUTS | {"logits": "[n, classes], the mean of the networks'"},
         **describe_teacher(teacher),
     }
     save_model(directory / FOLDER, TeacherModel(teacher, normalisation), metadata)
@@ -173,7 +170,7 @@ def read_teacher(
     directory: pathlib.Path,
     description: Mapping[str, Any],
     image_shape: tuple[int, int, int],
-    num_classes: int,
+    label_names: Sequence[str],
 ) -> Teacher:
     """Reads the values of a teacher, without running anything of the SavedModel.
 
@@ -181,12 +178,16 @@ def read_teacher(
         directory: Directory of the set.
         description: Entry from `describe_teacher` that has passed `is_teacher`.
         image_shape: `(height, width, channels)`.
-        num_classes: Number of logits.
+        label_names: Names of the set's classes, in the order of their labels.
 
     Raises:
+        InputError: the teacher does not record the order of its classes, or it is
+            another than the set's.
         ValueError, tf.errors.OpError: the checkpoint does not hold the values of these
             networks, or the networks do not support such images.
     """
+    _check_order(directory / FOLDER, label_names)
+    num_classes = len(label_names)
     specs: list[_Spec] = []
     layout = []
     for described in description["networks"]:
@@ -205,6 +206,22 @@ def read_teacher(
         for name, options, num_weights, num_state in layout
     ]
     return Teacher(tuple(networks), image_shape, num_classes)
+
+
+def _check_order(folder: pathlib.Path, label_names: Sequence[str]) -> None:
+    """Checks that a teacher's logits are in the order of the set's classes."""
+    described = read_json(folder / METADATA_FILE)
+    order = described.get("label_names") if isinstance(described, dict) else None
+    if not isinstance(order, list) or not order:
+        raise InputError(
+            f"{folder} does not record which class each of its logits is of: take a "
+            f"teacher whose {METADATA_FILE} has label_names, and export the set anew"
+        )
+    if order != list(label_names):
+        raise InputError(
+            f"{folder} has its classes in another order than the set, or others: its "
+            "labels would be of wrong classes; export the set anew with its own teacher"
+        )
 
 
 def _read_values(directory: pathlib.Path, specs: list[_Spec]) -> list[np.ndarray]:

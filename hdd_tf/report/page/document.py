@@ -113,7 +113,8 @@ def _title(group: Group, rows: Sequence[Row]) -> tuple[str, str]:
     ]
     run = group.first
     plural = "s" if len(numbers) > 1 else ""
-    what = f"{method_title(run)}, {run.dataset}, {run.ipc:,} per class"
+    soft = ", soft labels" if run.is_soft else ""
+    what = f"{method_title(run)}, {run.dataset}, {run.ipc:,} per class{soft}"
     return f"row{plural} {', '.join(numbers)}", what
 
 
