@@ -9,8 +9,10 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import hdd_tf
+from hdd_tf.api.arguments import checked_class_names
 from hdd_tf.api.calls import in_python
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
@@ -316,6 +318,50 @@ def test_images_whose_channels_come_first(channels, small):
         hdd_tf.evaluate(small, test=(images, labels))
     with pytest.raises(InputError, match=f"^images of .* {advice}"):
         hdd_tf.evaluate((images, labels), test=TWO, train=TWO)
+
+
+class Batches:
+    """As a data set of TensorFlow, which is no array."""
+
+    def __iter__(self):
+        return iter(TWO[0])
+
+    def as_numpy_iterator(self):
+        return iter(TWO[0])
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (Batches(), "a Batches: images, labels = map"),
+        ((image for image in TWO[0]), r"a generator: give np.stack\(list"),
+        ({"image": TWO[0]}, "a dict: give the values as one list"),
+        ("digits", "a str: give a value for each image"),
+        (None, "None: give a NumPy array"),
+        (TWO[0].astype(object), r"numbers, but are object: give .astype\('float32'\)"),
+        (
+            np.array([*TWO[0], None], object)[:-1],
+            r"shape \(4,\): give np.stack\(list\(images\)\)",
+        ),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_array_of_numbers_is_told_what_makes_one(images, said):
+    with pytest.raises(InputError, match=said) as caught:
+        labelled_images(images, TWO[1])
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_that_are_not_of_numpy():
+    short = tf.cast(TWO[0], tf.bfloat16)
+    np.testing.assert_array_equal(labelled_images(short, TWO[1]).images, TWO[0])
+
+
+def test_class_names_that_are_bytes_are_their_text():
+    assert checked_class_names([b"cat", "h\xf6rnchen".encode()]) == [
+        "cat",
+        "h\xf6rnchen",
+    ]
 
 
 PIXELS = TWO[0].astype(np.float64)

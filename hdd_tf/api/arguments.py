@@ -8,7 +8,7 @@ import numpy as np
 from hdd_tf.arguments.flag_names import SYNONYMS, suggestion
 from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
-from hdd_tf.reading.label_names import are_distinct, check_lines
+from hdd_tf.reading.label_names import are_distinct, check_lines, name_of
 from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
 from hdd_tf.settings.scope import Scope
 
@@ -124,7 +124,7 @@ def checked_class_names(names: Any) -> list[str] | None:
             f"{type(names).__name__}"
         )
     try:
-        words = [str(name) for name in names]
+        words = [name_of(name) for name in names]
     except TypeError as error:
         raise InputError(
             f"class_names must be a list of names, not {type(names).__name__}"

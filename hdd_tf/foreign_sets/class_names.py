@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+
 from hdd_tf.artifacts.encodings.png_folder import class_folders
 from hdd_tf.errors import InputError
 
@@ -56,6 +58,28 @@ def labels_of_names(
     if len(set(labels)) < len(set(names)):
         raise InputError(f"{place} has two names of one class: give each class one")
     return list(labels)
+
+
+def as_texts(place: object, names: np.ndarray) -> np.ndarray:
+    """Returns names of classes as texts, `[n]`; bytes are UTF-8.
+
+    Args:
+        place: The set, for messages.
+        names: Texts, bytes or numbers, of any shape.
+
+    Raises:
+        InputError: bytes are not UTF-8.
+    """
+    names = names.ravel()
+    if names.dtype.kind != "S":
+        return names.astype(str)
+    try:
+        return np.char.decode(names, "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{place} has names of classes that are not UTF-8, such as "
+            f"{error.object!r:.80}: write texts, or the numbers of the classes"
+        ) from error
 
 
 def _plain(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hdd_tf.errors import InputError
-from hdd_tf.foreign_sets.class_names import labels_of_names
+from hdd_tf.foreign_sets.class_names import as_texts, labels_of_names
 from hdd_tf.foreign_sets.content import ForeignArrays
 from hdd_tf.reading.arrays import mend_of_labels
 
@@ -112,13 +112,17 @@ def _as_numbers(
 ) -> np.ndarray:
     classes = classes.reshape(-1)
     if classes.dtype.kind in "US":
-        texts = classes.astype(str)
+        texts = as_texts(place, classes)
         names = sorted(set(texts.tolist()))
         labels = dict(
             zip(names, labels_of_names(place, names, label_names), strict=True)
         )
         return np.array([labels[text] for text in texts.tolist()], np.int64)
+    if classes.dtype.kind == "b":
+        classes = classes.astype(np.int64)
     if classes.dtype.kind in "iuf" and np.array_equal(classes, np.rint(classes)):
+        # Before they are converted: larger ones would become other numbers.
+        _check_range(place, classes, len(label_names))
         return classes.astype(np.int64)
     raise InputError(
         f"{place} has labels of {classes.dtype} that are no whole numbers: write the "
@@ -149,17 +153,21 @@ def _check_classes(
 ) -> None:
     if len(numbers) != count:
         raise InputError(f"{place} has {count} images and {len(numbers)} labels")
-    last = len(label_names) - 1
-    outside = numbers[(numbers < 0) | (numbers > last)]
-    if len(outside):
-        raise InputError(
-            f"{place} has a label {outside[0]}, and the data set's classes are 0, ..., "
-            f"{last}{mend_of_labels(numbers)}; name the data set that it is of"
-        )
-    missing = np.flatnonzero(np.bincount(numbers, minlength=last + 1) == 0)
+    missing = np.flatnonzero(np.bincount(numbers, minlength=len(label_names)) == 0)
     if len(missing):
         raise InputError(
             f"{place} has no image of class {missing[0]} ({label_names[missing[0]]}), "
             f"and of {len(missing) - 1} others: name the data set that it is of, or "
             "its classes by --classes"
+        )
+
+
+def _check_range(place: object, numbers: np.ndarray, num_classes: int) -> None:
+    """Checks that whole numbers, of any type, are classes of the data set."""
+    outside = numbers[(numbers < 0) | (numbers >= num_classes)]
+    if len(outside):
+        raise InputError(
+            f"{place} has a label {outside[0]}, and the data set's classes are 0, "
+            f"..., {num_classes - 1}{mend_of_labels(numbers)}; name the data set that "
+            "it is of"
         )

@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 
 from hdd_tf.errors import InputError
+from hdd_tf.foreign_sets.class_names import as_texts
 from hdd_tf.foreign_sets.content import ForeignArrays, check_fits, check_ordinary
 
 # Names that programs and Keras give them, in lower case.
@@ -56,11 +57,17 @@ def read_npz_set(path: pathlib.Path) -> ForeignArrays:
 
 
 def _read(path: pathlib.Path, archive: zipfile.ZipFile) -> ForeignArrays:
-    members = {
-        info.filename.removesuffix(".npy").lower(): info
-        for info in archive.infolist()
-        if info.filename.endswith(".npy")
-    }
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename:
+            continue
+        if name.lower() in members:
+            raise InputError(
+                f"{path} has two arrays called {name}, in capitals or not: write one "
+                "set into a file"
+            )
+        members[name.lower()] = info
     unnamed = set(members) == set(_UNNAMED)
     images, labels, logits, soft = (
         _named(path, members, names)
@@ -82,7 +89,7 @@ def _read(path: pathlib.Path, archive: zipfile.ZipFile) -> ForeignArrays:
         return None if name is None else _read_array(path, archive, members[name])
 
     own = {name: read(name if name in members else None) for name in _OF_OURS}
-    names_array, cells = own["label_names"], own["cells"]
+    names_array = own["label_names"]
     found = read(images)
     assert found is not None
     return ForeignArrays(
@@ -90,14 +97,30 @@ def _read(path: pathlib.Path, archive: zipfile.ZipFile) -> ForeignArrays:
         read(labels),
         read(logits or soft),
         "logits" if logits else "",
-        None if names_array is None else tuple(map(str, names_array.ravel())),
+        None if names_array is None else tuple(as_texts(path, names_array).tolist()),
         own["mean"],
         own["std"],
-        1 if cells is None or cells.size != 1 else int(cells.item()),
+        _cells(path, own["cells"]),
     )
 
 
 _OF_OURS = ("label_names", "mean", "std", "cells")
+
+
+def _cells(path: pathlib.Path, cells: np.ndarray | None) -> int:
+    """Returns how many training images lie along each side of an image.
+
+    Raises:
+        InputError: the file says something that is no whole number.
+    """
+    if cells is None:
+        return 1
+    if cells.size != 1 or cells.dtype.kind not in "iuf" or cells.item() % 1 != 0:
+        raise InputError(
+            f"{path} has cells that are not one whole number, of training images along "
+            "each side of an image: write 1, or the number there is"
+        )
+    return int(cells.item())
 
 
 def _named(

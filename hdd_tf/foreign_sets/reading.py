@@ -92,8 +92,15 @@ def read_foreign_set(
     _check_numbers(place, arrays.images)
     images, order = channels_last(place, arrays, dataset)
     plain = _normalisation(arrays, dataset)
-    scale = choose_scale(place, images, plain, told.scale, arrays.scales)
-    by = plain if scale == "normalised" else dataset.normalisation
+    likely = plain or Normalisation(dataset.mean, dataset.std)
+    scale = choose_scale(place, images, likely, told.scale, arrays.scales)
+    if scale == "normalised" and plain is None:
+        raise InputError(
+            f"{place} holds a mean or std that cannot be used: both are needed, finite "
+            f"numbers, one or {dataset.image_shape[-1]} of each, and std above 0; "
+            "write them so, or leave both out for those of the data set"
+        )
+    by = plain if scale == "normalised" and plain else dataset.normalisation
     check_fits(place, 4 * images.size)
     labels = find_labels(place, arrays, dataset.label_names, told.labels)
     counts = np.bincount(labels.classes, minlength=dataset.num_classes)
@@ -148,7 +155,10 @@ def _read(place: pathlib.Path, dataset: Dataset, told: Told) -> ForeignArrays:
 
 def _check_numbers(place: pathlib.Path, images: np.ndarray) -> None:
     if images.dtype.kind not in "iuf" or not images.size:
-        raise InputError(f"{place} has images of {images.dtype} {images.shape}")
+        raise InputError(
+            f"{place} has images of {images.dtype} {images.shape}: write numbers, such "
+            "as float32 or uint8 from 0 to 255, and at least one image a class"
+        )
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise InputError(
             f"{place} has images with values that are NaN or infinite: the run that "
@@ -156,23 +166,23 @@ def _check_numbers(place: pathlib.Path, images: np.ndarray) -> None:
         )
 
 
-def _normalisation(arrays: ForeignArrays, dataset: Dataset) -> Normalisation:
-    """Returns mean and deviation that images can be normalised by: their own first."""
-    channels = (dataset.image_shape[-1],)
-    own = (arrays.mean, arrays.std)
-    if (
-        all(
-            part is not None
-            and part.shape == channels
-            and part.dtype.kind == "f"
-            and np.isfinite(part).all()
-            for part in own
-        )
-        and (np.asarray(arrays.std) > 0).all()
-    ):
-        mean, std = (tuple(map(float, np.asarray(part))) for part in own)
-        return Normalisation(mean, std)
-    return Normalisation(dataset.mean, dataset.std)
+def _normalisation(arrays: ForeignArrays, dataset: Dataset) -> Normalisation | None:
+    """Returns mean and deviation that images can be normalised by: their own first.
+
+    None where the file holds some that cannot be used.
+    """
+    if arrays.mean is None and arrays.std is None:
+        return Normalisation(dataset.mean, dataset.std)
+    channels = dataset.image_shape[-1]
+    found = []
+    for part in (arrays.mean, arrays.std):
+        if part is None or part.dtype.kind not in "iuf" or not np.isfinite(part).all():
+            return None
+        if part.size not in (1, channels):
+            return None
+        found.append(np.broadcast_to(part.ravel(), channels).tolist())
+    mean, std = (tuple(map(float, part)) for part in found)
+    return Normalisation(mean, std) if min(std) > 0 else None
 
 
 def _in_words(scale: str, by: Normalisation, dataset: Dataset) -> str:

@@ -76,6 +76,12 @@ def choose_scale(
     if len(found) == 1:
         return found[0]
     low, high = images.min(), images.max()
+    if images.dtype.kind in "iu" and (low < 0 or high > 255):
+        raise InputError(
+            f"{place} has whole numbers from {low} to {high} ({images.dtype}), and "
+            "pixels are from 0 to 255: write them so, such as images * (255 / 65535) "
+            "for 16 bits, or say that they are something else by --set_scale"
+        )
     may_be = " or ".join(found) if found else "on no scale known here"
     raise InputError(
         f"{place} has values from {low:.4g} to {high:.4g} ({images.dtype}), which "

@@ -1,5 +1,6 @@
 """Checks of images and labels that are given as arrays."""
 
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -172,9 +173,11 @@ def _as_four_dimensions(images: Any, title: str) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or not images.size:
+        in_each = images.dtype == object and images.ndim == 1 and images.size
+        mend = ": give np.stack(list(images)) if all are of one size" if in_each else ""
         raise InputError(
             f"{title} must be [n, h, w, c] or [n, h, w] and not empty, but have shape "
-            f"{images.shape}."
+            f"{images.shape}{mend}."
         )
     # PyTorch's order. More than 4 channels are no picture that is known here.
     if images.shape[1] <= 4 < images.shape[-1]:
@@ -189,7 +192,8 @@ def _check_numbers(images: np.ndarray, title: str) -> None:
     if images.dtype != np.bool_ and (
         not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images)
     ):
-        raise InputError(f"{title} must be numbers, but are {images.dtype}.")
+        mend = ": give .astype('float32')" if images.dtype == object else ""
+        raise InputError(f"{title} must be numbers, but are {images.dtype}{mend}.")
     if not np.isfinite(images).all():
         raise InputError(f"{title} are not finite: some values are NaN or infinite.")
 
@@ -205,10 +209,34 @@ def as_array(values: Any, title: str) -> np.ndarray:
             f"{title} have masked values: leave them out, or give {title}.filled(VALUE)"
         )
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     # Rows of different lengths, for example, or tensors that record gradients.
     except (TypeError, ValueError, RuntimeError) as error:
         mend = ""
         if hasattr(values, "detach"):  # A tensor of PyTorch.
             mend = f": give {title}.detach().cpu().float().numpy()"
         raise InputError(f"{title} are no array: {str(error)[:200]}{mend}") from error
+    if array.ndim == 0 and (array.dtype == object or isinstance(values, (str, bytes))):
+        raise InputError(f"{title} are no array but {_kind(values)}: {_mend(values)}")
+    # Such as bfloat16, which NumPy itself does not call numbers.
+    if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32):
+        return array.astype(np.float32)
+    return array
+
+
+def _kind(values: Any) -> str:
+    """Returns what a value is called that is no array."""
+    return "None" if values is None else f"a {type(values).__name__}"
+
+
+def _mend(values: Any) -> str:
+    """Returns what makes an array of a value that NumPy keeps as one object."""
+    if isinstance(values, (str, bytes)):
+        return "give a value for each image"
+    if isinstance(values, (Mapping, Set)):
+        return "give the values as one list, in the order of the images"
+    if hasattr(values, "as_numpy_iterator"):  # tf.data.Dataset
+        return "images, labels = map(np.stack, zip(*dataset.as_numpy_iterator()))"
+    if isinstance(values, Iterable):
+        return "give np.stack(list(...)) of it"
+    return "give a NumPy array"

@@ -141,16 +141,17 @@ def as_class_values(labels: Any, title: str = "labels") -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]  # As keras.datasets gives them.
     if values.ndim != 1:
-        mend = ": convert one-hot rows by labels.argmax(axis=1)"
         raise InputError(
-            f"{title} must have shape [n], but have {values.shape}"
-            f"{mend if values.ndim == 2 else ''}"
+            f"{title} must have shape [n], but have {values.shape}{_mend(values)}"
         )
     if values.dtype == object:
         values = _plain(values)
     if values.dtype.kind == "f":
         if not (np.isfinite(values) & (np.abs(values) < 2**53)).all():
-            raise InputError(f"{title} have values that are missing or not finite")
+            raise InputError(
+                f"{title} have values that are missing or not finite, or too large for "
+                "floats to tell apart: leave them out, or give texts"
+            )
         if (values != np.rint(values)).any():
             raise InputError(
                 f"{title} are {values.dtype} and not whole, so they are no classes: "
@@ -158,10 +159,30 @@ def as_class_values(labels: Any, title: str = "labels") -> np.ndarray:
             )
         values = values.astype(np.int64)
     if values.dtype.kind not in "biuUSO":
-        raise InputError(f"{title} are {values.dtype}, which are no classes")
+        raise InputError(
+            f"{title} are {values.dtype}, which are no classes: give .astype(str) if "
+            "each value is one"
+        )
     if values.dtype == object:
         _check_objects(values, title)
     return values
+
+
+def _mend(values: np.ndarray) -> str:
+    """Returns how to give labels of another shape than `[n]`."""
+    if values.ndim == 0:
+        return ": give a label for each image"
+    if max(values.shape) == values.size:
+        return ": give np.ravel(labels)"
+    if values.ndim > 2:
+        return ""
+    numbers = values.dtype.kind in "biuf"
+    if numbers and (values.max(axis=1) == 1).all() and (values.sum(axis=1) == 1).all():
+        return ": convert one-hot rows by labels.argmax(axis=1)"
+    return (
+        ": convert scores of classes by labels.argmax(axis=1), and rows that are a "
+        "class each by [str(row) for row in labels]"
+    )
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

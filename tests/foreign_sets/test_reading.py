@@ -64,6 +64,9 @@ def test_values_outside_the_scale_are_kept(tmp_path, dataset, images, labels):
         (lambda x: x // 128, "on no scale known here"),
         (lambda x: 0.0 * x, "on no scale known here"),
         (lambda x: x * 257.0, "on no scale known here"),
+        # The scales that --set_scale knows end at 255.
+        (lambda x: x.astype(np.uint16) * 257, "65535 (uint16), and pixels are from 0"),
+        (lambda x: (x - 128.0).astype(np.int8), "127 (int8), and pixels are from 0"),
         # By a mean and a deviation of a half, or pale and by the data set's.
         (lambda x: x / 127.5 - 1, "-1-1 or normalised"),
         # Drawn in black and white: as dark as normalised pixels, within the scale.
@@ -75,9 +78,9 @@ def test_a_scale_that_is_not_plain_is_asked_for(
 ):
     dark = dataclasses.replace(dataset, mean=(0.3,) * 3, std=(0.25,) * 3)
     np.savez(tmp_path / "set.npz", images=change(images), labels=labels)
-    with pytest.raises(InputError, match="say which by --set_scale") as caught:
+    with pytest.raises(InputError, match="by --set_scale") as caught:
         read_foreign_set(tmp_path / "set.npz", dark)
-    assert f"may be {may_be}" in str(caught.value)
+    assert f"{may_be}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -91,6 +94,47 @@ def test_what_is_told_counts(tmp_path, dataset, images, labels, scale):
     }[scale]  # fmt: skip
     np.testing.assert_allclose(found.content.images, 255 * expected, atol=1e-3)
     assert "(--set_scale)" in found.described
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"mean": np.zeros(2), "std": np.ones(2)}, {"mean": np.zeros(3)},
+     {"mean": np.zeros(3), "std": np.zeros(3)}, {"mean": ["a"] * 3, "std": np.ones(3)},
+     {"mean": np.full(3, np.nan), "std": np.ones(3)}],
+)  # fmt: skip
+def test_a_normalisation_that_cannot_be_used_is_not_passed_over(
+    tmp_path, dataset, images, labels, own
+):
+    place = tmp_path / "set.npz"
+    np.savez(place, images=normalised(images), labels=labels, **own)
+    with pytest.raises(InputError, match="holds a mean or std that cannot be used"):
+        read_foreign_set(place, dataset, Told(scale="normalised"))
+    # It says nothing of pixels.
+    np.savez(place, images=images, labels=labels, **own)
+    found = read_foreign_set(place, dataset)
+    np.testing.assert_array_equal(found.content.images, images)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.5, 0.25), (np.zeros(3, int), 1)])
+def test_a_normalisation_of_its_own_may_be_one_number_or_whole(
+    tmp_path, dataset, images, labels, mean, std
+):
+    values = ((images / 255 - mean) / std).astype(np.float32)
+    place = tmp_path / "set.npz"
+    np.savez(place, images=values, labels=labels, mean=mean, std=std)
+    found = read_foreign_set(place, dataset, Told(scale="normalised"))
+    np.testing.assert_allclose(found.content.images, images, atol=1e-3)
+
+
+def test_names_of_classes_may_be_bytes(tmp_path, dataset, images, labels):
+    names = np.array(["köter", "kätzchen", "see"])
+    german = dataclasses.replace(dataset, label_names=tuple(names.tolist()))
+    place = tmp_path / "set.npz"
+    known = np.char.encode(names, "utf-8")
+    for arrays in ({"labels": known[labels]}, {"labels": labels, "label_names": known}):
+        np.savez(place, images=images, **arrays)
+        found = read_foreign_set(place, german)
+        np.testing.assert_array_equal(found.content.labels, labels)
 
 
 def test_whitened_images_come_back(tmp_path, dataset, images, labels):
@@ -125,6 +169,7 @@ def test_arrays_are_found_by_their_usual_names(
         ({"labels": ROWS, "soft_labels": 0.7 * ROWS + 0.1}, "hard", None),
         ({"labels": np.array(["cat", "DOG", "Sea Lion"] * 4)}, "auto", None),
         ({"labels": ROWS.argmax(1).astype(float)}, "auto", None),
+        ({"labels": np.array([name.encode() for name in NAMES] * 4)}, "auto", None),
     ],
 )
 def test_labels_of_every_kind(
@@ -162,6 +207,14 @@ def test_classes_in_another_order_are_renumbered(tmp_path, dataset, images, labe
         ({"labels": np.arange(12) % 3 + 1}, "label 3, and the data set's classes are"),
         ({"labels": np.arange(12) % 3 + 1}, "give labels - 1 if they start at 1"),
         ({"labels": np.arange(12) % 2}, "no image of class 2 (sea lion)"),
+        ({"labels": np.arange(12) % 3 - 1}, "label -1, and the data set's classes are"),
+        # Numbers that int64 does not hold are told as they are.
+        ({"labels": np.full(12, 2**63, np.uint64)}, f"label {2**63}, and"),
+        ({"labels": np.full(12, 1e30)}, "label 1e+30, and"),
+        (
+            {"labels": np.array([b"\xff", b"dog", b"cat"] * 4)},
+            r"not UTF-8, such as b'\xff'",
+        ),
         ({"labels": np.arange(9) % 3}, "12 images and 9 labels"),
         ({"labels": np.arange(12) / 7}, "no whole numbers"),
         ({"labels": np.array(["cat", "cow"] * 6)}, "has the class 'cow'"),
@@ -171,6 +224,13 @@ def test_classes_in_another_order_are_renumbered(tmp_path, dataset, images, labe
         ({"label": np.arange(12), "labels": np.arange(12)}, "both labels and label"),
         ({"y": np.array([{}] * 12)}, "as Python objects"),
         ({"others": np.arange(12)}, "no array of labels among images, others"),
+        ({"y": np.arange(12) % 3, "Y": np.arange(12) % 3}, "two arrays called Y, in"),
+        ({"labels": np.arange(12) % 3, "cells": "two"}, "cells that are not one whole"),
+        ({"labels": np.arange(12) % 3, "cells": 1.5}, "cells that are not one whole"),
+        (
+            {"labels": np.arange(12) % 3, "cells": np.nan},
+            "cells that are not one whole",
+        ),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(tmp_path, dataset, images, arrays, said):
