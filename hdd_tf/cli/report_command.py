@@ -86,6 +86,12 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     for name, file in (("output", output), ("plot", plot)):
         if file and os.path.isdir(file):
             raise InputError(f"--{name}={file} is a directory: name a file in it")
+        if os.path.exists(file) and not os.path.isfile(file):
+            # A device or a pipe would be gone, with a file in its place.
+            raise InputError(
+                f"--{name}={file} is no ordinary file: name one, or leave the flag out "
+                "for a table on standard output"
+            )
         if file:
             check_writable(file, f"--{name}=")
     if os.path.isfile(output) and not output.lower().endswith(_WRITTEN_OVER):

@@ -63,6 +63,10 @@ def test_help(word, capsys):
         (["nowhere", "--output=run"], "--output=run is a directory: name a file"),
         (["run", "--output=x.PDF"], "--output=x.PDF: a Markdown table or a page"),
         (["nowhere", "--plot=x.png"], "--plot=x.png is a directory: name a file"),
+        # They would be replaced, and a device gone.
+        (["nowhere", "--output=pipe"], "--output=pipe is no ordinary file"),
+        (["nowhere", "--plot=pipe.png"], "--plot=pipe.png is no ordinary file"),
+        (["nowhere", "--output=/dev/null"], "--output=/dev/null is no ordinary file"),
         (["run", "--output=run/result.json/x"], "cannot write the report: "),
     ],
 )
@@ -73,6 +77,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     write_run(Path("run"))
     Path("empty").mkdir()
     Path("x.png").mkdir()
+    os.mkfifo("pipe")
+    os.mkfifo("pipe.png")
     assert main(["report", *words]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"hdd_tf: {message}")
