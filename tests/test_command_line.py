@@ -1,6 +1,7 @@
 """Tests of the command line: bad input in one line, default run directory, help."""
 
 import dataclasses
+import pathlib
 
 import pytest
 from absl import flags
@@ -107,6 +108,7 @@ def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
         (["--ipc=1.5"], "--ipc=1.5: must be a positive integer"),
         (["--ipc=1: 2"], "--ipc=1: 2: must be a positive integer"),
         (["--ipc=a\nb"], r"--ipc='a\nb': must be a positive integer"),
+        (["--run_dir=x --ipc=1"], "x --ipc=1: --ipc is a flag: write it as a word of"),
         (["--ipc"], "Missing value for flag --ipc"),
         (["--iterations=-1"], "--iterations=-1: must be a positive integer"),
         (["--image_lr=-1"], "--image_lr=-1: must be a number above 0"),
@@ -173,3 +175,35 @@ def test_help_lists_every_flag_once_and_exits_with_0(word, capsys):
 def test_a_library_user_keeps_every_flag_name():
     # A program of its own may import hdd_tf and define --seed or --run_dir.
     assert "hdd_tf.config" not in flags.FLAGS.flags_by_module_dict()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--run_dir=x --ipc=1", "--ipc is a flag: write it on a line of its own"),
+        ("--expert_dir=x --noprogress", "--noprogress is a flag: write it on a line"),
+        ("--flagfile=svhn_ipc1 --ipc=1", "--ipc is a flag: write it on a line"),
+        ("--run_dir=x # a note", "value: put '# a note' on its own line"),
+        ("--dataset=folder:pets //", "value: put '//' on its own line"),
+        ('--run_dir="x"', "values in flag files have no quotes: leave them out"),
+        ("--run_dir='x y'", "values in flag files have no quotes: leave them out"),
+    ],
+)
+def test_what_a_value_of_a_flag_file_has_swallowed(
+    line, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("a.cfg").write_text(f"--dataset=digits\n{line}\n")
+    with pytest.raises(InputError) as caught:
+        parse_command_line(["main", "--flagfile=a.cfg"])
+    assert str(caught.value).startswith(f"a.cfg:2: {line}: ")
+    assert message in str(caught.value)
+
+
+def test_odd_names_of_what_exists_and_of_colours_are_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("x --ipc=1", "a # b", "'c'"):
+        (tmp_path / name).mkdir()
+        pathlib.Path("a.cfg").write_text(f"--dataset=folder:{name}\n--run_dir=a#b\n")
+        config = parse_command_line(["main", "--flagfile=a.cfg"])
+        assert (config.dataset, config.run_dir) == (f"folder:{name}", "a#b")

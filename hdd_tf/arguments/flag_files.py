@@ -18,6 +18,8 @@ from hdd_tf.errors import InputError
 
 _DIRECTIVE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
 _FLAG_LINE = re.compile(r"--\w+(=.*)?")
+_INNER_FLAG = re.compile(r"\s(--[a-zA-Z]\w+)(?=[=\s]|$)")
+_COMMENT = re.compile(r"\s((?:#|//)(?:\s.*|$))", re.DOTALL)
 
 
 class Argument(NamedTuple):
@@ -70,6 +72,7 @@ def expand_flag_files(arguments: Sequence[str]) -> tuple[list[Argument], str]:
     for text in remaining:
         directive = _DIRECTIVE.fullmatch(text)
         if directive is None:
+            _check_value(text)
             expanded.append(Argument(text))
             continue
         name = directive[1] if directive[1] is not None else next(remaining, "")
@@ -124,6 +127,7 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
                 "line with # if it is a comment"
             )
         directive = _DIRECTIVE.fullmatch(line)
+        _check_value(line, here)
         if directive is None:
             arguments.append(Argument(line, here))
         else:
@@ -131,6 +135,35 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
             nested = _find(directive[1] or "", chain, here)
             arguments += _read(nested, chain, here)
     return arguments
+
+
+def _check_value(text: str, here: str = "") -> None:
+    """Checks that a value has not swallowed what was to stand beside it.
+
+    Values that are paths would otherwise be taken as they are: a directory would be
+    called `x --ipc=1`, and `--ipc` not be set. What exists is meant.
+
+    Args:
+        text: A flag with its value.
+        here: "FILE:LINE", or empty on the command line.
+
+    Raises:
+        InputError: It holds another flag, and in a flag file a comment or quotes.
+    """
+    name, _, value = text.partition("=")
+    path = value.removeprefix("folder:").removeprefix("from:")
+    if not value or os.path.exists(os.path.expanduser(path)):
+        return
+    if other := _INNER_FLAG.search(value):
+        place = "on a line" if here else "as a word"
+        mend = f"{other[1]} is a flag: write it {place} of its own"
+    elif here and (comment := _COMMENT.search(value)):
+        mend = f"all behind {name}= is its value: put {comment[1]!r} on its own line"
+    elif here and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        mend = "values in flag files have no quotes: leave them out"
+    else:
+        return
+    raise InputError(f"{here}: {text}: {mend}" if here else f"{text}: {mend}")
 
 
 def _find(name: str, including: tuple[Path, ...], origin: str = "") -> Path:
