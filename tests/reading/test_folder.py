@@ -249,6 +249,32 @@ def test_folders_that_cannot_be_used(pets, tmp_path, caplog, counts, message):
     assert not caplog.records  # One line is all that is said.
 
 
+def test_images_that_links_put_into_two_classes_or_splits_are_told(pets, caplog):
+    root = pets(train__a=2, train__b=2, test__b=1)
+    (root / "train" / "c").symlink_to("a", target_is_directory=True)
+    (root / "train" / "a" / "again.png").symlink_to("train__a0.png")
+    (root / "test" / "a").symlink_to("../train/a", target_is_directory=True)
+    source = read_folder(str(root))
+    assert source.label_names == ("a", "b", "c")
+    assert np.bincount(source.training.labels).tolist() == [3, 2, 3]
+    said = [record.message for record in caplog.records]
+    assert said == [
+        f"3 images are in two classes through symbolic links, such as {root}/train/a/"
+        f"again.png and {root}/train/c/again.png in a and c: take the links out unless "
+        "both are meant.",
+        f"3 images are in two splits through symbolic links, such as {root}/train/a/"
+        f"again.png and {root}/test/a/again.png in train and test: scores are of "
+        "images that were seen before.",
+    ]
+
+
+def test_links_that_share_no_image_are_not_told(pets, caplog):
+    root = pets(train__a=2, train__b=2, real__a=1, real__b=1)
+    (root / "test").symlink_to("real", target_is_directory=True)
+    assert len(read_folder(str(root)).test.labels) == 2
+    assert "symbolic links" not in caplog.text
+
+
 @pytest.mark.parametrize("damage", ["no image", None])
 def test_damaged_images(pets, damage):
     root = pets(a=3, b=3)

@@ -70,12 +70,16 @@ class FolderLister:
     Args:
         root: Where all files must lie; a link to elsewhere is refused, since what it
             leads to is not part of the set that was given.
+
+    Attributes:
+        has_links: Whether a symbolic link was followed.
     """
 
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
         self._real_root = os.path.realpath(root)
         self._left_out: list[pathlib.Path] = []
+        self.has_links = False
 
     def folders(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """Returns the folders in a folder; notes the files beside them as left out."""
@@ -152,6 +156,7 @@ class FolderLister:
             path = folder / name
             if path.is_symlink():
                 self._check_link(path)
+                self.has_links = True
             yield path
 
     def _check_link(self, path: pathlib.Path) -> None:

@@ -28,6 +28,7 @@ from hdd_tf.reading.folders.folder_format import (
     remarks_on,
 )
 from hdd_tf.reading.folders.image_files import read_images, used_bits
+from hdd_tf.reading.folders.linked_images import remarks_on_links
 from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
 
 _TEST_FRACTION = 0.2
@@ -76,7 +77,8 @@ def read_folder(
     refuse_transparency_alone(root, form, read["train"].images)
     # Only now: what cannot be used is answered in one line.
     lister.warn_of_left_out()
-    for line in (*found.notes, note, *remarks_on(form, bits, files, read)):
+    linked = remarks_on_links(files, label_names) if lister.has_links else []
+    for line in (*found.notes, note, *linked, *remarks_on(form, bits, files, read)):
         if line:
             warn(line)
     name = os.path.basename(os.path.abspath(root))
