@@ -216,6 +216,9 @@ class RunDirectory:
         may_differ: Collection[str] = (),
     ) -> dict[str, Any] | None:
         """Returns the stored record of the same run; None for a new run."""
+        if not os.path.lexists(self.config_file):
+            # Before all that lies below a home or a disk is looked through for links.
+            self._check_empty()
         links.refuse_links_out(self.path)
         stored = self._read_stored_config()
         if stored is None:

@@ -232,7 +232,6 @@ def _check_parent(parent: pathlib.Path) -> None:
         return
     if not parent.is_dir():
         raise InputError(f"run_dir {parent} is a file: give a directory.")
-    links.refuse_links_out(parent)
     names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
     seeds = {name for name in names if re.fullmatch(r"seed\d+", name)}
     if any((parent / name / "config.json").is_file() for name in seeds):
@@ -245,3 +244,5 @@ def _check_parent(parent: pathlib.Path) -> None:
             f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
             "--num_experiments: give a new or empty directory with --run_dir."
         )
+    # Not of a home or a disk, which would be looked through for long.
+    links.refuse_links_out(parent)

@@ -6,7 +6,9 @@ import resource
 import pytest
 
 from hdd_tf.artifacts.run_directory import RunDirectory
+from hdd_tf.artifacts.sets import set_ownership
 from hdd_tf.errors import InputError
+from hdd_tf.files import links
 from tests.whole_result import FAIR_SCORE, SCORE, whole_result
 
 IDENTITY = {"dataset": "digits", "curvature": -1 / 3, "iterations": 100}
@@ -176,6 +178,21 @@ def test_growth_does_not_hide_other_differences(tmp_path):
         start(tmp_path, {"iterations": 250, "dataset": "svhn"})
     assert "--dataset" in str(caught.value)
     assert "--iterations" not in str(caught.value)
+
+
+def test_a_directory_with_other_things_is_not_looked_through(tmp_path, monkeypatch):
+    # Such as a home or `/`: it takes long, and links out of it are no fault there.
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("/")
+
+    def walk(directory):
+        raise AssertionError("everything below is listed")
+
+    monkeypatch.setattr(links, "entries_below", walk)
+    monkeypatch.setattr(set_ownership, "entries_below", walk)
+    with pytest.raises(InputError, match=r"holds other things \(link\)"):
+        start(tmp_path)
+    assert not set_ownership.is_distilled_set(tmp_path)
 
 
 def test_a_directory_with_other_things_is_refused(tmp_path):

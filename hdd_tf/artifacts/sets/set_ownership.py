@@ -12,7 +12,13 @@ from hdd_tf.files.links import entries_below
 def is_distilled_set(path: str | os.PathLike) -> bool:
     """Returns True if a directory holds a distilled set and nothing else."""
     directory = pathlib.Path(path)
-    files, folders = names_below(directory)
+    # Before all that lies below a home or a disk is listed.
+    if not os.path.lexists(directory / METADATA_FILE):
+        return False
+    try:
+        files, folders = names_below(directory)
+    except PermissionError:  # No export makes folders that its owner cannot read.
+        return False
     if METADATA_FILE not in files:
         return False
     files -= {METADATA_FILE}
