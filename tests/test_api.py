@@ -110,6 +110,7 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
         ({"real_bank_size": 1, "objective": "idm"}, "^real_bank_size=1 revisits"),
         ({"image": 1}, "no setting image; did you mean images"),
         ({"no_such": 1}, "no_such: python -m hdd_tf.main --help explains"),
+        ({"test": 1}, r"no setting test: hdd_tf.evaluate\(\) takes it"),
         ({"epochs": 5}, r"no setting epochs: hdd_tf.evaluate\(\) has eval_epochs"),
         ({"output_dir": "x"}, r"no setting output_dir: save the result, by .save"),
         ({"iteration": 3}, "no setting iteration; did you mean iterations"),
@@ -318,6 +319,17 @@ def test_images_whose_channels_come_first(channels, small):
         hdd_tf.evaluate(small, test=(images, labels))
     with pytest.raises(InputError, match=f"^images of .* {advice}"):
         hdd_tf.evaluate((images, labels), test=TWO, train=TWO)
+
+
+def test_classes_that_a_pair_has_no_image_of_are_told(caplog, monkeypatch):
+    def score(*arguments, **settings):
+        raise InputError("networks train")
+
+    monkeypatch.setattr("hdd_tf.api.evaluating.Evaluation", score)
+    real = (TWO[0], [0, 1, 2, 1])
+    with pytest.raises(InputError, match="networks train"):
+        hdd_tf.evaluate((TWO[0], [0, 2, 0, 2]), test=real, train=real)
+    assert "1 classes, such as 1, have test images and none in the set" in caplog.text
 
 
 class Batches:

@@ -69,6 +69,8 @@ def check_names(
             reason = ": it goes with dataset=NAME, and arrays are given"
         elif name in names_taken(other):
             reason = f": it is a setting of hdd_tf.{other}()"
+        elif name in _ARGUMENTS[other]:
+            reason = f": hdd_tf.{other}() takes it"
         elif name in rows():
             reason = ": it has a meaning for the command alone (python -m hdd_tf.main)"
         else:

@@ -21,7 +21,7 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import Dataset, channel_statistics
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, warn
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.foreign_sets.reading import Told
 from hdd_tf.networks.registry import network_of_settings
@@ -241,6 +241,12 @@ def _set_of_pair(pair: Any, dataset: Dataset) -> DistilledSet:
     if (labels.min(), tested.min(), tested.max()) == (0, 1, labels.max() + 1):
         raise InputError(
             "the test labels start at 1, and those to train on at 0: give labels - 1"
+        )
+    unlearnt = np.setdiff1d(tested, labels)
+    if len(unlearnt):
+        warn(
+            f"{len(unlearnt)} classes, such as {dataset.label_names[unlearnt[0]]}, "
+            "have test images and none in the set: no network can learn them."
         )
     metadata = metadata_without_run(dataset, int(np.bincount(labels).max()))
     return DistilledSet(images, labels, metadata)
