@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.evaluation.class_scores import without_class_scores
-from hdd_tf.methods.registry import RANDOM, WHOLE
+from hdd_tf.methods.registry import HARD_LABELS, RANDOM, WHOLE
 
 # DD-Ranking's w and gamma: both halves of a score have the same weight.
 WEIGHT = 0.5
@@ -76,23 +76,27 @@ def improvement_over_random(distilled: float, random: float) -> float:
 
 
 def label_robust_exponent(
-    distilled: float, random: float, whole: float, weight: float = WEIGHT
+    distilled: float,
+    random: float,
+    whole: float,
+    weight: float = WEIGHT,
+    hard: float | None = None,
 ) -> float:
     """Returns `a = w IOR - (1 - w) HLR`, whose `unit_score` is LRS.
-
-    Labels are hard here, so HLR and IOR use the same accuracy of the distilled set.
 
     Args:
         distilled: Accuracy with the set, a fraction from 0 to 1.
         random: Accuracy with random real images, a fraction from 0 to 1.
         whole: Accuracy with the whole training set, a fraction from 0 to 1.
         weight: w, the weight of IOR, from 0 to 1.
+        hard: Accuracy with the set's hard labels, if `distilled` and `random` are of
+            soft ones; None if they are of hard labels themselves.
 
     Raises:
         ValueError: an argument is out of its range.
     """
     gained = improvement_over_random(distilled, random)
-    lost = hard_label_recovery(distilled, whole)
+    lost = hard_label_recovery(distilled if hard is None else hard, whole)
     return _fraction(weight) * gained - (1 - weight) * lost
 
 
@@ -121,7 +125,7 @@ def augmentation_robust_exponent(
 
 
 def measure_fair_score(
-    score_of: ScoreOf, network: str, whole_epochs: int
+    score_of: ScoreOf, network: str, whole_epochs: int, soft: bool = False
 ) -> dict[str, Any]:
     """Computes the DD-Ranking scores of a set from five evaluations, each run once.
 
@@ -129,6 +133,8 @@ def measure_fair_score(
         score_of: Function that evaluates a set, with accuracies in percent.
         network: Architecture of the networks that are evaluated.
         whole_epochs: Epochs of the networks trained on the whole set.
+        soft: True if a teacher labels the set and the random images, so that the set is
+            also scored with its hard labels.
 
     Returns:
         The entry `fair_score` of `result.json`: `lrs` and `ars` with all their parts.
@@ -143,6 +149,7 @@ def measure_fair_score(
             (DISTILLED, True),
             (RANDOM, True),
             (WHOLE, True),
+            *([(HARD_LABELS, True)] if soft else []),
             (DISTILLED, False),
             (RANDOM, False),
         )
@@ -150,7 +157,8 @@ def measure_fair_score(
     # Rounding may give 100.00001 %, which is out of range.
     mean = {name: min(score["mean"] / 100, 1.0) for name, score in accuracy.items()}
     distilled, random, whole = mean[DISTILLED], mean[RANDOM], mean[WHOLE]
-    a = label_robust_exponent(distilled, random, whole)
+    hard = mean.get(HARD_LABELS, distilled)
+    a = label_robust_exponent(distilled, random, whole, hard=hard)
     b = augmentation_robust_exponent(
         distilled, random, mean[DISTILLED + _PLAIN], mean[RANDOM + _PLAIN]
     )
@@ -159,7 +167,7 @@ def measure_fair_score(
         "ars": round(unit_score(b), 6),
         "a": round(a, 6),
         "b": round(b, 6),
-        "hlr": round(hard_label_recovery(distilled, whole), 6),
+        "hlr": round(hard_label_recovery(hard, whole), 6),
         "ior": round(improvement_over_random(distilled, random), 6),
         "w": WEIGHT,
         "network": network,

@@ -1,5 +1,6 @@
 """Scores an exported set and its baselines by a run's protocol."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,9 +17,9 @@ from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.known_scores import KnownScores
 from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluation.scoring import Score, TrainedClassifier
-from hdd_tf.methods.registry import WHOLE
+from hdd_tf.methods.registry import HARD_LABELS, WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.published import protocol_name
+from hdd_tf.protocols.published import protocol_name, sets_beside
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
 
@@ -71,6 +72,7 @@ class Evaluation:
         network: str = "",
         *,
         augmented: bool = True,
+        hard_labels: bool = False,
         on_tested: OnTested = ignore_network,
         first: int = 0,
     ) -> Score:
@@ -81,6 +83,8 @@ class Evaluation:
             split: `test` or `validation`.
             network: Name of the architecture; empty selects the first one evaluated.
             augmented: True if training uses the protocol's augmentation and CutMix.
+            hard_labels: True if networks learn the set's classes, whatever labels the
+                protocol has.
             on_tested: Callback for each tested network. It receives the trainer that
                 holds the network, the network's number and its accuracy in percent.
             first: Number of the first network; those before it are left out.
@@ -92,16 +96,28 @@ class Evaluation:
         check_matches(distilled_set, self.dataset)
         decoded = decode_set(distilled_set)
         return self.scorer.score(
-            "evaluate",
+            "hard labels" if hard_labels else "evaluate",
             decoded.images,
             decoded.labels,
             split=split,
             network=network,
             augmented=augmented,
             carried=decoded,
+            hard_labels=hard_labels,
             on_tested=on_tested,
             first=first,
         )
+
+    def train_classifier(self, distilled_set: DistilledSet) -> Score:
+        """Scores a set by the first architecture, and keeps its first network.
+
+        Args:
+            distilled_set: Images and labels that were read from their files.
+
+        Raises:
+            InputError: see `score_set`.
+        """
+        return self.score_set(distilled_set, on_tested=self._keep_first)
 
     def result(
         self, distilled_set: DistilledSet, known: KnownScores | None = None
@@ -141,11 +157,11 @@ class Evaluation:
         if config.num_eval:
             first, *others = self.scorer.architectures
             accuracy[first] = of_set(first, self._keep_first)
-            for name in config.baselines:
+            for name in sets_beside(config):
                 baselines[name] = known.complete(
                     known.baselines.get(name),
                     config.num_eval,
-                    functools.partial(self._score_baseline, name, metadata["ipc"]),
+                    functools.partial(self._score_beside, name, distilled_set),
                 )
             # Scored before the others: the first architecture is still in memory.
             if config.fair_score:
@@ -189,7 +205,7 @@ class Evaluation:
         Returns:
             The entry `fair_score` of `result.json`; see `measure_fair_score`.
         """
-        ipc, first = distilled_set.metadata["ipc"], self.scorer.architectures[0]
+        first = self.scorer.architectures[0]
         augments = (
             self.scorer.protocol() != self.scorer.protocol().without_augmentation()
         )
@@ -204,15 +220,26 @@ class Evaluation:
                 score = (
                     self.score_set(distilled_set, network=first, augmented=augmented)
                     if name == DISTILLED
-                    else self._baseline(name, ipc, augmented)
+                    else self._beside(name, distilled_set, augmented)
                 )
                 known[key] = score.to_json()
             return known[key]
 
-        return measure_fair_score(score_of, first, self._config.whole_epochs)
+        return measure_fair_score(
+            score_of,
+            first,
+            self._config.whole_epochs,
+            soft=self.scorer.protocol().asks_teacher,
+        )
 
     def score_coreset(
-        self, name: str, ipc: int, *, augmented: bool = True, first: int = 0
+        self,
+        name: str,
+        ipc: int,
+        *,
+        augmented: bool = True,
+        first: int = 0,
+        beside: DistilledSet | None = None,
     ) -> Score:
         """Scores a coreset of `ipc` real images of each class.
 
@@ -221,12 +248,20 @@ class Evaluation:
             ipc: Images of each class; a class with fewer images gives all of them.
             augmented: True if training uses the protocol's augmentation and CutMix.
             first: Number of the first network; those before it are left out.
+            beside: The set that the coreset is a baseline of. If its evaluation asks
+                its teacher, the same teacher labels the real images. None: networks
+                learn the classes of real images.
         """
         chosen = self.dataset.training.take(self.coresets.select(name, ipc))
         # Floats share the trace of the distilled set.
         images = chosen.images.astype(np.float32)
         return self.scorer.score(
-            name, images, chosen.labels, augmented=augmented, first=first
+            name,
+            images,
+            chosen.labels,
+            augmented=augmented,
+            carried=self._taught(images, chosen.labels, beside),
+            first=first,
         )
 
     def score_whole(self, first: int = 0) -> Score:
@@ -258,8 +293,10 @@ class Evaluation:
         if protocol.learnt_rate:
             described["learning_rate"] = self.scorer.learning_rate(distilled_set)
         if protocol.labels != "hard":
-            # Real images have no soft labels.
-            described["baseline_labels"] = "hard"
+            # A teacher labels any image; other soft labels are of the set's own. The
+            # whole training split always has its classes.
+            taught = protocol.labels == "teacher"
+            described["baseline_labels"] = "teacher" if taught else "hard"
         return {
             "name": protocol_name(self._config),
             "networks": self._config.num_eval,
@@ -288,12 +325,44 @@ class Evaluation:
                 accuracy,
             )
 
-    def _score_baseline(self, name: str, ipc: int, first: int) -> dict[str, Any]:
-        return self._baseline(name, ipc, first=first).to_json()
+    def _taught(
+        self, images: np.ndarray, labels: np.ndarray, beside: DistilledSet | None
+    ) -> DistilledSet | None:
+        """Returns real images with the teacher of a set, if its evaluation asks it."""
+        if beside is None or self.scorer.protocol().labels != "teacher":
+            return None
+        return dataclasses.replace(
+            beside,
+            images=images,
+            labels=labels,
+            label_logits=None,
+            student_rate=None,
+            epoch_labels=None,
+        )
 
-    def _baseline(
-        self, name: str, ipc: int, augmented: bool = True, first: int = 0
+    def _score_beside(
+        self, name: str, distilled_set: DistilledSet, first: int
+    ) -> dict[str, Any]:
+        return self._beside(name, distilled_set, first=first).to_json()
+
+    def _beside(
+        self,
+        name: str,
+        distilled_set: DistilledSet,
+        augmented: bool = True,
+        first: int = 0,
     ) -> Score:
+        """Scores one of `sets_beside`."""
         if name == WHOLE:
             return self.score_whole(first)
-        return self.score_coreset(name, ipc, augmented=augmented, first=first)
+        if name == HARD_LABELS:
+            return self.score_set(
+                distilled_set, augmented=augmented, hard_labels=True, first=first
+            )
+        return self.score_coreset(
+            name,
+            distilled_set.metadata["ipc"],
+            augmented=augmented,
+            first=first,
+            beside=distilled_set,
+        )

@@ -22,6 +22,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.pooling import pool_scores
 from hdd_tf.methods.registry import WHOLE
+from hdd_tf.protocols.published import sets_beside
 
 
 @dataclasses.dataclass
@@ -48,7 +49,7 @@ class KnownScores:
         """
         networks = config.eval_networks or (config.network,)
         wanted = [(name, self.accuracy.get(name)) for name in networks]
-        wanted += [(name, self.baselines.get(name)) for name in config.baselines]
+        wanted += [(name, self.baselines.get(name)) for name in sets_beside(config)]
         lacking = {
             name: config.num_eval - len(score["values"] if score else ())
             for name, score in wanted

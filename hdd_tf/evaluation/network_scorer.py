@@ -83,6 +83,7 @@ class NetworkScorer:
         network: str = "",
         augmented: bool = True,
         carried: DistilledSet | None = None,
+        hard_labels: bool = False,
         on_tested: Callable[[NetworkTrainer, int, float], None] = ignore_network,
         first: int = 0,
     ) -> Score:
@@ -99,6 +100,8 @@ class NetworkScorer:
             carried: The set that the images belong to. Its soft labels, teacher, learnt
                 rate and whitening are used. None means real images, whose classes the
                 networks learn.
+            hard_labels: True if networks learn the classes, whatever labels the
+                protocol has.
             on_tested: Callback for each tested network. It receives the trainer that
                 holds the network, the network's number and its accuracy in percent.
             first: Number of the first network; those before it are left out.
@@ -108,7 +111,7 @@ class NetworkScorer:
                 protocol asks for.
         """
         protocol = self.protocol(epochs)
-        if carried is None:
+        if carried is None or hard_labels:
             protocol = protocol.with_hard_labels()
         if not augmented:
             protocol = protocol.without_augmentation()

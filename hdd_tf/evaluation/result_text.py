@@ -6,7 +6,7 @@ from typing import Any
 from tabulate import DataRow, TableFormat, tabulate
 
 from hdd_tf.evaluation.dd_ranking_score import fair_score_lines
-from hdd_tf.methods.registry import WHOLE, is_distilled, traits_of
+from hdd_tf.methods.registry import HARD_LABELS, WHOLE, is_distilled, traits_of
 
 _WHOLE_TITLE = "whole training set"
 # As wide as most titles, so that the tables of several runs align.
@@ -52,6 +52,11 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
             "not a result)"
         )
+    if result.get("protocol", {}).get("labels") in ("epochs", "teacher"):
+        lines.append(
+            "networks learn a teacher's labels: do not compare with accuracies of "
+            "hard labels"
+        )
     seconds = result["seconds"]
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines.append(f"{spent + '; ' if spent else ''}files: {run_dir}")
@@ -80,10 +85,15 @@ def score_lines(
     rows = [
         (_title(name) + suffix, score)
         for name, score in baselines.items()
-        if name != WHOLE
+        if name not in (WHOLE, HARD_LABELS)
     ]
     made = "distilled" if is_distilled(objective) else objective
     rows += [(f"{made} ({network})", score) for network, score in accuracy.items()]
+    rows += [
+        (f"{made}, hard labels{suffix}", score)
+        for name, score in baselines.items()
+        if name == HARD_LABELS
+    ]
     rows += [
         (_WHOLE_TITLE + suffix, score)
         for name, score in baselines.items()
@@ -131,4 +141,7 @@ def _origin(result: dict[str, Any]) -> str:
     where = f" in {result['geometry']} geometry"
     if result["geometry"] == "none":
         where = ""
+    traits = traits_of(result["objective"])
+    if traits is not None and traits.is_selection:
+        return f"{result['objective']}{where}"
     return f"{result['objective']}{where}, {result['iterations']} iterations"

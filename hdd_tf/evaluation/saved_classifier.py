@@ -38,9 +38,9 @@ def train_and_save_classifier(
     )
     network = matched_network(config, dataset.image_shape, dataset.num_classes)
     evaluation = Evaluation(alone, dataset, network)
-    score = evaluation.result(distilled_set)["accuracy"][first]
+    score = evaluation.train_classifier(distilled_set)
     save_classifier(directory, evaluation, dataset, distilled_set)
-    return float(score["mean"])
+    return score.mean
 
 
 def save_classifier(

@@ -27,7 +27,7 @@ from hdd_tf.evaluation.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.exporting.saved_sets import SavedSet, load_newest_set, load_saved_set
 from hdd_tf.exporting.targets import check_replaceable
-from hdd_tf.methods.registry import is_distilled, traits_of
+from hdd_tf.methods.registry import traits_of
 
 
 def read_source(kind: str, source: str, *, stored: bool = False) -> DistilledSet:
@@ -69,7 +69,8 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     """
     directory = RunDirectory(run_dir)
     record = directory.read_config()
-    if not is_distilled(record["config"].get("objective", "")):
+    traits = traits_of(record["config"].get("objective", ""))
+    if traits is not None and traits.is_selection:
         return read_distilled_set(directory.synthetic)
     saved = load_newest_set(run_dir)
     if _has_labels_beside(directory.synthetic, saved.iteration):

@@ -16,6 +16,8 @@ from hdd_tf.methods.traits import AccuracyRow, Traits
 
 # The baselines of DD-Ranking scores: random real images, and the whole training split.
 RANDOM, WHOLE = "random", "whole"
+# A set scored with its classes as labels, where its evaluation asks a teacher.
+HARD_LABELS = "hard_labels"
 
 METHODS: dict[str, Traits] = {
     "dm": distribution_matching.DM,
@@ -49,9 +51,14 @@ def baseline_names() -> tuple[str, ...]:
 
 
 def is_distilled(name: str) -> bool:
-    """Returns whether a method has iterations; unknown methods count as such."""
+    """Returns whether a method makes images, where coresets choose real ones.
+
+    Args:
+        name: Key of `METHODS`, `WHOLE`, or a method that this version does not know,
+            which counts as one that makes images.
+    """
     traits = traits_of(name)
-    return name != WHOLE and (traits is None or not traits.is_selection)
+    return name not in (WHOLE, HARD_LABELS) and not (traits and traits.is_coreset)
 
 
 def geometry_of(name: str, asked: str) -> str:

@@ -103,6 +103,8 @@ class Traits:
             the method never trains any.
         normalised_as: Names of data sets to which the method's program applies the
             constants of another data set, mapped to the name of that other data set.
+        carries: Labels that the method's sets have beside the classes, of
+            `training_protocol.LABEL_SOURCES`.
         whitened: True if images are whitened (ZCA), False if they are normalised by
             channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
@@ -147,6 +149,7 @@ class Traits:
     whitened: bool
     encoder_source: str = ""
     ahead_source: str = ""
+    carries: frozenset[str] = frozenset()
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False
@@ -176,6 +179,11 @@ class Traits:
     def is_selection(self) -> bool:
         """True if the method has no iterations."""
         return self.kind is Kind.SELECTION
+
+    @property
+    def is_coreset(self) -> bool:
+        """True if the method chooses whole real images, as baselines do."""
+        return bool(self.baseline_title)
 
     def geometry(self, asked: str) -> str:
         """Returns the geometry that is matched in: `asked`, or `none` without one."""

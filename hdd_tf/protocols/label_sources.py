@@ -12,7 +12,7 @@ from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 # Value of a protocol's `labels` -> its name in messages.
-_NAMES = {
+LABEL_NAMES = {
     "stored": "a soft label for each image",
     "epochs": "soft labels for each epoch",
     "teacher": "a teacher",
@@ -80,8 +80,8 @@ class LabelSources:
         }[protocol.labels]
         if found is None:
             raise InputError(
-                f"the evaluation protocol trains on {_NAMES[protocol.labels]}, and "
-                "this set has none: name another --eval_protocol"
+                f"the evaluation protocol trains on {LABEL_NAMES[protocol.labels]}, "
+                "and this set has none: name another --eval_protocol"
             )
         try:
             if protocol.labels == "stored":

@@ -5,6 +5,9 @@ from typing import Any
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
+from hdd_tf.errors import InputError
+from hdd_tf.methods.registry import HARD_LABELS
+from hdd_tf.protocols.label_sources import LABEL_NAMES
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
 # (config, name of the data set without aliases, epochs or None) -> protocol. If the
@@ -30,6 +33,40 @@ def evaluation_protocol(
         epochs: Number of epochs that replaces `--eval_epochs`; None for the flag's.
     """
     return PROTOCOLS[protocol_name(config)](config, dataset, epochs)
+
+
+def sets_beside(config: Any) -> tuple[str, ...]:
+    """Returns the names of the sets that are scored beside a set.
+
+    They are `--baselines`, and the set itself with its classes as labels if students
+    learn a teacher's labels otherwise: what the images are worth, and not the teacher.
+
+    Args:
+        config: The run's `Config`.
+    """
+    if evaluation_protocol(config, config.dataset).asks_teacher:
+        return (*config.baselines, HARD_LABELS)
+    return config.baselines
+
+
+def check_labels(config: Any) -> None:
+    """Checks that a method's sets will have the labels that their evaluation needs.
+
+    Args:
+        config: The run's `Config`.
+
+    Raises:
+        InputError: they will lack the labels of `--eval_protocol`.
+    """
+    if not config.num_eval:
+        return
+    labels = evaluation_protocol(config, config.dataset).labels
+    if labels != "hard" and labels not in config.traits.carries:
+        raise InputError(
+            f"--eval_protocol={config.eval_protocol} trains networks on soft labels "
+            f"({LABEL_NAMES[labels]}), and sets of --objective={config.objective} have "
+            "none: leave it at auto"
+        )
 
 
 def dm_protocol(

@@ -141,6 +141,11 @@ class TrainingProtocol:
         """True if batches are mixed."""
         return bool(self.mixing) and self.cutmix > 0
 
+    @property
+    def asks_teacher(self) -> bool:
+        """True if the labels are those of trained networks, not the set's own."""
+        return self.labels in ("epochs", "teacher")
+
     def without_augmentation(self) -> "TrainingProtocol":
         """Returns the same schedule on images without augmentation and mixing."""
         return dataclasses.replace(

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdd_tf.artifacts.data_identity import images_of
 from hdd_tf.config import names_of
-from hdd_tf.methods.registry import METHODS, WHOLE, is_distilled
+from hdd_tf.methods.registry import HARD_LABELS, METHODS, WHOLE, is_distilled
 from hdd_tf.report.records import Warn, is_own
 from hdd_tf.report.run import FairScore, Run
 from hdd_tf.settings.parsers import BASELINES
@@ -20,7 +20,7 @@ _NOT_OF_THE_ROW = {*names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES)}
 # Settings that do not touch a baseline. One unknown here only keeps rows apart.
 _OF_MATCHING = {*names_of(Scope.MATCHING)}
 # Baselines whose networks learn classes, whatever labels the set beside them has.
-_ALWAYS_HARD = (WHOLE, "hard_labels")
+_ALWAYS_HARD = (WHOLE, HARD_LABELS)
 
 
 @dataclasses.dataclass
@@ -77,6 +77,11 @@ class Row:
             return self.run.is_soft
         labels = self.run.protocol.get("baseline_labels", "hard")
         return labels != "hard" and self.title not in _ALWAYS_HARD
+
+    @property
+    def is_taught_baseline(self) -> bool:
+        """Whether real images were labelled by the teacher of the set beside them."""
+        return self.title != "distilled" and self.is_soft
 
     @property
     def pooled(self) -> list[float]:
@@ -186,6 +191,9 @@ def _key(run: Run, left_out: set[str]) -> str:
 
 
 def _baseline_key(run: Run, name: str) -> str:
+    # Of a set or of its teacher, and not of the real images alone.
+    if name == HARD_LABELS or Row(name, "", [run], []).is_taught_baseline:
+        return _key(run, _NOT_OF_THE_ROW)
     matching = _OF_MATCHING.intersection(run.settings)
     stripped = dataclasses.replace(run, objective="", geometry="", iterations=0)
     if name == WHOLE:  # One set and schedule, whatever the images per class.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from hdd_tf.methods.registry import WHOLE, traits_of
+from hdd_tf.methods.registry import HARD_LABELS, WHOLE, traits_of
 from hdd_tf.report.comparison import (
     differences,
     number,
@@ -133,8 +133,13 @@ def trained_on(row: Row) -> str:
         return method_title(row.run)
     if row.title == WHOLE:
         return _WHOLE_TITLE
+    if row.title == HARD_LABELS:
+        return f"{method_title(row.run)}, hard labels"
     traits = traits_of(row.title)
-    return traits.title if traits else row.title
+    title = traits.title if traits else row.title
+    if row.is_taught_baseline:
+        return f"{title}, labels of {method_title(row.run)}'s teacher"
+    return title
 
 
 def _cells(index: int, row: Row) -> list[str]:

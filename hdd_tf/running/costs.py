@@ -22,7 +22,7 @@ from hdd_tf.evaluation.scoring import Score
 from hdd_tf.methods.registry import METHODS, WHOLE
 from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.published import dm_protocol
+from hdd_tf.protocols.published import dm_protocol, sets_beside
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.selection.coresets import CoresetSelector
@@ -103,7 +103,7 @@ class Costs:
         first, *others = scorer.architectures
         networks = self._count(protocol)
         works = [Work("evaluation", networks, self._score(scorer, first, protocol))]
-        for name in config.baselines:
+        for name in sets_beside(config):
             works.append(self._baseline(scorer, name))
         if config.fair_score:
             works.append(self._fair_score(scorer))
@@ -169,8 +169,10 @@ class Costs:
             asked.add((name, augmented))
             return Score((50.0,), 1, 0.0).to_json()
 
-        measure_fair_score(note, "", self._run.config.whole_epochs)
-        known = {(DISTILLED, True), *((n, True) for n in self._run.config.baselines)}
+        config = self._run.config
+        soft = scorer.protocol().asks_teacher
+        measure_fair_score(note, "", config.whole_epochs, soft)
+        known = {(DISTILLED, True), *((n, True) for n in sets_beside(config))}
         seconds = [self._baseline(scorer, *each).seconds for each in asked - known]
         return Work("fair score", f"{len(seconds)} more scores", sum(seconds))
 

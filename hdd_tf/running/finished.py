@@ -16,6 +16,7 @@ from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.known_scores import KnownScores, known_scores
 from hdd_tf.evaluation.shown_scores import show_later_scores
 from hdd_tf.methods.registry import WHOLE
+from hdd_tf.protocols.published import sets_beside
 
 
 def read_export(directory: RunDirectory) -> DistilledSet:
@@ -131,7 +132,7 @@ def _with_scores(
     answer, counts = dict(result), [0]
     for group, names, scores in (
         ("accuracy", config.eval_networks, known.accuracy),
-        ("baselines", config.baselines, known.baselines),
+        ("baselines", sets_beside(config), known.baselines),
     ):
         answer[group] = dict(result[group])
         for name in names:

@@ -1,21 +1,27 @@
 """Sets that carry soft labels, a rate or a whitening, and baselines beside them."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.artifacts.sets.distilled_set import (
+    DistilledSet,
+    read_distilled_set,
+    write_distilled_set,
+)
 from hdd_tf.config import Config
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation import network_scorer
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.networks.options import NetworkOptions
-from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.networks.registry import build_with_options, network_of_settings
 from hdd_tf.protocols import published as protocols
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
@@ -109,24 +115,65 @@ def test_soft_labels_count_and_baselines_learn_classes(swapped, evaluation_by):
     assert told["baseline_labels"] == "hard"
 
 
-def test_labels_of_epochs_and_of_a_teacher_count(dataset, plain_set, evaluation_by):
+def test_labels_of_epochs_count(plain_set, evaluation_by):
     protocol = dataclasses.replace(SOFT, labels="epochs")
     carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
     assert evaluation_by(protocol).score_set(carried).mean < 20
-    # A teacher that was told the other class of everything.
-    evaluation = evaluation_by(dataclasses.replace(SOFT, labels="teacher"))
+
+
+@pytest.fixture(scope="module")
+def taught(dataset, plain_set):
+    """A set with a teacher that was told the other class of everything."""
     training = dataset.training
+    network = build_with_options("convnet", (8, 8, 1), 2, OPTIONS)
     trainer = NetworkTrainer(
-        evaluation.scorer.build_network("convnet"),
-        training.images,
-        1 - training.labels,
-        dataset.normalisation,
+        network, training.images, 1 - training.labels, dataset.normalisation,
         SOFT.with_hard_labels(),
-    )
+    )  # fmt: skip
     trainer.train(derive_key(0))
     teacher = teacher_of_trainer(trainer, "convnet", OPTIONS, 2)
-    carried = dataclasses.replace(plain_set, teacher=teacher)
-    assert evaluation.score_set(carried).mean < 20
+    return dataclasses.replace(plain_set, teacher=teacher)
+
+
+def test_a_teacher_labels_a_set_and_the_coresets_beside_it(
+    taught, evaluation_by, tmp_path
+):
+    write_distilled_set(tmp_path / "set", taught)
+    evaluation = evaluation_by(
+        dataclasses.replace(SOFT, labels="teacher"),
+        baselines=("random", "whole"),
+        fair_score=True,
+    )
+    result = evaluation.result(read_distilled_set(tmp_path / "set"))
+    assert result["accuracy"]["convnet"]["mean"] < 20
+    # The same teacher, so the same wrong labels; classes alone are right.
+    found = {name: score["mean"] for name, score in result["baselines"].items()}
+    assert found["random"] < 20
+    assert found["hard_labels"] > 80
+    assert found["whole"] > 80
+    assert result["protocol"]["baseline_labels"] == "teacher"
+    # DD-Ranking recovers hard labels, and improves on random by any labels.
+    fair = result["fair_score"]
+    assert fair["hlr"] == pytest.approx((found["whole"] - found["hard_labels"]) / 100)
+    assert (
+        fair["accuracy"]["random"]["values"] == result["baselines"]["random"]["values"]
+    )
+    table = result_table({**result, "seconds": {}}, "RUN")
+    assert re.search(r"distilled \(convnet\).*\ndistilled, hard labels", table)
+    assert "networks learn a teacher's labels: do not compare" in table
+
+
+def test_labels_that_a_method_never_makes_are_refused_before_it_starts(
+    monkeypatch,
+):
+    def build(config, name, epochs):
+        return dataclasses.replace(SOFT, labels="teacher")
+
+    monkeypatch.setitem(protocols.PROTOCOLS, "dm", build)
+    config = Config(dataset="arrays", eval_protocol="dm")
+    with pytest.raises(InputError, match=r"teacher.*--objective=dm have none: leave"):
+        protocols.check_labels(config)
+    protocols.check_labels(dataclasses.replace(config, num_eval=0))
 
 
 @pytest.mark.parametrize("source", ["stored", "epochs", "teacher"])

@@ -234,6 +234,28 @@ def test_baselines_beside_several_groups_are_one_row_each_seed_once(tmp_path):
     assert standing(random) == "our source does not state the protocol of this number"
 
 
+def test_baselines_of_a_teacher_stay_with_its_set(tmp_path):
+    names = ("random", "whole", "hard_labels")
+    values = {name: score((50.0,)) for name in names}
+    for number, flags in enumerate([(), ("--geometry=euclidean",), ("--seed=1",)]):
+        result = {"baselines": values, "protocol": {"baseline_labels": "teacher"}}
+        write_run(tmp_path / str(number), *flags, result=result)
+    rows = table(tmp_path)
+    assert sorted(row["trained on"] for row in rows) == [
+        "DM",
+        "DM+HDD",
+        "DM+HDD, hard labels",
+        "DM, hard labels",
+        "random real images, labels of DM's teacher",
+        "random real images, labels of DM+HDD's teacher",
+        "whole training set",
+    ]
+    for row in rows:
+        if "labels" in row["trained on"]:
+            of_both = "DM+HDD" in row["trained on"]
+            assert row["sets x networks"] == ("2 x 1" if of_both else "1 x 1")
+
+
 def test_names_cannot_break_the_table(tmp_path):
     names = ("my|set\nof digits", "Zahlen ü 数", tabulate.SEPARATING_LINE)
     for number, name in enumerate(names):
@@ -308,7 +330,7 @@ def test_soft_labels_and_numbers_chosen_by_the_test_split_are_marked(
     rows = {row["trained on"]: row for row in table(tmp_path)}
     measured = {name: row["test accuracy (%)"] for name, row in rows.items()}
     assert [name for name, cell in measured.items() if cell.endswith(" †")] == [
-        "random real images", "DM",
+        "random real images, labels of DM's teacher", "DM",
     ]  # fmt: skip
     assert rows["DM"]["published (%)"].endswith(" †‡")
     assert rows["DM+HDD"]["published (%)"].endswith(" †‡")
@@ -318,7 +340,7 @@ def test_soft_labels_and_numbers_chosen_by_the_test_split_are_marked(
         "**not comparable**: hard labels here, soft ones in the published number"
     )
     assert "not comparable" not in standing(rows["DM"])
-    assert standing(rows["random real images"]).startswith(
+    assert standing(rows["random real images, labels of DM's teacher"]).startswith(
         "**not comparable**: soft labels here, hard ones in the published number"
     )
     text = text_of(tmp_path)

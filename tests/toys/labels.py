@@ -146,5 +146,6 @@ TRAITS = dataclasses.replace(
     has_geometry=False,
     may_revisit=False,
     evaluation="toy_soft",
+    carries=frozenset({"stored"}),
     whitened=True,
 )

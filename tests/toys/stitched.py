@@ -82,4 +82,5 @@ TRAITS = dataclasses.replace(
     has_geometry=False,
     may_revisit=False,
     evaluation="toy_teacher",
+    carries=frozenset({"teacher"}),
 )

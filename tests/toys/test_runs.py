@@ -161,6 +161,8 @@ def test_a_selection_brings_images_and_a_teacher(tmp_path):
     place = tmp_path / "run"
     result = run(place, "--objective=toy_stitched")
     stored = read_distilled_set(place)
+    # What the images are worth without their teacher.
+    assert list(result["baselines"]) == ["hard_labels"]
     assert result["iterations"] == 0 and stored.images.shape == (6, 16, 16, 1)
     assert stored.metadata["selected"] == "stitched real images"
     assert not (place / "checkpoints").exists()
