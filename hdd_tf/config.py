@@ -25,12 +25,13 @@ from hdd_tf.settings import parsers
 from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.consistency import check_consistency
 from hdd_tf.settings.data import DataSettings
-from hdd_tf.settings.evaluation import EvaluationSettings
+from hdd_tf.settings.evaluation import PROTOCOL_RATES, EvaluationSettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives.cafe import CafeSettings
 from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
 from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
+from hdd_tf.settings.objectives.rded import RdedSettings
 from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
 from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
 from hdd_tf.settings.optimisation import OptimisationSettings
@@ -47,6 +48,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    RdedSettings,
     IidSettings,
     DsdmSettings,
     GradientMatchingSettings,
@@ -87,6 +89,10 @@ class Config(
         # Real images are whole, whatever a distillation's flag file says.
         if traits.is_selection or self.formation_factor is None:
             object.__setattr__(self, "formation_factor", traits.formation_factor)
+        if self.eval_lr is None:
+            name = self.eval_protocol
+            name = traits.evaluation if name == "auto" else name
+            object.__setattr__(self, "eval_lr", PROTOCOL_RATES.get(name, 0.01))
         if self.validation_fraction is None:
             choosing = self.select == "best_validation"
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)

@@ -41,6 +41,8 @@ class Purpose(enum.IntEnum):
     PROTOTYPE_AUGMENTATION = 22
     WATCHED_IMAGES = 40
     SET_EPOCH = 41
+    CROPPED_IMAGES = 60
+    CROPS = 61
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

@@ -15,18 +15,22 @@ import tensorflow as tf
 from hdd_tf.random_keys import derive_key
 
 _TRIES = 10
-_LOG_RATIO = math.log(4 / 3)
 # The streams of random numbers under a draw's key.
 _SHARE, _RATIO, _PLACE = range(3)
 
 
 def draw_boxes(
-    key: tf.Tensor, count: int | tf.Tensor, height: int, width: int, smallest: float
+    key: tf.Tensor,
+    count: int | tf.Tensor,
+    height: int,
+    width: int,
+    smallest: float,
+    ratios: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> tf.Tensor:
     """Draws a crop of each image.
 
     The crop's share of the image's area is uniform in [smallest, 1]. The logarithm of
-    the ratio of width to height is uniform in [-log(4/3), log(4/3)]. A crop that does
+    the ratio of width to height is uniform between those of `ratios`. A crop that does
     not fit is drawn again. After ten tries the crop is the largest central one whose
     ratio lies in that range.
 
@@ -36,17 +40,18 @@ def draw_boxes(
         height: Rows of the images.
         width: Columns of the images.
         smallest: Smallest share of the area, in (0, 1].
+        ratios: Smallest and largest ratio of width to height.
 
     Returns:
         `[count, 4]` int32: top, left, height and width of the crops, in pixels.
     """
-    shape = [count, _TRIES]
+    shape, (low, high) = [count, _TRIES], ratios
     area = float(height * width) * tf.random.stateless_uniform(
         shape, derive_key(key, _SHARE), smallest, 1.0
     )
     ratio = tf.exp(
         tf.random.stateless_uniform(
-            shape, derive_key(key, _RATIO), -_LOG_RATIO, _LOG_RATIO
+            shape, derive_key(key, _RATIO), math.log(low), math.log(high)
         )
     )
     rows = tf.cast(tf.round(tf.sqrt(area / ratio)), tf.int32)
@@ -57,8 +62,8 @@ def draw_boxes(
     found = tf.reduce_any(fits, axis=1)
     rows = tf.gather(rows, chosen, batch_dims=1)[:, 0]
     columns = tf.gather(columns, chosen, batch_dims=1)[:, 0]
-    central_rows = min(height, round(width * 4 / 3))
-    central_columns = min(width, round(height * 4 / 3))
+    central_rows = min(height, round(width / low))
+    central_columns = min(width, round(height * high))
     rows = tf.where(found, rows, central_rows)
     columns = tf.where(found, columns, central_columns)
     place = tf.random.stateless_uniform([count, 2], derive_key(key, _PLACE))

@@ -6,6 +6,7 @@ only a result. The traits of a method record its kind (methods/traits.py).
 """
 
 import abc
+import dataclasses
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
@@ -30,6 +31,21 @@ class Phase(NamedTuple):
 
     number: int
     end: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """A part of a run.
+
+    Attributes:
+        name: What it is.
+        count: How much there is of it, in words.
+        seconds: How long it takes.
+    """
+
+    name: str
+    count: str
+    seconds: float
 
 
 class Method(abc.ABC):
@@ -58,6 +74,13 @@ class Method(abc.ABC):
             InterruptedRunError: a signal stopped the training, which is saved.
         """
         return None
+
+    def stages(self) -> list[Work]:
+        """Returns the cost of `result`, for a dry run; a step of each is measured.
+
+        It is called after `train_ahead`. By default `result` costs little.
+        """
+        return []
 
     @abc.abstractmethod
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:

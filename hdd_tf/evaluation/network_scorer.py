@@ -48,7 +48,8 @@ class NetworkScorer:
 
     Raises:
         InputError: a network of `config.eval_networks` cannot be built, or
-            `config.eval_dsa` is invalid.
+            `config.eval_dsa` is invalid, or the protocol's cells do not divide the
+            images.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class NetworkScorer:
         self._architecture = ""
         self._trainers: dict[tuple, NetworkTrainer] = {}
         if config.num_eval:
-            self.protocol()
+            self._check_cells()
             for name in self.architectures:
                 self.build_network(name)
 
@@ -190,6 +191,18 @@ class NetworkScorer:
     def scored_network(self, name: str) -> FunctionalNetwork:
         """Returns the network of `build_network` in the precision of evaluation."""
         return self.build_network(name).in_precision(self._precision)
+
+    def _check_cells(self) -> None:
+        cells, (height, width, _) = (
+            self.protocol().shuffled_cells,
+            self._dataset.image_shape,
+        )
+        if height % cells or width % cells:
+            raise InputError(
+                f"networks train on images of {cells}x{cells} cells, which do not "
+                f"divide {height}x{width} images: give another --rded_factor, or "
+                "another --eval_protocol"
+            )
 
     def _held_out(self, split: str) -> LabelledImages:
         if split == "test":

@@ -10,6 +10,7 @@ from hdd_tf.methods import (
     distribution_matching,
     feature_matching,
     gradient_matching,
+    selection_of_crops,
     semantic_matching,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
@@ -32,6 +33,7 @@ METHODS: dict[str, Traits] = {
     "dcc": gradient_matching.DCC,
     "dsdm": semantic_matching.DSDM,
     "iid": semantic_matching.IID,
+    "rded": selection_of_crops.RDED,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

@@ -55,15 +55,16 @@ class Budget:
     """The computation behind a published accuracy.
 
     Attributes:
-        iterations: Iterations of the distillation.
-        real_batch: Real images per class and iteration, at most the class's size.
+        iterations: Iterations of the distillation; None if it has none.
+        real_batch: Real images per class and iteration, at most the class's size; None
+            if the distillation has none.
         eval_epochs: Epochs of each network of the evaluation.
         sets: Number of distilled sets, of different seeds; None if not published.
         networks: Number of networks trained on each set; None if not published.
     """
 
-    iterations: int
-    real_batch: int
+    iterations: int | None
+    real_batch: int | None
     eval_epochs: int
     sets: int | None
     networks: int | None

@@ -7,6 +7,7 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import HARD_LABELS
+from hdd_tf.protocols import rded
 from hdd_tf.protocols.label_sources import LABEL_NAMES
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
@@ -211,4 +212,5 @@ PROTOCOLS: dict[str, Builder] = {
     "dance": _dance_of_settings,
     "cafe": _cafe_of_settings,
     "dc": _dc_of_settings,
+    "rded": rded.student_protocol,
 }

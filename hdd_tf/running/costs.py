@@ -13,6 +13,7 @@ from hdd_tf.analysis.trained_weights import buffer_of_training
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.memory import available_memory
+from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
@@ -32,21 +33,6 @@ from hdd_tf.training.shelf import Shelf
 
 # Updates that are timed: more would make a dry run long, fewer would time its calls.
 _TIMED_UPDATES = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """A part of a run.
-
-    Attributes:
-        name: What it is.
-        count: How much there is of it, in words.
-        seconds: How long it takes.
-    """
-
-    name: str
-    count: str
-    seconds: float
 
 
 class Costs:

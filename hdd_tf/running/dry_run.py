@@ -13,7 +13,7 @@ from hdd_tf.data.memory import peak_memory
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.random_keys import derive_key
 from hdd_tf.running.costs import Costs, check_further_memory, further_copies
 
@@ -34,7 +34,7 @@ def estimate_run(run: RunContext) -> str:
     config = run.config
     check_further_memory(run)
     if config.traits.is_selection:
-        return _estimate_coreset(run)
+        return _estimate_selection(run)
     # A random choice keeps the same number of images, and needs no training.
     as_many = dataclasses.replace(config, keep="random")
     dataset = pruned_dataset(dataclasses.replace(run, config=as_many))
@@ -86,23 +86,35 @@ def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
     return seconds / step.method.dry_run_share
 
 
-def _estimate_coreset(run: RunContext) -> str:
-    """Returns the cost of choosing a coreset: the training of one network, if any."""
+def _estimate_selection(run: RunContext) -> str:
+    """Returns the cost of a set without iterations: its networks and its stages."""
     config, dataset = run.config, run.dataset
     training = dataset.training
     count, times = len(training.labels), _times(config)
-    choice = "no network to train"
-    if config.traits.trains_network:
-        choice = "a network trains; features and the choice itself are not counted"
+    method = build_method(run.method_context(dataset, dry_run=True))
+    method.train_ahead()
+    stages = method.stages()
+    lines = [
+        f"{stage.name:<19} {stage.count}: {_duration(stage.seconds)}"
+        for stage in stages
+    ]
+    if not stages and config.traits.trains_network:
+        lines = [
+            "choice              a network trains; features and the choice itself are "
+            "not counted"
+        ]
+    elif not stages:
+        lines = ["choice              no network to train"]
+    made = "are chosen by" if config.traits.is_coreset else "images are made by"
     size = config.ipc * dataset.num_classes
     # The export is float32, and its picture is small in comparison.
     bytes_written = 4 * size * training.images[0].size
     return "\n".join(
         [
             f"{dataset.name}: {count:,} training images of {dataset.num_classes} "
-            f"classes, of which {size:,} are chosen by {config.objective}",
-            f"choice              {choice}",
-            *_whole_cost(run, 0.0),
+            f"classes, of which {size:,} {made} {config.objective}",
+            *lines,
+            *_whole_cost(run, sum(stage.seconds for stage in stages)),
             f"to be written       {bytes_written / 2**20:.1f} MiB to "
             f"{config.run_dir}{times}",
             "nothing was written",

@@ -8,6 +8,9 @@ from hdd_tf.settings.networks import NETWORKS, PRECISIONS
 from hdd_tf.settings.row import choice, setting
 from hdd_tf.settings.scope import Scope
 
+# Default of --eval_lr in protocols in which it is not 0.01.
+PROTOCOL_RATES = {"rded": 0.001}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
@@ -34,17 +37,19 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe", "dc"),
+        ("auto", "dm", "dance", "cafe", "dc", "rded"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
         "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
-        "where nothing is augmented; auto = that of the objective.",
+        "where nothing is augmented, rded = AdamW with CutMix on the labels of the "
+        "set's teacher; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
         0,
         parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
-        "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without.",
+        "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without, "
+        "300 in rded's.",
         Scope.EVALUATION,
         is_budget=True,
     )
@@ -52,7 +57,8 @@ class EvaluationSettings:
         0,
         parsers.COUNT_OR_ZERO,
         "Images per training batch of evaluation. 0: as published, 256 in the dm "
-        "and dc protocols and 64 in dance's.",
+        "and dc protocols, 64 in dance's, and in rded's 10, 50 or 100 for 1, 10 or 50 "
+        "images per class, 25 for CIFAR-100.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(
@@ -63,9 +69,10 @@ class EvaluationSettings:
         Scope.EVALUATION,
     )
     eval_lr: float = setting(
-        0.01,
+        None,
         parsers.POSITIVE,
-        "Learning rate of evaluation, before it drops.",
+        "Learning rate of evaluation, before it drops. Unset: 0.01, in rded's protocol "
+        "0.001.",
         Scope.EVALUATION,
     )
     eval_precision: str = choice(

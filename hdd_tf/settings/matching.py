@@ -20,11 +20,19 @@ def _matched() -> str:
     )
 
 
+def _made_at_once() -> str:
+    return "; ".join(
+        f"{name} = {traits.title}, {traits.summary}"
+        for name, traits in METHODS.items()
+        if traits.is_selection and not traits.is_coreset
+    )
+
+
 def _chosen() -> str:
     return "; ".join(
         f"{name} = {traits.summary}"
         for name, traits in METHODS.items()
-        if traits.is_selection
+        if traits.is_coreset
     )
 
 
@@ -37,7 +45,8 @@ class MatchingSettings:
     objective: str = setting(
         "dm",
         parsers.METHOD,
-        f"What is matched: {_matched()}. Or a coreset, real images chosen without any "
+        f"What is matched: {_matched()}. Or what is made at once, without matching: "
+        f"{_made_at_once()}. Or a coreset, real images chosen without any "
         f"distillation: {_chosen()}. Settings of matching and optimisation are unused "
         "then.",
         Scope.MATCHING,

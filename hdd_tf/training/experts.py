@@ -70,6 +70,8 @@ class ExpertBuffer:
         protocol: Training protocol of the experts.
         seed: Seed of the experts.
         precision: Precision that `network` computes in.
+        label_names: Names of the classes in the order of the labels, for experts whose
+            labels are used elsewhere; empty if their order does not matter.
 
     Attributes:
         path: Directory of this buffer.
@@ -86,6 +88,7 @@ class ExpertBuffer:
         protocol: TrainingProtocol,
         seed: int,
         precision: str = "float32",
+        label_names: Sequence[str] = (),
     ) -> None:
         self.network = network
         self._dataset = dataset
@@ -109,6 +112,8 @@ class ExpertBuffer:
         if dataset.whitening is not None:
             # Its matrices follow from the training images.
             self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
+        if label_names:
+            self._kind["label_names"] = list(label_names)
         text = atomic.json_text(self._kind)
         # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
