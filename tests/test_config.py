@@ -92,6 +92,13 @@ OTHER_VALUES = {
     "iid_epochs": 3,
     "iid_batch": 16,
     "iid_curvature": -0.5,
+    "rded_factor": 2,
+    "rded_images": 20,
+    "rded_crops": 2,
+    "rded_jpeg": True,
+    "rded_network": "convnet",
+    "rded_epochs": 3,
+    "rded_batch": 16,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -472,7 +479,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 93
+    assert len(expected) == 100
 
 
 def test_every_setting_has_a_scope():
@@ -523,4 +530,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 16
+    assert len(config_lib.headings()) == 17

@@ -1,5 +1,6 @@
 """Tests of flag files: where they are found, their lines, and the published ones."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -14,8 +15,18 @@ from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
-from hdd_tf.report.published import accuracy_text, published_accuracy
-from tests import published_cafe, published_features, published_semantics
+from hdd_tf.protocols.published import evaluation_protocol
+from hdd_tf.report.published import (
+    accuracy_text,
+    published_accuracy,
+    published_budget,
+)
+from tests import (
+    published_cafe,
+    published_crops,
+    published_features,
+    published_semantics,
+)
 from tests import published_settings as settings
 
 # The settings of methods whose hyperbolic form was never published.
@@ -212,13 +223,36 @@ def test_a_cell_that_was_published_plain_alone(
     assert published_accuracy(*cell, objective, "hyperbolic") is None
 
 
+@pytest.mark.parametrize("cell", published_crops.CELLS)
+def test_a_cell_of_crops(cell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stem, (accuracy, *_) = published_crops.stem(cell), published_crops.CELLS[cell]
+    config = parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"])
+    run_dir = f"runs/{Path(stem).name}_rded_seed0"
+    assert config == Config(**published_crops.settings(cell), run_dir=run_dir)
+    # What the file says is what the program does where nothing is said.
+    published = dataclasses.replace(config, eval_batch=0, eval_epochs=0)
+    found = evaluation_protocol(published, cell[0])
+    assert found == evaluation_protocol(config, cell[0])
+    assert (found.temperature, found.period, found.cutmix) == (20, 600, 1)
+    assert found.resized_crop == 1 / found.shuffled_cells == 1 / config.rded_factor
+    assert published_accuracy(*cell, "rded", "hyperbolic") == (accuracy, None)
+    assert published_budget(*cell, "rded", "hyperbolic").eval_epochs == 300
+    text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
+    assert f"RDED {accuracy:.1f} " in text and f"IPC {cell[1]}." in text
+    assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
+    assert "Soft labels, and the best of six looks at the test split" in text
+
+
 def test_every_published_file_parses_and_no_cell_is_missing():
     names = flag_files.published_names()
     shared = {"base", "quickstart", "idm/base", "dance/base"}
     shared |= {f"{name}/base" for module in PLAIN for name in module.EVERYWHERE}
+    shared |= {f"{published_crops.OBJECTIVE}/base"}
     plain = [file for module in PLAIN for file in module.files()]
     shared |= {f"{objective}/base" for objective in settings.GRADIENTS}
     cells = {stem for stem, *_ in (*CELLS, *GRADIENT_CELLS, *plain)}
+    cells |= set(map(published_crops.stem, published_crops.CELLS))
     assert cells | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])

@@ -141,7 +141,8 @@ def _published_settings(run: Run) -> dict[str, Any] | None:
 
 def _for_geometry(settings: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Returns a published file's settings as the run's geometry has them."""
-    if run.geometry == settings["geometry"]:
+    # Without a geometry there is no other form.
+    if run.geometry in (settings["geometry"], "none"):
         return dict(settings)
     of_one_geometry = {name for name, row in rows().items() if row.geometry}
     plain = {k: v for k, v in settings.items() if k not in of_one_geometry}

@@ -1,16 +1,25 @@
 """RDED's crops, scores, order and stitching against its released program."""
 
+import dataclasses
+import json
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.errors import InputError
+from hdd_tf.evaluation.network_scorer import NetworkScorer
 from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.random_keys import derive_key
+from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.selection.rded.crops import CropScorer, best_crops, draw_crops
+from hdd_tf.selection.rded.method import SelectionOfCrops
 from hdd_tf.selection.rded.stitching import stitch, through_jpeg
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "rded.npz"
@@ -127,3 +136,103 @@ def test_crops_are_cut_as_they_were_scored_and_truncated(observer):
     full = CropScorer(observer, IMAGENET, (32, 32), 4)
     np.testing.assert_array_equal(full.cut(images, whole), images)
     assert through_jpeg(images[..., :1]).shape == (6, 32, 32, 1)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Three classes of 9 to 11 images of 8x8 pixels, each of its own brightness."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), [9, 10, 11])
+    images = rng.integers(0, 120, (30, 8, 8, 1)) + 45 * labels[:, None, None, None]
+    return dataset_from_arrays(images.astype(np.uint8), labels)
+
+
+@pytest.fixture(scope="module")
+def method_of(dataset, tmp_path_factory):
+    """Builds methods on one observer, of the data set or of a part of it."""
+    experts = tmp_path_factory.mktemp("experts")
+
+    def make(classes=(0, 1, 2), dry_run=False, **settings):
+        config = Config(**{
+            "dataset": "arrays", "objective": "rded", "ipc": 1, "depth": 1, "width": 4,
+            "rded_epochs": 2, "rded_batch": 8, "rded_factor": 2, "rded_images": 8,
+            "expert_dir": str(experts), "progress": False, **settings,
+        })  # fmt: skip
+        # A part keeps all names, so that the same observer knows it.
+        rows = np.flatnonzero(np.isin(dataset.training.labels, classes))
+        part = dataclasses.replace(dataset, training=dataset.training.take(rows))
+        network = network_of_settings("convnet", config, dataset.image_shape, 3)
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+        return SelectionOfCrops(MethodContext(config, part, network, strategy, dry_run))
+
+    return make
+
+
+METADATA = {
+    "dataset": "arrays", "label_names": ["0", "1", "2"], "mean": [0.5], "std": [0.25],
+    "objective": "rded", "geometry": "none", "source": {},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_choice_depends_on_the_class_alone(method_of, dataset, capsys):
+    method = method_of()
+    method.train_ahead()
+    made = method.result(METADATA)
+    assert made.images.shape == (3, 8, 8, 1) and made.teacher is not None
+    assert (made.images == np.floor(made.images)).all()
+    told = made.metadata["observer"]
+    assert (told["split"], told["images"]) == ("training", 30)
+    assert f"knows {told['accuracy']:.2f} % of 30 training images" in (
+        capsys.readouterr().out
+    )
+    # The same observer among fewer images, in other blocks.
+    other = method_of(max_images_per_forward=3)
+    other.train_ahead()
+    scorer = other._scorer()
+    np.testing.assert_array_equal(other._of_class(scorer, 1)[0], made.images[1])
+    kind = json.loads(
+        next(pathlib.Path(other._config.expert_dir).glob("*/kind.json")).read_text()
+    )
+    assert kind["label_names"] == ["0", "1", "2"]
+    part = dataclasses.replace(
+        other._dataset,
+        training=dataset.training.take(np.flatnonzero(dataset.training.labels == 1)),
+    )
+    other._dataset = part
+    np.testing.assert_array_equal(other._of_class(scorer, 1)[0], made.images[1])
+    # Another seed, another choice; through JPEG, nearly the same.
+    other._config = dataclasses.replace(other._config, seed=1)
+    assert (other._of_class(scorer, 1)[0] != made.images[1]).any()
+    other._config = dataclasses.replace(other._config, seed=0, rded_jpeg=True)
+    lossy = other._of_class(scorer, 1)[0]
+    assert 0 < np.abs(lossy - made.images[1]).mean() < 20
+
+
+def test_a_dry_run_trains_nothing_and_tells_the_crops(method_of, tmp_path):
+    method = method_of(dry_run=True, expert_dir=str(tmp_path / "none"))
+    method.train_ahead()
+    (work,) = method.stages()
+    assert work.count == "120 crops" and work.seconds > 0
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ipc": 3}, "crops of 12 images of each class, and --rded_images=8 draws"),
+        ({"ipc": 3, "rded_images": 300}, r"the smallest one has fewer \(0: 9 training"),
+        ({"rded_factor": 9}, "--rded_factor=9 is more than 8x8 images have pixels"),
+        ({"rded_network": "vgg11"}, "--rded_network=vgg11: "),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, words, method_of):
+    with pytest.raises(InputError, match=words):
+        method_of(**settings)
+
+
+def test_cells_that_students_cannot_permute_are_refused(method_of):
+    method = method_of(rded_factor=3, ipc=1, rded_images=9)
+    context = method._context
+    with pytest.raises(InputError, match="3x3 cells, which do not divide 8x8 images"):
+        NetworkScorer(context.config, context.dataset, context.network)
