@@ -3,7 +3,6 @@
 from hdd_tf.distillation.method import IterativeMethod, Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.protocols.published import check_labels
 
 
 def build_method(context: MethodContext) -> Method:
@@ -13,10 +12,8 @@ def build_method(context: MethodContext) -> Method:
         context: The run's settings, data, network and devices.
 
     Raises:
-        InputError: settings and data do not fit, or the evaluation needs labels that
-            the method's sets lack.
+        InputError: settings and data do not fit.
     """
-    check_labels(context.config)
     return context.config.traits.builder()(context)
 
 

@@ -20,7 +20,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.network_scorer import NetworkScorer
 from hdd_tf.evaluation.scoring import Score
-from hdd_tf.methods.registry import METHODS, WHOLE
+from hdd_tf.methods.registry import HARD_LABELS, METHODS, WHOLE
 from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import dm_protocol, sets_beside
@@ -136,7 +136,9 @@ class Costs:
         self, scorer: NetworkScorer, name: str, augmented: bool = True
     ) -> Work:
         epochs = self._run.config.whole_epochs if name == WHOLE else None
-        protocol = scorer.protocol(epochs).with_hard_labels()
+        protocol = scorer.protocol(epochs)
+        if protocol.labels != "teacher" or name in (WHOLE, HARD_LABELS):
+            protocol = protocol.with_hard_labels()
         if not augmented:
             protocol = protocol.without_augmentation()
         images = len(self._run.dataset.training.labels) if name == WHOLE else None
@@ -185,6 +187,8 @@ class Costs:
         if images is None:
             images = config.ipc * config.formation_factor**2 * dataset.num_classes
         train, test = self._timed(protocol, images)
+        if protocol.labels == "teacher":  # It looks at each batch once.
+            train += test
         each = images * protocol.epochs * train + len(dataset.test.labels) * test
         return config.num_eval * each
 

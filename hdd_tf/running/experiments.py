@@ -25,6 +25,7 @@ from hdd_tf.evaluation.pooling import pool_results
 from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.exporting.installation import check_installation
 from hdd_tf.files import atomic, links, lock
+from hdd_tf.protocols.published import check_labels
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
 from hdd_tf.running.runner import run_experiment
@@ -72,6 +73,7 @@ def _run(
         d.split("device:")[-1] for d in strategy.extended.worker_devices
     )
     config = settled(config)
+    check_labels(config)
     check_compilation(config.jit_compile, strategy)
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {devices}", flush=True)

@@ -81,6 +81,17 @@ def test_every_training_and_test_is_counted(seconds_of):
     found = seconds_of(objective="iid", **other, **own)
     assert found == {"networks": 4 * 5 * IMAGES * TRAIN}
     assert seconds_of(objective="iid", iid_centre_weight=0, **other, **own) == {}
+    # Its observer, and its set with other labels too.
+    found = seconds_of(
+        objective="rded", rded_epochs=3, analysis=False, baselines=("random",)
+    )
+    taught = set_score + 3 * 4 * 10 * TEST
+    assert found == {
+        "observer": 3 * IMAGES * TRAIN,
+        "evaluation": taught,
+        "random": taught,
+        "hard_labels": set_score,
+    }
     pruned = seconds_of(keep_fraction=0.5, keep_epochs=2, analysis=False)
     assert pruned["pruning"] == 2 * IMAGES * TRAIN
 
