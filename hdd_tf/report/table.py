@@ -148,7 +148,8 @@ def _cells(index: int, row: Row) -> list[str]:
     if budget and budget.sets and sets != f"{budget.sets} x {budget.networks}":
         sets += f" of {budget.sets} x {budget.networks}"
     iterations = "-"
-    if row.is_distilled and not run.is_foreign:
+    # Sets of other programs, and those that are made at once, have none.
+    if row.is_distilled and run.iterations:
         iterations = _of(run.iterations, budget.iterations if budget else None)
     return [
         str(index),
