@@ -7,7 +7,7 @@ standard deviations nor repetitions are known of them.
 """
 
 from hdd_tf.methods.distribution_matching import DM_SETTINGS
-from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import Budget, Encoder, Kind, PublishedAs, Traits
 
 # Its program normalises everything by ImageNet's constants, which ImageWoof has.
 _AS_IMAGENET = {name: "imagewoof" for name in ("cifar10", "cifar100", "svhn_cropped")}
@@ -42,6 +42,7 @@ RDED = Traits(
             "imagewoof": ((18.5, None), (40.6, None)),
         },
     },
+    published_as=PublishedAs.SOFT_LABELS | PublishedAs.BEST_ON_TEST,
     published_network="convnet_batch",
     budget=_budget,
 )
