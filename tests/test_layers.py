@@ -16,7 +16,7 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
-    ("objectives", "objectives.cafe", "selection", "selection.rded"),
+    ("objectives", "objectives.cafe", "selection", "selection.d4m", "selection.rded"),
     ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),

@@ -99,6 +99,27 @@ def expmap0(v: tf.Tensor, curvature: float, max_tangent_norm: float = 0.0) -> Po
     return v * factor, log_cosh(radius[..., 0])
 
 
+def logmap0(point: Point, curvature: float) -> tf.Tensor:
+    """Maps points to tangent vectors at the origin: the inverse of `expmap0`.
+
+    Args:
+        point: `(klein [..., d], log_gamma [...])`.
+        curvature: K < 0.
+
+    Returns:
+        `[..., d]` tangent vectors, 0 at the origin.
+
+    Example:
+        >>> point = expmap0(tf.constant([[3.0, 4.0]]), curvature=-0.25)
+        >>> print(logmap0(point, curvature=-0.25).numpy().round(4))
+        [[3. 4.]]
+    """
+    klein, log_gamma = point
+    origin = tf.zeros_like(klein), tf.zeros_like(log_gamma)
+    length = geodesic_distance(point, origin, curvature)[..., None]
+    return length * tf.math.divide_no_nan(klein, _norm(klein))
+
+
 def project(v: tf.Tensor, curvature: float) -> Point:
     """Lifts `v` to the hyperboloid point (sqrt(1/s^2 + |v|^2), v).
 

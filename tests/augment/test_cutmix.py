@@ -9,7 +9,7 @@ from hdd_tf.augment import cutmix
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.random_keys import derive_key
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "gvbsm.npz"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 IMAGES = tf.reshape(tf.range(5 * 8 * 6, dtype=tf.float32), [5, 8, 6, 1])
 
 
@@ -54,7 +54,7 @@ def test_same_key_same_draw_in_a_graph():
 
 
 def test_a_given_box_is_pasted_as_in_gvbsms_program():
-    golden = np.load(GOLDEN, allow_pickle=False)
+    golden = np.load(GOLDEN / "gvbsm.npz", allow_pickle=False)
     mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
     images = Normalisation(mean, std).normalise(golden["fkd_crop_uint8"])
     mixed = cutmix.paste(
@@ -64,3 +64,25 @@ def test_a_given_box_is_pasted_as_in_gvbsms_program():
     )
     np.testing.assert_allclose(mixed.images, golden["cutmix_images"], atol=1e-5)
     np.testing.assert_allclose(mixed.share, 1 - 21 * 21 / 32**2, rtol=1e-6)
+
+
+def test_boxes_are_those_of_d4ms_program():
+    golden = np.load(GOLDEN / "d4m.npz", allow_pickle=False)
+    images = tf.constant(golden["cutmix_images"])
+    partner = tf.constant(golden["cutmix_partner"])
+    for lam, (row, column, *box), mixed in zip(
+        golden["cutmix_lam"],
+        golden["cutmix_centre_and_box"],
+        golden["cutmix_mixed"],
+        strict=True,
+    ):
+        side = tf.constant(np.sqrt(1.0 - lam), tf.float32)
+        # A place in the middle of its pixel.
+        spans = [
+            cutmix._span(tf.constant((centre + 0.5) / 16, tf.float32), side, 16)
+            for centre in (row, column)
+        ]
+        found = np.array(spans).T.ravel()
+        np.testing.assert_array_equal(found, box)
+        pasted = cutmix.paste(images, partner, tf.constant(found, tf.int32))
+        np.testing.assert_array_equal(pasted.images, mixed)

@@ -56,6 +56,18 @@ def test_soft_cross_entropy_is_that_of_datm():
     np.testing.assert_allclose(of_targets, golden["soft_ce_grad_targets"], atol=1e-12)
 
 
+def test_kl_is_that_of_d4m():
+    golden = read("d4m.npz")
+    student, teacher = (tf.constant(golden[f"kl_{n}"]) for n in ("student", "teacher"))
+    with tf.GradientTape() as tape:
+        tape.watch(student)
+        values = losses.kl_divergence(teacher, student, float(golden["kl_temperature"]))
+        loss = tf.reduce_mean(values)
+    gradient = tape.gradient(loss, student)
+    np.testing.assert_allclose(loss, golden["kl_loss"], rtol=1e-12)
+    np.testing.assert_allclose(gradient, golden["kl_grad_student"], atol=1e-12)
+
+
 def test_kl_is_that_of_rded():
     golden = read("rded.npz")
     logits = tf.constant(golden["kl_student_logits"])

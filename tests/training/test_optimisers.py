@@ -1,12 +1,16 @@
 """AdamW against its definition; which weights decay."""
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from hdd_tf.protocols.optimisers import AdamW, optimiser_of
+from hdd_tf.protocols.schedules import rate_at
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 SHAPES = [(3, 2), (2,)]
 
 
@@ -92,3 +96,28 @@ def test_sgd_decays_all_weights_or_kernels(kernels_only):
             velocity = 0.5 * velocity + gradients(step)[which] + decay * weight
             weight = weight - 0.1 * velocity
         np.testing.assert_allclose(mine, weight, rtol=1e-5, atol=1e-6)
+
+
+def test_adamw_is_that_of_d4ms_program():
+    golden = np.load(GOLDEN / "d4m.npz", allow_pickle=False)
+    names = [name[13:] for name in golden if name.startswith("adamw_before_")]
+    protocol = TrainingProtocol(
+        5,
+        learning_rate=0.001,
+        optimiser="adamw",
+        weight_decay=0.01,
+        decay_kernels_only=True,
+        schedule="cosine",
+        period=5,
+    )
+    rates = [rate_at(protocol, epoch) for epoch in range(5)]
+    np.testing.assert_allclose(rates, golden["adamw_rates"], rtol=1e-12)
+    weights = [tf.Variable(golden[f"adamw_before_{name}"]) for name in names]
+    optimiser = optimiser_of(protocol)
+    shapes = optimiser.slot_shapes([w.shape for w in weights])
+    slots = [tf.Variable(tf.zeros(shape, tf.float64)) for shape in shapes]
+    for step, rate in enumerate(rates):
+        gradients = [tf.constant(golden[f"adamw_grad_{name}"][step]) for name in names]
+        optimiser.update(weights, slots, gradients, tf.constant(rate, tf.float64))
+    for name, weight in zip(names, weights, strict=True):
+        np.testing.assert_allclose(weight, golden[f"adamw_after_{name}"], rtol=1e-9)
