@@ -30,6 +30,7 @@ from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives.cafe import CafeSettings
 from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
+from hdd_tf.settings.objectives.generation import D4mSettings
 from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
 from hdd_tf.settings.objectives.rded import RdedSettings
 from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
@@ -48,6 +49,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    D4mSettings,
     RdedSettings,
     IidSettings,
     DsdmSettings,

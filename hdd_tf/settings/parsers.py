@@ -63,6 +63,23 @@ def _number(accept: Callable[[float], bool]) -> Callable[[Any], float]:
     return convert
 
 
+def _multiple_of(unit: int, most: int) -> Callable[[Any], int]:
+    """Returns the conversion of a positive integer that others divide evenly."""
+
+    def convert(value: Any) -> int:
+        number = flags.IntegerParser(lower_bound=unit, upper_bound=most).parse(value)
+        if number % unit:
+            raise ValueError("no multiple")
+        return number
+
+    return convert
+
+
+def _model(value: Any) -> str:
+    """Returns the name of a model, or its directory with `~` expanded."""
+    return path_text(value) if value else ""
+
+
 def _some_text(value: Any) -> str:
     if not value:
         raise ValueError("empty")
@@ -173,6 +190,8 @@ DEVICES = flags.IntegerParser(lower_bound=0, upper_bound=1024)
 COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
+# The noise of a diffusion model has 1,000 times, of which steps skip at least one.
+DIFFUSION_STEPS = flags.IntegerParser(lower_bound=1, upper_bound=500)
 SWITCH = flags.BooleanParser()
 PATH = _Parser(
     f"a path in UTF-8 on one line, without spaces around it, {LIMITS}", path_text
@@ -184,6 +203,7 @@ POSITIVE = _Parser(
     "a number above 0 (from 1e-37 to 1e38)", _number(lambda x: 1e-37 <= x <= 1e38)
 )
 NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))
+SHARE = _Parser("a number from 0 to 1", _number(lambda x: 0 <= x <= 1))
 PART = _Parser("a number from 0 to below 1", _number(lambda x: 0 <= x < 1))
 FRACTION = _Parser("a number above 0, up to 1", _number(lambda x: 0 < x <= 1))
 # Beyond these bounds -1/K or its square leave float32.
@@ -206,6 +226,9 @@ IMAGE_SIZE = _Parser(
 CLASSES = _Parser(
     "empty (all), or two or more different indices or names such as 0,3,5", _classes
 )
+GROUPED_CHANNELS = _Parser("a multiple of 8, from 8 to 4096", _multiple_of(8, 4096))
+MODEL_SIDE = _Parser("a multiple of 16, from 16 to 4096", _multiple_of(16, 4096))
+MODEL = _Parser(f"empty, or a name or directory on one line, {LIMITS}", _model)
 BASELINE_NAMES = _Parser(
     "true (all), false (none), or a list of " + ",".join(BASELINES), _baseline_names
 )

@@ -12,8 +12,8 @@ import json
 import pathlib
 import re
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -58,6 +58,44 @@ class Experts(NamedTuple):
         return self.trained[0].shape[0]
 
 
+class Training(Protocol):
+    """What a buffer asks of whoever trains its networks, see `NetworkTrainer`."""
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The network's weights."""
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Number of updates of an epoch."""
+
+    def train(
+        self,
+        key: tf.Tensor,
+        on_epochs: Callable[[int], object] = ...,
+        resume: TrainingState | None = ...,
+        on_call: Callable[[], None] = ...,
+    ) -> object:
+        """Trains a fresh network, or goes on with one."""
+
+    def snapshot(self) -> TrainingState | None:
+        """Returns the consistent state of the training; None before its start."""
+
+
+class OwnTraining(NamedTuple):
+    """A training by another loss than that of a classifier.
+
+    Attributes:
+        kind: What identifies it beside the settings of a buffer, for `kind.json`.
+        start: Function that returns the training; called if a network is missing.
+        remedy: What to do about a network that diverged.
+    """
+
+    kind: Mapping[str, Any]
+    start: Callable[[], Training]
+    remedy: str
+
+
 class ExpertBuffer:
     """An expert buffer: a directory of experts of one kind.
 
@@ -72,6 +110,7 @@ class ExpertBuffer:
         precision: Precision that `network` computes in.
         label_names: Names of the classes in the order of the labels, for experts whose
             labels are used elsewhere; empty if their order does not matter.
+        own: Training of a network that is no classifier; None for `NetworkTrainer`.
 
     Attributes:
         path: Directory of this buffer.
@@ -89,8 +128,10 @@ class ExpertBuffer:
         seed: int,
         precision: str = "float32",
         label_names: Sequence[str] = (),
+        own: OwnTraining | None = None,
     ) -> None:
         self.network = network
+        self._own = own
         self._dataset = dataset
         self.protocol = protocol
         self._seed = seed
@@ -114,14 +155,16 @@ class ExpertBuffer:
             self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
         if label_names:
             self._kind["label_names"] = list(label_names)
+        if own is not None:
+            self._kind |= own.kind
         text = atomic.json_text(self._kind)
         # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        own = pathlib.Path(directory) / f"{name}_{digest}"
-        self.path = own if own.exists() else self._of_same_images(own)
+        place = pathlib.Path(directory) / f"{name}_{digest}"
+        self.path = place if place.exists() else self._of_same_images(place)
         self._files = NetworkFiles(network, protocol)
-        self._trainer: NetworkTrainer | None = None
+        self._trainer: Training | None = None
 
     def take(
         self,
@@ -244,18 +287,23 @@ class ExpertBuffer:
         return self._files.read(file)
 
     def _check_finite(
-        self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path
+        self, index: int, trainer: Training, unfinished: pathlib.Path
     ) -> None:
         """Raises InputError if a network has diverged; it does not enter the buffer."""
         if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
             return
         unfinished.unlink(missing_ok=True)
-        raise InputError(
-            f"network {index} of {self.path} has diverged: its weights are not finite. "
+        remedy = (
             "Match in another --network or --norm, or give a larger --pretrain_batch."
         )
+        raise InputError(
+            f"network {index} of {self.path} has diverged: its weights are not finite. "
+            f"{self._own.remedy if self._own else remedy}"
+        )
 
-    def _trainer_of_all(self) -> NetworkTrainer:
+    def _trainer_of_all(self) -> Training:
+        if self._trainer is None and self._own is not None:
+            self._trainer = self._own.start()
         if self._trainer is None:
             training = self._dataset.training
             self._trainer = NetworkTrainer(

@@ -1,0 +1,197 @@
+"""The embedded latent diffusion model: it learns the training split alone."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.selection.d4m import noise
+from hdd_tf.selection.d4m.autoencoder import is_plain, latent_shape
+from hdd_tf.selection.d4m.kept_models import KeptAutoencoder, KeptDenoiser
+from hdd_tf.selection.d4m.latents import (
+    EncodedLatents,
+    Latents,
+    PlainLatents,
+    decoder_of,
+    encoder_of,
+    to_pixels,
+)
+from hdd_tf.selection.d4m.layers import GenerativeNetwork
+from hdd_tf.selection.d4m.model import LatentDiffusion
+from hdd_tf.training.progress import progress_bar
+
+
+class EmbeddedDiffusion(LatentDiffusion):
+    """Autoencoder and U-Net of a run's settings.
+
+    Args:
+        config: The run's `Config`.
+        dataset: Data set whose training split is learnt.
+        max_images: Largest number of images of a forward pass.
+
+    Attributes:
+        autoencoder: The autoencoder; None if images are latents themselves.
+        denoiser: The U-Net.
+    """
+
+    def __init__(self, config: Any, dataset: Dataset, max_images: int) -> None:
+        self._config = config
+        self._dataset = dataset
+        self._max_images = max_images
+        self.latent_shape = latent_shape(dataset.image_shape)
+        self.autoencoder: KeptAutoencoder | None = None
+        made_by = ""
+        if not is_plain(dataset.image_shape):
+            self.autoencoder = KeptAutoencoder(config, dataset)
+            made_by = self.autoencoder.buffer.path.name
+        self.denoiser = KeptDenoiser(
+            config, dataset, lambda: self._known_latents, made_by
+        )
+        self._autoencoder_weights: list[tf.Tensor] = []
+        self._predict: Callable[..., tf.Tensor] | None = None
+
+    def prepare(self, generates: bool) -> None:
+        """Trains the networks that are missing, and encodes the training split.
+
+        Args:
+            generates: True if the U-Net is needed.
+
+        Raises:
+            InputError: a stored network is damaged, or memory is short.
+            InterruptedRunError: a signal stopped the training, which is saved.
+        """
+        shown = self._config.progress
+        if self.autoencoder is not None:
+            epochs = self._config.d4m_autoencoder_epochs
+            with progress_bar("autoencoder", epochs, "epoch", shown) as bar:
+                taken = self.autoencoder.buffer.take(1, bar.update, False)
+            self._autoencoder_weights = [weight[0] for weight in taken.trained]
+        if generates:
+            updates = self._config.d4m_updates
+            with progress_bar("diffusion", updates, "update", shown) as bar:
+                taken = self.denoiser.buffer.take(1, bar.update, False)
+            weights = [average[0] for average in taken.state]
+            self._predict = predictor_of(
+                self.denoiser.network,
+                weights,
+                self._dataset.num_classes,
+                self._config.d4m_guidance,
+            )
+
+    def sample(self, rows: np.ndarray, key: tf.Tensor) -> np.ndarray:
+        """Draws the latents of training images; see the base class."""
+        return self._known_latents.sample(tf.constant(rows), key).numpy()
+
+    def generate(
+        self,
+        prototypes: np.ndarray,
+        labels: np.ndarray,
+        seed: int,
+        on_step: Callable[[int], object],
+    ) -> np.ndarray:
+        """Noises and denoises prototypes; see the base class."""
+        config = self._config
+        # With and without its class, each latent is seen twice.
+        block = max(1, self._max_images // 2)
+        drawn = self._noise(labels, seed)
+        found = []
+        for start in range(0, len(labels), block):
+            part = slice(start, start + block)
+            told = tf.constant(labels[part], tf.int32)
+
+            def predict(
+                latents: tf.Tensor, time: int, told: tf.Tensor = told
+            ) -> tf.Tensor:
+                assert self._predict is not None
+                return self._predict(latents, tf.constant(float(time)), told)
+
+            found.append(
+                noise.ddim(
+                    predict,
+                    tf.constant(prototypes[part]),
+                    tf.constant(drawn[part]),
+                    config.d4m_steps,
+                    config.d4m_strength,
+                    on_step=on_step,
+                ).numpy()
+            )
+        return np.concatenate(found)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Returns the images of latents; see the base class."""
+        if self.autoencoder is None:
+            return to_pixels(latents)
+        assert isinstance(self._known_latents, EncodedLatents)
+        decode = decoder_of(self.autoencoder.network, self._autoencoder_weights)
+        scaled = latents * np.float32(self._known_latents.scale)
+        parts = [
+            decode(tf.constant(scaled[start : start + self._max_images])).numpy()
+            for start in range(0, len(scaled), self._max_images)
+        ]
+        return to_pixels(np.concatenate(parts))
+
+    def blocks(self, count: int) -> int:
+        """Returns the number of blocks that `generate` makes of latents."""
+        return -(-count // max(1, self._max_images // 2))
+
+    @functools.cached_property
+    def _known_latents(self) -> Latents:
+        images = self._dataset.training.images
+        if self.autoencoder is None:
+            return PlainLatents(images)
+        encode = encoder_of(self.autoencoder.network, self._autoencoder_weights)
+        shown = self._config.progress
+        with progress_bar("encode", len(images), "image", shown) as bar:
+            return EncodedLatents(images, encode, self._max_images, bar.update)
+
+    def _noise(self, labels: np.ndarray, seed: int) -> np.ndarray:
+        """Draws the noise of each latent: that of a class depends on it alone."""
+        drawn = np.empty((len(labels), *self.latent_shape), np.float32)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            key = derive_key(seed, Purpose.DIFFUSION, int(label))
+            shape = [len(rows), *self.latent_shape]
+            drawn[rows] = tf.random.stateless_normal(shape, key).numpy()
+        return drawn
+
+
+def predictor_of(
+    network: GenerativeNetwork,
+    weights: list[tf.Tensor],
+    num_classes: int,
+    guidance: float,
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns the U-Net with guidance, traced once for any number of latents.
+
+    Args:
+        network: The U-Net.
+        weights: Its weights.
+        num_classes: Number of classes C, which stands for no class too.
+        guidance: Factor of what the class changes.
+
+    Returns:
+        A function of latents `[n, h, w, z]`, their scalar time, float32, and their
+        class numbers `[n]` int32, which returns the noise in them.
+    """
+    latent_spec = tf.TensorSpec([None, *network.model.input[0].shape[1:]], tf.float32)
+
+    def predict(latents: tf.Tensor, time: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        told = tf.concat([labels, tf.fill(tf.shape(labels), num_classes)], axis=0)
+        times = tf.fill(tf.shape(told), time)
+        both = network.apply(weights, tf.concat([latents, latents], 0), times, told)
+        with_class, without = tf.split(both, 2)
+        return noise.guided(with_class, without, guidance)
+
+    return tf.function(
+        predict,
+        input_signature=[
+            latent_spec,
+            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([None], tf.int32),
+        ],
+        autograph=False,
+    )
