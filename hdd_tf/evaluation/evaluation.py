@@ -17,7 +17,7 @@ from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.known_scores import KnownScores
 from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluation.scoring import Score, TrainedClassifier
-from hdd_tf.methods.registry import HARD_LABELS, WHOLE
+from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS, WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import protocol_name, sets_beside
 from hdd_tf.selection.coresets import CoresetSelector
@@ -355,6 +355,10 @@ class Evaluation:
         """Scores one of `sets_beside`."""
         if name == WHOLE:
             return self.score_whole(first)
+        if name in BESIDE_TITLES:
+            return self.score_set(
+                _set_beside(distilled_set, name), augmented=augmented, first=first
+            )
         if name == HARD_LABELS:
             return self.score_set(
                 distilled_set, augmented=augmented, hard_labels=True, first=first
@@ -366,3 +370,20 @@ class Evaluation:
             first=first,
             beside=distilled_set,
         )
+
+
+def _set_beside(distilled_set: DistilledSet, name: str) -> DistilledSet:
+    """Returns a set that another one carries, with the labels and teacher of that.
+
+    Raises:
+        InputError: it carries none of this name.
+    """
+    images = (distilled_set.beside or {}).get(name)
+    if images is None:
+        raise InputError(
+            f"this set has no {BESIDE_TITLES[name]}, which its method scores beside "
+            "it: evaluate the set as it was exported"
+        )
+    return dataclasses.replace(
+        distilled_set, images=images, epoch_labels=None, beside=None
+    )

@@ -6,7 +6,13 @@ from typing import Any
 from tabulate import DataRow, TableFormat, tabulate
 
 from hdd_tf.evaluation.dd_ranking_score import fair_score_lines
-from hdd_tf.methods.registry import HARD_LABELS, WHOLE, is_distilled, traits_of
+from hdd_tf.methods.registry import (
+    BESIDE_TITLES,
+    HARD_LABELS,
+    WHOLE,
+    is_distilled,
+    traits_of,
+)
 
 _WHOLE_TITLE = "whole training set"
 # As wide as most titles, so that the tables of several runs align.
@@ -124,7 +130,7 @@ def score_lines(
 
 def _title(baseline: str) -> str:
     traits = traits_of(baseline)
-    return traits.baseline_title if traits else baseline
+    return traits.baseline_title if traits else BESIDE_TITLES.get(baseline, baseline)
 
 
 def counted(number: int, what: str) -> str:

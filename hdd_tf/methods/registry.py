@@ -9,6 +9,7 @@ from hdd_tf.methods import (
     coresets,
     distribution_matching,
     feature_matching,
+    generation,
     gradient_matching,
     selection_of_crops,
     semantic_matching,
@@ -19,6 +20,8 @@ from hdd_tf.methods.traits import AccuracyRow, Traits
 RANDOM, WHOLE = "random", "whole"
 # A set scored with its classes as labels, where its evaluation asks a teacher.
 HARD_LABELS = "hard_labels"
+# Titles of sets that are scored beside a set and are no method's.
+BESIDE_TITLES = {"prototypes": "decoded prototypes"}
 
 METHODS: dict[str, Traits] = {
     "dm": distribution_matching.DM,
@@ -34,6 +37,7 @@ METHODS: dict[str, Traits] = {
     "dsdm": semantic_matching.DSDM,
     "iid": semantic_matching.IID,
     "rded": selection_of_crops.RDED,
+    "d4m": generation.D4M,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,
@@ -60,7 +64,9 @@ def is_distilled(name: str) -> bool:
             which counts as one that makes images.
     """
     traits = traits_of(name)
-    return name not in (WHOLE, HARD_LABELS) and not (traits and traits.is_coreset)
+    return name not in (WHOLE, HARD_LABELS, *BESIDE_TITLES) and not (
+        traits and traits.is_coreset
+    )
 
 
 def geometry_of(name: str, asked: str) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 Accuracy = tuple[float, float | None]
 # Mean and standard deviation (None if not known) in percent at the IPC of
-# `PUBLISHED_IPC`, or fewer.
-AccuracyRow = tuple[Accuracy, ...]
+# `PUBLISHED_IPC`, or fewer; None where none is published.
+AccuracyRow = tuple[Accuracy | None, ...]
 PUBLISHED_IPC = (1, 10, 50)
 # Flags whose default is the method's own value.
 DEFAULTED = ("image_lr", "iterations", "real_batch", "init", "dsa")
@@ -106,6 +106,9 @@ class Traits:
             constants of another data set, mapped to the name of that other data set.
         carries: Labels that the method's sets have beside the classes, of
             `training_protocol.LABEL_SOURCES`.
+        beside: Function from the settings to the names of sets that are always scored
+            beside the method's own: baselines, and what `DistilledSet.beside` holds; or
+            None.
         whitened: True if images are whitened (ZCA), False if they are normalised by
             channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
@@ -114,6 +117,9 @@ class Traits:
             images per class: updates of the images in its life, and its epochs between
             two of them. Other numbers of images take those of the next larger one.
             Empty if the networks do not train so.
+        cost_source: Name `module:function` of the function that measures what else of a
+            selection takes time: (config, dataset, most images of a forward pass) ->
+            name, amount in words, and seconds of each part. Empty if nothing does.
         trains_network: True if a selection trains a network to choose by.
         least_epochs: Smallest number of epochs of that network that gives a result.
         plain_image_lr: Function from data set (TFDS name) and IPC to the published
@@ -124,6 +130,8 @@ class Traits:
             `PublishedAs.SOFT_LABELS | PublishedAs.BEST_ON_TEST`: networks trained on
             soft labels, or the best epoch or checkpoint was chosen by the test split.
             The report marks such numbers.
+        not_comparable: Why the published accuracies are not comparable with those of
+            the method here; empty if they are.
         published_network: Network that the published accuracies are of.
         settings_of: Data sets whose settings are published, but no accuracies.
         budget: Function from data set (TFDS name), IPC and geometry to the budget of a
@@ -151,8 +159,10 @@ class Traits:
     encoder_source: str = ""
     ahead_source: str = ""
     carries: frozenset[str] = frozenset()
+    beside: Callable[[Any], tuple[str, ...]] | None = None
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
+    cost_source: str = ""
     trains_network: bool = False
     least_epochs: int = 1
     plain_image_lr: Callable[[str, int], float] | None = None
@@ -160,6 +170,7 @@ class Traits:
         default_factory=dict
     )
     published_as: PublishedAs = PublishedAs.USUAL
+    not_comparable: str = ""
     published_network: str = "convnet"
     settings_of: frozenset[str] = frozenset()
     budget: Callable[[str, int, str], Budget] | None = None

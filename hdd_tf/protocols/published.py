@@ -39,15 +39,18 @@ def evaluation_protocol(
 def sets_beside(config: Any) -> tuple[str, ...]:
     """Returns the names of the sets that are scored beside a set.
 
-    They are `--baselines`, and the set itself with its classes as labels if students
-    learn a teacher's labels otherwise: what the images are worth, and not the teacher.
+    They are `--baselines`, what the method always has beside it, and the set itself
+    with its classes as labels if students learn a teacher's labels otherwise: what the
+    images are worth, and not the teacher.
 
     Args:
         config: The run's `Config`.
     """
+    always = config.traits.beside(config) if config.traits.beside else ()
+    names = tuple(dict.fromkeys((*config.baselines, *always)))
     if evaluation_protocol(config, config.dataset).asks_teacher:
-        return (*config.baselines, HARD_LABELS)
-    return config.baselines
+        return (*names, HARD_LABELS)
+    return names
 
 
 def check_labels(config: Any) -> None:
@@ -207,10 +210,34 @@ def _cafe_of_settings(
     )
 
 
+def _d4m_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
+    """Returns the protocol of D4M's sets: DD-Ranking's evaluator for CIFAR.
+
+    What the authors' students of CIFAR trained by is not published.
+    """
+    epochs = epochs or config.eval_epochs or 500
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=config.eval_batch or 100,
+        learning_rate=config.eval_lr,
+        weight_decay=0.01,
+        optimiser="adamw",
+        schedule="cosine",
+        period=epochs,
+        loss="kl",
+        labels="teacher",
+        temperature=20.0,
+        resized_crop=0.08,
+        flip=dataset not in HANDEDNESS_MATTERS,
+        cutmix=1.0,
+    )
+
+
 PROTOCOLS: dict[str, Builder] = {
     "dm": _dm_of_settings,
     "dance": _dance_of_settings,
     "cafe": _cafe_of_settings,
     "dc": _dc_of_settings,
     "rded": rded.student_protocol,
+    "d4m": _d4m_of_settings,
 }

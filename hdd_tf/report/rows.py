@@ -8,7 +8,13 @@ from typing import Any
 
 from hdd_tf.artifacts.data_identity import images_of
 from hdd_tf.config import names_of
-from hdd_tf.methods.registry import HARD_LABELS, METHODS, WHOLE, is_distilled
+from hdd_tf.methods.registry import (
+    BESIDE_TITLES,
+    HARD_LABELS,
+    METHODS,
+    WHOLE,
+    is_distilled,
+)
 from hdd_tf.report.records import Warn, is_own
 from hdd_tf.report.run import FairScore, Run
 from hdd_tf.settings.parsers import BASELINES
@@ -81,7 +87,8 @@ class Row:
     @property
     def is_taught_baseline(self) -> bool:
         """Whether real images were labelled by the teacher of the set beside them."""
-        return self.title != "distilled" and self.is_soft
+        others = ("distilled", *BESIDE_TITLES)
+        return self.title not in others and self.is_soft
 
     @property
     def pooled(self) -> list[float]:
@@ -192,7 +199,8 @@ def _key(run: Run, left_out: set[str]) -> str:
 
 def _baseline_key(run: Run, name: str) -> str:
     # Of a set or of its teacher, and not of the real images alone.
-    if name == HARD_LABELS or Row(name, "", [run], []).is_taught_baseline:
+    of_the_set = name in (HARD_LABELS, *BESIDE_TITLES)
+    if of_the_set or Row(name, "", [run], []).is_taught_baseline:
         return _key(run, _NOT_OF_THE_ROW)
     matching = _OF_MATCHING.intersection(run.settings)
     stripped = dataclasses.replace(run, objective="", geometry="", iterations=0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from hdd_tf.methods.registry import HARD_LABELS, WHOLE, traits_of
+from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS, WHOLE, traits_of
 from hdd_tf.report.comparison import (
     differences,
     number,
@@ -135,6 +135,8 @@ def trained_on(row: Row) -> str:
         return _WHOLE_TITLE
     if row.title == HARD_LABELS:
         return f"{method_title(row.run)}, hard labels"
+    if row.title in BESIDE_TITLES:
+        return f"{method_title(row.run)}, {BESIDE_TITLES[row.title]}"
     traits = traits_of(row.title)
     title = traits.title if traits else row.title
     if row.is_taught_baseline:
@@ -213,6 +215,9 @@ def _verdict(row: Row) -> str:
         return "same protocol, as far as it is known: not how many sets and networks"
     if budget:
         return "same protocol"
+    traits = traits_of(row.objective)
+    if published_number(row) and traits and traits.not_comparable:
+        return f"**not comparable**: {traits.not_comparable}"
     if published_number(row):
         return "our source does not state the protocol of this number"
     return "no published number"

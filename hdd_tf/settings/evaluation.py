@@ -37,11 +37,11 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe", "dc", "rded"),
+        ("auto", "dm", "dance", "cafe", "dc", "rded", "d4m"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
         "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
-        "where nothing is augmented, rded = AdamW with CutMix on the labels of the "
-        "set's teacher; auto = that of the objective.",
+        "where nothing is augmented, rded and d4m = AdamW with CutMix on the labels of "
+        "the set's teacher; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
@@ -49,7 +49,7 @@ class EvaluationSettings:
         parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
         "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without, "
-        "300 in rded's.",
+        "300 in rded's, 500 in d4m's.",
         Scope.EVALUATION,
         is_budget=True,
     )
@@ -58,7 +58,7 @@ class EvaluationSettings:
         parsers.COUNT_OR_ZERO,
         "Images per training batch of evaluation. 0: as published, 256 in the dm "
         "and dc protocols, 64 in dance's, and in rded's 10, 50 or 100 for 1, 10 or 50 "
-        "images per class, 25 for CIFAR-100.",
+        "images per class, 25 for CIFAR-100, and 100 in d4m's.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(

@@ -12,7 +12,14 @@ from hdd_tf.networks.registry import build_with_options
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.random_keys import derive_key
 
-EXTRAS = ("label_logits", "student_rate", "teacher", "epoch_labels", "whitening")
+EXTRAS = (
+    "label_logits",
+    "student_rate",
+    "teacher",
+    "epoch_labels",
+    "whitening",
+    "beside",
+)
 NETWORKS = {
     "convnet_batch": NetworkOptions(depth=1, width=4),
     "convnet": NetworkOptions(depth=1, width=3, norm="none"),
@@ -43,6 +50,7 @@ def full_set(plain: DistilledSet, seed: int = 0) -> DistilledSet:
         teacher=random_teacher(shape, classes, seed),
         epoch_labels=random_epoch_labels(rng, count, height, width, classes),
         whitening=whitening_of(real, epsilon=0.2),
+        beside={"prototypes": plain.images + 1.0},
     )
 
 
@@ -94,6 +102,9 @@ def assert_same_extras(found: DistilledSet, expected: DistilledSet) -> None:
         for field in dataclasses.fields(theirs) if theirs is not None else ():
             value = getattr(mine, field.name)
             np.testing.assert_array_equal(value, getattr(theirs, field.name))
+    assert (found.beside is None) == (expected.beside is None)
+    for name, images in (expected.beside or {}).items():
+        np.testing.assert_array_equal(found.beside[name], images)
     assert (found.teacher is None) == (expected.teacher is None)
     if expected.teacher is not None:
         _assert_same_teacher(found.teacher, expected.teacher)

@@ -64,5 +64,6 @@ def decode_set(stored: DistilledSet) -> DistilledSet:
         images=np.concatenate(images),
         labels=np.concatenate(labels),
         label_logits=None if logits is None else logits[np.concatenate(rows)],
+        beside=None,
         metadata=metadata,
     )

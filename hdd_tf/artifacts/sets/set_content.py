@@ -39,6 +39,8 @@ class DistilledSet:
         teacher: Networks whose mean logits are the labels of a student's views.
         epoch_labels: Labels of every view of the images in a number of epochs.
         whitening: Whitening of the images, which replaces mean and std.
+        beside: Images of other sets by name, `[n, h, w, c]` float32 with the labels of
+            `images`, which an evaluation scores beside this set; or None.
 
     Raises:
         ValueError: the parts do not match each other.
@@ -52,6 +54,7 @@ class DistilledSet:
     teacher: Teacher | None = None
     epoch_labels: EpochLabels | None = None
     whitening: Whitening | None = None
+    beside: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         images = self.images
@@ -114,6 +117,12 @@ class DistilledSet:
                     f"`whitening` must be of {size} values, those of an image. "
                     f"Received: {self.whitening.mean.size}."
                 )
+        for name, images in (self.beside or {}).items():
+            if images.shape != self.images.shape or images.dtype != np.float32:
+                raise ValueError(
+                    f"`beside` must be float32 {self.images.shape}, as the images. "
+                    f"Received: {images.dtype} {images.shape} of {name}."
+                )
         if "recipe" in self.metadata and not is_recipe(self.metadata["recipe"]):
             raise ValueError(
                 "`recipe` must be a flat object of numbers, texts, booleans and short "
@@ -134,7 +143,8 @@ class DistilledSet:
             images: `[classes, ipc, h, w, c]` on the 0-255 scale.
             metadata: Metadata, see the class.
             label_logits: `[classes, ipc, C]`, or None.
-            **extras: Attributes student_rate, teacher, epoch_labels and whitening.
+            **extras: Attributes student_rate, teacher, epoch_labels, whitening and
+                beside.
 
         Raises:
             ValueError: the parts do not match each other.
@@ -212,13 +222,14 @@ class DistilledSet:
         Args:
             rows: `[m]` indices of the images.
         """
-        logits = self.label_logits
+        logits, beside = self.label_logits, self.beside
         return dataclasses.replace(
             self,
             images=self.images[rows],
             labels=self.labels[rows],
             label_logits=None if logits is None else logits[rows],
             epoch_labels=None,
+            beside=beside and {name: each[rows] for name, each in beside.items()},
         )
 
 

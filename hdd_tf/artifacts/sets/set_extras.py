@@ -2,6 +2,7 @@
 
     epoch_labels.npz    the labels of every view in a number of epochs
     whitening.npz       mean, eigenvectors and eigenvalues of the training images
+    beside.npz          images of other sets with the same labels, scored beside the set
     teacher/            the networks that label a student's views; see teacher_files.py
 
 A learnt rate is a number in `hdd_tf.json`, and soft labels are stored with the images.
@@ -25,8 +26,11 @@ from hdd_tf.files.npz_file import read_npz, write_npz
 
 _EPOCH_LABELS_FILE = "epoch_labels.npz"
 _WHITENING_FILE = "whitening.npz"
+_BESIDE_FILE = "beside.npz"
+# More sets are scored beside none.
+_MOST_BESIDE = 8
 # Names of every file and folder that a set of any encoding may have.
-FILES = teacher_files.FILES | {_EPOCH_LABELS_FILE, _WHITENING_FILE}
+FILES = teacher_files.FILES | {_EPOCH_LABELS_FILE, _WHITENING_FILE, _BESIDE_FILE}
 FOLDERS = teacher_files.FOLDERS
 _WHITENED = (
     "networks train on ((x - mean) @ vectors / sqrt(values + epsilon)) @ vectors.T "
@@ -80,6 +84,8 @@ def describe_extras(distilled_set: DistilledSet) -> dict[str, Any]:
         }
     if distilled_set.whitening is not None:
         entries["whitening"] = {"epsilon": float(distilled_set.whitening.epsilon)}
+    if distilled_set.beside:
+        entries["beside"] = sorted(distilled_set.beside)
     return entries
 
 
@@ -122,6 +128,9 @@ def write_extras(
         write_npz(directory / _EPOCH_LABELS_FILE, arrays)
     if (whitening := distilled_set.whitening) is not None:
         write_npz(directory / _WHITENING_FILE, whitening_arrays(whitening))
+    if distilled_set.beside:
+        arrays = {name: images[order] for name, images in distilled_set.beside.items()}
+        write_npz(directory / _BESIDE_FILE, arrays)
     if distilled_set.teacher is not None:
         teacher_files.write_teacher(
             directory,
@@ -154,6 +163,10 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
         size = int(np.prod(metadata["image_shape"], dtype=object))
         arrays = read_npz(directory / _WHITENING_FILE, whitening_kinds(size))
         found["whitening"] = Whitening(**arrays, epsilon=described["epsilon"])
+    if described := metadata.get("beside"):
+        shape = metadata["num_images"], *metadata["image_shape"]
+        kinds = dict.fromkeys(described, (np.float32, shape))
+        found["beside"] = dict(read_npz(directory / _BESIDE_FILE, kinds))
     if described := metadata.get("teacher"):
         height, width, channels = metadata["image_shape"]
         found["teacher"] = teacher_files.read_teacher(
@@ -172,6 +185,8 @@ def owned_files(metadata: Mapping[str, Any]) -> set[str]:
         owned.add(_EPOCH_LABELS_FILE)
     if "whitening" in metadata:
         owned.add(_WHITENING_FILE)
+    if "beside" in metadata:
+        owned.add(_BESIDE_FILE)
     return owned | teacher_files.FILES if "teacher" in metadata else owned
 
 
@@ -240,6 +255,15 @@ def _is_whitening(value: Any) -> bool:
     )
 
 
+def _are_beside(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= _MOST_BESIDE
+        and all(isinstance(name, str) and name.isidentifier() for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
 # The entries of `describe_extras`, and the check of each.
 RIGHT: dict[str, Callable[[Any], bool]] = {
     SOFT_LABELS_KEY: lambda value: value == SOFT_LABELS,
@@ -247,4 +271,5 @@ RIGHT: dict[str, Callable[[Any], bool]] = {
     "teacher": teacher_files.is_teacher,
     "epoch_labels": _are_epochs,
     "whitening": _is_whitening,
+    "beside": _are_beside,
 }

@@ -84,7 +84,7 @@ def loss(
     """
     shape = latent_shape(tuple(images.shape[1:]))
     noise = tf.random.stateless_normal([images.shape[0], *shape], key)
-    mean, log_variance, found = network.apply(weights, images, noise)
+    mean, log_variance, found = network.apply(weights, [images, noise])
     prior = 0.5 * (tf.square(mean) + tf.exp(log_variance) - 1.0 - log_variance)
     error = tf.reduce_mean(tf.math.squared_difference(found, images))
     return error + _PRIOR_WEIGHT * tf.reduce_mean(prior)
@@ -93,7 +93,7 @@ def loss(
 def encode(network: GenerativeNetwork, weights: list, images: tf.Tensor) -> Codes:
     """Returns the distributions of the latents of images in [-1, 1]."""
     encoder, _ = _parts(network)
-    own = weights[: len(encoder.trainable_variables)]
+    own = network.of_model(weights)[: len(encoder.trainable_variables)]
     mean, log_variance = encoder.stateless_call(own, [], images)[0]
     return Codes(mean, tf.exp(0.5 * log_variance))
 
@@ -101,7 +101,7 @@ def encode(network: GenerativeNetwork, weights: list, images: tf.Tensor) -> Code
 def decode(network: GenerativeNetwork, weights: list, latents: tf.Tensor) -> tf.Tensor:
     """Returns images, about in [-1, 1], of latents `[n, h', w', z]`."""
     encoder, decoder = _parts(network)
-    own = weights[len(encoder.trainable_variables) :]
+    own = network.of_model(weights)[len(encoder.trainable_variables) :]
     return decoder.stateless_call(own, [], latents)[0]
 
 

@@ -89,7 +89,7 @@ def loss(
     signal = tf.gather(tf.constant(alphas_cumprod(), tf.float32), times)
     noisy = add_noise(latents, noise, signal[:, None, None, None])
     labels = tf.where(hidden, num_classes, labels)
-    found = network.apply(weights, noisy, tf.cast(times, tf.float32), labels)
+    found = network.apply(weights, [noisy, tf.cast(times, tf.float32), labels])
     return tf.reduce_mean(tf.math.squared_difference(found, noise))
 
 

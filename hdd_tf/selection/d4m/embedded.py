@@ -10,7 +10,7 @@ import tensorflow as tf
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.d4m import noise
-from hdd_tf.selection.d4m.autoencoder import is_plain, latent_shape
+from hdd_tf.selection.d4m.autoencoder import Codes, is_plain, latent_shape
 from hdd_tf.selection.d4m.kept_models import KeptAutoencoder, KeptDenoiser
 from hdd_tf.selection.d4m.latents import (
     EncodedLatents,
@@ -134,6 +134,19 @@ class EmbeddedDiffusion(LatentDiffusion):
         ]
         return to_pixels(np.concatenate(parts))
 
+    def assume_latents(self) -> None:
+        """Takes latents that nothing encoded, for measurements of time alone."""
+        if self.autoencoder is None:
+            return
+        images = self._dataset.training.images
+        shape = self.latent_shape
+
+        def encode(block: tf.Tensor) -> Codes:
+            zeros = tf.zeros([len(block), *shape])
+            return Codes(zeros, zeros)
+
+        self._known_latents = EncodedLatents(images, encode, self._max_images)
+
     def blocks(self, count: int) -> int:
         """Returns the number of blocks that `generate` makes of latents."""
         return -(-count // max(1, self._max_images // 2))
@@ -182,7 +195,8 @@ def predictor_of(
     def predict(latents: tf.Tensor, time: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         told = tf.concat([labels, tf.fill(tf.shape(labels), num_classes)], axis=0)
         times = tf.fill(tf.shape(told), time)
-        both = network.apply(weights, tf.concat([latents, latents], 0), times, told)
+        twice = tf.concat([latents, latents], axis=0)
+        both = network.apply(weights, [twice, times, told])
         with_class, without = tf.split(both, 2)
         return noise.guided(with_class, without, guidance)
 

@@ -11,6 +11,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.selection.d4m import autoencoder, denoiser
 from hdd_tf.selection.d4m.latents import Latents, to_unit
+from hdd_tf.selection.d4m.layers import GenerativeNetwork
 from hdd_tf.selection.d4m.trainer import GenerativeTrainer
 from hdd_tf.training.experts import ExpertBuffer, OwnTraining
 
@@ -56,7 +57,7 @@ class KeptAutoencoder:
             dataset,
             self._protocol,
             config.expert_seed,
-            own=OwnTraining({"d4m": _FORMAT}, self.trainer, _REMEDY),
+            own=OwnTraining(_kind(self.network, ""), self.trainer, _REMEDY),
         )
 
     def trainer(self) -> GenerativeTrainer:
@@ -128,9 +129,7 @@ class KeptDenoiser:
             dataset,
             self._protocol,
             config.expert_seed,
-            own=OwnTraining(
-                {"d4m": _FORMAT, "latents": made_by}, self.trainer, _REMEDY
-            ),
+            own=OwnTraining(_kind(self.network, made_by), self.trainer, _REMEDY),
         )
 
     def trainer(self) -> GenerativeTrainer:
@@ -162,3 +161,9 @@ class KeptDenoiser:
             updates_per_epoch=1,
             clip_norm=_CLIP_NORM,
         )
+
+
+def _kind(network: GenerativeNetwork, latents: str) -> dict[str, Any]:
+    """Returns what identifies a network beside its data, protocol and seed."""
+    shapes = network.model_shapes
+    return {"d4m": _FORMAT, "latents": latents, "model_shapes": shapes}

@@ -1,5 +1,7 @@
 """The layers that the autoencoder and the denoiser are built of."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -123,11 +125,15 @@ class GenerativeNetwork(FunctionalNetwork):
     """A network whose output is no logits, with weights drawn from a key.
 
     Kernels and biases start as those of the classifiers, but for layers that start at
-    zero. With averages, its state is the running average of its weights.
+    zero. All weights are one vector: the optimiser and the average of hundreds of small
+    weights would be most of the time of tracing a training.
 
     Args:
         model: Built Keras model.
-        averaged: True to average the weights.
+        averaged: True if the running average of the weights is its state.
+
+    Attributes:
+        model_shapes: Shapes of the model's weights, in their order in the vector.
     """
 
     def __init__(self, model: keras.Model, averaged: bool) -> None:
@@ -142,19 +148,33 @@ class GenerativeNetwork(FunctionalNetwork):
                 tf.zeros_like(weight) if starts_at_zero else weight
                 for weight, starts_at_zero in zip(drawn(key)[0], zero, strict=True)
             ]
-            return weights, list(weights) if averaged else []
+            vector = tf.concat([tf.reshape(weight, [-1]) for weight in weights], axis=0)
+            return [vector], [vector] if averaged else []
 
         super().__init__(model, draw)
         self.averaged = averaged
+        self.model_shapes = [tuple(v.shape) for v in model.trainable_variables]
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Shape of the vector of all weights."""
+        return [(sum(map(math.prod, self.model_shapes)),)]
 
     @property
     def state_specs(self) -> list[tf.TensorSpec]:
-        """Shape and dtype of each average; none without averages."""
+        """Shape and dtype of the average; nothing without one."""
         if not self.averaged:
             return []
         return [tf.TensorSpec(shape, tf.float32) for shape in self.weight_shapes]
 
-    def apply(self, weights: list[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+    def of_model(self, weights: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns the weights in the shapes of the model."""
+        parts = tf.split(weights[0], [math.prod(shape) for shape in self.model_shapes])
+        pairs = zip(parts, self.model_shapes, strict=True)
+        return [tf.reshape(part, shape) for part, shape in pairs]
+
+    def apply(self, weights: list[tf.Tensor], inputs: list[tf.Tensor]) -> tf.Tensor:
         """Returns the output, or a list of outputs, of the network."""
-        given = list(inputs) if len(inputs) > 1 else inputs[0]
-        return self.model.stateless_call(weights, [], given, training=True)[0]
+        return self.model.stateless_call(
+            self.of_model(weights), [], inputs, training=True
+        )[0]
