@@ -55,6 +55,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        # Stable Diffusion 3 as D4M's diffusion model, --d4m_model.
+        "hub": ["keras-hub>=0.32,<1", "tensorflow-text>=2.20.1,<2.22"],
         "dev": [
             "hypothesis>=6,<7",
             "mpmath>=1.3,<2",

@@ -99,6 +99,19 @@ OTHER_VALUES = {
     "rded_network": "convnet",
     "rded_epochs": 3,
     "rded_batch": 16,
+    "d4m_model": "/models/sd3",
+    "d4m_model_size": 64,
+    "d4m_strength": 0.0,
+    "d4m_guidance": 8.0,
+    "d4m_steps": 10,
+    "d4m_chunk": 2,
+    "d4m_width": 8,
+    "d4m_updates": 5,
+    "d4m_autoencoder_width": 16,
+    "d4m_autoencoder_epochs": 2,
+    "d4m_batch": 32,
+    "d4m_teacher_epochs": 3,
+    "d4m_teacher_batch": 64,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -479,7 +492,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 100
+    assert len(expected) == 113
 
 
 def test_every_setting_has_a_scope():
@@ -530,4 +543,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 17
+    assert len(config_lib.headings()) == 18

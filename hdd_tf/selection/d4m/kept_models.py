@@ -53,7 +53,7 @@ class KeptAutoencoder:
         self.buffer = ExpertBuffer(
             config.expert_dir,
             self.network,
-            "d4m autoencoder",
+            "latent autoencoder",
             dataset,
             self._protocol,
             config.expert_seed,
@@ -125,7 +125,7 @@ class KeptDenoiser:
         self.buffer = ExpertBuffer(
             config.expert_dir,
             self.network,
-            "d4m denoiser",
+            "latent denoiser",
             dataset,
             self._protocol,
             config.expert_seed,
@@ -166,4 +166,4 @@ class KeptDenoiser:
 def _kind(network: GenerativeNetwork, latents: str) -> dict[str, Any]:
     """Returns what identifies a network beside its data, protocol and seed."""
     shapes = network.model_shapes
-    return {"d4m": _FORMAT, "latents": latents, "model_shapes": shapes}
+    return {"generative": _FORMAT, "latents": latents, "model_shapes": shapes}
