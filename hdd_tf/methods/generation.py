@@ -33,7 +33,6 @@ D4M = Traits(
     evaluation="d4m",
     encoder=Encoder.TRAINED,
     ahead_source="hdd_tf.selection.d4m.generation:teacher_shelf",
-    cost_source="hdd_tf.selection.d4m.costs:parts",
     carries=frozenset({"teacher"}),
     beside=_beside,
     normalised_as={},

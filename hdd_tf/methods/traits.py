@@ -117,9 +117,6 @@ class Traits:
             images per class: updates of the images in its life, and its epochs between
             two of them. Other numbers of images take those of the next larger one.
             Empty if the networks do not train so.
-        cost_source: Name `module:function` of the function that measures what else of a
-            selection takes time: (config, dataset, most images of a forward pass) ->
-            name, amount in words, and seconds of each part. Empty if nothing does.
         trains_network: True if a selection trains a network to choose by.
         least_epochs: Smallest number of epochs of that network that gives a result.
         plain_image_lr: Function from data set (TFDS name) and IPC to the published
@@ -162,7 +159,6 @@ class Traits:
     beside: Callable[[Any], tuple[str, ...]] | None = None
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
-    cost_source: str = ""
     trains_network: bool = False
     least_epochs: int = 1
     plain_image_lr: Callable[[str, int], float] | None = None

@@ -65,10 +65,6 @@ class Costs:
                     shelf.name, count, shelf.buffer, shelf.number, shelf.network_name
                 )
             )
-        if traits.cost_source:
-            most = run.method_context(run.dataset, dry_run=True).max_images
-            measured = imported(traits.cost_source)(config, run.dataset, most)
-            works += [Work(*part) for part in measured]
         if config.analysis and traits.encoder is Encoder.TRAINED:
             works.append(self._kept("analysis", config.encoder_epochs))
         chosen = list(config.baselines) if config.num_eval else []

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.method import Work
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.selection.d4m import noise
+from hdd_tf.selection.d4m import costs, noise
 from hdd_tf.selection.d4m.autoencoder import Codes, is_plain, latent_shape
 from hdd_tf.selection.d4m.kept_models import KeptAutoencoder, KeptDenoiser
 from hdd_tf.selection.d4m.latents import (
@@ -42,6 +43,8 @@ class EmbeddedDiffusion(LatentDiffusion):
         self._config = config
         self._dataset = dataset
         self._max_images = max_images
+        # With and without its class, each latent is seen twice.
+        self._block = max(1, max_images // 2)
         self.latent_shape = latent_shape(dataset.image_shape)
         self.autoencoder: KeptAutoencoder | None = None
         made_by = ""
@@ -54,16 +57,19 @@ class EmbeddedDiffusion(LatentDiffusion):
         self._autoencoder_weights: list[tf.Tensor] = []
         self._predict: Callable[..., tf.Tensor] | None = None
 
-    def prepare(self, generates: bool) -> None:
-        """Trains the networks that are missing, and encodes the training split.
+    def prepare(self, generates: bool, dry_run: bool) -> None:
+        """Trains the networks that are missing.
 
         Args:
             generates: True if the U-Net is needed.
+            dry_run: True to leave them untrained.
 
         Raises:
             InputError: a stored network is damaged, or memory is short.
             InterruptedRunError: a signal stopped the training, which is saved.
         """
+        if dry_run:
+            return
         shown = self._config.progress
         if self.autoencoder is not None:
             epochs = self._config.d4m_autoencoder_epochs
@@ -82,6 +88,36 @@ class EmbeddedDiffusion(LatentDiffusion):
                 self._config.d4m_guidance,
             )
 
+    def stages(self, count: int, generates: bool) -> list[Work]:
+        """Returns the costs of training, encoding and generation."""
+        works, config, images = [], self._config, self._dataset.training.images
+        if (kept := self.autoencoder) is not None:
+            works.append(costs.of_training("autoencoder", kept.buffer, kept.trainer))
+            encode = encoder_of(kept.network, _fresh(kept.network))
+            works.append(
+                costs.of_encoding(lambda x: encode(x).mean, images, self._max_images)
+            )
+        if generates:
+            self._assume_latents()
+            works.append(
+                costs.of_training(
+                    "diffusion", self.denoiser.buffer, self.denoiser.trainer
+                )
+            )
+            predict = predictor_of(
+                self.denoiser.network,
+                _fresh(self.denoiser.network),
+                self._dataset.num_classes,
+                config.d4m_guidance,
+            )
+            steps = len(noise.ddim_times(config.d4m_steps, config.d4m_strength))
+            works.append(
+                costs.of_generation(
+                    predict, self.latent_shape, count, self._block, steps
+                )
+            )
+        return works
+
     def sample(self, rows: np.ndarray, key: tf.Tensor) -> np.ndarray:
         """Draws the latents of training images; see the base class."""
         return self._known_latents.sample(tf.constant(rows), key).numpy()
@@ -95,8 +131,7 @@ class EmbeddedDiffusion(LatentDiffusion):
     ) -> np.ndarray:
         """Noises and denoises prototypes; see the base class."""
         config = self._config
-        # With and without its class, each latent is seen twice.
-        block = max(1, self._max_images // 2)
+        block = self._block
         drawn = self._noise(labels, seed)
         found = []
         for start in range(0, len(labels), block):
@@ -134,22 +169,9 @@ class EmbeddedDiffusion(LatentDiffusion):
         ]
         return to_pixels(np.concatenate(parts))
 
-    def assume_latents(self) -> None:
-        """Takes latents that nothing encoded, for measurements of time alone."""
-        if self.autoencoder is None:
-            return
-        images = self._dataset.training.images
-        shape = self.latent_shape
-
-        def encode(block: tf.Tensor) -> Codes:
-            zeros = tf.zeros([len(block), *shape])
-            return Codes(zeros, zeros)
-
-        self._known_latents = EncodedLatents(images, encode, self._max_images)
-
     def blocks(self, count: int) -> int:
         """Returns the number of blocks that `generate` makes of latents."""
-        return -(-count // max(1, self._max_images // 2))
+        return -(-count // self._block)
 
     @functools.cached_property
     def _known_latents(self) -> Latents:
@@ -161,6 +183,19 @@ class EmbeddedDiffusion(LatentDiffusion):
         with progress_bar("encode", len(images), "image", shown) as bar:
             return EncodedLatents(images, encode, self._max_images, bar.update)
 
+    def _assume_latents(self) -> None:
+        """Takes latents that nothing encoded, to measure the time of a training."""
+        if self.autoencoder is None:
+            return
+        images = self._dataset.training.images
+        shape = self.latent_shape
+
+        def encode(block: tf.Tensor) -> Codes:
+            zeros = tf.zeros([len(block), *shape])
+            return Codes(zeros, zeros)
+
+        self._known_latents = EncodedLatents(images, encode, self._max_images)
+
     def _noise(self, labels: np.ndarray, seed: int) -> np.ndarray:
         """Draws the noise of each latent: that of a class depends on it alone."""
         drawn = np.empty((len(labels), *self.latent_shape), np.float32)
@@ -170,6 +205,10 @@ class EmbeddedDiffusion(LatentDiffusion):
             shape = [len(rows), *self.latent_shape]
             drawn[rows] = tf.random.stateless_normal(shape, key).numpy()
         return drawn
+
+
+def _fresh(network: GenerativeNetwork) -> list[tf.Tensor]:
+    return network.initial_weights(derive_key(0))
 
 
 def predictor_of(

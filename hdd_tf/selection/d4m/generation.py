@@ -16,12 +16,11 @@ import numpy as np
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distillation.method import Method
+from hdd_tf.distillation.method import Method, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.options import NetworkOptions
-from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
@@ -63,6 +62,8 @@ def teacher_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) -> 
         ),
         config.expert_seed,
         config.precision,
+        # Its labels go with the set, where their order must be known.
+        label_names=dataset.label_names,
     )
     return Shelf("teacher", buffer, 1, config.network, "d4m_teacher_epochs")
 
@@ -94,8 +95,7 @@ class PrototypeGeneration(Method):
         model: The diffusion model.
 
     Raises:
-        InputError: a class has fewer images than `--ipc`, or a set cannot hold the
-            teacher.
+        InputError: a class has fewer images than `--ipc`.
     """
 
     def __init__(self, context: MethodContext, model: LatentDiffusion) -> None:
@@ -106,11 +106,6 @@ class PrototypeGeneration(Method):
                 f"--ipc={config.ipc} is more than the smallest class has ({name}: "
                 f"{smallest} training images): lower --ipc"
             )
-        if config.network not in NETWORKS:
-            raise InputError(
-                f"--network={config.network} would be the teacher, which a set holds "
-                f"only if it is one of {', '.join(NETWORKS)}: name one of these"
-            )
         self._context = context
         self._model = model
         self._take = context.taker(teacher_shelf(config, dataset, context.network))
@@ -119,7 +114,7 @@ class PrototypeGeneration(Method):
     def train_ahead(self) -> None:
         """Trains the teacher and the diffusion model if they are missing."""
         config, dataset = self._context.config, self._context.dataset
-        self._model.prepare(generates=self._generates)
+        self._model.prepare(self._generates, self._context.dry_run)
         self._teacher = teacher_of_experts(
             self._take(),
             config.network,
@@ -133,6 +128,11 @@ class PrototypeGeneration(Method):
             dataset.image_shape,
             dataset.num_classes,
         )
+
+    def stages(self) -> list[Work]:
+        """Returns the cost of the diffusion model; see the base class."""
+        count = self._context.config.ipc * self._context.dataset.num_classes
+        return self._model.stages(count, self._generates)
 
     def result(self, metadata: Mapping[str, Any]) -> DistilledSet:
         """Returns the images, with the teacher and the decoded prototypes."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.distillation.method import Work
+
 
 class LatentDiffusion(abc.ABC):
     """A latent diffusion model that knows the training split.
@@ -17,11 +19,21 @@ class LatentDiffusion(abc.ABC):
     latent_shape: tuple[int, int, int]
 
     @abc.abstractmethod
-    def prepare(self, generates: bool) -> None:
+    def prepare(self, generates: bool, dry_run: bool) -> None:
         """Trains or loads what the other calls need.
 
         Args:
             generates: True if `generate` will be called.
+            dry_run: True if only `stages` will be called: nothing trains or is written.
+        """
+
+    @abc.abstractmethod
+    def stages(self, count: int, generates: bool) -> list[Work]:
+        """Returns the costs of the model, measured, after `prepare`.
+
+        Args:
+            count: Number of images of the set.
+            generates: As in `prepare`.
         """
 
     @abc.abstractmethod

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.distillation.method import Work
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.random_keys import Purpose, derive_key
@@ -51,13 +52,15 @@ class StableDiffusion(LatentDiffusion):
         self._block = config.max_images_per_forward or _AT_ONCE
         self._task: Any = None
 
-    def prepare(self, generates: bool) -> None:
+    def prepare(self, generates: bool, dry_run: bool) -> None:
         """Loads the model, which may download it first.
 
         Raises:
             InputError: it cannot be loaded.
         """
         del generates
+        if dry_run:
+            return
         config = self._config
         bfloat16 = policy_of(config.precision) != "float32"
         try:
@@ -76,6 +79,12 @@ class StableDiffusion(LatentDiffusion):
         backbone.configure_scheduler(config.d4m_steps)
         shape = backbone.encode_image_step(tf.zeros([1, self._side, self._side, 3]))
         self.latent_shape = tuple(shape.shape[1:])
+
+    def stages(self, count: int, generates: bool) -> list[Work]:
+        """Says that nothing is measured; loading alone may take a download."""
+        del generates
+        said = f"{count:,} images by {self._config.d4m_model}, not measured"
+        return [Work("diffusion", said, 0.0)]
 
     def sample(self, rows: np.ndarray, key: tf.Tensor) -> np.ndarray:
         """Encodes training images; the model decides whether anything is drawn."""
