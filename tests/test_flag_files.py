@@ -25,12 +25,18 @@ from tests import (
     published_cafe,
     published_crops,
     published_features,
+    published_generation,
     published_semantics,
 )
 from tests import published_settings as settings
 
 # The settings of methods whose hyperbolic form was never published.
-PLAIN = (published_cafe, published_features, published_semantics)
+PLAIN = (
+    published_cafe,
+    published_features,
+    published_generation,
+    published_semantics,
+)
 
 
 def write_name(dataset: str, ipc: int) -> str:
