@@ -118,6 +118,21 @@ def test_a_partial_set_is_not_comparable(tmp_path):
     assert standing(whole) == words
 
 
+def test_numbers_of_another_model_are_not_compared(tmp_path):
+    beside = {"prototypes": score((50.0,)), "random": score((30.0,))}
+    write_run(
+        tmp_path, "--flagfile=flags/d4m/cifar10_ipc10.cfg",
+        values=(56.0,),
+        data={"training_images": 50_000, "test_images": 10_000},
+        result={"baselines": beside, "dataset": "cifar10"},
+    )  # fmt: skip
+    rows = {row["trained on"]: row for row in table(tmp_path)}
+    assert rows["D4M"]["published (%)"].startswith("56.2")
+    words = "**not comparable**: published with a diffusion model that learnt outside"
+    assert standing(rows["D4M"]).startswith(words)
+    assert rows["D4M, decoded prototypes"]["published (%)"] == "-"
+
+
 def test_a_size_that_was_not_recorded_is_not_vouched_for(tmp_path):
     write_run(tmp_path, data={"training_images": None})
     (row,) = table(tmp_path)
