@@ -51,6 +51,8 @@ setup(
         # tensorflow-datasets imports it. 1.21 needs protobuf 6.31 without declaring it,
         # and TensorFlow 2.18 and 2.19 need protobuf 5.
         "tensorflow-metadata>=1.17,<1.21",
+        # scikit-learn needs it too.
+        "threadpoolctl>=3.1,<4",
         "tqdm>=4.66,<5",
     ],
     extras_require={

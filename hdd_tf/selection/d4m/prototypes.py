@@ -6,8 +6,11 @@ chunk by chunk, in the order in which they arrive. The program leaves out the re
 of all classes but one; here every class's remainder counts.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import ThreadpoolController
 
 
 class PrototypeStream:
@@ -29,6 +32,8 @@ class PrototypeStream:
             for _ in range(num_classes)
         ]
         self._shape: tuple[int, ...] = ()
+        # Threads that wait for each other take most of the time of small chunks.
+        self._threads = ThreadpoolController()
 
     def add(self, latents: np.ndarray, labels: np.ndarray) -> None:
         """Takes latents in the order of their arrival.
@@ -40,11 +45,12 @@ class PrototypeStream:
         _, height, width, channels = latents.shape
         self._shape = channels, height, width
         rows = np.moveaxis(latents, -1, 1).reshape(len(latents), -1)
-        for row, label in zip(rows, labels, strict=True):
-            waiting = self._waiting[label]
-            waiting.append(row)
-            if len(waiting) == self._chunk:
-                self._learn(int(label))
+        with self._one_thread():
+            for row, label in zip(rows, labels, strict=True):
+                waiting = self._waiting[label]
+                waiting.append(row)
+                if len(waiting) == self._chunk:
+                    self._learn(int(label))
 
     def centres(self) -> np.ndarray:
         """Returns the prototypes, after the remainders of all classes.
@@ -55,12 +61,16 @@ class PrototypeStream:
         Raises:
             ValueError: a class has fewer latents than centres.
         """
-        for label, waiting in enumerate(self._waiting):
-            if waiting:
-                self._learn(label)
+        with self._one_thread():
+            for label, waiting in enumerate(self._waiting):
+                if waiting:
+                    self._learn(label)
         found = np.stack([means.cluster_centers_ for means in self._means])
         found = found.reshape(*found.shape[:2], *self._shape)
         return np.moveaxis(found, 2, -1).astype(np.float32)
+
+    def _one_thread(self) -> Any:
+        return self._threads.limit(limits=1, user_api="openmp")
 
     def _learn(self, label: int) -> None:
         self._means[label].partial_fit(np.stack(self._waiting[label]))
