@@ -117,11 +117,44 @@ def test_without_curvature_lorentz_means_are_lloyds(rounds):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_curvature_moves_the_centres():
-    latents = np.random.default_rng(1).normal(size=(60, 5))
+def plain_lorentz_means(latents, start, curvature, rounds):
+    """On the hyperboloid itself, one point and one centre at a time."""
+    s = np.sqrt(-curvature)
+    scale = 2 / np.median(np.linalg.norm(latents, axis=1))
+
+    def lifted(v):
+        r = s * np.linalg.norm(v)
+        return np.array([np.cosh(r), *(np.sinh(r) * v / np.linalg.norm(v))]) / s
+
+    def inner(x, y):
+        return x[1:] @ y[1:] - x[0] * y[0]
+
+    points = [lifted(scale * v) for v in latents]
+    centres = [points[row] for row in start]
+    for _ in range(rounds):
+        distances = [
+            [np.arccosh(max(1, curvature * inner(p, c))) / s for c in centres]
+            for p in points
+        ]
+        nearest = np.argmin(distances, axis=1)
+        sums = [np.sum([p for p, n in zip(points, nearest, strict=True) if n == j], 0)
+                for j in range(len(centres))]  # fmt: skip
+        centres = [total / (s * np.sqrt(-inner(total, total))) for total in sums]
+    radii = [np.arccosh(s * c[0]) / s for c in centres]
+    directions = [c[1:] / np.linalg.norm(c[1:]) for c in centres]
+    return np.array(radii)[:, None] * directions / scale
+
+
+@pytest.mark.parametrize("curvature", [-1.0, -0.25])
+@pytest.mark.parametrize("rounds", [1, 5])
+def test_lorentz_means_are_those_of_the_hyperboloid(curvature, rounds):
+    rng = np.random.default_rng(1)
+    latents = rng.normal(size=(60, 2)) * rng.uniform(0.1, 3, (60, 1))
     start = [0, 7, 30, 31]
-    found = lorentz_prototypes(latents, 4, -1.0, Chosen(start))
-    flat = lorentz_prototypes(latents, 4, -1e-9, Chosen(start))
+    found = lorentz_prototypes(latents, 4, curvature, Chosen(start), rounds)
+    expected = plain_lorentz_means(latents, start, curvature, rounds)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    flat = lorentz_prototypes(latents, 4, -1e-9, Chosen(start), rounds)
     assert np.abs(found - flat).max() > 0.01
 
 
