@@ -117,7 +117,7 @@ def logmap0(point: Point, curvature: float) -> tf.Tensor:
     klein, log_gamma = point
     origin = tf.zeros_like(klein), tf.zeros_like(log_gamma)
     length = geodesic_distance(point, origin, curvature)[..., None]
-    return length * tf.math.divide_no_nan(klein, _norm(klein))
+    return length * tf.math.divide_no_nan(klein, norm(klein))
 
 
 def project(v: tf.Tensor, curvature: float) -> Point:

@@ -203,9 +203,16 @@ def _of(ours: int | None, theirs: int | None) -> str:
     return f"{number(ours)} of {theirs:,}" if different else number(ours)
 
 
+def _another_model(row: Row) -> str | None:
+    """Says why a published number is of another method than the row's, if it is."""
+    traits = traits_of(row.objective)
+    return traits.not_comparable if traits and published_number(row) else None
+
+
 def _verdict(row: Row) -> str:
     found = differences(row)
-    apart = [why for why in (label_difference(row), partial_set(row.run)) if why]
+    reasons = label_difference(row), _another_model(row), partial_set(row.run)
+    apart = [why for why in reasons if why]
     if apart:
         return "; ".join([f"**not comparable**: {apart[0]}", *apart[1:], *found])
     budget = published_budget(row)
@@ -215,9 +222,6 @@ def _verdict(row: Row) -> str:
         return "same protocol, as far as it is known: not how many sets and networks"
     if budget:
         return "same protocol"
-    traits = traits_of(row.objective)
-    if published_number(row) and traits and traits.not_comparable:
-        return f"**not comparable**: {traits.not_comparable}"
     if published_number(row):
         return "our source does not state the protocol of this number"
     return "no published number"

@@ -124,7 +124,10 @@ def test_numbers_of_another_model_are_not_compared(tmp_path):
         tmp_path, "--flagfile=flags/d4m/cifar10_ipc10.cfg",
         values=(56.0,),
         data={"training_images": 50_000, "test_images": 10_000},
-        result={"baselines": beside, "dataset": "cifar10"},
+        result={
+            "baselines": beside,
+            "protocol": {"labels": "teacher", "baseline_labels": "teacher"},
+        },
     )  # fmt: skip
     rows = {row["trained on"]: row for row in table(tmp_path)}
     assert rows["D4M"]["published (%)"].startswith("56.2")

@@ -8,7 +8,7 @@ centroid. As the curvature goes to 0 this becomes k-means. No number is publishe
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import centroids, lorentz
 
 ROUNDS = 20
 _MEDIAN_NORM = 2.0
@@ -88,7 +88,7 @@ def _lloyd(
 
         def of_cluster(cluster: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             members = tf.cast(chosen == cluster, klein.dtype)
-            found = lorentz.centroid(klein, log_gamma, members)
+            found = centroids.centroid(klein, log_gamma, members)
             empty = tf.reduce_sum(members) == 0.0
             return (
                 tf.where(empty, centre_klein[cluster], found[0]),
