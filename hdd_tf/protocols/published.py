@@ -155,6 +155,25 @@ def constant_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
     )
 
 
+def squeeze_protocol(epochs: int, batch_size: int, flip: bool) -> TrainingProtocol:
+    """Returns the protocol of G-VBSM's pool, which trains on the real images.
+
+    Args:
+        epochs: Number of epochs.
+        batch_size: Images per update; published 64.
+        flip: True if images are mirrored.
+    """
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=0.05,
+        weight_decay=0.0,
+        reset_velocity=False,
+        padded_crop=4,
+        flip=flip,
+    )
+
+
 def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
     return (2 * epochs // 3, 5 * epochs // 6)
 
