@@ -16,7 +16,10 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
-    ("objectives", "objectives.cafe", "selection", "selection.rded"),
+    (
+        *("objectives", "objectives.cafe", "objectives.gvbsm"),
+        *("selection", "selection.rded"),
+    ),
     ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),
