@@ -12,6 +12,7 @@ from hdd_tf.methods import (
     gradient_matching,
     selection_of_crops,
     semantic_matching,
+    statistics,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
@@ -34,6 +35,7 @@ METHODS: dict[str, Traits] = {
     "dsdm": semantic_matching.DSDM,
     "iid": semantic_matching.IID,
     "rded": selection_of_crops.RDED,
+    "gvbsm": statistics.GVBSM,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

@@ -14,8 +14,8 @@ from typing import Any
 
 Accuracy = tuple[float, float | None]
 # Mean and standard deviation (None if not known) in percent at the IPC of
-# `PUBLISHED_IPC`, or fewer.
-AccuracyRow = tuple[Accuracy, ...]
+# `PUBLISHED_IPC`, or fewer; None where none is published.
+AccuracyRow = tuple[Accuracy | None, ...]
 PUBLISHED_IPC = (1, 10, 50)
 # Flags whose default is the method's own value.
 DEFAULTED = ("image_lr", "iterations", "real_batch", "init", "dsa")
@@ -100,12 +100,14 @@ class Traits:
             -> `Shelf` for `EXPERT`; empty for `TRAINED`.
         ahead_source: Name `module:function` of the function that returns the networks
             which train on the real images before the first iteration: (config,
-            dataset, network) -> `Shelf`, or None if the settings need none. Empty if
-            the method never trains any.
+            dataset, network) -> `Shelf`, several of them, or None if the settings need
+            none. Empty if the method never trains any.
         normalised_as: Names of data sets to which the method's program applies the
             constants of another data set, mapped to the name of that other data set.
         carries: Labels that the method's sets have beside the classes, of
             `training_protocol.LABEL_SOURCES`.
+        rate_falls: True if the rate of the images falls to 0 over the iterations, so
+            that a run cannot be made longer later.
         whitened: True if images are whitened (ZCA), False if they are normalised by
             channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
@@ -151,6 +153,7 @@ class Traits:
     encoder_source: str = ""
     ahead_source: str = ""
     carries: frozenset[str] = frozenset()
+    rate_falls: bool = False
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False

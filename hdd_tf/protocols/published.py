@@ -226,10 +226,36 @@ def _cafe_of_settings(
     )
 
 
+def _gvbsm_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    """Returns the protocol of G-VBSM, whose students see stored views and labels.
+
+    What is published of the ConvNet is the command for CIFAR-100. For CIFAR-10 the
+    batch is that of ResNet-18's command.
+    """
+    epochs = epochs or config.eval_epochs or 1000
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=config.eval_batch or (100 if dataset == "cifar10" else 64),
+        learning_rate=config.eval_lr,
+        decay_kernels_only=True,
+        schedule="cosine",
+        period=float(epochs),
+        loss="mse",
+        labels="epochs",
+        hard_weight=config.gvbsm_hard_weight,
+        resized_crop=0.08,
+        flip=dataset not in HANDEDNESS_MATTERS,
+        cutmix=1.0,
+    )
+
+
 PROTOCOLS: dict[str, Builder] = {
     "dm": _dm_of_settings,
     "dance": _dance_of_settings,
     "cafe": _cafe_of_settings,
     "dc": _dc_of_settings,
     "rded": rded.student_protocol,
+    "gvbsm": _gvbsm_of_settings,
 }

@@ -118,18 +118,21 @@ class GroupLoss:
             width: Columns of the images.
         """
 
-        def integers(stream: int, most: tf.Tensor | int) -> tf.Tensor:
-            return tf.random.stateless_uniform(
-                [2], derive_key(key, stream), 0, most + 1, tf.int32
+        def two(stream: int, most: tuple[int, int]) -> tf.Tensor:
+            keys = (derive_key(key, stream, axis) for axis in (0, 1))
+            drawn = (
+                tf.random.stateless_uniform([], own, 0, end + 1, tf.int32)
+                for own, end in zip(keys, most, strict=True)
             )
+            return tf.stack(list(drawn))
 
         flip = tf.constant(False)
         if self._flips:
             flip = tf.random.stateless_uniform([], derive_key(key, _FLIP)) < 0.5
         return Draws(
-            integers(_WINDOW, 2 * PADDING),
+            two(_WINDOW, (2 * PADDING, 2 * PADDING)),
             flip,
-            integers(_ROLL, tf.constant([height, width])),
+            two(_ROLL, (height, width)),
             self._match.draw_looks(derive_key(key, _LOOKS)),
         )
 
