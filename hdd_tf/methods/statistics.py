@@ -6,7 +6,7 @@ row GV-BSM, scored on the ConvNet of width 128. Settings are those of its progra
 (shaoshitong/G_VBSM_Dataset_Condensation at 1ed80b0).
 """
 
-from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import Budget, Encoder, Kind, PublishedAs, Traits
 
 GVBSM = Traits(
     title="G-VBSM",
@@ -34,6 +34,8 @@ GVBSM = Traits(
     rate_falls=True,
     normalised_as={"cifar10": "cifar100"},
     whitened=False,
+    plain_image_lr=lambda dataset, ipc: 0.05,
+    published_as=PublishedAs.SOFT_LABELS,
     published={
         "none": {
             "cifar10": (None, (46.5, 0.7), (54.3, 0.3)),

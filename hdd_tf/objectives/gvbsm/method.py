@@ -196,7 +196,7 @@ class StatisticalMatching(IterativeMethod):
         # As the program stores them, and labels and learns them afterwards.
         images = np.trunc(np.clip(made.images, 0.0, 255.0))
         teacher = self._teacher()
-        protocol = PROTOCOLS["gvbsm"](config, dataset.name, None)
+        protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
         with epoch_bar("labels", protocol.epochs, config.progress) as bar:
             labels = label_epochs(
                 teacher,

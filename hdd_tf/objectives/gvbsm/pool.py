@@ -73,7 +73,7 @@ def pool_networks(config: Any, dataset: Dataset) -> list[PoolNetwork]:
         InputError: a network does not support the images or the options.
     """
     protocol = squeeze_protocol(config.gvbsm_epochs, config.gvbsm_batch, flips(dataset))
-    epochs = PROTOCOLS["gvbsm"](config, dataset.name, None).epochs
+    epochs = PROTOCOLS[config.traits.evaluation](config, dataset.name, None).epochs
     # The real images once, for their statistics; in every epoch the set, and each of
     # the coresets that are scored beside it.
     beside = set(config.baselines) - {WHOLE} if config.num_eval else ()
