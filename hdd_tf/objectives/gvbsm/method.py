@@ -96,7 +96,11 @@ class StatisticalMatching(IterativeMethod):
         )
         self._pool: list[Member] = []
         for network, shelf in pool_networks(config, dataset):
-            inputs = LayerInputs(network)
+            try:
+                inputs = LayerInputs(network)
+            except InputError as error:
+                name = shelf.network_name
+                raise InputError(f"--gvbsm_pool={name}: {error}") from error
             loss = GroupLoss(inputs, weights, flips(dataset))
             self._pool.append(Member(shelf, inputs, loss))
         self._start: tf.Tensor | None = context.initial_images()

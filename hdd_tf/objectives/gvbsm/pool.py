@@ -124,5 +124,5 @@ def _build(name: str, config: Any, dataset: Dataset) -> FunctionalNetwork:
             name, dataset.image_shape, dataset.num_classes, pool_options(config)
         )
     except InputError as error:
-        raise InputError(f"--gvbsm_pool: {error}") from error
+        raise InputError(f"--gvbsm_pool={name}: {error}") from error
     return network.with_draw(FanOutInitialisation) if name in _FAN_OUT else network
