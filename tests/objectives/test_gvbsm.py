@@ -66,7 +66,7 @@ class Member:
                 "convnet", SHAPE, CLASSES, NetworkOptions(3, 8)
             )
         self.inputs = LayerInputs(network)
-        self.loss = GroupLoss(self.inputs, WEIGHTS, True)
+        self.loss = GroupLoss(self.inputs, WEIGHTS, True, 32)
         self.weights, self.state = [], []
         for block in range(3):
             names = [f"conv{block}_kernel", f"norm{block}_gamma", f"norm{block}_beta"]
@@ -248,3 +248,16 @@ def test_six_iterations_are_the_programs(golden, members):
     for member, found in zip(members, averages, strict=True):
         expected = member.vector(golden, "average")
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_draws_of_a_group_take_all_values_and_no_others(members):
+    loss = GroupLoss(members[1].inputs, WEIGHTS, True, 3)
+    keys = tf.stack([tf.range(1500), tf.range(1500)], axis=1)
+    draws = tf.vectorized_map(loss.draw, keys)
+    for drawn, most in ((draws.window, 8), (draws.roll, 3)):
+        counts = [np.bincount(axis, minlength=most + 1) for axis in drawn.numpy().T]
+        np.testing.assert_allclose(
+            counts, 1500 / (most + 1), rtol=0.35, err_msg=str(most)
+        )
+    assert draws.flip.numpy().mean() == pytest.approx(0.5, abs=0.05)
+    assert not GroupLoss(members[1].inputs, WEIGHTS, False, 0).draw(keys[0]).flip

@@ -95,13 +95,17 @@ class GroupLoss:
         inputs: Reader of the network's maps.
         weights: Factors and constants.
         flips: True if images may be mirrored.
+        roll: Most pixels of the cyclic shift in each direction, >= 0.
 
     Attributes:
         layout: Where each statistic stands in a vector.
     """
 
-    def __init__(self, inputs: LayerInputs, weights: Weights, flips: bool) -> None:
+    def __init__(
+        self, inputs: LayerInputs, weights: Weights, flips: bool, roll: int
+    ) -> None:
         self._inputs = inputs
+        self._roll = roll
         self._weights = weights
         self._flips = flips
         self.layout = StatisticsLayout(inputs.places)
@@ -109,30 +113,24 @@ class GroupLoss:
             self.layout, weights.memory, weights.first, weights.skip
         )
 
-    def draw(self, key: tf.Tensor, height: int, width: int) -> Draws:
+    def draw(self, key: tf.Tensor) -> Draws:
         """Draws the one augmentation of a group, and the convolutions looked at.
 
         Args:
             key: `[2]` int32 key; the draw depends on the key alone.
-            height: Rows of the images.
-            width: Columns of the images.
         """
 
-        def two(stream: int, most: tuple[int, int]) -> tf.Tensor:
-            keys = (derive_key(key, stream, axis) for axis in (0, 1))
-            drawn = (
-                tf.random.stateless_uniform([], own, 0, end + 1, tf.int32)
-                for own, end in zip(keys, most, strict=True)
-            )
-            return tf.stack(list(drawn))
+        def two(stream: int, most: int) -> tf.Tensor:
+            own = derive_key(key, stream)
+            return tf.random.stateless_uniform([2], own, 0, most + 1, tf.int32)
 
         flip = tf.constant(False)
         if self._flips:
             flip = tf.random.stateless_uniform([], derive_key(key, _FLIP)) < 0.5
         return Draws(
-            two(_WINDOW, (2 * PADDING, 2 * PADDING)),
+            two(_WINDOW, 2 * PADDING),
             flip,
-            two(_ROLL, (height, width)),
+            two(_ROLL, self._roll),
             self._match.draw_looks(derive_key(key, _LOOKS)),
         )
 

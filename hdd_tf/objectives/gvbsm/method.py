@@ -101,7 +101,7 @@ class StatisticalMatching(IterativeMethod):
             except InputError as error:
                 name = shelf.network_name
                 raise InputError(f"--gvbsm_pool={name}: {error}") from error
-            loss = GroupLoss(inputs, weights, flips(dataset))
+            loss = GroupLoss(inputs, weights, flips(dataset), config.gvbsm_roll)
             self._pool.append(Member(shelf, inputs, loss))
         self._start: tf.Tensor | None = context.initial_images()
 
@@ -286,8 +286,7 @@ class StatisticalMatching(IterativeMethod):
         key = derive_key(
             self._context.config.seed, Purpose.AUGMENTATION, iteration, number
         )
-        count, height, width, _ = group.images.shape
-        draws = member.loss.draw(key, height, width)
+        draws = member.loss.draw(key)
         weights = [weight[0] for weight in member.experts.trained]
         state = [values[0] for values in member.experts.state]
         with tf.GradientTape() as tape:
@@ -295,7 +294,7 @@ class StatisticalMatching(IterativeMethod):
             found = member.loss(group, draws, weights, state, member.real, averages)
         gradient = tape.gradient(found.total, group.images)
         own = found.cross_entropies - tf.reduce_mean(found.cross_entropies)
-        return (own + found.total) / count, gradient, found.averages
+        return (own + found.total) / own.shape[0], gradient, found.averages
 
 
 def build(context: MethodContext) -> StatisticalMatching:

@@ -20,7 +20,8 @@ class GvbsmSettings:
         parsers.pool_names(NETWORKS),
         "Networks whose statistics are matched, in turn, and whose mean logits are the "
         "labels. published: resnet18_batch,convnet,mobilenet_v2,wide_resnet,"
-        "shufflenet_v2. convnet alone is a setting for CPUs, and no published one.",
+        "shufflenet_v2. convnet alone, with --gvbsm_roll=0, is for CPUs, and no "
+        "published setting.",
         Scope.MATCHING,
     )
     gvbsm_epochs: int = setting(
@@ -65,6 +66,14 @@ class GvbsmSettings:
         0.4,
         parsers.PART,
         "Probability that a convolution is left out of an iteration.",
+        Scope.MATCHING,
+    )
+    gvbsm_roll: int = setting(
+        32,
+        parsers.COUNT_OR_ZERO,
+        "Most pixels of the cyclic shift of a group's images, down and to the right, "
+        "in an iteration. Networks that end in flattened maps, as the ConvNet, know no "
+        "such images: 0 with a pool of these alone.",
         Scope.MATCHING,
     )
     gvbsm_density_weight: float = setting(
