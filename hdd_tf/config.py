@@ -34,6 +34,7 @@ from hdd_tf.settings.objectives.generation import D4mSettings
 from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
 from hdd_tf.settings.objectives.rded import RdedSettings
 from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
+from hdd_tf.settings.objectives.statistics import GvbsmSettings
 from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
@@ -49,6 +50,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    GvbsmSettings,
     D4mSettings,
     RdedSettings,
     IidSettings,
@@ -88,6 +90,8 @@ class Config(
         for name, value in traits.network_life(self.ipc).items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
+        if traits.rate_falls and not self.image_lr_period:
+            object.__setattr__(self, "image_lr_period", self.iterations)
         # Real images are whole, whatever a distillation's flag file says.
         if traits.is_selection or self.formation_factor is None:
             object.__setattr__(self, "formation_factor", traits.formation_factor)

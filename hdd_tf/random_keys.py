@@ -48,6 +48,8 @@ class Purpose(enum.IntEnum):
     LATENT_CENTRES = 54
     CROPPED_IMAGES = 60
     CROPS = 61
+    REAL_STATISTICS = 70
+    EPOCH_LABELS = 71
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

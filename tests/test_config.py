@@ -36,6 +36,7 @@ OTHER_VALUES = {
     "formation_factor": 3,
     "iterations_per_network": 2,
     "image_lr": 0.2,
+    "image_lr_period": 9,
     "image_momentum": 0.9,
     "iterations": 12,
     "real_batch": 5,
@@ -112,6 +113,18 @@ OTHER_VALUES = {
     "d4m_batch": 32,
     "d4m_teacher_epochs": 3,
     "d4m_teacher_batch": 64,
+    "gvbsm_pool": "convnet,shufflenet_v2",
+    "gvbsm_epochs": 2,
+    "gvbsm_batch": 16,
+    "gvbsm_group": 10,
+    "gvbsm_statistics_weight": 0.0,
+    "gvbsm_first_weight": 1.0,
+    "gvbsm_memory": 0.0,
+    "gvbsm_skip": 0.0,
+    "gvbsm_roll": 0,
+    "gvbsm_density_weight": 0.0,
+    "gvbsm_density_temperature": 1.0,
+    "gvbsm_hard_weight": 0.1,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -492,7 +505,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 113
+    assert len(expected) == 126
 
 
 def test_every_setting_has_a_scope():

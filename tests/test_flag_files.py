@@ -27,6 +27,7 @@ from tests import (
     published_features,
     published_generation,
     published_semantics,
+    published_statistics,
 )
 from tests import published_settings as settings
 
@@ -250,6 +251,19 @@ def test_a_cell_of_crops(cell, tmp_path, monkeypatch):
     assert "Soft labels, and the best of six looks at the test split" in text
 
 
+@pytest.mark.parametrize("cell", sorted(published_statistics.CELLS))
+def test_a_cell_of_statistics(cell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stem = f"gvbsm/{write_name(*cell)}"
+    config = parse_command_line(["main", f"--flagfile=flags/{stem}.cfg"])
+    run_dir = f"runs/{write_name(*cell)}_gvbsm_seed0"
+    assert config == Config(**published_statistics.settings(cell), run_dir=run_dir)
+    text = (flag_files.published_directory() / f"{stem}.cfg").read_text("utf-8")
+    number = accuracy_text(published_accuracy(*cell, "gvbsm"))
+    assert f"G-VBSM {number}" in text and f"IPC {cell[1]}." in text
+    assert f"python -m hdd_tf.main --flagfile=flags/{stem}.cfg" in text
+
+
 def test_every_published_file_parses_and_no_cell_is_missing():
     names = flag_files.published_names()
     shared = {"base", "quickstart", "idm/base", "dance/base"}
@@ -257,6 +271,8 @@ def test_every_published_file_parses_and_no_cell_is_missing():
     shared |= {f"{published_crops.OBJECTIVE}/base"}
     plain = [file for module in PLAIN for file in module.files()]
     shared |= {f"{objective}/base" for objective in settings.GRADIENTS}
+    shared |= {"gvbsm/base"}
+    shared |= {f"gvbsm/{write_name(*cell)}" for cell in published_statistics.CELLS}
     cells = {stem for stem, *_ in (*CELLS, *GRADIENT_CELLS, *plain)}
     cells |= set(map(published_crops.stem, published_crops.CELLS))
     assert cells | shared == set(names)

@@ -16,7 +16,10 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
-    ("objectives", "objectives.cafe", "selection", "selection.d4m", "selection.rded"),
+    (
+        *("objectives", "objectives.cafe", "objectives.gvbsm"),
+        *("selection", "selection.d4m", "selection.rded"),
+    ),
     ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),

@@ -48,6 +48,28 @@ def mix(images: tf.Tensor, key: tf.Tensor, probability: float) -> Mixed:
         The batch, its partners and its share.
     """
     count, height, width = tf.unstack(tf.shape(images)[:3])
+    return paste(images, *draw(key, count, height, width, probability))
+
+
+def draw(
+    key: tf.Tensor,
+    count: int | tf.Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    probability: float,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws the partners and the rectangle of a batch, see `mix`.
+
+    Args:
+        key: `[2]` int32 key; the draw depends on the key alone.
+        count: Number of images.
+        height: Rows of the images.
+        width: Columns of the images.
+        probability: Probability that the batch is mixed, in [0, 1].
+
+    Returns:
+        `[count]` int32 partners, and the `[4]` int32 box; see `paste`.
+    """
 
     def uniform(stream: int, *shape: int) -> tf.Tensor:
         return tf.random.stateless_uniform(shape, derive_key(key, stream))
@@ -61,7 +83,7 @@ def mix(images: tf.Tensor, key: tf.Tensor, probability: float) -> Mixed:
     partner = tf.random.experimental.stateless_shuffle(
         tf.range(count), derive_key(key, _PARTNER)
     )
-    return paste(images, partner, box)
+    return partner, box
 
 
 def paste(images: tf.Tensor, partner: tf.Tensor, box: tf.Tensor) -> Mixed:

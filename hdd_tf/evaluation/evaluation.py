@@ -19,9 +19,12 @@ from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluation.scoring import Score, TrainedClassifier
 from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS, WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.published import protocol_name, sets_beside
+from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.progress import epoch_bar
 
 OnTested = Callable[[NetworkTrainer, int, float], None]
 
@@ -249,7 +252,8 @@ class Evaluation:
             augmented: True if training uses the protocol's augmentation and CutMix.
             first: Number of the first network; those before it are left out.
             beside: The set that the coreset is a baseline of. If its evaluation asks
-                its teacher, the same teacher labels the real images. None: networks
+                its teacher, or learns stored views that its teacher labelled, the same
+                teacher labels the real images. None: networks
                 learn the classes of real images.
         """
         chosen = self.dataset.training.take(self.coresets.select(name, ipc))
@@ -295,7 +299,7 @@ class Evaluation:
         if protocol.labels != "hard":
             # A teacher labels any image; other soft labels are of the set's own. The
             # whole training split always has its classes.
-            taught = protocol.labels == "teacher"
+            taught = _taught_labels(protocol, distilled_set)
             described["baseline_labels"] = "teacher" if taught else "hard"
         return {
             "name": protocol_name(self._config),
@@ -328,16 +332,32 @@ class Evaluation:
     def _taught(
         self, images: np.ndarray, labels: np.ndarray, beside: DistilledSet | None
     ) -> DistilledSet | None:
-        """Returns real images with the teacher of a set, if its evaluation asks it."""
-        if beside is None or self.scorer.protocol().labels != "teacher":
+        """Returns real images with the teacher of a set, if its evaluation asks it.
+
+        Where students learn stored views, the teacher labels views of these images,
+        drawn as those of the set were.
+        """
+        protocol = self.scorer.protocol()
+        if beside is None or not _taught_labels(protocol, beside):
             return None
+        labelled = None
+        if protocol.labels == "epochs" and beside.teacher is not None:
+            with epoch_bar("labels", protocol.epochs, self._config.progress) as bar:
+                labelled = label_epochs(
+                    beside.teacher,
+                    images,
+                    protocol,
+                    self.scorer.normalisation(beside),
+                    self._config.seed,
+                    bar.update,
+                )
         return dataclasses.replace(
             beside,
             images=images,
             labels=labels,
             label_logits=None,
             student_rate=None,
-            epoch_labels=None,
+            epoch_labels=labelled,
         )
 
     def _score_beside(
@@ -387,3 +407,19 @@ def _set_beside(distilled_set: DistilledSet, name: str) -> DistilledSet:
     return dataclasses.replace(
         distilled_set, images=images, epoch_labels=None, beside=None
     )
+
+
+def _taught_labels(
+    protocol: TrainingProtocol, distilled_set: DistilledSet | None
+) -> bool:
+    """Returns whether the real images beside a set learn the labels of its teacher.
+
+    Args:
+        protocol: Protocol of the evaluation.
+        distilled_set: The set; None if only the protocol is known.
+    """
+    if protocol.labels == "teacher":
+        return True
+    # Stored labels may have come without the networks that gave them.
+    known = distilled_set is None or distilled_set.teacher is not None
+    return protocol.labels == "epochs" and known

@@ -13,6 +13,7 @@ from hdd_tf.methods import (
     gradient_matching,
     selection_of_crops,
     semantic_matching,
+    statistics,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
@@ -38,6 +39,7 @@ METHODS: dict[str, Traits] = {
     "iid": semantic_matching.IID,
     "rded": selection_of_crops.RDED,
     "d4m": generation.D4M,
+    "gvbsm": statistics.GVBSM,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

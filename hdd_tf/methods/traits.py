@@ -100,8 +100,8 @@ class Traits:
             -> `Shelf` for `EXPERT`; empty for `TRAINED`.
         ahead_source: Name `module:function` of the function that returns the networks
             which train on the real images before the first iteration: (config,
-            dataset, network) -> `Shelf`, or None if the settings need none. Empty if
-            the method never trains any.
+            dataset, network) -> `Shelf`, several of them, or None if the settings need
+            none. Empty if the method never trains any.
         normalised_as: Names of data sets to which the method's program applies the
             constants of another data set, mapped to the name of that other data set.
         carries: Labels that the method's sets have beside the classes, of
@@ -109,6 +109,8 @@ class Traits:
         beside: Function from the settings to the names of sets that are always scored
             beside the method's own: baselines, and what `DistilledSet.beside` holds; or
             None.
+        rate_falls: True if the rate of the images falls to 0 over the iterations, so
+            that a run cannot be made longer later.
         whitened: True if images are whitened (ZCA), False if they are normalised by
             channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
@@ -157,6 +159,7 @@ class Traits:
     ahead_source: str = ""
     carries: frozenset[str] = frozenset()
     beside: Callable[[Any], tuple[str, ...]] | None = None
+    rate_falls: bool = False
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False

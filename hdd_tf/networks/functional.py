@@ -71,6 +71,20 @@ class FunctionalNetwork:
             self._in_precision[precision] = self._rebuild(precision)
         return self._in_precision[precision]
 
+    def with_draw(self, draw_of: Callable[[keras.Model], Draw]) -> "FunctionalNetwork":
+        """Returns the same network with other initial weights.
+
+        Args:
+            draw_of: Function from the model to the function that draws them.
+        """
+        build = self._rebuild
+        return FunctionalNetwork(
+            self.model,
+            draw_of(self.model),
+            self._build_tapped,
+            build and (lambda precision: build(precision).with_draw(draw_of)),
+        )
+
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """Shape of each weight, in the order of all methods here."""

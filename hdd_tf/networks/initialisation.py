@@ -21,18 +21,28 @@ class FanInInitialisation:
 
     Args:
         model: Built Keras model; the values of its variables are never read.
+        of_channels: True if a unit of a depthwise convolution counts the inputs of its
+            own channel, as in the published networks; False if it counts all channels.
 
     Raises:
         ValueError: there is no rule for a variable.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, of_channels: bool = False) -> None:
         fan_in = _fan_in(model.trainable_variables)
+        if of_channels:
+            for layer in model.layers:
+                if isinstance(layer, keras.layers.DepthwiseConv2D):
+                    name = layer.kernel.path.rpartition("/")[0]
+                    fan_in[name] //= layer.kernel.shape[2]
         self._rules = [
-            (_rule(v, fan_in), tuple(v.shape), v.dtype)
+            (self._rule_of(v, fan_in), tuple(v.shape), v.dtype)
             for v in (*model.trainable_variables, *model.non_trainable_variables)
         ]
         self._num_weights = len(model.trainable_variables)
+
+    def _rule_of(self, variable: keras.Variable, fan_in: dict[str, int]) -> "_Rule":
+        return _rule(variable, fan_in)
 
     def __call__(self, key: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Draws weights and state; the same key gives the same values.
@@ -48,6 +58,10 @@ class FanInInitialisation:
             if isinstance(rule, _Constant):
                 values.append(tf.fill(shape, tf.constant(rule.value, dtype)))
                 continue
+            if isinstance(rule, _Normal):
+                drawn = tf.random.stateless_normal(shape, derive_key(key, index))
+                values.append(rule.deviation * drawn)
+                continue
             # None stands for an integer that is uniform over its whole range.
             limits = (None, None) if rule is None else (-rule, rule)
             values.append(
@@ -58,11 +72,53 @@ class FanInInitialisation:
         return values[: self._num_weights], values[self._num_weights :]
 
 
+class FanOutInitialisation(FanInInitialisation):
+    """Kernels of convolutions are normal with variance 2 / (rows x columns x outputs).
+
+    All else is as in `FanInInitialisation`. So start the networks with batch norm of
+    the G-VBSM program's pool, but for ShuffleNetV2.
+
+    Args:
+        model: Built Keras model; the values of its variables are never read.
+        dense_deviation: Standard deviation of the normal kernels of dense layers; 0 for
+            uniform ones.
+
+    Raises:
+        ValueError: there is no rule for a variable.
+    """
+
+    def __init__(self, model: keras.Model, dense_deviation: float = 0.0) -> None:
+        self._dense_deviation = dense_deviation
+        super().__init__(model, of_channels=True)
+
+    def _rule_of(self, variable: keras.Variable, fan_in: dict[str, int]) -> "_Rule":
+        is_kernel = variable.path.endswith("/kernel")
+        if is_kernel and len(variable.shape) == 4:
+            # The outputs of a depthwise convolution are its channels.
+            rows, columns, inputs, outputs = variable.shape
+            units = inputs if outputs == 1 else outputs
+            return _Normal(math.sqrt(2.0 / (rows * columns * units)))
+        if is_kernel and self._dense_deviation:
+            return _Normal(self._dense_deviation)
+        return super()._rule_of(variable, fan_in)
+
+
 class _Constant:
     """An initial value that is not drawn."""
 
     def __init__(self, value: float) -> None:
         self.value = value
+
+
+class _Normal:
+    """Normal initial values around 0."""
+
+    def __init__(self, deviation: float) -> None:
+        self.deviation = deviation
+
+
+# A bound of uniform values, another kind of value, or None for any integer.
+_Rule = float | _Constant | _Normal | None
 
 
 def _fan_in(variables: list[keras.Variable]) -> dict[str, int]:
@@ -75,7 +131,7 @@ def _fan_in(variables: list[keras.Variable]) -> dict[str, int]:
     return fan_in
 
 
-def _rule(variable: keras.Variable, fan_in: dict[str, int]) -> float | _Constant | None:
+def _rule(variable: keras.Variable, fan_in: dict[str, int]) -> _Rule:
     """Returns a variable's bound 1/sqrt(fan_in), its constant value, or None.
 
     None is the rule of generator states, integers over their whole range.

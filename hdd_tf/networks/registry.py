@@ -11,8 +11,14 @@ from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
 from hdd_tf.keras_settings import dtype_policy, own_settings
 from hdd_tf.networks.classic import build_alexnet, build_lenet, build_mlp, build_vgg11
+from hdd_tf.networks.compact import (
+    build_mobilenet_v2,
+    build_shufflenet_v2,
+    build_wide_resnet,
+)
 from hdd_tf.networks.convnet import build_convnet
-from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.networks.functional import Draw, FunctionalNetwork
+from hdd_tf.networks.initialisation import FanInInitialisation, FanOutInitialisation
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.own_networks import build_own_network
 from hdd_tf.networks.resnet import build_resnet10, build_resnet18
@@ -53,6 +59,16 @@ NETWORKS: dict[str, Builder] = {
     "resnet10_batch": _with_batch_norm(build_resnet10),
     "resnet18": build_resnet18,
     "resnet18_batch": _with_batch_norm(build_resnet18),
+    "mobilenet_v2": build_mobilenet_v2,
+    "wide_resnet": build_wide_resnet,
+    "shufflenet_v2": build_shufflenet_v2,
+}
+
+# Networks whose initial weights are not those of `FanInInitialisation(model)`.
+DRAWS: dict[str, Callable[[keras.Model], Draw]] = {
+    "mobilenet_v2": functools.partial(FanOutInitialisation, dense_deviation=0.01),
+    "wide_resnet": FanOutInitialisation,
+    "shufflenet_v2": functools.partial(FanInInitialisation, of_channels=True),
 }
 
 # Networks that provide the maps of their blocks, built with the maps as outputs.
@@ -131,6 +147,7 @@ def build_with_options(
         model = NETWORKS[name](*arguments)
     return FunctionalNetwork(
         model,
+        DRAWS[name](model) if name in DRAWS else None,
         tapped=build_tapped if name in TAPPED else None,
         rebuild=functools.partial(build_with_options, name, *arguments),
     )
@@ -186,6 +203,8 @@ def matched_network(
         # A batch here is a block of classes whose size depends on the memory, so the
         # features would have no fixed value to match.
         instead = config.network.removesuffix("_batch")
+        # Some networks have batch norm alone.
+        instead = instead if f"{instead}_batch" in NETWORKS else "convnet"
         raise InputError(
             f"--network={config.network} has batch norm, whose features depend on the "
             "other images of a batch and cannot be matched: match in "

@@ -158,6 +158,25 @@ def constant_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
     )
 
 
+def squeeze_protocol(epochs: int, batch_size: int, flip: bool) -> TrainingProtocol:
+    """Returns the protocol of G-VBSM's pool, which trains on the real images.
+
+    Args:
+        epochs: Number of epochs.
+        batch_size: Images per update; published 64.
+        flip: True if images are mirrored.
+    """
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=0.05,
+        weight_decay=0.0,
+        reset_velocity=False,
+        padded_crop=4,
+        flip=flip,
+    )
+
+
 def _two_thirds_and_five_sixths(epochs: int) -> tuple[int, ...]:
     return (2 * epochs // 3, 5 * epochs // 6)
 
@@ -233,6 +252,31 @@ def _d4m_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingP
     )
 
 
+def _gvbsm_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    """Returns the protocol of G-VBSM, whose students see stored views and labels.
+
+    What is published of the ConvNet is the command for CIFAR-100. For CIFAR-10 the
+    batch is that of ResNet-18's command.
+    """
+    epochs = epochs or config.eval_epochs or 1000
+    return TrainingProtocol(
+        epochs=epochs,
+        batch_size=config.eval_batch or (100 if dataset == "cifar10" else 64),
+        learning_rate=config.eval_lr,
+        decay_kernels_only=True,
+        schedule="cosine",
+        period=float(epochs),
+        loss="mse",
+        labels="epochs",
+        hard_weight=config.gvbsm_hard_weight,
+        resized_crop=0.08,
+        flip=dataset not in HANDEDNESS_MATTERS,
+        cutmix=1.0,
+    )
+
+
 PROTOCOLS: dict[str, Builder] = {
     "dm": _dm_of_settings,
     "dance": _dance_of_settings,
@@ -240,4 +284,5 @@ PROTOCOLS: dict[str, Builder] = {
     "dc": _dc_of_settings,
     "rded": rded.student_protocol,
     "d4m": _d4m_of_settings,
+    "gvbsm": _gvbsm_of_settings,
 }

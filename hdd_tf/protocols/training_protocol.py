@@ -57,6 +57,8 @@ class TrainingProtocol:
             soft loss, >= 0.
         resized_crop: Smallest share of the area of random resized crops, in (0, 1]; 1
             for no crops.
+        padded_crop: Pixels of black around an image, of which a window of its size is
+            cut out, >= 0; 0 for no crop.
         flip: True if images are mirrored with probability 1/2, after the crop.
         shuffled_cells: Cells along each side of a stitched image, which are permuted
             before the crop; 1 for no permutation.
@@ -93,6 +95,7 @@ class TrainingProtocol:
     temperature: float = _later(1.0)
     hard_weight: float = _later(0.0)
     resized_crop: float = _later(1.0)
+    padded_crop: int = _later(0)
     flip: bool = _later(False)
     shuffled_cells: int = _later(1)
     mixing: str = _later("cutmix")
@@ -128,6 +131,7 @@ class TrainingProtocol:
             ("temperature", 0 < self.temperature < math.inf),
             ("hard_weight", 0 <= self.hard_weight < math.inf),
             ("resized_crop", 0 < self.resized_crop <= 1),
+            ("padded_crop", self.padded_crop >= 0),
             ("shuffled_cells", self.shuffled_cells >= 1),
             ("mixup_alpha", 0 < self.mixup_alpha < math.inf),
         ):
@@ -154,6 +158,7 @@ class TrainingProtocol:
             always=(),
             cutmix=0.0,
             resized_crop=1.0,
+            padded_crop=0,
             flip=False,
             shuffled_cells=1,
         )

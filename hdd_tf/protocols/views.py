@@ -11,7 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.augment import cell_shuffle, cutmix, dsa, mixup, resized_crop
+from hdd_tf.augment import (
+    cell_shuffle,
+    cutmix,
+    dsa,
+    mixup,
+    padded_crop,
+    resized_crop,
+)
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.protocols.losses import Mixing
 from hdd_tf.protocols.training_protocol import TrainingProtocol
@@ -134,6 +141,11 @@ class DrawnViews(Views):
             pixels = cell_shuffle.shuffle_cells(
                 pixels, derive_key(key, _CELLS), protocol.shuffled_cells
             )
+        if protocol.padded_crop:
+            offsets = padded_crop.draw_offsets(
+                derive_key(key, _CROP), count, protocol.padded_crop
+            )
+            pixels = padded_crop.crop_padded(pixels, offsets, protocol.padded_crop)
         flips = None
         if protocol.flip:
             flips = resized_crop.draw_flips(derive_key(key, _FLIP), count)

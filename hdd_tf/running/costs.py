@@ -57,14 +57,16 @@ class Costs:
         works = []
         if _prunes_by_radius(config):
             works.append(self._kept("pruning", config.keep_epochs))
-        traits, shelf = config.traits, _shelf_of(run)
-        if shelf is not None:
+        traits = config.traits
+        for shelf in _shelves_of(run):
             count = f"{shelf.number} x {shelf.buffer.protocol.epochs}"
             works.append(
                 self._of_buffer(
                     shelf.name, count, shelf.buffer, shelf.number, shelf.network_name
                 )
             )
+            if shelf.looks:
+                works.append(self._looks(shelf))
         if config.analysis and traits.encoder is Encoder.TRAINED:
             works.append(self._kept("analysis", config.encoder_epochs))
         chosen = list(config.baselines) if config.num_eval else []
@@ -131,6 +133,13 @@ class Costs:
             f"{self._run.config.expert_dir} lacks them",
             missing * buffer.protocol.epochs * per_epoch,
         )
+
+    def _looks(self, shelf: Shelf) -> Work:
+        """Returns the cost of the images that pass through networks of a shelf."""
+        images = shelf.number * shelf.looks
+        self._choose(shelf.buffer.network, shelf.network_name)
+        seconds = images * self._timed(shelf.buffer.protocol)[1]
+        return Work(f"through {shelf.network_name}", f"{images:,} images", seconds)
 
     def _baseline(
         self, scorer: NetworkScorer, name: str, augmented: bool = True
@@ -202,12 +211,16 @@ class Costs:
             network: The network.
             name: Key of `networks.registry.NETWORKS`.
         """
+        self._choose(network, name)
+        count = len(self._run.dataset.training.labels)
+        return count * self._timed(protocol, count)[0]
+
+    def _choose(self, network: FunctionalNetwork, name: str) -> None:
+        """Makes a network the one that is timed."""
         policy = policy_of(self._run.config.precision)
         # The matched network is in memory in float32 too.
         self._network = network
         self._name = (name, "float32" if network is self._run.network else policy)
-        count = len(self._run.dataset.training.labels)
-        return count * self._timed(protocol, count)[0]
 
     def _timed(
         self, protocol: TrainingProtocol, images: int | None = None
@@ -249,12 +262,13 @@ def _measure(
     return train / (count * protocol.epochs), test / count
 
 
-def _shelf_of(run: RunContext) -> Shelf | None:
+def _shelves_of(run: RunContext) -> tuple[Shelf, ...]:
     """Returns the networks that the method of a run trains ahead, if there are any."""
     source = run.config.traits.ahead_source
     if not source:
-        return None
-    return imported(source)(run.config, run.dataset, run.network)
+        return ()
+    found = imported(source)(run.config, run.dataset, run.network) or ()
+    return (found,) if isinstance(found, Shelf) else tuple(found)
 
 
 def _prunes_by_radius(config: Config) -> bool:

@@ -9,7 +9,7 @@ from hdd_tf.settings.row import choice, setting
 from hdd_tf.settings.scope import Scope
 
 # Default of --eval_lr in protocols in which it is not 0.01.
-PROTOCOL_RATES = {"rded": 0.001}
+PROTOCOL_RATES = {"rded": 0.001, "gvbsm": 0.1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,12 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe", "dc", "rded", "d4m"),
+        ("auto", "dm", "dance", "cafe", "dc", "rded", "d4m", "gvbsm"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
         "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
         "where nothing is augmented, rded and d4m = AdamW with CutMix on the labels of "
-        "the set's teacher; auto = that of the objective.",
+        "the set's teacher, gvbsm = on the views and soft labels that the set holds "
+        "for every epoch; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
@@ -49,7 +50,7 @@ class EvaluationSettings:
         parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
         "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without, "
-        "300 in rded's, 500 in d4m's.",
+        "300 in rded's, 500 in d4m's, 1000 in gvbsm's.",
         Scope.EVALUATION,
         is_budget=True,
     )
@@ -58,7 +59,8 @@ class EvaluationSettings:
         parsers.COUNT_OR_ZERO,
         "Images per training batch of evaluation. 0: as published, 256 in the dm "
         "and dc protocols, 64 in dance's, and in rded's 10, 50 or 100 for 1, 10 or 50 "
-        "images per class, 25 for CIFAR-100, and 100 in d4m's.",
+        "images per class, 25 for CIFAR-100; 100 in d4m's; in gvbsm's 64, 100 for "
+        "CIFAR-10.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(
@@ -72,7 +74,7 @@ class EvaluationSettings:
         None,
         parsers.POSITIVE,
         "Learning rate of evaluation, before it drops. Unset: 0.01, in rded's protocol "
-        "0.001.",
+        "0.001, in gvbsm's 0.1.",
         Scope.EVALUATION,
     )
     eval_precision: str = choice(

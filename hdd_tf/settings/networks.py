@@ -19,6 +19,9 @@ NETWORKS = (
     "resnet10_batch",
     "resnet18",
     "resnet18_batch",
+    "mobilenet_v2",
+    "wide_resnet",
+    "shufflenet_v2",
 )
 NORMS = ("instance", "batch", "layer", "group", "none")
 ACTIVATIONS = ("relu", "leaky_relu", "sigmoid")

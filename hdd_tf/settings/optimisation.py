@@ -21,6 +21,10 @@ def _in_unit_range() -> str:
     return " and ".join(name for name, traits in METHODS.items() if traits.unit_range)
 
 
+def _rate_falls() -> str:
+    return " and ".join(name for name, traits in METHODS.items() if traits.rate_falls)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimisationSettings:
     """How the images move."""
@@ -32,6 +36,13 @@ class OptimisationSettings:
         parsers.POSITIVE,
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
         f"the 0-1 scale with {_in_unit_range()}). {unset('image_lr')}",
+        Scope.MATCHING,
+    )
+    image_lr_period: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Iterations in which the rate of the images falls to 0 as half a cosine, with "
+        f"{_rate_falls()}; it stays there. 0: --iterations, which cannot grow later.",
         Scope.MATCHING,
     )
     image_momentum: float = setting(

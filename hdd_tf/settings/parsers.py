@@ -180,6 +180,22 @@ def network_names(known: tuple[str, ...]) -> flags.ArgumentParser:
     )
 
 
+def pool_names(known: tuple[str, ...]) -> flags.ArgumentParser:
+    """Returns the parser of `published`, or of a list of different known networks."""
+
+    def convert(value: Any) -> str:
+        names = [name.strip() for name in _some_text(value).split(",")]
+        if len(set(names)) < len(names) or not (
+            names == ["published"] or set(names) <= set(known)
+        ):
+            raise ValueError("unknown network, or one twice")
+        return ",".join(names)
+
+    return _Parser(
+        f"published, or a list of different ones of {', '.join(known)}", convert
+    )
+
+
 COUNT = flags.IntegerParser(lower_bound=1)
 METHOD = _MethodParser()
 # Of what takes memory or work of its own each: more would end in exhausted memory or

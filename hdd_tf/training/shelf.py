@@ -19,6 +19,8 @@ class Shelf:
         network_name: Key of `networks.registry.NETWORKS`.
         flag: Name of the setting of `number`.
         with_initial: True if the run needs the initial weights too.
+        looks: Number of images that a run passes through each network besides its
+            iterations.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Shelf:
     network_name: str
     flag: str
     with_initial: bool = False
+    looks: int = 0
 
     def take(self, *, dry_run: bool, progress: bool) -> Experts:
         """Returns the networks, after training those that are missing.

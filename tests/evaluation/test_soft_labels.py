@@ -23,6 +23,7 @@ from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options, network_of_settings
 from hdd_tf.protocols import published as protocols
+from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays
@@ -119,6 +120,28 @@ def test_labels_of_epochs_count(plain_set, evaluation_by):
     protocol = dataclasses.replace(SOFT, labels="epochs")
     carried = dataclasses.replace(plain_set, epoch_labels=epoch_labels_of(plain_set))
     assert evaluation_by(protocol).score_set(carried).mean < 20
+
+
+def test_a_teacher_labels_views_of_the_coresets_beside_stored_views(
+    taught, evaluation_by
+):
+    protocol = dataclasses.replace(
+        SOFT, labels="epochs", resized_crop=0.8, cutmix=1.0, epochs=20
+    )
+    evaluation = evaluation_by(protocol, baselines=("random",))
+    labels = label_epochs(
+        taught.teacher, taught.images, protocol, taught.normalisation, seed=0
+    )
+    result = evaluation.result(dataclasses.replace(taught, epoch_labels=labels))
+    # The same teacher, so the same wrong labels; classes alone are right.
+    assert result["accuracy"]["convnet"]["mean"] < 30
+    found = {name: score["mean"] for name, score in result["baselines"].items()}
+    assert found["random"] < 30
+    assert found["hard_labels"] > 70
+    assert result["protocol"]["baseline_labels"] == "teacher"
+    # Without the teacher real images have their classes only.
+    alone = dataclasses.replace(taught, teacher=None, epoch_labels=labels)
+    assert evaluation.describe_protocol(alone)["baseline_labels"] == "hard"
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from tests import (
     published_features,
     published_semantics,
     published_settings,
+    published_statistics,
 )
 
 
@@ -39,6 +40,9 @@ from tests import (
         (("imagewoof", 7, "whole"), (67.0, 1.3)),
         (("digits", 10, "dm", "hyperbolic"), None),
         (("cifar10", 10, "mtt", "hyperbolic"), None),
+        (("cifar100", 1, "gvbsm"), (16.4, 0.7)),
+        (("cifar10", 50, "gvbsm", "euclidean"), (54.3, 0.3)),
+        (("cifar10", 1, "gvbsm"), None),
     ],
 )
 def test_accuracy_of_a_cell(cell, accuracy):
@@ -52,7 +56,8 @@ def test_the_cells_are_those_with_published_settings():
         if not traits.is_selection
         for geometry, rows in traits.published.items()
         for dataset, row in rows.items()
-        for ipc, _ in zip(PUBLISHED_IPC, row, strict=False)
+        for ipc, accuracy in zip(PUBLISHED_IPC, row, strict=False)
+        if accuracy
     }
     assert cells == {
         (*cell, objective, geometry)
@@ -73,7 +78,7 @@ def test_the_cells_are_those_with_published_settings():
         (*cell, objective, "euclidean")
         for objective, settings in published_settings.GRADIENTS.items()
         for cell in settings
-    }
+    } | {(*cell, "gvbsm", "none") for cell in published_statistics.CELLS}
     assert all(published.published_accuracy(*cell) for cell in cells)
 
 
@@ -145,6 +150,16 @@ def test_budgets_of_semantic_matching():
             found = budget.iterations, budget.real_batch, budget.eval_epochs
             batch = published_semantics.real_batch(objective, cell)
             assert found == (own["iterations"], batch, own["eval_epochs"])
+
+
+def test_budgets_of_statistics():
+    for cell in published_statistics.CELLS:
+        budget = published.published_budget(*cell, "gvbsm", "euclidean")
+        own = published_statistics.settings(cell)
+        assert budget.iterations == own["iterations"]
+        assert budget.eval_epochs == own["eval_epochs"]
+        assert plain_image_lr(*cell, "gvbsm") == own["image_lr"]
+    assert published.published_budget("cifar10", 1, "gvbsm", "none") is None
 
 
 def test_plain_learning_rates():

@@ -76,6 +76,7 @@ def test_without_augmentation_nothing_is_cut_or_mixed():
         ({"schedule": "table", "rate_factors": (1.0,)}, "`rate_factors` is out of"),
         ({"temperature": 0.0}, "`temperature` is out of range"),
         ({"hard_weight": -1.0}, "`hard_weight` is out of range"),
+        ({"padded_crop": -1}, "`padded_crop` is out of range"),
         ({"resized_crop": 0.0}, "`resized_crop` is out of range"),
         ({"betas": (0.9, 1.0)}, "`betas` is out of range"),
         ({"shuffled_cells": 0}, "`shuffled_cells` is out of range"),
