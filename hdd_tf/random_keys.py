@@ -41,6 +41,10 @@ class Purpose(enum.IntEnum):
     PROTOTYPE_AUGMENTATION = 22
     WATCHED_IMAGES = 40
     SET_EPOCH = 41
+    TRAJECTORY_EPOCH = 60
+    TRAJECTORY_ORDER = 61
+    TRAJECTORY_STEPS = 62
+    TRAJECTORY_IMAGES = 63
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
-    ("objectives", "objectives.cafe", "selection"),
+    ("objectives", "objectives.cafe", "objectives.trajectories", "selection"),
     ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),

@@ -70,6 +70,8 @@ class ExpertBuffer:
         protocol: Training protocol of the experts.
         seed: Seed of the experts.
         precision: Precision that `network` computes in.
+        kept: What a buffer keeps beside the trained weights, for `kind.json`; empty
+            for nothing.
 
     Attributes:
         path: Directory of this buffer.
@@ -86,6 +88,7 @@ class ExpertBuffer:
         protocol: TrainingProtocol,
         seed: int,
         precision: str = "float32",
+        kept: str = "",
     ) -> None:
         self.network = network
         self._dataset = dataset
@@ -109,6 +112,8 @@ class ExpertBuffer:
         if dataset.whitening is not None:
             # Its matrices follow from the training images.
             self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
+        if kept:
+            self._kind["kept"] = kept
         text = atomic.json_text(self._kind)
         # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
@@ -215,6 +220,7 @@ class ExpertBuffer:
             return self._files.read(file)
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
         resume = self._files.read(unfinished) if unfinished.exists() else None
+        resume = self._resumable(index, resume)
         atomic.write_json(self.path / _KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
@@ -229,14 +235,40 @@ class ExpertBuffer:
 
         try:
             with interruptions_named():
-                trainer.train(self._key(index), on_epochs, resume, save_now_and_then)
+                trainer.train(
+                    self._key(index),
+                    on_epochs,
+                    resume,
+                    save_now_and_then,
+                    self._at_epoch(index, trainer),
+                )
             self._check_finite(index, trainer, unfinished)
+            self._finish(index)
             self._files.write(file, trainer.snapshot())
         except InterruptedRunError:
             self._files.write(unfinished, trainer.snapshot())
             raise
         unfinished.unlink(missing_ok=True)
         return self._files.read(file)
+
+    def _resumable(
+        self, index: int, resume: TrainingState | None
+    ) -> TrainingState | None:
+        """Returns where an expert's training goes on; None to start afresh."""
+        del index
+        return resume
+
+    def _at_epoch(
+        self, index: int, trainer: NetworkTrainer
+    ) -> Callable[[int], None] | None:
+        """Returns what keeps the weights after each epoch, see `NetworkTrainer.train`.
+
+        An expert of this class keeps its last weights alone.
+        """
+        return None
+
+    def _finish(self, index: int) -> None:
+        """Completes what is kept of an expert, before its file says that it is done."""
 
     def _check_finite(
         self, index: int, trainer: NetworkTrainer, unfinished: pathlib.Path

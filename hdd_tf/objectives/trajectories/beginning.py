@@ -1,0 +1,128 @@
+"""Real images that experts classify rightly, and what experts say of images.
+
+Source: Guo et al., "Towards Lossless Dataset Distillation via Difficulty-Aligned
+Trajectory Matching" (DATM), ICLR 2024, and its released program.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.data.dataset import Dataset
+from hdd_tf.errors import InputError
+from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.training.experts import Experts
+
+_AT_ONCE = 64
+
+
+class Judges:
+    """The trained experts, asked for the logits of images.
+
+    Args:
+        network: The network, a function of its weights.
+        experts: The experts.
+    """
+
+    def __init__(self, network: FunctionalNetwork, experts: Experts) -> None:
+        self._experts = experts
+        self.number = experts.number
+        self._logits = tf.function(network.logits, autograph=False)
+
+    def logits(self, expert: int, images: np.ndarray) -> np.ndarray:
+        """Returns the logits `[n, C]` of an expert for normalised `[n, h, w, c]`."""
+        weights = [tf.constant(weight[expert]) for weight in self._experts.trained]
+        found = []
+        for start in range(0, len(images), _AT_ONCE):
+            part = images[start : start + _AT_ONCE]
+            # One shape, one trace.
+            rest = [(0, _AT_ONCE - len(part))] + [(0, 0)] * (images.ndim - 1)
+            logits = self._logits(weights, tf.constant(np.pad(part, rest)))
+            found.append(logits.numpy()[: len(part)])
+        return np.concatenate(found)
+
+
+def right_rows(dataset: Dataset, judges: Judges, ipc: int, seed: int) -> np.ndarray:
+    """Chooses images that experts classify rightly.
+
+    In each class, in a random order: those that the first expert classifies rightly; if
+    these run out, those of the rest that the second does, and so on.
+
+    Args:
+        dataset: Data set whose training split they are of.
+        judges: The experts.
+        ipc: Images per class.
+        seed: Seed of the run.
+
+    Returns:
+        `[C, ipc]` rows of the training split.
+
+    Raises:
+        InputError: the experts classify too few images of a class rightly.
+    """
+    return np.stack(
+        [
+            _right_of_class(dataset, judges, ipc, seed, label)
+            for label in range(dataset.num_classes)
+        ]
+    )
+
+
+def _right_of_class(
+    dataset: Dataset, judges: Judges, ipc: int, seed: int, label: int
+) -> list[int]:
+    key = derive_key(seed, Purpose.TRAJECTORY_IMAGES, label)
+    rows = np.flatnonzero(dataset.training.labels == label)
+    order = tf.random.experimental.stateless_shuffle(tf.constant(rows), key).numpy()
+    normalise = dataset.normalisation.normalise
+    chosen: list[int] = []
+    for expert in range(judges.number):
+        rest = order[~np.isin(order, chosen)]
+        for start in range(0, len(rest), _AT_ONCE):
+            part = rest[start : start + _AT_ONCE]
+            logits = judges.logits(expert, normalise(dataset.training.images[part]))
+            chosen += part[logits.argmax(-1) == label].tolist()
+            if len(chosen) >= ipc:
+                return chosen[:ipc]
+    name = dataset.label_names[label]
+    raise InputError(
+        f"the experts classify {len(chosen)} training images of class {label} ({name}) "
+        f"rightly, and --ipc={ipc} starts from as many: give --trajectory_init=any, or "
+        "more --trajectory_epochs or --trajectory_experts."
+    )
+
+
+def mean_of_right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the mean logits of the experts that are right.
+
+    Args:
+        logits: `[E, n, C]` logits of E experts.
+        labels: `[n]` class numbers.
+
+    Returns:
+        `[n, C]`. The program has no value for an image that every expert takes for
+        another class; here it gets the mean of all experts.
+    """
+    right = (logits.argmax(-1) == labels).astype(logits.dtype)
+    right[:, ~right.any(axis=0)] = 1.0
+    return np.einsum("en,enc->nc", right, logits) / right.sum(axis=0)[:, None]
+
+
+def label_logits(
+    judges: Judges, images: np.ndarray, labels: Sequence[int], only_first: bool
+) -> np.ndarray:
+    """Returns the logits `[n, C]` that soft labels start from.
+
+    Args:
+        judges: The experts.
+        images: `[n, h, w, c]` normalised images.
+        labels: `[n]` their class numbers.
+        only_first: True for what the first expert says, right or wrong; False for
+            `mean_of_right` of all.
+    """
+    if only_first:
+        return judges.logits(0, images)
+    every = [judges.logits(expert, images) for expert in range(judges.number)]
+    return mean_of_right(np.stack(every), np.asarray(labels))
