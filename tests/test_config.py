@@ -33,6 +33,7 @@ OTHER_VALUES = {
     "lift": "project",
     "max_tangent_norm": 0.0,
     "dsa": "none",
+    "zca": False,
     "formation_factor": 3,
     "iterations_per_network": 2,
     "image_lr": 0.2,
@@ -92,6 +93,23 @@ OTHER_VALUES = {
     "iid_epochs": 3,
     "iid_batch": 16,
     "iid_curvature": -0.5,
+    "trajectory_experts": 2,
+    "trajectory_epochs": 70,
+    "trajectory_batch": 16,
+    "trajectory_span": 3,
+    "trajectory_least": 1,
+    "trajectory_first": 5,
+    "trajectory_bound": 12,
+    "trajectory_widening": 7,
+    "trajectory_threshold": 1.5,
+    "trajectory_radius": 1.0,
+    "trajectory_init": "any",
+    "student_steps": 5,
+    "student_batch": 6,
+    "student_rate": 0.1,
+    "student_rate_lr": 0.0,
+    "label_lr": 0.0,
+    "label_momentum": 0.0,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -287,7 +305,7 @@ REFUSED = {
     "classes": ["3", "0,0", "1,01", "0,,3", "0,", 3, "a,a"],
     "ipc": [0, -1, 2.0, True, "ten", None, np.ones(2)],
     "curvature": [0, 1, "nan", "-inf", "abc", "-1/0", "-1/-3", "", -1e-30, None, True],
-    "objective": ["mtt", "", None],
+    "objective": ["tesla", "", None],
     "geometry": ["spherical", "Hyperbolic"],
     "lift": ["logmap0"],
     "loss_weight": [0, -1, float("nan"), float("inf"), "1e999"],
@@ -410,9 +428,9 @@ NOT_IDENTITY = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_identity_differs_exactly_where_the_result_may(name):
     base = Config(dataset="cifar10", select="best_validation", eval_every=9)
-    other = {"select": "last", "validation_fraction": 0.2, "iterations": 99}.get(
-        name, OTHER_VALUES[name]
-    )
+    other = {
+        "select": "last", "validation_fraction": 0.2, "iterations": 99, "zca": True,
+    }.get(name, OTHER_VALUES[name])  # fmt: skip
     changed = dataclasses.replace(base, **{name: other})
     differing = config_lib.differing_fields(
         config_lib.identity(base), config_lib.identity(changed)
@@ -472,7 +490,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 93
+    assert len(expected) == 111
 
 
 def test_every_setting_has_a_scope():

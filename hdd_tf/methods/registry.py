@@ -11,6 +11,7 @@ from hdd_tf.methods import (
     feature_matching,
     gradient_matching,
     semantic_matching,
+    trajectories,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
@@ -30,6 +31,8 @@ METHODS: dict[str, Traits] = {
     "dcc": gradient_matching.DCC,
     "dsdm": semantic_matching.DSDM,
     "iid": semantic_matching.IID,
+    "mtt": trajectories.MTT,
+    "datm": trajectories.DATM,
     RANDOM: coresets.RANDOM,
     "herding": coresets.HERDING,
     "k_center": coresets.K_CENTER,

@@ -103,8 +103,8 @@ class Traits:
             the method never trains any.
         normalised_as: Names of data sets to which the method's program applies the
             constants of another data set, mapped to the name of that other data set.
-        whitened: True if images are whitened (ZCA), False if they are normalised by
-            channel.
+        whitened: Default of `--zca`: True if images are whitened, False if they are
+            normalised by channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
             empty if `--baselines` does not offer the method.
         loops: Published loops of a network that trains on the synthetic images, by

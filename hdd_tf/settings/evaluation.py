@@ -34,10 +34,11 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe", "dc"),
+        ("auto", "dm", "dance", "cafe", "dc", "mtt", "datm"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
         "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
-        "where nothing is augmented; auto = that of the objective.",
+        "where nothing is augmented, mtt = DM's at the learning rate that the set has "
+        "learnt, datm = so with its soft labels; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
@@ -51,8 +52,8 @@ class EvaluationSettings:
     eval_batch: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
-        "Images per training batch of evaluation. 0: as published, 256 in the dm "
-        "and dc protocols and 64 in dance's.",
+        "Images per training batch of evaluation. 0: as published, 256 in the dm, "
+        "dc and mtt protocols, 128 in datm's and 64 in dance's.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(
@@ -65,7 +66,8 @@ class EvaluationSettings:
     eval_lr: float = setting(
         0.01,
         parsers.POSITIVE,
-        "Learning rate of evaluation, before it drops.",
+        "Learning rate of evaluation, before it drops; in the mtt and datm protocols "
+        "that of sets that have learnt none.",
         Scope.EVALUATION,
     )
     eval_precision: str = choice(

@@ -38,7 +38,7 @@ from tests import (
         (("cifar100", 3, "random"), None),
         (("imagewoof", 7, "whole"), (67.0, 1.3)),
         (("digits", 10, "dm", "hyperbolic"), None),
-        (("cifar10", 10, "mtt", "hyperbolic"), None),
+        (("cifar10", 10, "tesla", "hyperbolic"), None),
     ],
 )
 def test_accuracy_of_a_cell(cell, accuracy):

@@ -4,7 +4,7 @@ Source: Guo et al., "Towards Lossless Dataset Distillation via Difficulty-Aligne
 Trajectory Matching" (DATM), ICLR 2024, and its released program.
 """
 
-from collections.abc import Sequence
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -110,19 +110,51 @@ def mean_of_right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.einsum("en,enc->nc", right, logits) / right.sum(axis=0)[:, None]
 
 
-def label_logits(
-    judges: Judges, images: np.ndarray, labels: Sequence[int], only_first: bool
-) -> np.ndarray:
-    """Returns the logits `[n, C]` that soft labels start from.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Beginning:
+    """Makes the images and the soft labels that a run starts from.
 
-    Args:
-        judges: The experts.
-        images: `[n, h, w, c]` normalised images.
-        labels: `[n]` their class numbers.
-        only_first: True for what the first expert says, right or wrong; False for
-            `mean_of_right` of all.
+    Attributes:
+        dataset: Data set that is distilled.
+        network: The network, a function of its weights.
+        seed: Seed of the run.
+        chooses: True to choose real images that experts classify rightly.
+        asks_all: True for the mean logits of the experts that are right; False for
+            those of the first expert, right or wrong.
     """
-    if only_first:
-        return judges.logits(0, images)
-    every = [judges.logits(expert, images) for expert in range(judges.number)]
-    return mean_of_right(np.stack(every), np.asarray(labels))
+
+    dataset: Dataset
+    network: FunctionalNetwork
+    seed: int
+    chooses: bool
+    asks_all: bool
+
+    def of(self, experts: Experts, start: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
+        """Returns images and logits.
+
+        Args:
+            experts: The trained experts.
+            start: `[C, ipc, h, w, c]` normalised images; returned where none are
+                chosen.
+
+        Returns:
+            `[C, ipc, h, w, c]` float32 images and `[C, ipc, C]` float32 logits.
+
+        Raises:
+            InputError: the experts classify too few images rightly.
+        """
+        judges = Judges(self.network, experts)
+        num_classes, ipc = start.shape[:2]
+        if self.chooses:
+            rows = right_rows(self.dataset, judges, ipc, self.seed).ravel()
+            pixels = self.dataset.training.images[rows]
+            images = self.dataset.normalisation.normalise(pixels)
+        else:
+            images = start.numpy().reshape(-1, *start.shape[2:])
+        if self.asks_all:
+            every = [judges.logits(expert, images) for expert in range(judges.number)]
+            labels = np.repeat(np.arange(num_classes), ipc)
+            logits = mean_of_right(np.stack(every), labels)
+        else:
+            logits = judges.logits(0, images)
+        return tf.reshape(images, start.shape), logits.reshape(num_classes, ipc, -1)

@@ -30,13 +30,12 @@ _SUMS = "crc32.json"
 class SnapshotBuffer(ExpertBuffer):
     """A buffer of experts with their snapshots; see `ExpertBuffer`."""
 
-    def check(self, count: int, last: int, on_checked: Callable[[int], object]) -> None:
+    def check(self, count: int, last: int) -> None:
         """Checks the snapshots of epochs 0, ..., `last` of the first experts.
 
         Args:
             count: Number of experts, all trained.
             last: Last epoch that is needed.
-            on_checked: Function of the number of experts just checked.
 
         Raises:
             InputError: a snapshot is missing, damaged, or of another network.
@@ -45,7 +44,6 @@ class SnapshotBuffer(ExpertBuffer):
             sums = self._sums(index)
             for epoch in range(last + 1):
                 self._check_file(self._snapshot(index, epoch), sums, epoch)
-            on_checked(1)
 
     def reader(self) -> "SnapshotReader":
         """Returns the reader of the snapshots."""
