@@ -523,7 +523,7 @@ def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
     rows = config_lib.rows()
     assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
         "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius",
-        "iid_curvature",
+        "iid_curvature", "trajectory_radius",
     }  # fmt: skip
     config = Config(
         dataset="x", checkpoint_every=2, picture_every=3, analysis_every=5,
@@ -541,4 +541,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 16
+    assert len(config_lib.headings()) == 17

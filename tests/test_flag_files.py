@@ -15,11 +15,21 @@ from hdd_tf.config import Config
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
 from hdd_tf.report.published import accuracy_text, published_accuracy
-from tests import published_cafe, published_features, published_semantics
+from tests import (
+    published_cafe,
+    published_features,
+    published_semantics,
+    published_trajectories,
+)
 from tests import published_settings as settings
 
 # The settings of methods whose hyperbolic form was never published.
-PLAIN = (published_cafe, published_features, published_semantics)
+PLAIN = (
+    published_cafe,
+    published_features,
+    published_semantics,
+    published_trajectories,
+)
 
 
 def write_name(dataset: str, ipc: int) -> str:

@@ -16,6 +16,16 @@ from hdd_tf.methods.traits import FULL_DSA, Budget, Encoder, Kind, Traits
 _SETTINGS = {"real_batch": 256, "init": "real", "dsa": FULL_DSA}
 
 
+def _mtt_image_lr(dataset: str, ipc: int) -> float:
+    if dataset == "tiny_imagenet":
+        return 10_000.0
+    return 100.0 if dataset == "cifar10" and ipc < 50 else 1000.0
+
+
+def _datm_image_lr(dataset: str, ipc: int) -> float:
+    return 100.0 if dataset == "cifar10" and ipc < 50 else 1000.0
+
+
 def _traits(experts: str, **own: Any) -> Traits:
     shelf = f"hdd_tf.objectives.trajectories.ahead:{experts}"
     return Traits(
@@ -42,6 +52,7 @@ MTT = _traits(
     settings={**_SETTINGS, "image_lr": 100.0, "iterations": 5000},
     evaluation="mtt",
     whitened=False,
+    plain_image_lr=_mtt_image_lr,
     published={
         "euclidean": {
             "cifar10": ((46.3, 0.8), (65.3, 0.7), (71.6, 0.2)),
@@ -60,6 +71,7 @@ DATM = _traits(
     settings={**_SETTINGS, "image_lr": 100.0, "iterations": 10_000},
     evaluation="datm",
     whitened=True,
+    plain_image_lr=_datm_image_lr,
     published={
         "euclidean": {
             "cifar10": ((46.9, 0.5), (66.8, 0.2), (76.1, 0.3)),

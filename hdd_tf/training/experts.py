@@ -32,7 +32,7 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
-_KIND_FILE = "kind.json"
+KIND_FILE = "kind.json"
 # A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
 
@@ -194,7 +194,7 @@ class ExpertBuffer:
         if not self._dataset.name.startswith(FOLDER):
             return own
         kind = json.loads(atomic.json_text({**self._kind, "dataset": ""}))
-        for path in sorted(own.parent.glob(f"*/{_KIND_FILE}")):
+        for path in sorted(own.parent.glob(f"*/{KIND_FILE}")):
             with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
                 found = read_json(path)
                 is_folder = str(found.get("dataset")).startswith(FOLDER)
@@ -221,7 +221,7 @@ class ExpertBuffer:
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
         resume = self._files.read(unfinished) if unfinished.exists() else None
         resume = self._resumable(index, resume)
-        atomic.write_json(self.path / _KIND_FILE, self._kind)
+        atomic.write_json(self.path / KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
             on_epochs(resume.updates // trainer.updates_per_epoch)

@@ -14,11 +14,14 @@ from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.batches import step_rows
+from hdd_tf.objectives.trajectories.beginning import mean_of_right
 from hdd_tf.objectives.trajectories.end_loss import geodesic, squared_distance
 from hdd_tf.objectives.trajectories.epochs import StartEpochs, expert_of
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.objectives.trajectories.set_gradient import SetGradient
 from hdd_tf.objectives.trajectories.student import Student
+from hdd_tf.protocols.losses import cross_entropy, soft_cross_entropy
+from hdd_tf.protocols.sharpness import flat_gradient
 from hdd_tf.random_keys import derive_key
 from tests.objectives.gradient_golden import Golden, PlainNetwork
 
@@ -258,3 +261,64 @@ def test_batches_are_chunks_of_permutations():
         assert (chunks[0, 1:] == -1).all()  # The remainder is the first.
         assert sorted(chunks[chunks >= 0]) == [*range(7)]
     assert (rows[:3] != rows[3:6]).any()
+
+
+def test_experts_move_by_the_sharpness_aware_update(golden):
+    """Three updates of FTD's trainer."""
+    case = Case(golden, "float64")
+    radius, share, rate = golden["expert_rho_alpha_rate"]
+    weights = case.flat.split(case.path[0])
+    for images, labels, expected in zip(
+        golden["expert_images"], golden["expert_labels"], golden["expert_losses"],
+        strict=True,
+    ):  # fmt: skip
+        losses = []
+
+        def gradient_at(weights, images=images, labels=labels, losses=losses):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                logits = case.student._logits(weights, tf.constant(images))
+                loss = cross_entropy(tf.constant(labels), logits)
+            losses.append(loss)
+            return tape.gradient(loss, weights)
+
+        first = gradient_at(weights)
+        moves = flat_gradient(weights, first, gradient_at, radius, share)
+        weights = [w - rate * move for w, move in zip(weights, moves, strict=True)]
+        assert distance(losses[0], expected) < 1e-9
+    end = case.flat.join(golden.weights("expert_final_"))
+    start = case.path[0]
+    assert distance(case.flat.join(weights) - start, end - start) < 1e-9
+
+
+def test_labels_are_the_mean_of_the_experts_that_are_right(golden):
+    logits = golden["ensemble_logits"]
+    labels = np.repeat(np.arange(CLASSES), IPC)
+    found = mean_of_right(logits, labels)
+    known = np.isfinite(golden["ensemble_labels"]).all(axis=-1)
+    assert known.any()
+    np.testing.assert_allclose(
+        found[known], golden["ensemble_labels"][known], rtol=1e-12
+    )
+    # An image that every expert mistakes has 0 / 0 in the program.
+    wrong = mean_of_right(logits, (logits[0].argmax(-1) + 1) % CLASSES)
+    assert np.isfinite(wrong).all()
+
+
+def test_soft_labels_have_second_derivatives(golden):
+    """TensorFlow's own soft cross-entropy has none in the labels."""
+    logits, targets = (
+        tf.constant(golden[f"soft_ce_{name}"]) for name in ("logits", "targets")
+    )
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch([logits, targets])
+        with tf.GradientTape() as inner:
+            inner.watch(logits)
+            loss = tf.reduce_mean(soft_cross_entropy(targets, logits))
+        gradient = inner.gradient(loss, logits)
+        square = tf.reduce_sum(gradient**2)
+    assert distance(loss, golden["soft_ce_loss"]) < 1e-12
+    assert distance(gradient, golden["soft_ce_grad_logits"]) < 1e-12
+    by_targets = outer.gradient(loss, targets)
+    assert distance(by_targets, golden["soft_ce_grad_targets"]) < 1e-12
+    assert float(tf.norm(outer.gradient(square, targets))) > 1e-3

@@ -11,6 +11,7 @@ from tests import (
     published_features,
     published_semantics,
     published_settings,
+    published_trajectories,
 )
 
 
@@ -30,6 +31,8 @@ from tests import (
         (("cifar10", 10, "datadam", "hyperbolic"), None),
         (("cifar10", 10, "cafe", "euclidean"), (46.3, None)),
         (("cifar100", 50, "cafe_dsa", "euclidean"), (42.9, 0.2)),
+        (("tiny_imagenet", 50, "mtt", "euclidean"), (28.0, 0.3)),
+        (("cifar100", 10, "datm", "euclidean"), (47.2, 0.4)),
         (("cifar10", 10, "herding"), (31.6, 0.7)),
         (("cifar10", 10, "k_center", "euclidean"), (14.7, 0.7)),
         (("svhn_cropped", 1, "forgetting"), (12.1, 5.6)),
@@ -69,6 +72,10 @@ def test_the_cells_are_those_with_published_settings():
         (*cell, objective, "euclidean")
         for objective in published_cafe.EVERYWHERE
         for cell in published_cafe.CELLS
+    } | {
+        (*cell, objective, "euclidean")
+        for objective, cells in published_trajectories.CELLS.items()
+        for cell in cells
     } | {
         (*cell, objective, "euclidean")
         for objective, settings in published_settings.GRADIENTS.items()
@@ -145,6 +152,16 @@ def test_budgets_of_semantic_matching():
             found = budget.iterations, budget.real_batch, budget.eval_epochs
             batch = published_semantics.real_batch(objective, cell)
             assert found == (own["iterations"], batch, own["eval_epochs"])
+
+
+def test_budgets_and_rates_of_trajectory_matching():
+    for objective, cells in published_trajectories.CELLS.items():
+        for cell in cells:
+            own = published_trajectories.settings(objective, cell, "euclidean")
+            budget = published.published_budget(*cell, objective, "euclidean")
+            found = budget.iterations, budget.eval_epochs, budget.networks
+            assert found == (own["iterations"], own["eval_epochs"], own["num_eval"])
+            assert plain_image_lr(*cell, objective) == own["image_lr"]
 
 
 def test_plain_learning_rates():

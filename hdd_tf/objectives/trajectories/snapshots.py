@@ -5,6 +5,7 @@ network's order: `expert_007/epoch_012.f32`. So an iteration reads two snapshots
 run holds them all.
 """
 
+import json
 import pathlib
 import zlib
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import ExpertBuffer
+from hdd_tf.training.experts import KIND_FILE, ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
@@ -38,8 +39,10 @@ class SnapshotBuffer(ExpertBuffer):
             last: Last epoch that is needed.
 
         Raises:
-            InputError: a snapshot is missing, damaged, or of another network.
+            InputError: the directory holds experts of something else, or a snapshot is
+                missing or damaged.
         """
+        self._check_kind()
         for index in range(count):
             sums = self._sums(index)
             for epoch in range(last + 1):
@@ -72,6 +75,31 @@ class SnapshotBuffer(ExpertBuffer):
         epochs = range(self.protocol.epochs + 1)
         sums = [zlib.crc32(self._snapshot(index, e).read_bytes()) for e in epochs]
         atomic.write_json_of_numbers(self._folder(index) / _SUMS, {"crc32": sums})
+
+    def _check_kind(self) -> None:
+        """Raises InputError if `kind.json` says something else than the settings."""
+        path = self.path / KIND_FILE
+        expected = json.loads(atomic.json_text(self._kind))
+        try:
+            found = read_json(path)
+            # A folder of the same images may have another name.
+            other = [
+                name
+                for name in sorted({*expected, *found} - {"dataset"})
+                if found.get(name) != expected.get(name)
+            ]
+        except (AttributeError, OSError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{one_line(str(path))} cannot be read ({one_line(str(error))}), and "
+                "it says what the trajectories beside it are of: give another "
+                "--expert_dir, or move its folder away"
+            ) from error
+        if other:
+            raise InputError(
+                f"{one_line(str(path.parent))} holds other trajectories than the "
+                f"settings ask for (their {other[0]} is another): give another "
+                "--expert_dir, or move that folder away"
+            )
 
     def _folder(self, index: int) -> pathlib.Path:
         return self.path / f"expert_{index:03d}"
