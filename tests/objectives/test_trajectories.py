@@ -134,8 +134,8 @@ def augmentation_of(golden, step):
     )
 
 
-def test_the_gradient_through_augmented_steps(case, golden):
-    case, tolerance = case
+def test_the_gradient_through_augmented_steps(golden):
+    case, tolerance = Case(golden, "float64"), 1e-9
     found = case.compute(
         golden["augmented_batches"], augment=lambda k: augmentation_of(golden, k)
     )
@@ -143,8 +143,8 @@ def test_the_gradient_through_augmented_steps(case, golden):
     check(found, golden, "augmented", max(tolerance, 1e-6))
 
 
-def test_the_gradient_with_classes_as_labels(case, golden):
-    case, tolerance = case
+def test_the_gradient_with_classes_as_labels(golden):
+    case, tolerance = Case(golden, "float64"), 1e-9
     found = case.compute(golden["mtt_batches"], labels=case.classes)
     check(found, golden, "mtt", tolerance)
     assert len(found.learnt) == 1
@@ -199,7 +199,9 @@ def unrolled(case, rows):
     return value, [tf.convert_to_tensor(gradient) for gradient in found]
 
 
-@pytest.mark.parametrize("name", ["euclidean", "hyperbolic"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("euclidean", marks=pytest.mark.stress), "hyperbolic"]
+)
 def test_an_unrolled_tape_finds_the_same(golden, name):
     end_loss = squared_distance if name == "euclidean" else geodesic(-1.0, 2.0)
     case, rows = Case(golden, "float64", end_loss), golden["part_batches"][:3]
@@ -210,13 +212,43 @@ def test_an_unrolled_tape_finds_the_same(golden, name):
         assert distance(own, expected) < 1e-10
 
 
-@pytest.mark.parametrize(("replicas", "most"), [(1, 1), (1, 3), (2, 99), (3, 1)])
+@pytest.mark.parametrize(
+    ("replicas", "most"),
+    [
+        (1, 3),
+        (2, 99),
+        pytest.param(3, 1, marks=pytest.mark.stress),
+    ],
+)
 def test_parts_and_replicas_add_up(golden, replicas, most):
     devices = [f"CPU:{number}" for number in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices) if replicas > 1 else None
     case, rows = Case(golden, "float64", strategy=strategy), golden["part_batches"]
     found = case.compute(rows, most=most)
     check(found, golden, "part", 1e-9)
+
+
+def test_memory_of_more_steps_is_that_of_their_weights(golden):
+    """The graph is the same for any number of steps, and keeps one vector of each."""
+    case, graphs = Case(golden, "float64"), []
+    gradient = SetGradient(case._strategy, case.student, squared_distance, 6, 99)
+    for steps in (3, 90):
+        rows = tf.constant(np.tile(golden["unroll_batches"][:1], [steps, 1]))
+        trace = tf.function(
+            lambda images, rows=rows: gradient.compute(
+                case.path, case.rate, images, case.logits, rows, lambda step: None
+            ),
+            autograph=False,
+        )
+        graph = trace.get_concrete_function(case.images).graph.as_graph_def()
+        functions = graph.library.function
+        nodes = [*graph.node, *(node for f in functions for node in f.node_def)]
+        graphs.append(sorted(node.op for node in nodes))
+    assert graphs[0] == graphs[1]
+    # A tape around the loop would push what each step computes.
+    assert "TensorListPushBack" not in graphs[0]
+    # The weights of each step; images and logits of the parts of a step.
+    assert graphs[0].count("TensorListReserve") == 3
 
 
 def test_the_hyperbolic_form_tends_to_the_other(golden):
