@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
+from hdd_tf.config import Config
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -21,8 +23,11 @@ from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.objectives.trajectories.set_gradient import SetGradient
 from hdd_tf.objectives.trajectories.student import Student
 from hdd_tf.protocols.losses import cross_entropy, soft_cross_entropy
+from hdd_tf.protocols.published import evaluation_protocol
 from hdd_tf.protocols.sharpness import flat_gradient
 from hdd_tf.random_keys import derive_key
+from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.training_variables import TrainingState
 from tests.objectives.gradient_golden import Golden, PlainNetwork
 
 CLASSES, IPC = 3, 2
@@ -354,3 +359,30 @@ def test_soft_labels_have_second_derivatives(golden):
     by_targets = outer.gradient(loss, targets)
     assert distance(by_targets, golden["soft_ce_grad_targets"]) < 1e-12
     assert float(tf.norm(outer.gradient(square, targets))) > 1e-3
+
+
+def test_a_student_of_the_evaluation(golden):
+    """Six epochs of DATM's protocol on soft labels, at the learnt rate."""
+    epochs, rate = golden["student_epochs_rate"]
+    settings = {"eval_epochs": int(epochs) + 1, "eval_dsa": "none"}
+    config = Config(dataset="cifar10", objective="datm", **settings)
+    protocol = evaluation_protocol(config, "cifar10")
+    network = FunctionalNetwork(build_convnet((16, 16, 3), CLASSES, 3, 8))
+    trainer = NetworkTrainer(
+        network,
+        (255 * golden["images"]).astype(np.float32),
+        np.repeat(np.arange(CLASSES), IPC),
+        Normalisation((0.0,) * 3, (1.0,) * 3),
+        protocol,
+        label_logits=golden["label_logits"].astype(np.float32),
+    )
+    trainer.set_learning_rate(float(rate))
+    weights = [weight.numpy() for weight in golden.weights("start_", "float32")]
+    slots = [np.zeros_like(weight) for weight in weights]
+    loss = trainer.train(derive_key(0), resume=TrainingState(0, weights, slots, []))
+    expected = golden["student_losses"]
+    assert loss == pytest.approx(expected[-1], rel=1e-5)
+    for own, theirs in zip(
+        trainer.weights, golden.weights("student_final_"), strict=True
+    ):
+        assert distance(own, theirs) < 1e-5
