@@ -36,6 +36,7 @@ from hdd_tf.settings.objectives.rded import RdedSettings
 from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
 from hdd_tf.settings.objectives.statistics import GvbsmSettings
 from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
+from hdd_tf.settings.objectives.trajectories import TrajectorySettings
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings
@@ -50,6 +51,7 @@ class Config(
     AnalysisSettings,
     EvaluationSettings,
     NetworkSettings,
+    TrajectorySettings,
     GvbsmSettings,
     D4mSettings,
     RdedSettings,
@@ -102,6 +104,8 @@ class Config(
         if self.validation_fraction is None:
             choosing = self.select == "best_validation"
             object.__setattr__(self, "validation_fraction", 0.1 if choosing else 0.0)
+        if self.zca is None:
+            object.__setattr__(self, "zca", traits.whitened)
         check_consistency(self)
 
     @property

@@ -50,6 +50,10 @@ class Purpose(enum.IntEnum):
     CROPS = 61
     REAL_STATISTICS = 70
     EPOCH_LABELS = 71
+    TRAJECTORY_EPOCH = 80
+    TRAJECTORY_ORDER = 81
+    TRAJECTORY_STEPS = 82
+    TRAJECTORY_IMAGES = 83
 
 
 def derive_key(key: int | tf.Tensor, *path: int | tf.Tensor) -> tf.Tensor:

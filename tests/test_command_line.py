@@ -96,7 +96,7 @@ def test_default_run_dir_of_the_flags_of_a_run(tmp_path, monkeypatch):
         (["--itertions=5"], "unknown flag --itertions; did you mean --iterations?"),
         (["--xyzzy"], "unknown flag --xyzzy; --help lists all flags"),
         (["--noipc"], "unknown flag --noipc"),
-        (["--objective=mtt"], "--objective=mtt: must be one of dm"),
+        (["--objective=tesla"], "--objective=tesla: must be one of dm"),
         (["--geometry=flat"], "must be one of hyperbolic, euclidean"),
         (["--curvature=0"], "--curvature=0: must be a number below 0"),
         (["--curvature=1"], "--curvature=1: must be a number below 0"),

@@ -33,6 +33,7 @@ OTHER_VALUES = {
     "lift": "project",
     "max_tangent_norm": 0.0,
     "dsa": "none",
+    "zca": False,
     "formation_factor": 3,
     "iterations_per_network": 2,
     "image_lr": 0.2,
@@ -125,6 +126,23 @@ OTHER_VALUES = {
     "gvbsm_density_weight": 0.0,
     "gvbsm_density_temperature": 1.0,
     "gvbsm_hard_weight": 0.1,
+    "trajectory_experts": 2,
+    "trajectory_epochs": 70,
+    "trajectory_batch": 16,
+    "trajectory_span": 3,
+    "trajectory_least": 1,
+    "trajectory_first": 5,
+    "trajectory_bound": 12,
+    "trajectory_widening": 7,
+    "trajectory_threshold": 1.5,
+    "trajectory_radius": 1.0,
+    "trajectory_init": "any",
+    "student_steps": 5,
+    "student_batch": 6,
+    "student_rate": 0.1,
+    "student_rate_lr": 0.0,
+    "label_lr": 0.0,
+    "label_momentum": 0.0,
     "network": "alexnet",
     "depth": 4,
     "width": 8,
@@ -320,7 +338,7 @@ REFUSED = {
     "classes": ["3", "0,0", "1,01", "0,,3", "0,", 3, "a,a"],
     "ipc": [0, -1, 2.0, True, "ten", None, np.ones(2)],
     "curvature": [0, 1, "nan", "-inf", "abc", "-1/0", "-1/-3", "", -1e-30, None, True],
-    "objective": ["mtt", "", None],
+    "objective": ["tesla", "", None],
     "geometry": ["spherical", "Hyperbolic"],
     "lift": ["logmap0"],
     "loss_weight": [0, -1, float("nan"), float("inf"), "1e999"],
@@ -443,9 +461,9 @@ NOT_IDENTITY = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_identity_differs_exactly_where_the_result_may(name):
     base = Config(dataset="cifar10", select="best_validation", eval_every=9)
-    other = {"select": "last", "validation_fraction": 0.2, "iterations": 99}.get(
-        name, OTHER_VALUES[name]
-    )
+    other = {
+        "select": "last", "validation_fraction": 0.2, "iterations": 99, "zca": True,
+    }.get(name, OTHER_VALUES[name])  # fmt: skip
     changed = dataclasses.replace(base, **{name: other})
     differing = config_lib.differing_fields(
         config_lib.identity(base), config_lib.identity(changed)
@@ -505,7 +523,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 126
+    assert len(expected) == 144
 
 
 def test_every_setting_has_a_scope():
@@ -538,7 +556,7 @@ def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
     rows = config_lib.rows()
     assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
         "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius",
-        "iid_curvature",
+        "iid_curvature", "trajectory_radius",
     }  # fmt: skip
     config = Config(
         dataset="x", checkpoint_every=2, picture_every=3, analysis_every=5,
@@ -556,4 +574,4 @@ def test_help_has_a_heading_over_each_group():
         ("objective", "Matching"),
         ("image_lr", "Optimisation"),
     ]
-    assert len(config_lib.headings()) == 18
+    assert len(config_lib.headings()) == 20

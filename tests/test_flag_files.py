@@ -28,6 +28,7 @@ from tests import (
     published_generation,
     published_semantics,
     published_statistics,
+    published_trajectories,
 )
 from tests import published_settings as settings
 
@@ -37,6 +38,7 @@ PLAIN = (
     published_features,
     published_generation,
     published_semantics,
+    published_trajectories,
 )
 
 

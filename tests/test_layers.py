@@ -18,7 +18,7 @@ LAYERS = (
     ("evaluation",),
     (
         *("objectives", "objectives.cafe", "objectives.gvbsm"),
-        *("selection", "selection.d4m", "selection.rded"),
+        *("objectives.trajectories", "selection", "selection.d4m", "selection.rded"),
     ),
     ("objectives.gradient_matching",),
     ("distillation",),

@@ -156,6 +156,13 @@ class IterativeMethod(Method):
         That state is the class's part of the set and of the state of its optimisers.
         """
 
+    def remedy(self) -> str:
+        """Says what to change where iterations have diverged, as sentences."""
+        return (
+            "Give a lower --image_lr or --loss_weight (hyperbolic: or "
+            "--max_tangent_norm=10, or a --curvature closer to 0)."
+        )
+
     def notice(self) -> str:
         """Returns a line for the user about the iterations since the last call.
 

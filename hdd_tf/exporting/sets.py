@@ -125,7 +125,8 @@ def _set_of_saved(
     metadata = {**_metadata(record, saved.iteration), **more}
     size = int(np.prod(saved.images.shape[2:]))
     traits = traits_of(record["config"].get("objective", ""))
-    whitened = traits is not None and traits.whitened
+    by_traits = traits is not None and traits.whitened
+    whitened = record["config"].get("zca", by_traits)
     return saved.distilled(metadata, read_whitening(run.path, size, whitened))
 
 

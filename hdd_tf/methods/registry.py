@@ -14,6 +14,7 @@ from hdd_tf.methods import (
     selection_of_crops,
     semantic_matching,
     statistics,
+    trajectories,
 )
 from hdd_tf.methods.traits import AccuracyRow, Traits
 
@@ -37,6 +38,8 @@ METHODS: dict[str, Traits] = {
     "dcc": gradient_matching.DCC,
     "dsdm": semantic_matching.DSDM,
     "iid": semantic_matching.IID,
+    "mtt": trajectories.MTT,
+    "datm": trajectories.DATM,
     "rded": selection_of_crops.RDED,
     "d4m": generation.D4M,
     "gvbsm": statistics.GVBSM,

@@ -111,8 +111,8 @@ class Traits:
             None.
         rate_falls: True if the rate of the images falls to 0 over the iterations, so
             that a run cannot be made longer later.
-        whitened: True if images are whitened (ZCA), False if they are normalised by
-            channel.
+        whitened: Default of `--zca`: True if images are whitened, False if they are
+            normalised by channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
             empty if `--baselines` does not offer the method.
         loops: Published loops of a network that trains on the synthetic images, by

@@ -1,5 +1,6 @@
 """The published protocols of evaluation by name, and DANCE's protocol of experts."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -229,6 +230,23 @@ def _cafe_of_settings(
     )
 
 
+def _mtt_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
+    """Returns the protocol of MTT: DM's, at the rate that the set has learnt."""
+    protocol = _dm_of_settings(config, dataset, epochs)
+    return dataclasses.replace(protocol, learnt_rate=True)
+
+
+def _datm_of_settings(
+    config: Any, dataset: str, epochs: int | None
+) -> TrainingProtocol:
+    """Returns the protocol of DATM: MTT's with soft labels, in batches of 128.
+
+    The batch is the same whatever the distillation's was.
+    """
+    protocol = _mtt_of_settings(config, dataset, epochs).with_stored_labels()
+    return dataclasses.replace(protocol, batch_size=config.eval_batch or 128)
+
+
 def _d4m_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
     """Returns the protocol of D4M's sets: DD-Ranking's evaluator for CIFAR.
 
@@ -282,6 +300,8 @@ PROTOCOLS: dict[str, Builder] = {
     "dance": _dance_of_settings,
     "cafe": _cafe_of_settings,
     "dc": _dc_of_settings,
+    "mtt": _mtt_of_settings,
+    "datm": _datm_of_settings,
     "rded": rded.student_protocol,
     "d4m": _d4m_of_settings,
     "gvbsm": _gvbsm_of_settings,

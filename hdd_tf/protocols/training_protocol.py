@@ -67,6 +67,8 @@ class TrainingProtocol:
         extra_norm_pass: True if another pass over the batch in training mode precedes
             each update, so that batch norm's statistics move twice (RDED).
         learnt_rate: True if the rate that a set has learnt replaces `learning_rate`.
+        sharpness: Radius > 0 and share >= 0 of updates by `sharpness.flat_gradient`,
+            for networks without state; empty for updates by the gradient.
 
     Raises:
         ValueError: a name is unknown, a value is out of range, or the loss and the
@@ -102,6 +104,7 @@ class TrainingProtocol:
     mixup_alpha: float = _later(0.8)
     extra_norm_pass: bool = _later(False)
     learnt_rate: bool = _later(False)
+    sharpness: tuple[float, ...] = _later(())
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -134,6 +137,11 @@ class TrainingProtocol:
             ("padded_crop", self.padded_crop >= 0),
             ("shuffled_cells", self.shuffled_cells >= 1),
             ("mixup_alpha", 0 < self.mixup_alpha < math.inf),
+            (
+                "sharpness",
+                not self.sharpness
+                or (len(self.sharpness) == 2 and 0 < self.sharpness[0] < math.inf),
+            ),
         ):
             if not right:
                 raise ValueError(

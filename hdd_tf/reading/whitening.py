@@ -14,16 +14,15 @@ def whitened_for(config: Config, dataset: Dataset) -> Dataset:
     """Returns a data set with the whitening of its training split, if needed.
 
     Args:
-        config: Settings of the run. The traits of the method decide if images are
-            whitened.
+        config: Settings of the run.
         dataset: The data set.
 
     Raises:
         InputError: memory cannot hold the whitening of such images.
     """
-    if not config.traits.whitened:
+    if not config.zca:
         return dataset
-    return whitened(dataset, f"--objective={config.objective}")
+    return whitened(dataset, f"--objective={config.objective} --zca")
 
 
 def whitened(dataset: Dataset, asked_by: str) -> Dataset:

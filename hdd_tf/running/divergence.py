@@ -1,6 +1,6 @@
 """Detects images that have diverged, and suggests a remedy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,10 @@ _NAMED_CLASSES = 3
 
 
 def check_finite(
-    metrics: Mapping[str, np.ndarray], start: int, label_names: Sequence[str] = ()
+    metrics: Mapping[str, np.ndarray],
+    start: int,
+    label_names: Sequence[str] = (),
+    remedy: Callable[[], str] = lambda: "Give a lower --image_lr.",
 ) -> None:
     """Checks that loss, gradient and images of some iterations are finite.
 
@@ -18,6 +21,7 @@ def check_finite(
         metrics: Metrics from `DistillationStep.run`, as arrays.
         start: Iterations done before these.
         label_names: Names of the classes; empty names them by their numbers.
+        remedy: Function that returns what the message advises, as sentences.
 
     Raises:
         InputError: a loss, a gradient or the images are not finite.
@@ -39,10 +43,9 @@ def check_finite(
     else:
         what = f"the images of {_classes(lost, label_names)} are not finite after"
     raise InputError(
-        f"{what} iteration {start + row + 1}: the images have diverged. Give a lower "
-        "--image_lr or --loss_weight (hyperbolic: or --max_tangent_norm=10, or a "
-        "--curvature closer to 0). A run begins anew in another --run_dir; its "
-        "checkpoints are from before, and finite."
+        f"{what} iteration {start + row + 1}: the images have diverged. {remedy()} "
+        "A run begins anew in another --run_dir; its checkpoints are from before, and "
+        "finite."
     )
 
 

@@ -151,7 +151,7 @@ def run_iterations(
         results = step.run(iteration, count)
         metrics = {name: values.numpy() for name, values in results.items()}
         seconds = time.perf_counter() - began
-        check_finite(metrics, iteration, label_names)
+        check_finite(metrics, iteration, label_names, step.method.remedy)
         iteration += count
         loss, norm = metrics["loss_per_class"], metrics["gradient_norm"]
         after_block(BlockReport(iteration, loss, norm, seconds))

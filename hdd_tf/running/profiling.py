@@ -4,6 +4,7 @@ import os
 
 import tensorflow as tf
 
+from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.files.plain_names import plainly_named
 
@@ -23,6 +24,11 @@ class ProfiledStep:
         self._step = step
         self._directory = directory
         self._calls = 0
+
+    @property
+    def method(self) -> IterativeMethod:
+        """The method of the step."""
+        return self._step.method
 
     def run(self, start: int, count: int) -> dict[str, tf.Tensor]:
         """Runs the step's `run`, and records the third such call."""

@@ -24,6 +24,7 @@ def check_consistency(config: Any) -> None:
     _check_formation(config)
     _check_shared_directories(config)
     _check_pool(config)
+    _check_trajectories(config)
     _check_bank(config)
     _check_compilation(config)
     _check_selection(config)
@@ -31,10 +32,18 @@ def check_consistency(config: Any) -> None:
 
 
 def _check_formation(config: Any) -> None:
-    if config.traits.whitened and config.formation_factor > 1:
+    if not config.zca:
+        return
+    if config.formation_factor > 1:
         raise InputError(
             f"--formation_factor={config.formation_factor} cuts images apart, and "
-            f"--objective={config.objective} whitens them whole: leave it at 1"
+            f"--objective={config.objective} with --zca whitens them whole: leave it "
+            "at 1"
+        )
+    if config.traits.unit_range:
+        raise InputError(
+            f"--zca is not for --objective={config.objective}, whose images are "
+            "clipped to [0, 1], where whitened ones are not: leave it out"
         )
 
 
@@ -69,6 +78,25 @@ def _check_pool(config: Any) -> None:
         raise InputError(
             f"--idm_train_networks={config.idm_train_networks} is more than the "
             "pool holds at first: at most --idm_pool_start + 1"
+        )
+
+
+def _check_trajectories(config: Any) -> None:
+    bound, span = config.trajectory_bound, config.trajectory_span
+    first = config.trajectory_first or bound
+    if not config.trajectory_least < first <= bound:
+        raise InputError(
+            f"--trajectory_least={config.trajectory_least} and --trajectory_first="
+            f"{config.trajectory_first} leave no epoch to start from, or more than "
+            f"--trajectory_bound={bound}: least < first <= bound is needed (first 0: "
+            "as bound)"
+        )
+    last, epochs = bound - 1 + span, config.trajectory_epochs
+    if last > epochs:
+        raise InputError(
+            f"--trajectory_bound={bound} with --trajectory_span={span} matches the "
+            f"experts up to epoch {last}, and --trajectory_epochs={epochs} ends before "
+            f"that: give {last} or more epochs, or a lower bound"
         )
 
 

@@ -37,12 +37,13 @@ class EvaluationSettings:
     )
     eval_protocol: str = choice(
         "auto",
-        ("auto", "dm", "dance", "cafe", "dc", "rded", "d4m", "gvbsm"),
+        ("auto", "dm", "dance", "cafe", "dc", "mtt", "datm", "rded", "d4m", "gvbsm"),
         "How they train: dm = DM's and IDM's protocol, dance = DANCE's with CutMix, "
         "cafe = DM's without augmentation, for 601 epochs, dc = DM's with 301 epochs "
-        "where nothing is augmented, rded and d4m = AdamW with CutMix on the labels of "
-        "the set's teacher, gvbsm = on the views and soft labels that the set holds "
-        "for every epoch; auto = that of the objective.",
+        "where nothing is augmented, mtt = DM's at the learning rate that the set has "
+        "learnt, datm = so with its soft labels, rded and d4m = AdamW with CutMix on "
+        "the labels of the set's teacher, gvbsm = on the views and soft labels that "
+        "the set holds for every epoch; auto = that of the objective.",
         Scope.EVALUATION,
     )
     eval_epochs: int = setting(
@@ -57,10 +58,10 @@ class EvaluationSettings:
     eval_batch: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
-        "Images per training batch of evaluation. 0: as published, 256 in the dm "
-        "and dc protocols, 64 in dance's, and in rded's 10, 50 or 100 for 1, 10 or 50 "
-        "images per class, 25 for CIFAR-100; 100 in d4m's; in gvbsm's 64, 100 for "
-        "CIFAR-10.",
+        "Images per training batch of evaluation. 0: as published, 256 in the dm, dc "
+        "and mtt protocols, 128 in datm's, 64 in dance's, and in rded's 10, 50 or 100 "
+        "for 1, 10 or 50 images per class, 25 for CIFAR-100; 100 in d4m's; in gvbsm's "
+        "64, 100 for CIFAR-10.",
         Scope.EVALUATION,
     )
     eval_dsa: str = setting(
@@ -74,7 +75,8 @@ class EvaluationSettings:
         None,
         parsers.POSITIVE,
         "Learning rate of evaluation, before it drops. Unset: 0.01, in rded's protocol "
-        "0.001, in gvbsm's 0.1.",
+        "0.001, in gvbsm's 0.1. In the mtt and datm protocols it is that of sets that "
+        "have learnt none.",
         Scope.EVALUATION,
     )
     eval_precision: str = choice(

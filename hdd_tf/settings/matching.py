@@ -99,7 +99,13 @@ class MatchingSettings:
         f"{unset('dsa')}",
         Scope.SHARED,
     )
-
+    zca: bool = setting(
+        None,
+        parsers.SWITCH,
+        "Whiten images by the covariance of the training split (ZCA) instead of "
+        f"normalising channels. {unset('whitened')}",
+        Scope.SHARED,
+    )
     formation_factor: int = setting(
         None,
         parsers.FEW,

@@ -32,7 +32,7 @@ from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
 _FORMAT = 1
-_KIND_FILE = "kind.json"
+KIND_FILE = "kind.json"
 # A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
 
@@ -111,6 +111,8 @@ class ExpertBuffer:
         label_names: Names of the classes in the order of the labels, for experts whose
             labels are used elsewhere; empty if their order does not matter.
         own: Training of a network that is no classifier; None for `NetworkTrainer`.
+        kept: What a buffer keeps beside the trained weights, for `kind.json`; empty
+            for nothing.
 
     Attributes:
         path: Directory of this buffer.
@@ -129,6 +131,7 @@ class ExpertBuffer:
         precision: str = "float32",
         label_names: Sequence[str] = (),
         own: OwnTraining | None = None,
+        kept: str = "",
     ) -> None:
         self.network = network
         self._own = own
@@ -157,6 +160,8 @@ class ExpertBuffer:
             self._kind["label_names"] = list(label_names)
         if own is not None:
             self._kind |= own.kind
+        if kept:
+            self._kind["kept"] = kept
         text = atomic.json_text(self._kind)
         # The name of a data set may be a path or contain a version.
         name = re.sub(r"\W+", "_", dataset.name)[-40:]
@@ -237,7 +242,7 @@ class ExpertBuffer:
         if not self._dataset.name.startswith(FOLDER):
             return own
         kind = json.loads(atomic.json_text({**self._kind, "dataset": ""}))
-        for path in sorted(own.parent.glob(f"*/{_KIND_FILE}")):
+        for path in sorted(own.parent.glob(f"*/{KIND_FILE}")):
             with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
                 found = read_json(path)
                 is_folder = str(found.get("dataset")).startswith(FOLDER)
@@ -263,7 +268,8 @@ class ExpertBuffer:
             return self._files.read(file)
         unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
         resume = self._files.read(unfinished) if unfinished.exists() else None
-        atomic.write_json(self.path / _KIND_FILE, self._kind)
+        resume = self._resumable(index, resume)
+        atomic.write_json(self.path / KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
             on_epochs(resume.updates // trainer.updates_per_epoch)
@@ -277,14 +283,36 @@ class ExpertBuffer:
 
         try:
             with interruptions_named():
-                trainer.train(self._key(index), on_epochs, resume, save_now_and_then)
+                self._train(index, trainer, on_epochs, resume, save_now_and_then)
             self._check_finite(index, trainer, unfinished)
+            self._finish(index)
             self._files.write(file, trainer.snapshot())
         except InterruptedRunError:
             self._files.write(unfinished, trainer.snapshot())
             raise
         unfinished.unlink(missing_ok=True)
         return self._files.read(file)
+
+    def _resumable(
+        self, index: int, resume: TrainingState | None
+    ) -> TrainingState | None:
+        """Returns where an expert's training goes on; None to start afresh."""
+        del index
+        return resume
+
+    def _train(
+        self,
+        index: int,
+        trainer: Training,
+        on_epochs: Callable[[int], object],
+        resume: TrainingState | None,
+        on_call: Callable[[], None],
+    ) -> None:
+        """Trains one expert, see `Training.train`."""
+        trainer.train(self._key(index), on_epochs, resume, on_call)
+
+    def _finish(self, index: int) -> None:
+        """Completes what is kept of an expert, before its file says that it is done."""
 
     def _check_finite(
         self, index: int, trainer: Training, unfinished: pathlib.Path

@@ -147,6 +147,7 @@ class NetworkTrainer:
         on_epochs: Callable[[int], object] = lambda epochs: None,
         resume: TrainingState | None = None,
         on_call: Callable[[], None] = lambda: None,
+        at_epoch: Callable[[int], None] | None = None,
     ) -> float:
         """Trains a fresh network.
 
@@ -157,6 +158,9 @@ class NetworkTrainer:
                 repeatedly.
             resume: State of an earlier training with this key; None to start afresh.
             on_call: Function that is called after each call into the graph.
+            at_epoch: Function that is called with the weights as they are after each
+                epoch; its argument is the number of epochs, 0 at the start of a
+                training. It comes before `on_call`.
 
         Returns:
             The mean training loss of the last epoch (of its part since `resume`).
@@ -167,15 +171,21 @@ class NetworkTrainer:
         length = self._updates_per_call
         done, last = int(self._variables.updates), protocol.epochs * per_epoch
         loss, images = tf.constant(0.0), tf.constant(0)
+        if at_epoch and not done:
+            at_epoch(0)
         while done < last:
             if done in starts:
                 self._variables.clear_slots()
             stop = min(done + length.steps, last, *(s for s in starts if s > done))
+            if at_epoch:
+                stop = min(stop, (done // per_epoch + 1) * per_epoch)
             began = time.perf_counter()
             loss, images = self._run_updates(key, done, stop, loss, images)
             int(images)  # Waits for the call to end, so that its time can be measured.
             length.learn(stop - done, time.perf_counter() - began)
             epochs, done = stop // per_epoch - done // per_epoch, stop
+            if at_epoch and epochs:
+                at_epoch(done // per_epoch)
             on_call()
             if epochs:
                 on_epochs(epochs)

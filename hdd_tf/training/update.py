@@ -8,6 +8,7 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.losses import batch_loss
 from hdd_tf.protocols.optimisers import Optimiser
+from hdd_tf.protocols.sharpness import flat_gradient
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import View
 from hdd_tf.training.training_variables import TrainingVariables
@@ -75,8 +76,34 @@ class Update:
         gradients = tape.gradient(
             loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
+        if self._protocol.sharpness:
+            gradients = self._flat_gradient(gradients, labels, label_logits, view)
         self._optimiser.update(weights, self._variables.slots, gradients, rate)
         return loss
+
+    def _flat_gradient(
+        self,
+        gradients: list[tf.Tensor],
+        labels: tf.Tensor,
+        label_logits: tf.Tensor | None,
+        view: View,
+    ) -> list[tf.Tensor]:
+        """Returns the sharpness-aware gradient, which needs a second one."""
+
+        def gradient_at(weights: list[tf.Tensor]) -> list[tf.Tensor]:
+            state = [tf.convert_to_tensor(s) for s in self._variables.state]
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                logits = self._network.training_logits(weights, view.images, state)[0]
+                loss = batch_loss(
+                    self._protocol, labels, label_logits, view.mixing, logits
+                )
+            return tape.gradient(
+                loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+
+        weights = [tf.convert_to_tensor(w) for w in self._variables.weights]
+        return flat_gradient(weights, gradients, gradient_at, *self._protocol.sharpness)
 
     def _training_logits(self, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         weights = [tf.convert_to_tensor(w) for w in self._variables.weights]

@@ -12,6 +12,7 @@ from tests import (
     published_semantics,
     published_settings,
     published_statistics,
+    published_trajectories,
 )
 
 
@@ -31,6 +32,8 @@ from tests import (
         (("cifar10", 10, "datadam", "hyperbolic"), None),
         (("cifar10", 10, "cafe", "euclidean"), (46.3, None)),
         (("cifar100", 50, "cafe_dsa", "euclidean"), (42.9, 0.2)),
+        (("tiny_imagenet", 50, "mtt", "euclidean"), (28.0, 0.3)),
+        (("cifar100", 10, "datm", "euclidean"), (47.2, 0.4)),
         (("cifar10", 10, "herding"), (31.6, 0.7)),
         (("cifar10", 10, "k_center", "euclidean"), (14.7, 0.7)),
         (("svhn_cropped", 1, "forgetting"), (12.1, 5.6)),
@@ -39,10 +42,10 @@ from tests import (
         (("cifar100", 3, "random"), None),
         (("imagewoof", 7, "whole"), (67.0, 1.3)),
         (("digits", 10, "dm", "hyperbolic"), None),
-        (("cifar10", 10, "mtt", "hyperbolic"), None),
         (("cifar100", 1, "gvbsm"), (16.4, 0.7)),
         (("cifar10", 50, "gvbsm", "euclidean"), (54.3, 0.3)),
         (("cifar10", 1, "gvbsm"), None),
+        (("cifar10", 10, "tesla", "hyperbolic"), None),
     ],
 )
 def test_accuracy_of_a_cell(cell, accuracy):
@@ -74,6 +77,10 @@ def test_the_cells_are_those_with_published_settings():
         (*cell, objective, "euclidean")
         for objective in published_cafe.EVERYWHERE
         for cell in published_cafe.CELLS
+    } | {
+        (*cell, objective, "euclidean")
+        for objective, cells in published_trajectories.CELLS.items()
+        for cell in cells
     } | {
         (*cell, objective, "euclidean")
         for objective, settings in published_settings.GRADIENTS.items()
@@ -160,6 +167,16 @@ def test_budgets_of_statistics():
         assert budget.eval_epochs == own["eval_epochs"]
         assert plain_image_lr(*cell, "gvbsm") == own["image_lr"]
     assert published.published_budget("cifar10", 1, "gvbsm", "none") is None
+
+
+def test_budgets_and_rates_of_trajectory_matching():
+    for objective, cells in published_trajectories.CELLS.items():
+        for cell in cells:
+            own = published_trajectories.settings(objective, cell, "euclidean")
+            budget = published.published_budget(*cell, objective, "euclidean")
+            found = budget.iterations, budget.eval_epochs, budget.networks
+            assert found == (own["iterations"], own["eval_epochs"], own["num_eval"])
+            assert plain_image_lr(*cell, objective) == own["image_lr"]
 
 
 def test_plain_learning_rates():

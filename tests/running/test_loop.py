@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 class CountingStep:
+    method = types.SimpleNamespace(remedy=lambda: "Give a lower --image_lr.")
+
     def __init__(self, bad_iteration=None, bad_class=0):
         self.calls = []
         self._bad = bad_iteration, bad_class

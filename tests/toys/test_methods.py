@@ -29,7 +29,15 @@ EVERY_DAY = {"toy_attention", "toy_labels"}
 # Methods of our own whose networks train on the set, with what keeps them short. The
 # hyperbolic form takes twice as long to trace.
 SHORT = {"cafe_max_updates": 2, "cafe_max_epochs": 2, "cafe_test_images": 9}
+# The bound of the loss is above all of these, so that every iteration moves the set.
+EXPERTS = {
+    "trajectory_experts": 2, "trajectory_epochs": 4, "trajectory_bound": 3,
+    "trajectory_batch": 16, "student_steps": 3, "student_batch": 4, "label_lr": 1.0,
+    "student_rate_lr": 0.01, "trajectory_threshold": 9.0, "zca": True,
+}  # fmt: skip
 OWN = {
+    "mtt": EXPERTS | {"zca": False},
+    "datm": EXPERTS | {"geometry": "euclidean", "trajectory_init": "any"},
     "cafe": SHORT,
     "cafe_dsa": SHORT | {"geometry": "euclidean"},
     "dc": {"dc_updates": 2, "dc_epochs": 2, "dc_batch": 4},
@@ -41,6 +49,14 @@ OWN = {
         "dcc_inner_warmup": 1,
     },
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def expert_dir(tmp_path_factory):
+    """Experts are trained once, for all devices."""
+    place = {"expert_dir": str(tmp_path_factory.mktemp("experts"))}
+    for name in ("mtt", "datm"):
+        OWN[name] |= place
 
 
 def step_of(name, dataset, strategy, **settings):

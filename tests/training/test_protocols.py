@@ -32,6 +32,21 @@ def test_dance():
     )
 
 
+def test_mtt_and_datm():
+    hard, soft = (protocol(objective=name) for name in ("mtt", "datm"))
+    assert (hard.batch_size, hard.labels, hard.loss) == (256, "hard", "hard")
+    assert (soft.batch_size, soft.labels, soft.loss) == (128, "stored", "soft")
+    for found in (hard, soft):
+        assert (found.epochs, found.drop_epochs) == (1001, (502,))
+        assert found.learnt_rate and found.reset_velocity
+        assert len(found.augmentations) == 6
+    # The batch is that of the evaluation, whatever the student's was.
+    assert protocol(objective="datm", student_batch=9, eval_batch=7).batch_size == 7
+    # Real images beside a set have classes, and no rate of their own.
+    assert soft.with_hard_labels().learning_rate == 0.01
+    assert not soft.with_hard_labels().learnt_rate
+
+
 @pytest.mark.parametrize("dataset", ["svhn_cropped", "digits"])
 def test_digits_are_not_mirrored_by_dance(dataset):
     assert "flip" not in protocol(dataset, objective="dance").always

@@ -1,0 +1,1 @@
+"""Matching of training trajectories: the whole set, through many steps of training."""
