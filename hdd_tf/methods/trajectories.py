@@ -10,7 +10,14 @@ Sources of the published values:
 from typing import Any
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
-from hdd_tf.methods.traits import FULL_DSA, Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import (
+    FULL_DSA,
+    Budget,
+    Encoder,
+    Kind,
+    PublishedAs,
+    Traits,
+)
 
 # No iteration draws real images, so that `real_batch` has no meaning here.
 _SETTINGS = {"real_batch": 256, "init": "real", "dsa": FULL_DSA}
@@ -51,6 +58,7 @@ MTT = _traits(
     build="hdd_tf.objectives.trajectories.mtt:build",
     settings={**_SETTINGS, "image_lr": 100.0, "iterations": 5000},
     evaluation="mtt",
+    published_as=PublishedAs.BEST_ON_TEST,
     whitened=False,
     plain_image_lr=_mtt_image_lr,
     published={
@@ -70,6 +78,8 @@ DATM = _traits(
     build="hdd_tf.objectives.trajectories.datm:build",
     settings={**_SETTINGS, "image_lr": 100.0, "iterations": 10_000},
     evaluation="datm",
+    carries=frozenset({"stored"}),
+    published_as=PublishedAs.SOFT_LABELS | PublishedAs.BEST_ON_TEST,
     whitened=True,
     plain_image_lr=_datm_image_lr,
     published={

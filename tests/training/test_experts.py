@@ -136,14 +136,14 @@ def test_interrupted_training_goes_on_to_the_same_expert(
     monkeypatch.setattr(network_trainer, "UPDATES_PER_CALL", 3)
     train, calls = NetworkTrainer.train, []
 
-    def interrupted(self, key, on_epochs, resume, on_call, at_epoch):
+    def interrupted(self, key, on_epochs, resume, on_call):
         def count():
             calls.append(1)
             if len(calls) == stop_after:
                 raise InterruptedRunError(signal.SIGTERM)
             on_call()
 
-        return train(self, key, on_epochs, resume, count, at_epoch)
+        return train(self, key, on_epochs, resume, count)
 
     monkeypatch.setattr(NetworkTrainer, "train", interrupted)
     with pytest.raises(InterruptedRunError):
