@@ -1,6 +1,5 @@
 """Scores an exported set and its baselines by a run's protocol."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,12 +18,10 @@ from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
 from hdd_tf.evaluation.scoring import Score, TrainedClassifier
 from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS, WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.published import protocol_name, sets_beside
-from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.progress import epoch_bar
+from hdd_tf.training.taught_sets import learns_of_teacher, set_beside, taught_by
 
 OnTested = Callable[[NetworkTrainer, int, float], None]
 
@@ -259,12 +256,22 @@ class Evaluation:
         chosen = self.dataset.training.take(self.coresets.select(name, ipc))
         # Floats share the trace of the distilled set.
         images = chosen.images.astype(np.float32)
+        protocol, carried = self.scorer.protocol(), None
+        if beside is not None and learns_of_teacher(protocol, beside):
+            carried = taught_by(
+                beside,
+                images,
+                chosen.labels,
+                protocol,
+                self.scorer.normalisation(beside),
+                self._config,
+            )
         return self.scorer.score(
             name,
             images,
             chosen.labels,
             augmented=augmented,
-            carried=self._taught(images, chosen.labels, beside),
+            carried=carried,
             first=first,
         )
 
@@ -299,7 +306,7 @@ class Evaluation:
         if protocol.labels != "hard":
             # A teacher labels any image; other soft labels are of the set's own. The
             # whole training split always has its classes.
-            taught = _taught_labels(protocol, distilled_set)
+            taught = learns_of_teacher(protocol, distilled_set)
             described["baseline_labels"] = "teacher" if taught else "hard"
         return {
             "name": protocol_name(self._config),
@@ -329,37 +336,6 @@ class Evaluation:
                 accuracy,
             )
 
-    def _taught(
-        self, images: np.ndarray, labels: np.ndarray, beside: DistilledSet | None
-    ) -> DistilledSet | None:
-        """Returns real images with the teacher of a set, if its evaluation asks it.
-
-        Where students learn stored views, the teacher labels views of these images,
-        drawn as those of the set were.
-        """
-        protocol = self.scorer.protocol()
-        if beside is None or not _taught_labels(protocol, beside):
-            return None
-        labelled = None
-        if protocol.labels == "epochs" and beside.teacher is not None:
-            with epoch_bar("labels", protocol.epochs, self._config.progress) as bar:
-                labelled = label_epochs(
-                    beside.teacher,
-                    images,
-                    protocol,
-                    self.scorer.normalisation(beside),
-                    self._config.seed,
-                    bar.update,
-                )
-        return dataclasses.replace(
-            beside,
-            images=images,
-            labels=labels,
-            label_logits=None,
-            student_rate=None,
-            epoch_labels=labelled,
-        )
-
     def _score_beside(
         self, name: str, distilled_set: DistilledSet, first: int
     ) -> dict[str, Any]:
@@ -377,7 +353,7 @@ class Evaluation:
             return self.score_whole(first)
         if name in BESIDE_TITLES:
             return self.score_set(
-                _set_beside(distilled_set, name), augmented=augmented, first=first
+                set_beside(distilled_set, name), augmented=augmented, first=first
             )
         if name == HARD_LABELS:
             return self.score_set(
@@ -390,36 +366,3 @@ class Evaluation:
             first=first,
             beside=distilled_set,
         )
-
-
-def _set_beside(distilled_set: DistilledSet, name: str) -> DistilledSet:
-    """Returns a set that another one carries, with the labels and teacher of that.
-
-    Raises:
-        InputError: it carries none of this name.
-    """
-    images = (distilled_set.beside or {}).get(name)
-    if images is None:
-        raise InputError(
-            f"this set has no {BESIDE_TITLES[name]}, which its method scores beside "
-            "it: evaluate the set as it was exported"
-        )
-    return dataclasses.replace(
-        distilled_set, images=images, epoch_labels=None, beside=None
-    )
-
-
-def _taught_labels(
-    protocol: TrainingProtocol, distilled_set: DistilledSet | None
-) -> bool:
-    """Returns whether the real images beside a set learn the labels of its teacher.
-
-    Args:
-        protocol: Protocol of the evaluation.
-        distilled_set: The set; None if only the protocol is known.
-    """
-    if protocol.labels == "teacher":
-        return True
-    # Stored labels may have come without the networks that gave them.
-    known = distilled_set is None or distilled_set.teacher is not None
-    return protocol.labels == "epochs" and known

@@ -8,7 +8,7 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.catalogue import HANDEDNESS_MATTERS
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import HARD_LABELS
-from hdd_tf.protocols import rded
+from hdd_tf.protocols import rded, soft_labels
 from hdd_tf.protocols.label_sources import LABEL_NAMES
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 
@@ -247,54 +247,6 @@ def _datm_of_settings(
     return dataclasses.replace(protocol, batch_size=config.eval_batch or 128)
 
 
-def _d4m_of_settings(config: Any, dataset: str, epochs: int | None) -> TrainingProtocol:
-    """Returns the protocol of D4M's sets: DD-Ranking's evaluator for CIFAR.
-
-    What the authors' students of CIFAR trained by is not published.
-    """
-    epochs = epochs or config.eval_epochs or 500
-    return TrainingProtocol(
-        epochs=epochs,
-        batch_size=config.eval_batch or 100,
-        learning_rate=config.eval_lr,
-        weight_decay=0.01,
-        optimiser="adamw",
-        schedule="cosine",
-        period=epochs,
-        loss="kl",
-        labels="teacher",
-        temperature=20.0,
-        resized_crop=0.08,
-        flip=dataset not in HANDEDNESS_MATTERS,
-        cutmix=1.0,
-    )
-
-
-def _gvbsm_of_settings(
-    config: Any, dataset: str, epochs: int | None
-) -> TrainingProtocol:
-    """Returns the protocol of G-VBSM, whose students see stored views and labels.
-
-    What is published of the ConvNet is the command for CIFAR-100. For CIFAR-10 the
-    batch is that of ResNet-18's command.
-    """
-    epochs = epochs or config.eval_epochs or 1000
-    return TrainingProtocol(
-        epochs=epochs,
-        batch_size=config.eval_batch or (100 if dataset == "cifar10" else 64),
-        learning_rate=config.eval_lr,
-        decay_kernels_only=True,
-        schedule="cosine",
-        period=float(epochs),
-        loss="mse",
-        labels="epochs",
-        hard_weight=config.gvbsm_hard_weight,
-        resized_crop=0.08,
-        flip=dataset not in HANDEDNESS_MATTERS,
-        cutmix=1.0,
-    )
-
-
 PROTOCOLS: dict[str, Builder] = {
     "dm": _dm_of_settings,
     "dance": _dance_of_settings,
@@ -303,6 +255,6 @@ PROTOCOLS: dict[str, Builder] = {
     "mtt": _mtt_of_settings,
     "datm": _datm_of_settings,
     "rded": rded.student_protocol,
-    "d4m": _d4m_of_settings,
-    "gvbsm": _gvbsm_of_settings,
+    "d4m": soft_labels.d4m_protocol,
+    "gvbsm": soft_labels.gvbsm_protocol,
 }
