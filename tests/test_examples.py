@@ -249,7 +249,7 @@ def test_training_with_what_a_set_carries(printed, name):
     assert accuracy["test accuracy on digits"] > 50
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_training_with_a_teacher(
     import_example, digits_teacher, monkeypatch, tmp_path, capsys
 ):

@@ -174,10 +174,8 @@ VALIDATING = [
 TRAINING_EXPERTS = ["experts", "--objective=dance", "--pretrain_epochs=1000000"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "words", [pytest.param(VALIDATING, marks=pytest.mark.stress), TRAINING_EXPERTS]
-)
+@pytest.mark.stress
+@pytest.mark.parametrize("words", [VALIDATING, TRAINING_EXPERTS])
 def test_a_chief_that_is_stopped_while_others_wait_stops_them(words, tmp_path):
     pair = busy_chief(tmp_path, *words)
     pair.processes[0].send_signal(signal.SIGTERM)

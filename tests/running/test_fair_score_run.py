@@ -100,6 +100,7 @@ def test_it_is_kept_for_the_same_set_only(tmp_path):
     assert keep_fair_score(directory, measured) == measured
 
 
+@pytest.mark.stress
 def test_of_several_seeds_and_of_coresets(tmp_path, capsys):
     pooled = run(
         tmp_path / "runs", "--objective=random", "--fair_score", "--num_experiments=2"

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 # Of the methods whose networks train, more than one life.
 ITERATIONS = 3
 # The others are in `make stress`.
-EVERY_DAY = {"toy_attention", "toy_labels"}
+EVERY_DAY = {"toy_labels"}
 # Methods of our own whose networks train on the set, with what keeps them short. The
 # hyperbolic form takes twice as long to trace.
 SHORT = {"cafe_max_updates": 2, "cafe_max_epochs": 2, "cafe_test_images": 9}

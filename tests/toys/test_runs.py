@@ -157,6 +157,7 @@ def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys)
     assert 0 < np.abs(later.label_logits - stored.label_logits).max() < 0.5
 
 
+@pytest.mark.stress
 def test_a_selection_brings_images_and_a_teacher(tmp_path):
     place = tmp_path / "run"
     result = run(place, "--objective=toy_stitched")
