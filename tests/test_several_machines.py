@@ -321,6 +321,9 @@ def test_tf_config_is_read(text, found, monkeypatch):
         tf_config({"worker": ["a:1", "http://b:1"]}, type="worker", index=0),
         tf_config(TWO, type="worker", index=1.0),
         tf_config(TWO, type="worker", index=-1),
+        # One worker, and a task of a cluster that was cut short.
+        tf_config({"worker": ["a:1"]}, type="worker", index=1),
+        tf_config({"worker": ["a:1"]}, type="ps", index=0),
     ],
 )
 def test_other_tf_configs_are_refused(text, monkeypatch):

@@ -49,11 +49,13 @@ def read_cluster() -> Cluster | None:
         matches = [_ADDRESS.fullmatch(address) for address in workers]
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"TF_CONFIG cannot be read: {advice}") from error
-    if alone:
-        return None
     index: Any = task.get("index")
     in_range = type(index) is int and 0 <= index < len(workers)
-    if set(cluster) != {"worker"} or task.get("type") != "worker" or not in_range:
+    # A task that is not of the cluster waits for others that were left out of it.
+    is_worker = task.get("type") == "worker" and in_range
+    if alone and (not task or not workers or is_worker):
+        return None
+    if set(cluster) != {"worker"} or not is_worker:
         raise InputError(f"TF_CONFIG must name workers, and this task as one: {advice}")
     addresses = tuple((match[1], int(match[2])) for match in matches if match)
     if len(set(addresses)) < len(workers) or any(p > 65535 for _, p in addresses):
