@@ -1,10 +1,10 @@
 """Says whether seeded runs still give the images and scores that they once gave.
 
     python benchmarks/seeded_runs.py --place /tmp/now
-    python benchmarks/seeded_runs.py --place /tmp/then --record   (at another commit)
+    python benchmarks/seeded_runs.py --place /tmp/then --record [--runs ...]
 
-Small runs of the command on the embedded digits: every objective and geometry, a bank,
-two devices, blocks, a coreset, two experiments, and one that is stopped and goes on.
+Small runs of the command on the embedded digits: every method, and DM in every form,
+with a bank, two devices, blocks, two experiments, and stopped and going on.
 What they wrote is compared with `seeded_runs.json`: the images and velocities of the
 last checkpoint, the bytes of the exported files in all encodings, accuracies and
 analysis. On the processor and with the TensorFlow of the record all is equal to the
@@ -40,8 +40,18 @@ _IDM = [
     "--idm_train_batch=16",
 ]  # fmt: skip
 _DANCE = ["--objective=dance", "--ipc=1", "--num_experts=2", "--pretrain_epochs=2"]
+_LIFE = ["--dc_updates=2", "--dc_epochs=1", "--dc_batch=8"]
+_TRAJECTORIES = [
+    "--trajectory_experts=2", "--trajectory_epochs=3", "--trajectory_batch=16",
+    "--trajectory_bound=2", "--trajectory_span=1", "--student_steps=3",
+]  # fmt: skip
+_D4M = [
+    "--objective=d4m", "--d4m_width=8", "--d4m_updates=4", "--d4m_batch=16",
+    "--d4m_steps=4", "--d4m_strength=0.5", "--d4m_teacher_epochs=1",
+]  # fmt: skip
 _CHOOSING = ["--select=best_validation", "--eval_every=3"]
 # The starts of each run; of several, the later ones go on.
+# fmt: off
 RUNS = {
     "dm_hyperbolic": [["--analysis"]],
     "dm_euclidean": [["--geometry=euclidean", "--baselines=random,whole"]],
@@ -56,9 +66,48 @@ RUNS = {
     "idm_euclidean": [[*_IDM, "--geometry=euclidean", "--num_virtual_devices=2"]],
     "dance": [[*_DANCE, "--analysis"]],
     "dance_euclidean": [[*_DANCE, "--geometry=euclidean", "--formation_factor=3"]],
+    "dc": [["--objective=dc", *_LIFE, "--geometry=euclidean"]],
+    "dsa_hyperbolic": [["--objective=dsa", *_LIFE]],
+    "dcc": [
+        [
+            "--objective=dcc", *_LIFE, "--dcc_outer_warmup=1", "--dcc_inner_warmup=1",
+            "--geometry=euclidean",
+        ]
+    ],
+    "m3d": [["--objective=m3d", "--geometry=euclidean"]],
+    "datadam_hyperbolic": [["--objective=datadam"]],
+    "dsdm": [
+        [
+            "--objective=dsdm", "--dsdm_networks=2", "--dsdm_epochs=1",
+            "--dsdm_prototype_after=2", "--geometry=euclidean",
+        ]
+    ],
+    "iid_hyperbolic": [
+        [
+            *_IDM, "--objective=iid", "--iid_network=convnet", "--iid_networks=1",
+            "--iid_epochs=1",
+        ]
+    ],
+    "cafe": [
+        [
+            "--objective=cafe", "--cafe_max_updates=2", "--cafe_max_epochs=2",
+            "--cafe_test_images=8", "--geometry=euclidean",
+        ]
+    ],
+    "mtt_hyperbolic": [["--objective=mtt", *_TRAJECTORIES]],
+    "datm": [["--objective=datm", *_TRAJECTORIES, "--geometry=euclidean"]],
+    "gvbsm": [
+        [
+            "--objective=gvbsm", "--gvbsm_pool=convnet,convnet_batch",
+            "--gvbsm_epochs=1", "--gvbsm_roll=0", "--gvbsm_group=4",
+        ]
+    ],
+    "rded": [["--objective=rded", "--rded_epochs=2", "--rded_images=20"]],
+    "d4m": [[*_D4M, "--geometry=euclidean"]],
     "herding": [["--objective=herding", "--baselines=k_center,forgetting"]],
     "random": [["--objective=random", "--analysis"]],
 }
+# fmt: on
 ENCODINGS = ("float32", "png", "png_folder", "npz", "dd_ranking")
 # What differs between two runs of one program, or names its settings.
 _UNLIKE = {
@@ -198,18 +247,27 @@ def check(place: pathlib.Path, names: list[str]) -> list[str]:
             if same_machine:
                 lines += differences(name, found, recorded["runs"][name])
     where = "to the bit" if same_machine else f"to {TOLERANCE}, on another machine"
-    print(f"compared {where} with commit {recorded['commit'][:10]}")
+    commits = sorted({recorded["commits"][name][:10] for name in names})
+    print(f"compared {where} with what {', '.join(commits)} gave")
     return lines
 
 
-def record(place: pathlib.Path) -> None:
-    """Makes all runs and writes down what they gave."""
-    runs, images = {}, {}
-    for name in RUNS:
+def record(place: pathlib.Path, names: list[str]) -> None:
+    """Makes runs and writes down what they gave; other runs keep their record."""
+    runs, images, commits = {}, {}, {}
+    if len(names) < len(RUNS):
+        recorded = json.loads(RECORD.read_text())
+        if recorded["environment"] != environment():
+            raise SystemExit("the other runs were recorded elsewhere: record all")
+        runs, commits = recorded["runs"], recorded["commits"]
+        with np.load(IMAGES) as stored:
+            images = dict(stored)
+    for name in names:
         make(place, name)
         runs[name], images[name] = describe(place, name)
+        commits[name] = commit()
         print(name, flush=True)
-    content = {"commit": commit(), "environment": environment(), "runs": runs}
+    content = {"commits": commits, "environment": environment(), "runs": runs}
     RECORD.write_text(json.dumps(content, indent=1) + "\n")
     np.savez_compressed(IMAGES, **images)
 
@@ -222,7 +280,7 @@ def main() -> int:
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     if arguments.record:
-        record(arguments.place)
+        record(arguments.place, arguments.runs)
         return 0
     lines = check(arguments.place, arguments.runs)
     print("\n".join(lines) or "no difference")
