@@ -29,18 +29,18 @@ from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.layer_inputs import LayerInputs
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.objectives.gvbsm.group_loss import GroupImages, GroupLoss, Weights
 from hdd_tf.objectives.gvbsm.groups import Groups
 from hdd_tf.objectives.gvbsm.image_adam import ImageAdam
-from hdd_tf.objectives.gvbsm.pool import flips, pool_networks, pool_options
+from hdd_tf.objectives.gvbsm.pool import flips, pool_networks
 from hdd_tf.objectives.gvbsm.real_statistics import real_statistics
-from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import Experts
-from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.shelf import Shelf
+from hdd_tf.training.taught_sets import labels_by
 from hdd_tf.training.teachers import teacher_of_experts
 
 BETAS = (0.5, 0.9)
@@ -201,21 +201,13 @@ class StatisticalMatching(IterativeMethod):
         images = np.trunc(np.clip(made.images, 0.0, 255.0))
         teacher = self._teacher()
         protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
-        with epoch_bar("labels", protocol.epochs, config.progress) as bar:
-            labels = label_epochs(
-                teacher,
-                images,
-                protocol,
-                dataset.normalisation,
-                config.seed,
-                bar.update,
-            )
+        labels = labels_by(teacher, images, protocol, dataset.normalisation, config)
         return dataclasses.replace(
             made, images=images, teacher=teacher, epoch_labels=labels
         )
 
     def _teacher(self) -> Teacher:
-        dataset, options = self._context.dataset, pool_options(self._context.config)
+        dataset, options = self._context.dataset, options_of(self._context.config)
         networks: list[TeacherNetwork] = []
         for member in self._pool:
             assert member.experts is not None

@@ -20,10 +20,11 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.distillation.method import Method, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.rded.crops import CropScorer, best_crops, draw_crops
-from hdd_tf.selection.rded.observer import observer_options, observer_shelf
+from hdd_tf.selection.rded.observer import observer_shelf
 from hdd_tf.selection.rded.stitching import stitch, through_jpeg
 from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.teachers import teacher_of_experts
@@ -56,7 +57,7 @@ class SelectionOfCrops(Method):
         self._observer = teacher_of_experts(
             self._take(),
             self._config.rded_network,
-            observer_options(self._config),
+            options_of(self._config),
             dataset.image_shape,
             dataset.num_classes,
         )
