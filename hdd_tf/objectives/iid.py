@@ -31,7 +31,7 @@ from hdd_tf.networks.registry import build_with_options
 from hdd_tf.objectives.covariance import ChannelDiscrepancy
 from hdd_tf.objectives.features import Discrepancy, FeatureComparison
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, pool_objective
-from hdd_tf.protocols.published import constant_protocol
+from hdd_tf.protocols.beforehand import constant_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.shelf import Shelf

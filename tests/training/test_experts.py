@@ -16,7 +16,7 @@ from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import lock
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
-from hdd_tf.protocols.published import constant_protocol, expert_protocol
+from hdd_tf.protocols.beforehand import constant_protocol, expert_protocol
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer

@@ -10,7 +10,8 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.initialisation import FanOutInitialisation
 from hdd_tf.networks.options import options_of
 from hdd_tf.networks.registry import build_with_options
-from hdd_tf.protocols.published import PROTOCOLS, squeeze_protocol
+from hdd_tf.protocols.beforehand import squeeze_protocol
+from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.shelf import Shelf
 
