@@ -28,41 +28,15 @@ from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
-from hdd_tf.networks.layer_inputs import LayerInputs
-from hdd_tf.networks.options import options_of
-from hdd_tf.networks.teacher import Teacher, TeacherNetwork
-from hdd_tf.objectives.gvbsm.group_loss import GroupImages, GroupLoss, Weights
+from hdd_tf.objectives.gvbsm.group_loss import GroupImages
 from hdd_tf.objectives.gvbsm.groups import Groups
 from hdd_tf.objectives.gvbsm.image_adam import ImageAdam
-from hdd_tf.objectives.gvbsm.pool import flips, pool_networks
-from hdd_tf.objectives.gvbsm.real_statistics import real_statistics
+from hdd_tf.objectives.gvbsm.members import members_of, teacher_of
 from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import Experts
-from hdd_tf.training.shelf import Shelf
 from hdd_tf.training.taught_sets import labels_by
-from hdd_tf.training.teachers import teacher_of_experts
 
 BETAS = (0.5, 0.9)
-
-
-@dataclasses.dataclass(eq=False)
-class Member:
-    """A network of the pool.
-
-    Attributes:
-        shelf: Where it is kept.
-        inputs: Reader of its maps.
-        loss: Loss of a group in it.
-        experts: The trained network, after `train_ahead`.
-        real: `[S]` statistics of the real images in it, after `train_ahead`.
-    """
-
-    shelf: Shelf
-    inputs: LayerInputs
-    loss: GroupLoss
-    experts: Experts | None = None
-    real: tf.Tensor | None = None
 
 
 class StatisticalMatching(IterativeMethod):
@@ -86,46 +60,13 @@ class StatisticalMatching(IterativeMethod):
                 f"statistics are of {self._groups.size} images at once: leave it out, "
                 f"or match the statistics of fewer images, --gvbsm_group={limit}"
             )
-        weights = Weights(
-            config.gvbsm_statistics_weight,
-            config.gvbsm_density_weight,
-            config.gvbsm_density_temperature,
-            config.gvbsm_memory,
-            config.gvbsm_first_weight,
-            config.gvbsm_skip,
-        )
-        self._pool: list[Member] = []
-        for network, shelf in pool_networks(config, dataset):
-            try:
-                inputs = LayerInputs(network)
-            except InputError as error:
-                name = shelf.network_name
-                raise InputError(f"--gvbsm_pool={name}: {error}") from error
-            loss = GroupLoss(inputs, weights, flips(dataset), config.gvbsm_roll)
-            self._pool.append(Member(shelf, inputs, loss))
+        self._pool = members_of(config, dataset)
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
         """Trains the networks that are missing, and measures the real images in all."""
-        context, config = self._context, self._context.config
         for member in self._pool:
-            if member.experts is not None:
-                continue
-            member.experts = member.shelf.take(
-                dry_run=context.dry_run, progress=config.progress
-            )
-            if context.dry_run:
-                member.real = tf.zeros([member.loss.layout.size])
-                continue
-            member.real = real_statistics(
-                member.inputs,
-                member.loss.layout,
-                member.experts,
-                member.shelf.buffer,
-                context.dataset,
-                config.expert_seed,
-                config.progress,
-            )
+            member.train_ahead(self._context)
 
     def assemble(self) -> None:
         """Makes the images, their optimiser and the averages of the statistics."""
@@ -199,26 +140,12 @@ class StatisticalMatching(IterativeMethod):
         made = self.synthetic_set.distilled(metadata)
         # As the program stores them, and labels and learns them afterwards.
         images = np.trunc(np.clip(made.images, 0.0, 255.0))
-        teacher = self._teacher()
+        teacher = teacher_of(self._pool, config, dataset)
         protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
         labels = labels_by(teacher, images, protocol, dataset.normalisation, config)
         return dataclasses.replace(
             made, images=images, teacher=teacher, epoch_labels=labels
         )
-
-    def _teacher(self) -> Teacher:
-        dataset, options = self._context.dataset, options_of(self._context.config)
-        networks: list[TeacherNetwork] = []
-        for member in self._pool:
-            assert member.experts is not None
-            networks += teacher_of_experts(
-                member.experts,
-                member.shelf.network_name,
-                options,
-                dataset.image_shape,
-                dataset.num_classes,
-            ).networks
-        return Teacher(tuple(networks), dataset.image_shape, dataset.num_classes)
 
     def _rate(self, iteration: tf.Tensor) -> tf.Tensor:
         config = self._context.config
