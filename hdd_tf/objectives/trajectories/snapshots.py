@@ -19,7 +19,8 @@ from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import KIND_FILE, ExpertBuffer, Training
+from hdd_tf.training.experts import ExpertBuffer, Training
+from hdd_tf.training.network_files import KIND_FILE
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
