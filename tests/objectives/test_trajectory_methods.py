@@ -5,6 +5,7 @@ tests/toys/test_methods.py runs them on several devices, in parts and resumed.
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 
@@ -141,7 +142,7 @@ def copied(place, expert_dir, dataset):
     return shelf(place, dataset)
 
 
-@pytest.mark.parametrize("damage", ["gone", "short", "changed", "sums"])
+@pytest.mark.parametrize("damage", ["gone", "short", "huge", "changed", "sums"])
 def test_a_damaged_snapshot_is_refused(tmp_path, expert_dir, dataset, damage):
     trajectories = copied(tmp_path, expert_dir, dataset)
     folder = trajectories.buffer.path / "expert_000"
@@ -152,6 +153,8 @@ def test_a_damaged_snapshot_is_refused(tmp_path, expert_dir, dataset, damage):
         snapshot.unlink()
     elif damage == "short":
         snapshot.write_bytes(values[:-4])
+    elif damage == "huge":
+        os.truncate(snapshot, 2**42)  # It takes no room, but would not fit in memory.
     elif damage == "changed":
         values[9] ^= 1
         snapshot.write_bytes(values)
