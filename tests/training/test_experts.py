@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from hdd_tf.data import memory
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
@@ -20,6 +21,7 @@ from hdd_tf.protocols.beforehand import constant_protocol, expert_protocol
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.shelf import Shelf
 
 NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
 
@@ -246,3 +248,20 @@ def test_state_of_batch_norm_is_kept_and_initial_weights_may_be_left_out(
     np.testing.assert_array_equal(
         outputs["logits"], network.logits(weights, images, state)
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "flag", "said"),
+    [
+        (3, "num_experts", "--num_experts=3 networks: holding them .*: give fewer"),
+        (1, "", "the network convnet: holding its weights .*: name a smaller one"),
+    ],
+)
+def test_networks_that_memory_does_not_hold_are_named(
+    tmp_path, dataset, monkeypatch, number, flag, said
+):
+    shelf = Shelf("experts", buffer(tmp_path, dataset), number, "convnet", flag)
+    shelf.check_memory()
+    monkeypatch.setattr(memory, "available_memory", lambda: 99)
+    with pytest.raises(InputError, match=said):
+        shelf.check_memory()

@@ -82,7 +82,7 @@ def pool_networks(config: Any, dataset: Dataset) -> list[PoolNetwork]:
             config.expert_seed,
             config.precision,
         )
-        shelf = Shelf(name, buffer, 1, name, "gvbsm_pool", looks=looks)
+        shelf = Shelf(name, buffer, 1, name, looks=looks)
         found.append(PoolNetwork(network, shelf))
     return found
 

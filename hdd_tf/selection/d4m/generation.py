@@ -65,7 +65,7 @@ def teacher_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) -> 
         # Its labels go with the set, where their order must be known.
         label_names=dataset.label_names,
     )
-    return Shelf("teacher", buffer, 1, config.network, "d4m_teacher_epochs")
+    return Shelf("teacher", buffer, 1, config.network)
 
 
 def model_of(config: Any, dataset: Dataset, max_images: int) -> LatentDiffusion:

@@ -44,4 +44,4 @@ def observer_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) ->
         # Its labels go with the set, where their order must be known.
         label_names=dataset.label_names,
     )
-    return Shelf("observer", buffer, 1, name, "rded_network")
+    return Shelf("observer", buffer, 1, name)
