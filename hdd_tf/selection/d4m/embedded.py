@@ -161,10 +161,9 @@ class EmbeddedDiffusion(LatentDiffusion):
         if self.autoencoder is None:
             return to_pixels(latents)
         assert isinstance(self._known_latents, EncodedLatents)
-        decode = decoder_of(self.autoencoder.network, self._autoencoder_weights)
         scaled = latents * np.float32(self._known_latents.scale)
         parts = [
-            decode(tf.constant(scaled[start : start + self._max_images])).numpy()
+            self._decoder(tf.constant(scaled[start : start + self._max_images])).numpy()
             for start in range(0, len(scaled), self._max_images)
         ]
         return to_pixels(np.concatenate(parts))
@@ -172,6 +171,12 @@ class EmbeddedDiffusion(LatentDiffusion):
     def blocks(self, count: int) -> int:
         """Returns the number of blocks that `generate` makes of latents."""
         return -(-count // self._block)
+
+    @functools.cached_property
+    def _decoder(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        # Kept, as prototypes and generated latents are decoded one after the other.
+        assert self.autoencoder is not None
+        return decoder_of(self.autoencoder.network, self._autoencoder_weights)
 
     @functools.cached_property
     def _known_latents(self) -> Latents:

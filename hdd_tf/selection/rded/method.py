@@ -10,7 +10,7 @@ known of it are the training of its networks, and the seeds of its draws.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class SelectionOfCrops(Method):
             for label in classes:
                 made.append(self._of_class(scorer, label))
                 bar.update()
-        accuracy = self._accuracy()
+        accuracy = self._accuracy(scorer.logits)
         return DistilledSet.from_class_images(
             np.stack(made),
             {
@@ -165,9 +165,12 @@ class SelectionOfCrops(Method):
         height, width, _ = self._dataset.image_shape
         return draw_crops(key, images, self._config.rded_crops, height, width)
 
-    def _accuracy(self) -> dict[str, Any]:
-        """Returns how well the observer knows images: never those of the test split."""
-        assert self._observer is not None
+    def _accuracy(self, logits: Callable[[tf.Tensor], tf.Tensor]) -> dict[str, Any]:
+        """Returns how well the observer knows images: never those of the test split.
+
+        Args:
+            logits: The observer's function from normalised images to logits.
+        """
         split, name = self._dataset.training, "training"
         if self._dataset.validation is not None:
             split, name = self._dataset.validation, "validation"
@@ -176,8 +179,7 @@ class SelectionOfCrops(Method):
             if len(split.labels) > _MOST_TESTED
             else np.arange(len(split.labels))
         )
-        logits, step = self._observer.logits_function(), self._context.max_images
-        right = 0
+        step, right = self._context.max_images, 0
         for start in range(0, len(part.labels), step):
             images = self._dataset.normalise(part.images[start : start + step])
             found = logits(tf.constant(images)).numpy().argmax(axis=1)
