@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.data.memory import check_room
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
@@ -60,6 +61,8 @@ class StatisticalMatching(IterativeMethod):
                 f"statistics are of {self._groups.size} images at once: leave it out, "
                 f"or match the statistics of fewer images, --gvbsm_group={limit}"
             )
+        self._protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
+        self._check_room()
         self._pool = members_of(config, dataset)
         self._start: tf.Tensor | None = context.initial_images()
 
@@ -141,10 +144,23 @@ class StatisticalMatching(IterativeMethod):
         # As the program stores them, and labels and learns them afterwards.
         images = np.trunc(np.clip(made.images, 0.0, 255.0))
         teacher = teacher_of(self._pool, config, dataset)
-        protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
-        labels = labels_by(teacher, images, protocol, dataset.normalisation, config)
+        labels = labels_by(
+            teacher, images, self._protocol, dataset.normalisation, config
+        )
         return dataclasses.replace(
             made, images=images, teacher=teacher, epoch_labels=labels
+        )
+
+    def _check_room(self) -> None:
+        """Raises InputError if memory does not hold the labels of all views."""
+        config, classes = self._context.config, self._context.dataset.num_classes
+        epochs = self._protocol.epochs
+        logits = epochs * config.ipc * classes * classes
+        # In float16, and once more where networks learn them.
+        check_room(
+            f"soft labels of {epochs:,} epochs, {logits:,} logits: holding them",
+            2 * logits * (2 if config.num_eval else 1),
+            "give fewer --eval_epochs, or a smaller --ipc",
         )
 
     def _rate(self, iteration: tf.Tensor) -> tf.Tensor:
