@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError, InterruptedRunError
@@ -25,6 +25,7 @@ from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.training import network_trainer
 from hdd_tf.training.network_trainer import NetworkTrainer
+from tests.blobs import blobs
 
 CLASSES, SHAPE = 2, (8, 8, 1)
 NETWORK = build_network("convnet", SHAPE, CLASSES, 2, 4)
@@ -33,12 +34,7 @@ SIZE = FlatWeights(NETWORK.weight_shapes).size
 
 @pytest.fixture(scope="module")
 def dataset():
-    rng = np.random.default_rng(0)
-    labels = np.arange(70) % CLASSES
-    images = rng.integers(0, 120, (70, *SHAPE)) + 90 * labels[:, None, None, None]
-    training = LabelledImages(images.astype(np.uint8), labels)
-    empty = training.take(np.arange(0))
-    return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
+    return blobs()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hdd_tf.data import memory
-from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import lock
@@ -22,18 +22,14 @@ from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.shelf import Shelf
+from tests.blobs import blobs
 
 NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
 
 
 @pytest.fixture(scope="module")
 def dataset():
-    rng = np.random.default_rng(0)
-    labels = np.arange(70) % 2
-    images = rng.integers(0, 120, (70, 8, 8, 1)) + 90 * labels[:, None, None, None]
-    training = LabelledImages(images.astype(np.uint8), labels)
-    empty = training.take(np.arange(0))
-    return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
+    return blobs()
 
 
 def buffer(directory, dataset, epochs=4, batch=16, seed=0):
