@@ -17,7 +17,8 @@ from bare_convolutions import (
 from timing import Run
 from workloads import distillation_step, step_run, training_run
 
-from hdd_tf.protocols.published import dm_protocol, expert_protocol
+from hdd_tf.protocols.beforehand import expert_protocol
+from hdd_tf.protocols.published import dm_protocol
 
 DSA = "color_crop_cutout_flip_scale_rotate"
 

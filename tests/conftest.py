@@ -30,8 +30,9 @@ tf.config.set_logical_device_configuration(
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.system"}
 _FORKS = {"os.fork", "os.forkpty"}
 # They end at once: config.json names the commit, platform asks for the processor,
-# matplotlib for fonts, and rm needs no recursion in Python.
-_QUICK = {"git", "rm", "uname", "fc-list"}
+# matplotlib for fonts, the first k-means of scikit-learn for cores, and rm needs no
+# recursion in Python.
+_QUICK = {"git", "rm", "uname", "fc-list", "lscpu"}
 _running: list[pytest.Item] = []
 
 

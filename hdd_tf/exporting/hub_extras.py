@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hdd_tf.artifacts.encodings.base import SOFT_LABELS_KEY
-from hdd_tf.artifacts.sets import set_extras
+from hdd_tf.artifacts.sets import set_extras, set_words
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.files import atomic
 
@@ -35,7 +35,7 @@ def write_hub_extras(
         entries["recipe"] = metadata["recipe"]
     if not entries:
         return ()
-    words = [set_extras.preprocessing(entries), *set_extras.training(entries)]
+    words = [set_words.preprocessing(entries), *set_words.training(entries)]
     place = directory / EXTRAS
     place.mkdir()
     set_extras.write_extras(place, distilled_set, np.arange(len(distilled_set.labels)))

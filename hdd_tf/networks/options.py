@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from hdd_tf.config import Config
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkOptions:
@@ -20,3 +22,14 @@ class NetworkOptions:
     norm: str = "instance"
     activation: str = "relu"
     pooling: str = "average"
+
+
+def options_of(config: Config) -> NetworkOptions:
+    """Returns the choices of a run's settings.
+
+    Args:
+        config: The run's settings.
+    """
+    return NetworkOptions(
+        config.depth, config.width, config.norm, config.activation, config.pooling
+    )

@@ -19,7 +19,7 @@ from hdd_tf.networks.compact import (
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import Draw, FunctionalNetwork
 from hdd_tf.networks.initialisation import FanInInitialisation, FanOutInitialisation
-from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.options import NetworkOptions, options_of
 from hdd_tf.networks.own_networks import build_own_network
 from hdd_tf.networks.resnet import build_resnet10, build_resnet18
 
@@ -174,10 +174,7 @@ def network_of_settings(
     """
     if ":" in name:
         return build_own_network(name, image_shape, num_classes)
-    return build_network(
-        name, image_shape, num_classes, config.depth, config.width,
-        config.norm, config.activation, config.pooling,
-    )  # fmt: skip
+    return build_with_options(name, image_shape, num_classes, options_of(config))
 
 
 def matched_network(

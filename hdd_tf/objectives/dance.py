@@ -17,7 +17,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.features import geometry_comparison
-from hdd_tf.protocols.published import expert_protocol
+from hdd_tf.protocols.beforehand import expert_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.shelf import Shelf

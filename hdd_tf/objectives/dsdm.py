@@ -32,7 +32,7 @@ from hdd_tf.objectives.covariance import (
     SemanticComparison,
     SemanticDiscrepancy,
 )
-from hdd_tf.protocols.published import constant_protocol
+from hdd_tf.protocols.beforehand import constant_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.shelf import Shelf

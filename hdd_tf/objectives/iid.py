@@ -26,12 +26,12 @@ from hdd_tf.distillation.objective import Pass
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import Geometry, build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.registry import build_with_options
 from hdd_tf.objectives.covariance import ChannelDiscrepancy
 from hdd_tf.objectives.features import Discrepancy, FeatureComparison
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, pool_objective
-from hdd_tf.protocols.published import constant_protocol
+from hdd_tf.protocols.beforehand import constant_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
 from hdd_tf.training.shelf import Shelf
@@ -192,9 +192,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
 
 
 def _second_network(config: Any, dataset: Dataset) -> FunctionalNetwork:
-    options = NetworkOptions(
-        config.depth, config.width, "instance", config.activation, config.pooling
-    )
+    options = dataclasses.replace(options_of(config), norm="instance")
     try:
         return build_with_options(
             config.iid_network, dataset.image_shape, dataset.num_classes, options

@@ -54,10 +54,11 @@ def label_epochs(
         raise ValueError(f"views of {protocol.mixing!r} cannot be stored.")
     count, height, width, _ = images.shape
     drawn = draw_views(protocol, count, height, width, seed)
-    shape = (protocol.epochs, count, teacher.num_classes)
+    # Logits of many epochs are gigabytes. Here the views alone are read, so their
+    # labels are as small as may be.
     labels = EpochLabels(
         **drawn,
-        logits=np.zeros(shape, np.float16),
+        logits=np.zeros((protocol.epochs, count, 1), np.float16),
         batch_size=protocol.batch_size,
     )
     views = ReplayedViews(labels, images.shape[1:], normalisation.tensors())
@@ -71,7 +72,7 @@ def label_epochs(
         input_signature=[tf.TensorSpec([], tf.int32)],
         autograph=False,
     )
-    logits = np.empty(shape, np.float16)
+    logits = np.empty((protocol.epochs, count, teacher.num_classes), np.float16)
     with interruptions_named():
         for epoch in range(protocol.epochs):
             logits[epoch] = of_epoch(tf.constant(epoch)).numpy()

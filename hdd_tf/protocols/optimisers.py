@@ -5,16 +5,13 @@ moments and number of updates.
 """
 
 import abc
-import math
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from hdd_tf.protocols.adam import adam_step
 from hdd_tf.protocols.sgd import sgd_step
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-
-# Number that AdamW adds to the root of the corrected second moment.
-_EPSILON = 1e-8
 
 Shapes = Sequence[tuple[int, ...]]
 
@@ -84,13 +81,9 @@ class SGD(Optimiser):
 
 
 class AdamW(Optimiser):
-    """Adam with decoupled weight decay, with the epsilon of the papers.
+    """Adam, see `adam.adam_step`, with decoupled weight decay.
 
-        w <- (1 - rate decay) w;   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2
-        w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
-
-    Keras adds its epsilon, 1e-7, before it corrects the second moment. This changes the
-    first updates of weights with small gradients.
+        w <- (1 - rate decay) w, before Adam's update
 
     Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019,
     as the framework of the published programs computes it.
@@ -109,22 +102,17 @@ class AdamW(Optimiser):
         rate: tf.Tensor,
     ) -> None:
         """Makes one update; the slots are moments and the number of updates."""
-        first_beta, second_beta = self._protocol.betas
         count = slots[-1].assign_add(1.0)
-        # `expm1`, because float32 would leave 1 - beta^t few digits for small t.
-        first_correction = -tf.math.expm1(count * math.log(first_beta))
-        second_correction = -tf.math.expm1(count * math.log(second_beta))
         firsts, seconds = slots[: len(weights)], slots[len(weights) : -1]
         for weight, first, second, gradient in zip(
             weights, firsts, seconds, gradients, strict=True
         ):
-            new_first = first_beta * first + (1.0 - first_beta) * gradient
-            new_second = second_beta * second + (1.0 - second_beta) * gradient**2
-            root = tf.sqrt(new_second / second_correction) + _EPSILON
             kept = (1.0 - rate * self._decay(weight)) * weight
-            weight.assign(kept - rate * (new_first / first_correction) / root)
-            first.assign(new_first)
-            second.assign(new_second)
+            moved = adam_step(
+                kept, first, second, gradient, rate, self._protocol.betas, count
+            )
+            for variable, value in zip((weight, first, second), moved, strict=True):
+                variable.assign(value)
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {"sgd": SGD, "adamw": AdamW}

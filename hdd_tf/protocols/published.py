@@ -1,4 +1,4 @@
-"""The published protocols of evaluation by name, and DANCE's protocol of experts."""
+"""The published protocols of evaluation by name."""
 
 import dataclasses
 from collections.abc import Callable
@@ -132,49 +132,6 @@ def dance_protocol(
         always=choice.always,
         augmentations=choice.one_of,
         cutmix=0.5,
-    )
-
-
-def expert_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
-    """Returns the protocol of DANCE's experts, which train on the real images.
-
-    Args:
-        epochs: Number of epochs; published 60 for CIFAR, 80 for ImageWoof.
-        batch_size: Images per update; published 64 for CIFAR, 128 for ImageWoof.
-    """
-    return dance_protocol(epochs, batch_size, 0.01, "color_crop")
-
-
-def constant_protocol(epochs: int, batch_size: int) -> TrainingProtocol:
-    """Returns a protocol of networks that train on real images, at one rate.
-
-    The programs of DSDM and IID train so before they distill.
-
-    Args:
-        epochs: Number of epochs.
-        batch_size: Images per update.
-    """
-    return TrainingProtocol(
-        epochs=epochs, batch_size=batch_size, learning_rate=0.01, reset_velocity=False
-    )
-
-
-def squeeze_protocol(epochs: int, batch_size: int, flip: bool) -> TrainingProtocol:
-    """Returns the protocol of G-VBSM's pool, which trains on the real images.
-
-    Args:
-        epochs: Number of epochs.
-        batch_size: Images per update; published 64.
-        flip: True if images are mirrored.
-    """
-    return TrainingProtocol(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=0.05,
-        weight_decay=0.0,
-        reset_velocity=False,
-        padded_crop=4,
-        flip=flip,
     )
 
 

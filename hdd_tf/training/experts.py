@@ -7,10 +7,7 @@ training waits. An interrupted training resumes where it stopped.
 """
 
 import contextlib
-import hashlib
-import json
 import pathlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -18,21 +15,17 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import atomic, links, lock
-from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.signals import interruptions_named
-from hdd_tf.training.network_files import NetworkFiles
+from hdd_tf.training.network_files import KIND_FILE, NetworkFiles, kind_of, place_of
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
-_FORMAT = 1
-KIND_FILE = "kind.json"
 # A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
 
@@ -138,36 +131,13 @@ class ExpertBuffer:
         self._dataset = dataset
         self.protocol = protocol
         self._seed = seed
-        self._kind = {
-            "format": _FORMAT,
-            "dataset": dataset.name,
-            "training_images": dataset.training.checksum,
-            "mean": dataset.mean,
-            "std": dataset.std,
-            "network": network_name,
-            "weight_shapes": network.weight_shapes,
-            "protocol": protocol.describe(),
-            "seed": seed,
-        }
-        # Entries that older buffers do not have are there only if they say something
-        # else than those, so that the older buffers keep their names.
-        if precision not in ("auto", "float32"):
-            self._kind["precision"] = precision
-        if dataset.whitening is not None:
-            # Its matrices follow from the training images.
-            self._kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
-        if label_names:
-            self._kind["label_names"] = list(label_names)
-        if own is not None:
-            self._kind |= own.kind
+        more = dict(own.kind) if own else {}
         if kept:
-            self._kind["kept"] = kept
-        text = atomic.json_text(self._kind)
-        # The name of a data set may be a path or contain a version.
-        name = re.sub(r"\W+", "_", dataset.name)[-40:]
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        place = pathlib.Path(directory) / f"{name}_{digest}"
-        self.path = place if place.exists() else self._of_same_images(place)
+            more["kept"] = kept
+        self._kind = kind_of(
+            network, network_name, dataset, protocol, seed, precision, label_names, more
+        )
+        self.path = place_of(directory, self._kind)
         self._files = NetworkFiles(network, protocol)
         self._trainer: Training | None = None
 
@@ -232,23 +202,6 @@ class ExpertBuffer:
 
     def _key(self, index: int) -> tf.Tensor:
         return derive_key(self._seed, Purpose.EXPERT, index)
-
-    def _of_same_images(self, own: pathlib.Path) -> pathlib.Path:
-        """Returns the buffer of a folder of images under another name, if there is one.
-
-        Args:
-            own: Where the buffer would be made.
-        """
-        if not self._dataset.name.startswith(FOLDER):
-            return own
-        kind = json.loads(atomic.json_text({**self._kind, "dataset": ""}))
-        for path in sorted(own.parent.glob(f"*/{KIND_FILE}")):
-            with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
-                found = read_json(path)
-                is_folder = str(found.get("dataset")).startswith(FOLDER)
-                if is_folder and {**found, "dataset": ""} == kind:
-                    return path.parent
-        return own
 
     def missing(self, count: int) -> int:
         """Returns how many of the first `count` experts are still to be trained."""

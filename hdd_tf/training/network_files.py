@@ -1,18 +1,33 @@
-"""The files of networks in training and of trained ones: weights, optimiser, state."""
+"""The files of networks in training and of trained ones, and the folders of a kind.
 
+A file holds weights, optimiser and state. A folder holds networks of one kind: its
+`kind.json` says which, and its name ends with a digest of that.
+"""
+
+import contextlib
+import hashlib
 import io
+import json
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from hdd_tf.data.catalogue import FOLDER
+from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
+from hdd_tf.files.json_files import read_json
 from hdd_tf.files.npz_file import read_npz
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.optimisers import optimiser_of
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.training_variables import TrainingState
+
+_FORMAT = 1
+KIND_FILE = "kind.json"
 
 
 class NetworkFiles:
@@ -78,3 +93,84 @@ class NetworkFiles:
         first, second = self._ends
         parts = rest[:first], rest[first:second], rest[second:]
         return TrainingState(int(updates), *parts)
+
+
+def kind_of(
+    network: FunctionalNetwork,
+    network_name: str,
+    dataset: Dataset,
+    protocol: TrainingProtocol,
+    seed: int,
+    precision: str,
+    label_names: Sequence[str],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Returns what identifies networks of one kind, for `kind.json`.
+
+    Args:
+        network: The network, a function of its weights.
+        network_name: Name of the network, which with the shapes of its weights
+            identifies the architecture.
+        dataset: Data set whose training split the networks learn.
+        protocol: Their training protocol.
+        seed: Their seed.
+        precision: Precision that `network` computes in.
+        label_names: Names of the classes in the order of the labels; empty if the order
+            does not matter.
+        more: Further entries, at the end.
+    """
+    kind: dict[str, Any] = {
+        "format": _FORMAT,
+        "dataset": dataset.name,
+        "training_images": dataset.training.checksum,
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "network": network_name,
+        "weight_shapes": network.weight_shapes,
+        "protocol": protocol.describe(),
+        "seed": seed,
+    }
+    # Entries that older folders do not have are there only if they say something else
+    # than those, so that the older folders keep their names.
+    if precision not in ("auto", "float32"):
+        kind["precision"] = precision
+    if dataset.whitening is not None:
+        # Its matrices follow from the training images.
+        kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
+    if label_names:
+        kind["label_names"] = list(label_names)
+    return kind | dict(more)
+
+
+def place_of(directory: str | pathlib.Path, kind: Mapping[str, Any]) -> pathlib.Path:
+    """Returns the folder of networks of a kind, which may not exist yet.
+
+    Args:
+        directory: Directory of the folders of all kinds.
+        kind: What `kind_of` returns.
+    """
+    text = atomic.json_text(kind)
+    # The name of a data set may be a path or contain a version.
+    name = re.sub(r"\W+", "_", kind["dataset"])[-40:]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    place = pathlib.Path(directory) / f"{name}_{digest}"
+    return place if place.exists() else _of_same_images(place, kind)
+
+
+def _of_same_images(own: pathlib.Path, kind: Mapping[str, Any]) -> pathlib.Path:
+    """Returns the folder of the same images under another name, if there is one.
+
+    Args:
+        own: Where the folder would be made.
+        kind: What `kind_of` returns.
+    """
+    if not kind["dataset"].startswith(FOLDER):
+        return own
+    expected = json.loads(atomic.json_text({**kind, "dataset": ""}))
+    for path in sorted(own.parent.glob(f"*/{KIND_FILE}")):
+        with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
+            found = read_json(path)
+            is_folder = str(found.get("dataset")).startswith(FOLDER)
+            if is_folder and {**found, "dataset": ""} == expected:
+                return path.parent
+    return own

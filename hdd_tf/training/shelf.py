@@ -17,7 +17,7 @@ class Shelf:
         buffer: Buffer that keeps them.
         number: Number of networks, >= 1.
         network_name: Key of `networks.registry.NETWORKS`.
-        flag: Name of the setting of `number`.
+        flag: Name of the setting of `number`; empty where this is always 1.
         with_initial: True if the run needs the initial weights too.
         looks: Number of images that a run passes through each network besides its
             iterations.
@@ -27,7 +27,7 @@ class Shelf:
     buffer: ExpertBuffer
     number: int
     network_name: str
-    flag: str
+    flag: str = ""
     with_initial: bool = False
     looks: int = 0
 
@@ -56,5 +56,9 @@ class Shelf:
         """
         weights = sum(map(math.prod, self.buffer.network.weight_shapes))
         needed = self.number * 4 * weights * (1 + self.with_initial)
-        subject = f"--{self.flag}={self.number} networks: holding them"
-        check_room(subject, needed, "give fewer")
+        if self.flag:
+            subject = f"--{self.flag}={self.number} networks: holding them"
+            check_room(subject, needed, "give fewer")
+        else:
+            subject = f"the network {self.network_name}: holding its weights"
+            check_room(subject, needed, "name a smaller one")

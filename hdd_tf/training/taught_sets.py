@@ -6,9 +6,11 @@ import numpy as np
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
+from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import BESIDE_TITLES
+from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.progress import epoch_bar
@@ -28,6 +30,31 @@ def learns_of_teacher(
     # Stored labels may have come without the networks that gave them.
     known = distilled_set is None or distilled_set.teacher is not None
     return protocol.labels == "epochs" and known
+
+
+def labels_by(
+    teacher: Teacher,
+    images: np.ndarray,
+    protocol: TrainingProtocol,
+    normalisation: Normalisation,
+    config: Config,
+) -> EpochLabels:
+    """Returns the labels of `label_epochs`, and shows a bar of the epochs.
+
+    Args:
+        teacher: Networks whose mean logits are the labels.
+        images: `[n, h, w, c]` images on the 0-255 scale.
+        protocol: Protocol of the students, with `labels="epochs"`.
+        normalisation: Normalisation of the images.
+        config: The settings, of which `seed` and `progress` are used.
+
+    Raises:
+        InterruptedRunError: a signal came.
+    """
+    with epoch_bar("labels", protocol.epochs, config.progress) as bar:
+        return label_epochs(
+            teacher, images, protocol, normalisation, config.seed, bar.update
+        )
 
 
 def taught_by(
@@ -53,15 +80,7 @@ def taught_by(
     """
     labelled = None
     if protocol.labels == "epochs" and beside.teacher is not None:
-        with epoch_bar("labels", protocol.epochs, config.progress) as bar:
-            labelled = label_epochs(
-                beside.teacher,
-                images,
-                protocol,
-                normalisation,
-                config.seed,
-                bar.update,
-            )
+        labelled = labels_by(beside.teacher, images, protocol, normalisation, config)
     return dataclasses.replace(
         beside,
         images=images,

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config, differing_fields, identity
+from hdd_tf.data import memory
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.strategies import mirror_over
@@ -216,6 +217,15 @@ def test_passes_smaller_than_a_group_are_refused(problem, settings, one_device):
     small = dataclasses.replace(settings, max_images_per_forward=4)
     with pytest.raises(InputError, match=r"a group, .* 6 images .*--gvbsm_group=4"):
         build(MethodContext(small, problem.dataset, problem.network, one_device))
+
+
+def test_labels_that_memory_does_not_hold_are_refused_at_once(
+    problem, settings, one_device, monkeypatch
+):
+    # 2 epochs of 15 images and 5 classes, 2 bytes each, held twice.
+    monkeypatch.setattr(memory, "available_memory", lambda: 599)
+    with pytest.raises(InputError, match=r"2 epochs, 150 logits: .*--eval_epochs"):
+        build(MethodContext(settings, problem.dataset, problem.network, one_device))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ tests/toys/test_methods.py runs them on several devices, in parts and resumed.
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 
@@ -13,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
-from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError, InterruptedRunError
@@ -24,6 +25,7 @@ from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.training import network_trainer
 from hdd_tf.training.network_trainer import NetworkTrainer
+from tests.blobs import blobs
 
 CLASSES, SHAPE = 2, (8, 8, 1)
 NETWORK = build_network("convnet", SHAPE, CLASSES, 2, 4)
@@ -32,12 +34,7 @@ SIZE = FlatWeights(NETWORK.weight_shapes).size
 
 @pytest.fixture(scope="module")
 def dataset():
-    rng = np.random.default_rng(0)
-    labels = np.arange(70) % CLASSES
-    images = rng.integers(0, 120, (70, *SHAPE)) + 90 * labels[:, None, None, None]
-    training = LabelledImages(images.astype(np.uint8), labels)
-    empty = training.take(np.arange(0))
-    return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
+    return blobs()
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +138,7 @@ def copied(place, expert_dir, dataset):
     return shelf(place, dataset)
 
 
-@pytest.mark.parametrize("damage", ["gone", "short", "changed", "sums"])
+@pytest.mark.parametrize("damage", ["gone", "short", "huge", "changed", "sums"])
 def test_a_damaged_snapshot_is_refused(tmp_path, expert_dir, dataset, damage):
     trajectories = copied(tmp_path, expert_dir, dataset)
     folder = trajectories.buffer.path / "expert_000"
@@ -152,6 +149,8 @@ def test_a_damaged_snapshot_is_refused(tmp_path, expert_dir, dataset, damage):
         snapshot.unlink()
     elif damage == "short":
         snapshot.write_bytes(values[:-4])
+    elif damage == "huge":
+        os.truncate(snapshot, 2**42)  # It takes no room, but would not fit in memory.
     elif damage == "changed":
         values[9] ^= 1
         snapshot.write_bytes(values)

@@ -17,6 +17,7 @@ from hdd_tf.protocols.published import evaluation_protocol, sets_beside
 from hdd_tf.running.experiments import run_experiments
 from hdd_tf.selection.d4m import generation
 from hdd_tf.selection.d4m.model import LatentDiffusion
+from hdd_tf.selection.d4m.noise import ddim_times
 from hdd_tf.selection.d4m.trainer import GenerativeTrainer
 
 WORDS = [
@@ -121,6 +122,11 @@ def test_dry_run_and_refusals_write_nothing(run, tmp_path, capsys):
 def test_what_is_scored_beside_follows_the_strength():
     config = Config(dataset="cifar10", objective="d4m", baselines=("whole", "random"))
     assert sets_beside(config) == ("random", "whole", "prototypes", "hard_labels")
+    # As many steps as the sampling takes, whatever rounding makes of the strength.
+    for strength in np.arange(0, 1.01, 0.04):
+        asked = dataclasses.replace(config, d4m_strength=float(strength))
+        taken = ddim_times(asked.d4m_steps, asked.d4m_strength)
+        assert ("prototypes" in sets_beside(asked)) == bool(taken)
     weak = dataclasses.replace(config, d4m_strength=0.01, baselines=())
     assert sets_beside(weak) == ("random", "hard_labels")
     hard = dataclasses.replace(weak, eval_protocol="dm")

@@ -2,6 +2,7 @@
 
 import string
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_a_random_model_from_a_directory_makes_images(directory):
         progress=False, **SETTINGS,
     )  # fmt: skip
     model = StableDiffusion(config, GREY)
-    model.prepare(generates=True)
+    model.prepare(generates=True, dry_run=False)
     assert model.latent_shape == (8, 8, 16)
     latents = model.sample(np.arange(6), None)
     assert latents.shape == (6, 8, 8, 16) and latents.dtype == np.float32
@@ -105,7 +106,7 @@ def test_another_directory_is_refused_in_one_line(tmp_path):
 
     model = StableDiffusion(Config(d4m_model=str(tmp_path), **SETTINGS), GREY)
     with pytest.raises(InputError, match="no Stable Diffusion 3") as caught:
-        model.prepare(generates=True)
+        model.prepare(generates=True, dry_run=False)
     assert "\n" not in str(caught.value)
 
 
@@ -115,3 +116,24 @@ def test_without_keras_hub_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(InputError, match=r"pip install 'hdd-tf\[hub\]'"):
         StableDiffusion(Config(d4m_model="some_model", **SETTINGS), GREY)
+
+
+def test_noise_does_not_depend_on_the_images_of_a_pass(monkeypatch):
+    from hdd_tf.selection.d4m.stable_diffusion import StableDiffusion
+
+    monkeypatch.setitem(sys.modules, "keras_hub", types.ModuleType("keras_hub"))
+    backbone = types.SimpleNamespace(
+        add_noise_step=lambda latents, noise, *times: latents + noise,
+        denoise_step=lambda latents, *told: latents,
+        encode_text_step=lambda *tokens: tokens,
+    )
+    reader = types.SimpleNamespace(generate_preprocess=lambda names: names)
+    labels, latents = np.repeat([0, 1], 3), np.zeros([6, 2, 2, 4], np.float32)
+    found = []
+    for most in (1, 4):
+        config = Config(d4m_model="some", max_images_per_forward=most, **SETTINGS)
+        model = StableDiffusion(config, GREY)
+        model._task = types.SimpleNamespace(backbone=backbone, preprocessor=reader)
+        found.append(model.generate(latents, labels, 3, lambda steps: None))
+    np.testing.assert_array_equal(*found)
+    assert len(np.unique(found[0])) == found[0].size

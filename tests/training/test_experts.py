@@ -10,28 +10,26 @@ import time
 import numpy as np
 import pytest
 
-from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data import memory
+from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import lock
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
-from hdd_tf.protocols.published import constant_protocol, expert_protocol
+from hdd_tf.protocols.beforehand import constant_protocol, expert_protocol
 from hdd_tf.training import network_trainer
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_trainer import NetworkTrainer
+from hdd_tf.training.shelf import Shelf
+from tests.blobs import blobs
 
 NETWORK = build_network("convnet", (8, 8, 1), 2, depth=2, width=4)
 
 
 @pytest.fixture(scope="module")
 def dataset():
-    rng = np.random.default_rng(0)
-    labels = np.arange(70) % 2
-    images = rng.integers(0, 120, (70, 8, 8, 1)) + 90 * labels[:, None, None, None]
-    training = LabelledImages(images.astype(np.uint8), labels)
-    empty = training.take(np.arange(0))
-    return Dataset("blobs", training, None, empty, ("a", "b"), (0.5,), (0.25,))
+    return blobs()
 
 
 def buffer(directory, dataset, epochs=4, batch=16, seed=0):
@@ -246,3 +244,20 @@ def test_state_of_batch_norm_is_kept_and_initial_weights_may_be_left_out(
     np.testing.assert_array_equal(
         outputs["logits"], network.logits(weights, images, state)
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "flag", "said"),
+    [
+        (3, "num_experts", "--num_experts=3 networks: holding them .*: give fewer"),
+        (1, "", "the network convnet: holding its weights .*: name a smaller one"),
+    ],
+)
+def test_networks_that_memory_does_not_hold_are_named(
+    tmp_path, dataset, monkeypatch, number, flag, said
+):
+    shelf = Shelf("experts", buffer(tmp_path, dataset), number, "convnet", flag)
+    shelf.check_memory()
+    monkeypatch.setattr(memory, "available_memory", lambda: 99)
+    with pytest.raises(InputError, match=said):
+        shelf.check_memory()

@@ -3,7 +3,8 @@
 import pytest
 
 from hdd_tf.config import Config
-from hdd_tf.protocols.published import evaluation_protocol, expert_protocol
+from hdd_tf.protocols.beforehand import expert_protocol
+from hdd_tf.protocols.published import evaluation_protocol
 
 
 def protocol(dataset="cifar10", **settings):

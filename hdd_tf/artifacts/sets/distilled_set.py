@@ -19,7 +19,7 @@ from hdd_tf.artifacts import provenance
 from hdd_tf.artifacts.encodings.base import Encoding
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.artifacts.sets import set_extras
+from hdd_tf.artifacts.sets import set_extras, set_words
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.artifacts.sets.set_metadata import (
     FORMAT,
@@ -235,8 +235,8 @@ def _describe(
         "image_shape": images.shape[1:],
         "value_range": [0, 255],
         "values_may_lie_outside_range": encoding.outside_range,
-        "preprocessing": set_extras.preprocessing(metadata),
-        **({"training": words} if (words := set_extras.training(metadata)) else {}),
+        "preprocessing": set_words.preprocessing(metadata),
+        **({"training": words} if (words := set_words.training(metadata)) else {}),
         "versions": provenance.library_versions(),
         **details,
     }

@@ -24,44 +24,14 @@ from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Whitening
 from hdd_tf.files.npz_file import read_npz, write_npz
 
-_EPOCH_LABELS_FILE = "epoch_labels.npz"
-_WHITENING_FILE = "whitening.npz"
+EPOCH_LABELS_FILE = "epoch_labels.npz"
+WHITENING_FILE = "whitening.npz"
 _BESIDE_FILE = "beside.npz"
 # More sets are scored beside none.
 _MOST_BESIDE = 8
 # Names of every file and folder that a set of any encoding may have.
-FILES = teacher_files.FILES | {_EPOCH_LABELS_FILE, _WHITENING_FILE, _BESIDE_FILE}
+FILES = teacher_files.FILES | {EPOCH_LABELS_FILE, WHITENING_FILE, _BESIDE_FILE}
 FOLDERS = teacher_files.FOLDERS
-_WHITENED = (
-    "networks train on ((x - mean) @ vectors / sqrt(values + epsilon)) @ vectors.T "
-    "with x = image / 255, flattened in the order h, w, c; mean, vectors and values "
-    f"are in {_WHITENING_FILE}, epsilon is here under whitening; the entries mean and "
-    "std are not applied"
-)
-_TRAINING = {
-    "recipe": (
-        "recipe: how networks train on the set; a learning rate is constant within an "
-        "epoch, and the last batch of an epoch may be smaller."
-    ),
-    "student_rate": "student_rate: the learning rate that was learnt with the images.",
-    SOFT_LABELS_KEY: (
-        "label_logits, one row an image: their softmax are its label; images that are "
-        "mixed mix their losses."
-    ),
-    "epoch_labels": (
-        f"{_EPOCH_LABELS_FILE}: batch b of epoch e has the images rows[e, b * "
-        "batch_size:(b + 1) * batch_size]. Of each, cut out boxes (top, left, height, "
-        "width), resize that to the image's size (bilinear, antialiased), mirror it "
-        "where flips, and normalise it; then the rectangle cuts[e, b] (top, left, "
-        "bottom, right) of each image becomes that of image number partners of the "
-        "batch. logits are the label of what results."
-    ),
-    "teacher": (
-        "teacher/: a SavedModel from [n, h, w, c] images on the 0-255 scale to logits, "
-        "probabilities and label, which label each batch as a network sees it; its "
-        "classes have the order of label_names."
-    ),
-}
 
 
 def describe_extras(distilled_set: DistilledSet) -> dict[str, Any]:
@@ -94,18 +64,6 @@ def without_extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key not in RIGHT}
 
 
-def preprocessing(metadata: Mapping[str, Any]) -> str:
-    """Returns a description of the images' preprocessing, in words."""
-    if "whitening" in metadata:
-        return _WHITENED
-    return "networks train on (image / 255 - mean) / std, by channel"
-
-
-def training(metadata: Mapping[str, Any]) -> list[str]:
-    """Returns a description of the labels and the training of networks, in words."""
-    return [words for key, words in _TRAINING.items() if key in metadata]
-
-
 def write_extras(
     directory: pathlib.Path, distilled_set: DistilledSet, order: np.ndarray
 ) -> None:
@@ -125,9 +83,9 @@ def write_extras(
         places = np.empty(len(order), np.int32)
         places[order] = np.arange(len(order), dtype=np.int32)
         arrays["rows"] = places[labels.rows]
-        write_npz(directory / _EPOCH_LABELS_FILE, arrays)
+        write_npz(directory / EPOCH_LABELS_FILE, arrays)
     if (whitening := distilled_set.whitening) is not None:
-        write_npz(directory / _WHITENING_FILE, whitening_arrays(whitening))
+        write_npz(directory / WHITENING_FILE, whitening_arrays(whitening))
     if distilled_set.beside:
         arrays = {name: images[order] for name, images in distilled_set.beside.items()}
         write_npz(directory / _BESIDE_FILE, arrays)
@@ -157,11 +115,11 @@ def read_extras(directory: pathlib.Path, metadata: Mapping[str, Any]) -> dict[st
     found: dict[str, Any] = {"student_rate": metadata.get("student_rate")}
     if described := metadata.get("epoch_labels"):
         found["epoch_labels"] = _read_epoch_labels(
-            directory / _EPOCH_LABELS_FILE, described, metadata
+            directory / EPOCH_LABELS_FILE, described, metadata
         )
     if described := metadata.get("whitening"):
         size = int(np.prod(metadata["image_shape"], dtype=object))
-        arrays = read_npz(directory / _WHITENING_FILE, whitening_kinds(size))
+        arrays = read_npz(directory / WHITENING_FILE, whitening_kinds(size))
         found["whitening"] = Whitening(**arrays, epsilon=described["epsilon"])
     if described := metadata.get("beside"):
         shape = metadata["num_images"], *metadata["image_shape"]
@@ -182,9 +140,9 @@ def owned_files(metadata: Mapping[str, Any]) -> set[str]:
     """Returns the names, relative to the set, of the extras' files in `metadata`."""
     owned: set[str] = set()
     if "epoch_labels" in metadata:
-        owned.add(_EPOCH_LABELS_FILE)
+        owned.add(EPOCH_LABELS_FILE)
     if "whitening" in metadata:
-        owned.add(_WHITENING_FILE)
+        owned.add(WHITENING_FILE)
     if "beside" in metadata:
         owned.add(_BESIDE_FILE)
     return owned | teacher_files.FILES if "teacher" in metadata else owned

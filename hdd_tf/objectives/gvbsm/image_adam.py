@@ -1,17 +1,12 @@
-"""Adam on the images, with the epsilon of the papers and a rate that is given."""
-
-import math
+"""Adam on the images, at a rate that is given."""
 
 import tensorflow as tf
 
+from hdd_tf.protocols.adam import adam_step
+
 
 class ImageAdam:
-    """Adam on one variable.
-
-        m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2
-        x <- x - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
-
-    Keras adds its epsilon before it corrects the second moment.
+    """Adam on one variable, see `adam_step`; the result is clipped.
 
     Args:
         images: `[C, ...]` float variable.
@@ -49,16 +44,11 @@ class ImageAdam:
             limits: Least and largest values of the images, which broadcast to them.
         """
         count = tf.cast(updates + 1, gradient.dtype)
-        first, second = (
-            beta * moment + (1.0 - beta) * value
-            for beta, moment, value in zip(
-                self._betas, self.moments, (gradient, gradient**2), strict=True
-            )
-        )
-        # `expm1`, because float32 would leave 1 - beta^t few digits for small t.
-        corrections = [-tf.math.expm1(count * math.log(beta)) for beta in self._betas]
-        root = tf.sqrt(second / corrections[1]) + self._epsilon
-        moved = self._images - rate * (first / corrections[0]) / root
+        first, second = self.moments
+        moved, first, second = adam_step(
+            self._images, first, second, gradient, rate, self._betas, count,
+            self._epsilon,
+        )  # fmt: skip
         for moment, value in zip(self.moments, (first, second), strict=True):
             moment.assign(value)
         self._images.assign(tf.clip_by_value(moved, *limits))

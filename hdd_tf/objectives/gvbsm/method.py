@@ -23,46 +23,21 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
+from hdd_tf.data.memory import check_room
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
-from hdd_tf.networks.layer_inputs import LayerInputs
-from hdd_tf.networks.teacher import Teacher, TeacherNetwork
-from hdd_tf.objectives.gvbsm.group_loss import GroupImages, GroupLoss, Weights
+from hdd_tf.objectives.gvbsm.group_loss import GroupImages
 from hdd_tf.objectives.gvbsm.groups import Groups
 from hdd_tf.objectives.gvbsm.image_adam import ImageAdam
-from hdd_tf.objectives.gvbsm.pool import flips, pool_networks, pool_options
-from hdd_tf.objectives.gvbsm.real_statistics import real_statistics
-from hdd_tf.protocols.epoch_labelling import label_epochs
+from hdd_tf.objectives.gvbsm.members import members_of, teacher_of
 from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import Experts
-from hdd_tf.training.progress import epoch_bar
-from hdd_tf.training.shelf import Shelf
-from hdd_tf.training.teachers import teacher_of_experts
+from hdd_tf.training.taught_sets import labels_by
 
 BETAS = (0.5, 0.9)
-
-
-@dataclasses.dataclass(eq=False)
-class Member:
-    """A network of the pool.
-
-    Attributes:
-        shelf: Where it is kept.
-        inputs: Reader of its maps.
-        loss: Loss of a group in it.
-        experts: The trained network, after `train_ahead`.
-        real: `[S]` statistics of the real images in it, after `train_ahead`.
-    """
-
-    shelf: Shelf
-    inputs: LayerInputs
-    loss: GroupLoss
-    experts: Experts | None = None
-    real: tf.Tensor | None = None
 
 
 class StatisticalMatching(IterativeMethod):
@@ -86,46 +61,15 @@ class StatisticalMatching(IterativeMethod):
                 f"statistics are of {self._groups.size} images at once: leave it out, "
                 f"or match the statistics of fewer images, --gvbsm_group={limit}"
             )
-        weights = Weights(
-            config.gvbsm_statistics_weight,
-            config.gvbsm_density_weight,
-            config.gvbsm_density_temperature,
-            config.gvbsm_memory,
-            config.gvbsm_first_weight,
-            config.gvbsm_skip,
-        )
-        self._pool: list[Member] = []
-        for network, shelf in pool_networks(config, dataset):
-            try:
-                inputs = LayerInputs(network)
-            except InputError as error:
-                name = shelf.network_name
-                raise InputError(f"--gvbsm_pool={name}: {error}") from error
-            loss = GroupLoss(inputs, weights, flips(dataset), config.gvbsm_roll)
-            self._pool.append(Member(shelf, inputs, loss))
+        self._protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
+        self._check_room()
+        self._pool = members_of(config, dataset)
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
         """Trains the networks that are missing, and measures the real images in all."""
-        context, config = self._context, self._context.config
         for member in self._pool:
-            if member.experts is not None:
-                continue
-            member.experts = member.shelf.take(
-                dry_run=context.dry_run, progress=config.progress
-            )
-            if context.dry_run:
-                member.real = tf.zeros([member.loss.layout.size])
-                continue
-            member.real = real_statistics(
-                member.inputs,
-                member.loss.layout,
-                member.experts,
-                member.shelf.buffer,
-                context.dataset,
-                config.expert_seed,
-                config.progress,
-            )
+            member.train_ahead(self._context)
 
     def assemble(self) -> None:
         """Makes the images, their optimiser and the averages of the statistics."""
@@ -199,34 +143,25 @@ class StatisticalMatching(IterativeMethod):
         made = self.synthetic_set.distilled(metadata)
         # As the program stores them, and labels and learns them afterwards.
         images = np.trunc(np.clip(made.images, 0.0, 255.0))
-        teacher = self._teacher()
-        protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
-        with epoch_bar("labels", protocol.epochs, config.progress) as bar:
-            labels = label_epochs(
-                teacher,
-                images,
-                protocol,
-                dataset.normalisation,
-                config.seed,
-                bar.update,
-            )
+        teacher = teacher_of(self._pool, config, dataset)
+        labels = labels_by(
+            teacher, images, self._protocol, dataset.normalisation, config
+        )
         return dataclasses.replace(
             made, images=images, teacher=teacher, epoch_labels=labels
         )
 
-    def _teacher(self) -> Teacher:
-        dataset, options = self._context.dataset, pool_options(self._context.config)
-        networks: list[TeacherNetwork] = []
-        for member in self._pool:
-            assert member.experts is not None
-            networks += teacher_of_experts(
-                member.experts,
-                member.shelf.network_name,
-                options,
-                dataset.image_shape,
-                dataset.num_classes,
-            ).networks
-        return Teacher(tuple(networks), dataset.image_shape, dataset.num_classes)
+    def _check_room(self) -> None:
+        """Raises InputError if memory does not hold the labels of all views."""
+        config, classes = self._context.config, self._context.dataset.num_classes
+        epochs = self._protocol.epochs
+        logits = epochs * config.ipc * classes * classes
+        # In float16, and once more where networks learn them.
+        check_room(
+            f"soft labels of {epochs:,} epochs, {logits:,} logits: holding them",
+            2 * logits * (2 if config.num_eval else 1),
+            "give fewer --eval_epochs, or a smaller --ipc",
+        )
 
     def _rate(self, iteration: tf.Tensor) -> tf.Tensor:
         config = self._context.config

@@ -8,9 +8,10 @@ from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.initialisation import FanOutInitialisation
-from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.registry import build_with_options
-from hdd_tf.protocols.published import PROTOCOLS, squeeze_protocol
+from hdd_tf.protocols.beforehand import squeeze_protocol
+from hdd_tf.protocols.published import PROTOCOLS
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.shelf import Shelf
 
@@ -32,17 +33,6 @@ def pool_names(config: Any) -> tuple[str, ...]:
     """
     names = config.gvbsm_pool
     return PUBLISHED if names == "published" else tuple(names.split(","))
-
-
-def pool_options(config: Any) -> NetworkOptions:
-    """Returns the options of the pool's networks, which are those of the settings.
-
-    Args:
-        config: The run's `Config`.
-    """
-    return NetworkOptions(
-        config.depth, config.width, config.norm, config.activation, config.pooling
-    )
 
 
 def flips(dataset: Dataset) -> bool:
@@ -79,7 +69,7 @@ def pool_networks(config: Any, dataset: Dataset) -> list[PoolNetwork]:
     beside = set(config.baselines) - {WHOLE} if config.num_eval else ()
     labelled = config.ipc * dataset.num_classes * epochs * (1 + len(beside))
     looks = len(dataset.training.labels) + labelled
-    options, found = pool_options(config), []
+    options, found = options_of(config), []
     for name in pool_names(config):
         network = _build(name, config, dataset)
         starts = " fan-out" if name in _FAN_OUT else ""
@@ -92,7 +82,7 @@ def pool_networks(config: Any, dataset: Dataset) -> list[PoolNetwork]:
             config.expert_seed,
             config.precision,
         )
-        shelf = Shelf(name, buffer, 1, name, "gvbsm_pool", looks=looks)
+        shelf = Shelf(name, buffer, 1, name, looks=looks)
         found.append(PoolNetwork(network, shelf))
     return found
 
@@ -121,7 +111,7 @@ _FAN_OUT = ("resnet18_batch", "resnet10_batch")
 def _build(name: str, config: Any, dataset: Dataset) -> FunctionalNetwork:
     try:
         network = build_with_options(
-            name, dataset.image_shape, dataset.num_classes, pool_options(config)
+            name, dataset.image_shape, dataset.num_classes, options_of(config)
         )
     except InputError as error:
         raise InputError(f"--gvbsm_pool={name}: {error}") from error

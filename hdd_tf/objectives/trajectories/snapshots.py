@@ -19,7 +19,8 @@ from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import KIND_FILE, ExpertBuffer, Training
+from hdd_tf.training.experts import ExpertBuffer, Training
+from hdd_tf.training.network_files import KIND_FILE
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import TrainingState
 
@@ -127,12 +128,13 @@ class SnapshotBuffer(ExpertBuffer):
     def _check_file(self, path: pathlib.Path, sums: list[int], epoch: int) -> None:
         size = 4 * FlatWeights(self.network.weight_shapes).size
         try:
+            # Before it is read, for a file that is no snapshot may be of any size.
+            found = path.stat().st_size
+            if found != size:
+                raise self._refusal(path, f"{found} bytes instead of {size}")
             values = path.read_bytes()
         except OSError as error:
             raise self._refusal(path, error.strerror) from error
-        if len(values) != size:
-            found = f"{len(values)} bytes instead of {size}"
-            raise self._refusal(path, found)
         if zlib.crc32(values) != sums[epoch]:
             raise self._refusal(path, "it has changed")
 

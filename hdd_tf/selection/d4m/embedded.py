@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Work
-from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.random_keys import derive_key
 from hdd_tf.selection.d4m import costs, noise
 from hdd_tf.selection.d4m.autoencoder import Codes, is_plain, latent_shape
 from hdd_tf.selection.d4m.kept_models import KeptAutoencoder, KeptDenoiser
@@ -132,7 +132,7 @@ class EmbeddedDiffusion(LatentDiffusion):
         """Noises and denoises prototypes; see the base class."""
         config = self._config
         block = self._block
-        drawn = self._noise(labels, seed)
+        drawn = noise.draw_noise(labels, self.latent_shape, seed)
         found = []
         for start in range(0, len(labels), block):
             part = slice(start, start + block)
@@ -161,10 +161,9 @@ class EmbeddedDiffusion(LatentDiffusion):
         if self.autoencoder is None:
             return to_pixels(latents)
         assert isinstance(self._known_latents, EncodedLatents)
-        decode = decoder_of(self.autoencoder.network, self._autoencoder_weights)
         scaled = latents * np.float32(self._known_latents.scale)
         parts = [
-            decode(tf.constant(scaled[start : start + self._max_images])).numpy()
+            self._decoder(tf.constant(scaled[start : start + self._max_images])).numpy()
             for start in range(0, len(scaled), self._max_images)
         ]
         return to_pixels(np.concatenate(parts))
@@ -172,6 +171,12 @@ class EmbeddedDiffusion(LatentDiffusion):
     def blocks(self, count: int) -> int:
         """Returns the number of blocks that `generate` makes of latents."""
         return -(-count // self._block)
+
+    @functools.cached_property
+    def _decoder(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        # Kept, as prototypes and generated latents are decoded one after the other.
+        assert self.autoencoder is not None
+        return decoder_of(self.autoencoder.network, self._autoencoder_weights)
 
     @functools.cached_property
     def _known_latents(self) -> Latents:
@@ -195,16 +200,6 @@ class EmbeddedDiffusion(LatentDiffusion):
             return Codes(zeros, zeros)
 
         self._known_latents = EncodedLatents(images, encode, self._max_images)
-
-    def _noise(self, labels: np.ndarray, seed: int) -> np.ndarray:
-        """Draws the noise of each latent: that of a class depends on it alone."""
-        drawn = np.empty((len(labels), *self.latent_shape), np.float32)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            key = derive_key(seed, Purpose.DIFFUSION, int(label))
-            shape = [len(rows), *self.latent_shape]
-            drawn[rows] = tf.random.stateless_normal(shape, key).numpy()
-        return drawn
 
 
 def _fresh(network: GenerativeNetwork) -> list[tf.Tensor]:

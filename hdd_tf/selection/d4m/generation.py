@@ -20,7 +20,7 @@ from hdd_tf.distillation.method import Method, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
@@ -65,7 +65,7 @@ def teacher_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) -> 
         # Its labels go with the set, where their order must be known.
         label_names=dataset.label_names,
     )
-    return Shelf("teacher", buffer, 1, config.network, "d4m_teacher_epochs")
+    return Shelf("teacher", buffer, 1, config.network)
 
 
 def model_of(config: Any, dataset: Dataset, max_images: int) -> LatentDiffusion:
@@ -118,13 +118,7 @@ class PrototypeGeneration(Method):
         self._teacher = teacher_of_experts(
             self._take(),
             config.network,
-            NetworkOptions(
-                config.depth,
-                config.width,
-                config.norm,
-                config.activation,
-                config.pooling,
-            ),
+            options_of(config),
             dataset.image_shape,
             dataset.num_classes,
         )

@@ -73,7 +73,8 @@ class EncodedLatents:
         shape = len(images), *autoencoder.latent_shape(images.shape[1:])
         check_room(
             f"the diffusion model: latents of {len(images):,} images",
-            8 * math.prod(shape),
+            # Both arrays, and the tensor of one while its array is still there.
+            12 * math.prod(shape),
             "give a smaller --image_size, or fewer --classes",
         )
         means, deviations = (np.empty(shape, np.float32) for _ in range(2))
@@ -87,6 +88,7 @@ class EncodedLatents:
         deviations /= self.scale
         with tf.device("CPU:0"):
             self._means = tf.constant(means)
+            del means
             self._deviations = tf.constant(deviations)
 
     def sample(self, rows: tf.Tensor, key: tf.Tensor) -> tf.Tensor:

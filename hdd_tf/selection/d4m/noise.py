@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.random_keys import Purpose, derive_key
+
 # Times of noise, 0 (least) to 999 (most).
 NUM_TIMES = 1000
 # (latents, time) -> noise in them.
@@ -33,6 +35,28 @@ def ddim_times(steps: int, strength: float) -> list[int]:
     """
     taken, stride = int(steps * strength), NUM_TIMES // steps
     return [index * stride + 1 for index in reversed(range(taken))]
+
+
+def draw_noise(
+    labels: np.ndarray, latent_shape: tuple[int, ...], seed: int
+) -> np.ndarray:
+    """Draws the noise of each latent: that of a class depends on it and the seed alone.
+
+    Args:
+        labels: `[n]` class numbers of the latents.
+        latent_shape: Height, width and channels of a latent.
+        seed: Seed of the noise.
+
+    Returns:
+        `[n, h, w, z]` float32 standard normal numbers.
+    """
+    drawn = np.empty((len(labels), *latent_shape), np.float32)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        key = derive_key(seed, Purpose.DIFFUSION, int(label))
+        shape = [len(rows), *latent_shape]
+        drawn[rows] = tf.random.stateless_normal(shape, key).numpy()
+    return drawn
 
 
 def add_noise(

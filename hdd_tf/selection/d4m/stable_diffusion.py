@@ -16,10 +16,9 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Work
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError, one_line
-from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.d4m.latents import to_pixels, to_unit
 from hdd_tf.selection.d4m.model import LatentDiffusion
-from hdd_tf.selection.d4m.noise import ddim_times
+from hdd_tf.selection.d4m.noise import ddim_times, draw_noise
 
 # What the prompts are steered away from, in the released program.
 _NEGATIVE = "cartoon, anime, painting"
@@ -109,14 +108,15 @@ class StableDiffusion(LatentDiffusion):
         guidance = tf.constant(self._config.d4m_guidance)
         taken = len(ddim_times(self._config.d4m_steps, self._config.d4m_strength))
         first, found = self._config.d4m_steps - taken, []
-        for number, start in enumerate(range(0, len(labels), self._block)):
+        noise = draw_noise(labels, prototypes.shape[1:], seed)
+        for start in range(0, len(labels), self._block):
             part = slice(start, start + self._block)
             told = self._embeddings(labels[part])
-            noise = tf.random.stateless_normal(
-                prototypes[part].shape, derive_key(seed, Purpose.DIFFUSION, number)
-            )
             latents = backbone.add_noise_step(
-                tf.constant(prototypes[part]), noise, tf.constant(first), steps
+                tf.constant(prototypes[part]),
+                tf.constant(noise[part]),
+                tf.constant(first),
+                steps,
             )
             for step in range(first, self._config.d4m_steps):
                 latents = backbone.denoise_step(

@@ -78,6 +78,9 @@ class CropScorer:
         normalisation: Normalisation of its images.
         cell: Height and width that crops are resized to.
         most: Largest number of crops of a forward pass.
+
+    Attributes:
+        logits: The observer, traced once: normalised images `[n, h, w, c]` to `[n, C]`.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class CropScorer:
         cell: tuple[int, int],
         most: int,
     ) -> None:
-        self._logits = observer.logits_function()
+        self.logits = observer.logits_function()
         self._normalise = normalisation.tensors()
         self._shape = observer.image_shape
         self._cell, self._most = cell, most
@@ -125,7 +128,7 @@ class CropScorer:
             crops: `[n, h, w, c]` float32 crops of the cell's size, from 0 to 255.
             label: Class of all crops, scalar int32.
         """
-        logits = self._logits(self.on_canvas(crops))
+        logits = self.logits(self.on_canvas(crops))
         labels = tf.fill([tf.shape(crops)[0]], label)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 

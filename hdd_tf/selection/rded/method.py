@@ -10,7 +10,7 @@ known of it are the training of its networks, and the seeds of its draws.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.distillation.method import Method, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.rded.crops import CropScorer, best_crops, draw_crops
-from hdd_tf.selection.rded.observer import observer_options, observer_shelf
+from hdd_tf.selection.rded.observer import observer_shelf
 from hdd_tf.selection.rded.stitching import stitch, through_jpeg
 from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.teachers import teacher_of_experts
@@ -56,7 +57,7 @@ class SelectionOfCrops(Method):
         self._observer = teacher_of_experts(
             self._take(),
             self._config.rded_network,
-            observer_options(self._config),
+            options_of(self._config),
             dataset.image_shape,
             dataset.num_classes,
         )
@@ -76,7 +77,7 @@ class SelectionOfCrops(Method):
             for label in classes:
                 made.append(self._of_class(scorer, label))
                 bar.update()
-        accuracy = self._accuracy()
+        accuracy = self._accuracy(scorer.logits)
         return DistilledSet.from_class_images(
             np.stack(made),
             {
@@ -164,9 +165,12 @@ class SelectionOfCrops(Method):
         height, width, _ = self._dataset.image_shape
         return draw_crops(key, images, self._config.rded_crops, height, width)
 
-    def _accuracy(self) -> dict[str, Any]:
-        """Returns how well the observer knows images: never those of the test split."""
-        assert self._observer is not None
+    def _accuracy(self, logits: Callable[[tf.Tensor], tf.Tensor]) -> dict[str, Any]:
+        """Returns how well the observer knows images: never those of the test split.
+
+        Args:
+            logits: The observer's function from normalised images to logits.
+        """
         split, name = self._dataset.training, "training"
         if self._dataset.validation is not None:
             split, name = self._dataset.validation, "validation"
@@ -175,8 +179,7 @@ class SelectionOfCrops(Method):
             if len(split.labels) > _MOST_TESTED
             else np.arange(len(split.labels))
         )
-        logits, step = self._observer.logits_function(), self._context.max_images
-        right = 0
+        step, right = self._context.max_images, 0
         for start in range(0, len(part.labels), step):
             images = self._dataset.normalise(part.images[start : start + step])
             found = logits(tf.constant(images)).numpy().argmax(axis=1)

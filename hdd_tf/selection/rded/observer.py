@@ -5,22 +5,11 @@ from typing import Any
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.options import NetworkOptions
+from hdd_tf.networks.options import options_of
 from hdd_tf.networks.registry import build_with_options
 from hdd_tf.protocols.rded import observer_protocol
 from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.shelf import Shelf
-
-
-def observer_options(config: Any) -> NetworkOptions:
-    """Returns the options of the observer's architecture.
-
-    Args:
-        config: The run's `Config`.
-    """
-    return NetworkOptions(
-        config.depth, config.width, config.norm, config.activation, config.pooling
-    )
 
 
 def observer_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) -> Shelf:
@@ -35,7 +24,7 @@ def observer_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) ->
         InputError: the network does not support the image size or the options.
     """
     del network
-    options, name = observer_options(config), config.rded_network
+    options, name = options_of(config), config.rded_network
     try:
         observer = build_with_options(
             name, dataset.image_shape, dataset.num_classes, options
@@ -55,4 +44,4 @@ def observer_shelf(config: Any, dataset: Dataset, network: FunctionalNetwork) ->
         # Its labels go with the set, where their order must be known.
         label_names=dataset.label_names,
     )
-    return Shelf("observer", buffer, 1, name, "rded_network")
+    return Shelf("observer", buffer, 1, name)

@@ -38,8 +38,8 @@ class D4mSettings:
     d4m_guidance: float = setting(
         2.0,
         parsers.NOT_NEGATIVE,
-        "Factor of what the class changes in a step; 1: none beyond it. Published "
-        "with a model of texts: 8.",
+        "Guidance: how far each step of denoising follows the class. 0: not at all; "
+        "1: as far as the model does by itself. Published with a model of texts: 8.",
         Scope.MATCHING,
     )
     d4m_steps: int = setting(
@@ -65,26 +65,26 @@ class D4mSettings:
     d4m_updates: int = setting(
         20_000,
         parsers.FEW,
-        "Updates of the U-Net.",
+        "Updates of the U-Net's training.",
         Scope.MATCHING,
     )
     d4m_autoencoder_width: int = setting(
         64,
         parsers.GROUPED_CHANNELS,
-        "Channels of the first maps of its autoencoder, which images of at most 16x16 "
-        "do without.",
+        "Channels of the first maps of the diffusion model's autoencoder, which images "
+        "of at most 16x16 do without.",
         Scope.MATCHING,
     )
     d4m_autoencoder_epochs: int = setting(
         30,
         parsers.FEW,
-        "Epochs of the autoencoder.",
+        "Epochs that the autoencoder trains.",
         Scope.MATCHING,
     )
     d4m_batch: int = setting(
         128,
         parsers.COUNT,
-        "Images per training batch of both.",
+        "Images per training batch of autoencoder and U-Net.",
         Scope.MATCHING,
     )
     d4m_teacher_epochs: int = setting(
@@ -97,6 +97,6 @@ class D4mSettings:
     d4m_teacher_batch: int = setting(
         512,
         parsers.COUNT,
-        "Images per training batch of this teacher.",
+        "Images per training batch of the teacher.",
         Scope.MATCHING,
     )

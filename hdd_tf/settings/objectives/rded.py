@@ -25,14 +25,14 @@ class RdedSettings:
     rded_images: int = setting(
         300,
         parsers.COUNT,
-        "Real images of each class that crops are taken of; all of a class that has "
-        "fewer.",
+        "Real images of each class that crops are taken of; a class of fewer gives all "
+        "of its images.",
         Scope.MATCHING,
     )
     rded_crops: int = setting(
         5,
         parsers.FEW,
-        "Crops of each of them, of which the best one stands for the image.",
+        "Crops of each of these images, of which the best one stands for the image.",
         Scope.MATCHING,
     )
     rded_jpeg: bool = setting(
@@ -52,7 +52,8 @@ class RdedSettings:
     rded_epochs: int = setting(
         200,
         parsers.FEW,
-        "Epochs it trains. Its training is ours: RDED's is unknown.",
+        "Epochs that the observer trains. How RDED's own trained is unknown; this "
+        "training is ours.",
         Scope.MATCHING,
     )
     rded_batch: int = setting(

@@ -27,15 +27,15 @@ class GvbsmSettings:
     gvbsm_epochs: int = setting(
         5,
         parsers.COUNT,
-        "Epochs each of them trains on the real images beforehand; kept in "
-        "--expert_dir.",
+        "Epochs that each network of the pool trains on the real images beforehand; "
+        "kept in --expert_dir.",
         Scope.MATCHING,
     )
     gvbsm_batch: int = setting(
         64,
         parsers.COUNT,
-        "Images per batch of that training, and of the real statistics, which are "
-        "means over batches.",
+        "Images per training batch of the pool, and per batch of the real statistics, "
+        "which are means over batches.",
         Scope.MATCHING,
     )
     gvbsm_group: int = setting(

@@ -27,9 +27,9 @@ class TrajectorySettings:
     trajectory_epochs: int = setting(
         50,
         parsers.FEW,
-        "Epochs each of them trains, published: 50 (mtt) and 100 (datm). Matched are "
-        "those up to --trajectory_bound + --trajectory_span - 1; datm also asks the "
-        "weights after the last one about images.",
+        "Epochs that each of these trains, published: 50 (mtt) and 100 (datm). Matched "
+        "are those up to --trajectory_bound + --trajectory_span - 1; datm also asks "
+        "the weights after the last one about images.",
         Scope.MATCHING,
     )
     trajectory_batch: int = setting(
@@ -53,20 +53,21 @@ class TrajectorySettings:
     trajectory_first: int = setting(
         0,
         parsers.FEW_OR_ZERO,
-        "End of the range of these epochs in the first iteration, exclusive; from "
-        "there it grows evenly. 0: --trajectory_bound from the start.",
+        "Epoch below which students start in the first iteration; it grows evenly to "
+        "--trajectory_bound. 0: --trajectory_bound from the start.",
         Scope.MATCHING,
     )
     trajectory_bound: int = setting(
         20,
         parsers.FEW,
-        "End of that range from iteration --trajectory_widening on, exclusive.",
+        "Epoch of an expert below which students start, from iteration "
+        "--trajectory_widening on.",
         Scope.MATCHING,
     )
     trajectory_widening: int = setting(
         0,
         parsers.COUNT_OR_ZERO,
-        "Iterations in which the range grows.",
+        "Iterations in which it grows from --trajectory_first to --trajectory_bound.",
         Scope.MATCHING,
     )
     trajectory_threshold: float = setting(
@@ -106,7 +107,7 @@ class TrajectorySettings:
     student_rate: float = setting(
         0.01,
         parsers.POSITIVE,
-        "Learning rate of the student that the run starts from, and learns.",
+        "Learning rate of the student at the start of the run, which learns it.",
         Scope.MATCHING,
     )
     student_rate_lr: float = setting(
@@ -124,6 +125,6 @@ class TrajectorySettings:
     label_momentum: float = setting(
         0.9,
         parsers.PART,
-        "Momentum of that SGD.",
+        "Momentum of the SGD on these logits.",
         Scope.MATCHING,
     )
