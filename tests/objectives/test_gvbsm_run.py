@@ -1,6 +1,7 @@
 """G-VBSM as a method: groups, devices, resumption, the set it returns, refusals."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -210,6 +211,12 @@ def test_statistics_are_kept_and_a_damaged_file_is_named(
             build(context).train_ahead()
     finally:
         file.write_bytes(whole)
+
+
+def test_the_pool_knows_the_order_of_its_classes(problem, finished):
+    for member in finished.method._pool:
+        kind = json.loads((member.shelf.buffer.path / "kind.json").read_text())
+        assert kind["label_names"] == list(problem.dataset.label_names)
 
 
 def test_passes_smaller_than_a_group_are_refused(problem, settings, one_device):
