@@ -225,6 +225,12 @@ def test_passes_smaller_than_a_group_are_refused(problem, settings, one_device):
         build(MethodContext(small, problem.dataset, problem.network, one_device))
 
 
+def test_cells_are_refused_before_the_pool_trains(problem, settings, one_device):
+    cells = dataclasses.replace(settings, formation_factor=2)
+    with pytest.raises(InputError, match=r"--formation_factor=2 is not for .*gvbsm"):
+        build(MethodContext(cells, problem.dataset, problem.network, one_device))
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
