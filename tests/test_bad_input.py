@@ -60,6 +60,11 @@ CASES = [
     (["--image_size=32by32"], "--image_size=32by32: must be"),
     (["--flagfile=broken.cfg"], "broken.cfg:2: 'ipc=3' is not a flag"),
     (["--flagfile=missing.cfg"], "missing.cfg does not exist"),
+    (["--objective=mtt", "--norm=group"], "right gradient of a gradient: give --norm"),
+    (
+        ["--objective=rded", "--expert_dir=a_file/below"],
+        "--expert_dir=a_file/below: a_file is a file: name a directory",
+    ),
     (["--run_dir=a_file"], "a_file"),
     (["--run_dir=a_file/below"], "a_file"),
     (["--run_dir=full"], "full holds other things"),

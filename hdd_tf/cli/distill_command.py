@@ -10,7 +10,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.data.names import check_name
 from hdd_tf.files import lock
-from hdd_tf.files.links import check_writable
+from hdd_tf.files.links import check_directory, check_writable
 
 
 def distill(argv: Sequence[str]) -> None:
@@ -28,6 +28,8 @@ def distill(argv: Sequence[str]) -> None:
     # The other processes of several machines find the chief's lock.
     if "TF_CONFIG" not in os.environ:
         check_name(config.dataset, config.data_dir or None)
+        if config.traits.ahead_source:
+            check_directory(config.expert_dir, "--expert_dir=")
         if not config.dry_run:
             lock.check_free(config.run_dir)
             # A finished run may lie where nothing can be written: it is only told.

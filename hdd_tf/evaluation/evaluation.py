@@ -157,7 +157,7 @@ class Evaluation:
         if config.num_eval:
             first, *others = self.scorer.architectures
             accuracy[first] = of_set(first, self._keep_first)
-            for name in sets_beside(config):
+            for name in self._names_beside():
                 baselines[name] = known.complete(
                     known.baselines.get(name),
                     config.num_eval,
@@ -316,6 +316,17 @@ class Evaluation:
             "split": "test",
             **described,
         }
+
+    def _names_beside(self) -> list[str]:
+        """Returns the names of the sets that are scored beside a set.
+
+        Those of real images, which a method may always have there, are left out where
+        a Python program gives test images alone.
+        """
+        names = sets_beside(self._config)
+        if len(self.dataset.training.labels):
+            return list(names)
+        return [name for name in names if name in (HARD_LABELS, *BESIDE_TITLES)]
 
     def _check_fair_score(self) -> None:
         """Raises `InputError` if DD-Ranking scores do not exist for the protocol."""

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, one_line
 
 
 def check_place(place: str | os.PathLike) -> None:
@@ -19,6 +19,26 @@ def check_place(place: str | os.PathLike) -> None:
         raise InputError(f"{place} is a file: give the directory of a set or of a run")
 
 
+def check_directory(path: str | os.PathLike, flag: str = "") -> None:
+    """Checks that a directory is, or could be, where one is asked for.
+
+    Args:
+        path: The directory.
+        flag: Text before the path in the message, such as `--expert_dir=`.
+
+    Raises:
+        InputError: a file is there, or where a folder above it would be.
+    """
+    place = pathlib.Path(path)
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(
+            f"{flag}{one_line(str(path))}: {one_line(str(place))} is a file: name a "
+            "directory"
+        )
+
+
 def check_writable(path: str | os.PathLike, flag: str = "") -> None:
     """Checks that a file or directory can be made, or be written to if it is there.
 
@@ -28,10 +48,11 @@ def check_writable(path: str | os.PathLike, flag: str = "") -> None:
 
     Raises:
         InputError: the directory that it lies in, or would be made in, or it itself is
-            another user's, or in a file system that cannot be written to.
+            another user's, or in a file system that cannot be written to, or a file.
     """
     target = pathlib.Path(path)
     place = target if target.is_dir() else target.parent
+    check_directory(place, flag)
     while not place.exists() and place != place.parent:
         place = place.parent
     if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):

@@ -122,6 +122,7 @@ class ExpertBuffer:
         protocol: TrainingProtocol,
         seed: int,
         precision: str = "float32",
+        *,
         label_names: Sequence[str] = (),
         own: OwnTraining | None = None,
         kept: str = "",

@@ -1,6 +1,7 @@
 """G-VBSM as a method: groups, devices, resumption, the set it returns, refusals."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -213,6 +214,12 @@ def test_statistics_are_kept_and_a_damaged_file_is_named(
         file.write_bytes(whole)
 
 
+def test_the_pool_knows_the_order_of_its_classes(problem, finished):
+    for member in finished.method._pool:
+        kind = json.loads((member.shelf.buffer.path / "kind.json").read_text())
+        assert kind["label_names"] == list(problem.dataset.label_names)
+
+
 def test_passes_smaller_than_a_group_are_refused(problem, settings, one_device):
     small = dataclasses.replace(settings, max_images_per_forward=4)
     with pytest.raises(InputError, match=r"a group, .* 6 images .*--gvbsm_group=4"):
@@ -226,6 +233,12 @@ def test_labels_that_memory_does_not_hold_are_refused_at_once(
     monkeypatch.setattr(memory, "available_memory", lambda: 599)
     with pytest.raises(InputError, match=r"2 epochs, 150 logits: .*--eval_epochs"):
         build(MethodContext(settings, problem.dataset, problem.network, one_device))
+
+
+def test_cells_are_refused_before_the_pool_trains(problem, settings, one_device):
+    cells = dataclasses.replace(settings, formation_factor=2)
+    with pytest.raises(InputError, match=r"--formation_factor=2 is not for .*gvbsm"):
+        build(MethodContext(cells, problem.dataset, problem.network, one_device))
 
 
 @pytest.mark.parametrize(

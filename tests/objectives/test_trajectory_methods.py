@@ -89,6 +89,26 @@ def test_snapshots_are_the_weights_after_each_epoch(expert_dir, dataset):
     np.testing.assert_array_equal(snapshots[2], last)
 
 
+@pytest.mark.parametrize("of", [plain_shelf, flat_shelf])
+def test_what_is_kept_of_experts_and_their_classes_is_written_down(
+    expert_dir, dataset, of
+):
+    trajectories = shelf(expert_dir, dataset, of)
+    take(trajectories)
+    kind = json.loads((trajectories.buffer.path / "kind.json").read_text())
+    assert kind["kept"] == "the weights after every epoch"
+    assert kind["label_names"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_norms_without_a_second_derivative_are_refused(expert_dir, dataset, norm):
+    network = build_network("convnet", SHAPE, CLASSES, 1, 4, norm=norm)
+    given = config(expert_dir, norm=norm)
+    strategy = tf.distribute.get_strategy()
+    with pytest.raises(InputError, match="give --norm=instance, or none"):
+        build_method(MethodContext(given, dataset, network, strategy))
+
+
 def test_experts_of_both_methods_differ(expert_dir, dataset):
     plain, flat = shelf(expert_dir, dataset), shelf(expert_dir, dataset, flat_shelf)
     assert plain.buffer.path != flat.buffer.path

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import hdd_tf
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.config import Config
@@ -91,6 +92,11 @@ def test_a_run_scores_its_prototypes_and_random_images_by_its_teacher(
     assert stored.metadata["selected"].startswith("images generated")
     # Nothing is asked twice of a finished run.
     assert run(tmp_path / "run") == result
+    # Test images alone are enough for what needs no real training images.
+    digits = stored.images.clip(0, 255).astype(np.uint8), stored.labels
+    settings = {"num_eval": 1, "eval_epochs": 1, "progress": False}
+    score = hdd_tf.evaluate(tmp_path / "run", test=digits, **settings)
+    assert set(score.baselines) == {"prototypes", "hard_labels"}
 
 
 @pytest.mark.slow

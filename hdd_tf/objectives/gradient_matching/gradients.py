@@ -2,28 +2,21 @@
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
-from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.gradient_matching.row_distance import (
     RowDistance,
     has_rows,
     total_distance,
 )
-
-# Layers whose gradient has no right gradient of its own: they take their variance from
-# `tf.nn.moments`, which stops a gradient that vanishes in the first derivative only.
-_ONCE_DIFFERENTIABLE = (
-    keras.layers.LayerNormalization,
-    keras.layers.GroupNormalization,
+from hdd_tf.objectives.gradient_matching.second_derivatives import (
+    check_twice_differentiable,
 )
-
 
 # Maps of the first layer that a pass keeps of an image: for gradients of weights, and
 # for gradients of those.
@@ -57,13 +50,7 @@ class WeightGradients:
     """
 
     def __init__(self, network: FunctionalNetwork) -> None:
-        for layer in network.model.layers:
-            if isinstance(layer, _ONCE_DIFFERENTIABLE):
-                raise InputError(
-                    "the gradients of weights are matched, and Keras' layers of "
-                    "--norm=layer and --norm=group have no right gradient of a "
-                    "gradient: give --norm=instance, or none."
-                )
+        check_twice_differentiable(network, "the gradients of weights are matched")
         self._network = network
         shapes = network.weight_shapes
         self._places = [i for i, shape in enumerate(shapes) if has_rows(shape)]

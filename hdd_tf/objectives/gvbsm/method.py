@@ -53,6 +53,12 @@ class StatisticalMatching(IterativeMethod):
     def __init__(self, context: MethodContext) -> None:
         self._context = context
         config, dataset = context.config, context.dataset
+        if config.formation_factor > 1:
+            raise InputError(
+                f"--formation_factor={config.formation_factor} is not for "
+                f"--objective={config.objective}, whose labels are of views of the "
+                "stored images: leave it at 1"
+            )
         self._groups = Groups(dataset.num_classes, config.ipc, config.gvbsm_group)
         limit = config.max_images_per_forward
         if limit and limit < self._groups.size:

@@ -81,6 +81,7 @@ def pool_networks(config: Any, dataset: Dataset) -> list[PoolNetwork]:
             protocol,
             config.expert_seed,
             config.precision,
+            label_names=dataset.label_names,
         )
         shelf = Shelf(name, buffer, 1, name, looks=looks)
         found.append(PoolNetwork(network, shelf))

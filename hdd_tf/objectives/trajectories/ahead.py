@@ -98,7 +98,8 @@ def _shelf(
         protocol,
         config.expert_seed,
         config.precision,
-        KEPT,
+        label_names=dataset.label_names,
+        kept=KEPT,
     )
     return TrajectoryShelf(
         "trajectories",

@@ -22,6 +22,9 @@ from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.method import IterativeMethod, Metrics
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
+from hdd_tf.objectives.gradient_matching.second_derivatives import (
+    check_twice_differentiable,
+)
 from hdd_tf.objectives.trajectories.ahead import TrajectoryShelf
 from hdd_tf.objectives.trajectories.batches import step_rows
 from hdd_tf.objectives.trajectories.beginning import Beginning
@@ -63,6 +66,9 @@ class TrajectoryMatching(IterativeMethod):
                 f"--objective={config.objective}, whose students train on the stored "
                 "images: leave it at 1"
             )
+        check_twice_differentiable(
+            context.network, "the gradient goes back through a student's training"
+        )
         self._start: tf.Tensor | None = context.initial_images()
         self._take = context.taker(shelf)
         self._logits: np.ndarray | None = None
