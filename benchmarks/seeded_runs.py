@@ -48,6 +48,7 @@ _TRAJECTORIES = [
 _D4M = [
     "--objective=d4m", "--d4m_width=8", "--d4m_updates=4", "--d4m_batch=16",
     "--d4m_steps=4", "--d4m_strength=0.5", "--d4m_teacher_epochs=1",
+    "--d4m_autoencoder_width=8", "--d4m_autoencoder_epochs=1",
 ]  # fmt: skip
 _CHOOSING = ["--select=best_validation", "--eval_every=3"]
 # The starts of each run; of several, the later ones go on.
