@@ -116,6 +116,11 @@ _UNLIKE = {
     "set_sha256",  # Of a description that has all of these.
 }  # fmt: skip
 
+# Read otherwise; has the version of TFDS; name their functions anew in every process.
+_NO_FILES = {
+    "hdd_tf.json", "dataset_info.json", "saved_model.pb", "fingerprint.pb",
+}  # fmt: skip
+
 
 def environment() -> dict[str, str]:
     """Returns what bits depend on, besides the program."""
@@ -202,8 +207,7 @@ def _describe_set(directory: pathlib.Path) -> dict[str, Any]:
     files = {
         path.relative_to(directory).as_posix(): _sum(path.read_bytes())
         for path in sorted(directory.rglob("*"))
-        # That of TFDS has the version of TFDS.
-        if path.is_file() and path.name not in ("hdd_tf.json", "dataset_info.json")
+        if path.is_file() and path.name not in _NO_FILES
     }
     return {
         "files": files,
