@@ -29,14 +29,7 @@ def check_directory(path: str | os.PathLike, flag: str = "") -> None:
     Raises:
         InputError: a file is there, or where a folder above it would be.
     """
-    place = pathlib.Path(path)
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise InputError(
-            f"{flag}{one_line(str(path))}: {one_line(str(place))} is a file: name a "
-            "directory"
-        )
+    _check_folder(_nearest(pathlib.Path(path)), f"{flag}{path}")
 
 
 def check_writable(path: str | os.PathLike, flag: str = "") -> None:
@@ -51,14 +44,32 @@ def check_writable(path: str | os.PathLike, flag: str = "") -> None:
             another user's, or in a file system that cannot be written to, or a file.
     """
     target = pathlib.Path(path)
-    place = target if target.is_dir() else target.parent
-    check_directory(place, flag)
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+    place = _nearest(target if target.is_dir() else target.parent)
+    _check_folder(place, f"{flag}{path}")
+    if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(
             f"{flag}{path}: {place} cannot be written to: name another place, or "
             "change who may write there"
+        )
+
+
+def _nearest(place: pathlib.Path) -> pathlib.Path:
+    """Returns a path, or the lowest one above it that exists."""
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _check_folder(place: pathlib.Path, asked: str) -> None:
+    """Raises InputError if an existing path is a file.
+
+    Args:
+        place: The path.
+        asked: What the user gave, which leads below it.
+    """
+    if not place.is_dir():
+        raise InputError(
+            f"{one_line(asked)}: {one_line(str(place))} is a file: name a directory"
         )
 
 

@@ -272,7 +272,7 @@ def test_a_set_is_replaced_only_when_told(program, out, capsys):
         (["--run_dir=run", "--output_dir=FILE"], "is a file"),
         (["--run_dir=run", "--output_dir=FULL"], "holds other things"),
         (["--run_dir=run", "--output_dir=FULL", "--overwrite"], "holds other things"),
-        (["--run_dir=run", "--output_dir=FILE/below"], "Not a directory"),
+        (["--run_dir=run", "--output_dir=FILE/below"], "is a file: name a dir"),
         (
             ["--run_dir=run", "--output_dir=NEW", "--encoding=dd_ranking"],
             "--images=decoded",

@@ -67,7 +67,10 @@ def test_help(word, capsys):
         (["nowhere", "--output=pipe"], "--output=pipe is no ordinary file"),
         (["nowhere", "--plot=pipe.png"], "--plot=pipe.png is no ordinary file"),
         (["nowhere", "--output=/dev/null"], "--output=/dev/null is no ordinary file"),
-        (["run", "--output=run/result.json/x"], "cannot write the report: "),
+        (
+            ["run", "--output=run/result.json/x"],
+            "--output=run/result.json/x: run/result.json is a file: name a directory",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
