@@ -11,6 +11,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError
 from hdd_tf.files.links import check_place
+from hdd_tf.methods.registry import traits_of
 from hdd_tf.settings.parsers import KEEP
 
 if TYPE_CHECKING:
@@ -188,11 +189,11 @@ def _print_written(
     values: flags.FlagValues, metadata: Mapping[str, Any], images: int
 ) -> None:
     """Says what was written, and the accuracy that was measured."""
-    iterations = metadata.get("iteration", "an unknown number of")
-    print(
-        f"{metadata['dataset']} after {iterations} iterations, {values.encoding}: "
-        f"{values.output_dir}"
-    )
+    traits, made = traits_of(metadata["objective"]), ""
+    if traits is None or not traits.is_selection:
+        iterations = metadata.get("iteration", "an unknown number of")
+        made = f" after {iterations} iterations"
+    print(f"{metadata['dataset']}{made}, {values.encoding}: {values.output_dir}")
     if pruned := metadata.get("pruned"):
         print(f"kept ({pruned['keep']}): {images} of {pruned['of']} images")
     for kind in ("float32", "uint8"):

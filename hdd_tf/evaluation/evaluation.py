@@ -250,8 +250,8 @@ class Evaluation:
             first: Number of the first network; those before it are left out.
             beside: The set that the coreset is a baseline of. If its evaluation asks
                 its teacher, or learns stored views that its teacher labelled, the same
-                teacher labels the real images. None: networks
-                learn the classes of real images.
+                teacher labels the real images. None: networks learn the classes of real
+                images.
         """
         chosen = self.dataset.training.take(self.coresets.select(name, ipc))
         # Floats share the trace of the distilled set.

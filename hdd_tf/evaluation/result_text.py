@@ -14,6 +14,12 @@ from hdd_tf.methods.registry import (
     traits_of,
 )
 
+# What networks learn that learn no classes, by the labels of their protocol.
+_SOFT = {
+    "stored": "the set's soft labels",
+    "epochs": "a teacher's labels",
+    "teacher": "a teacher's labels",
+}
 _WHOLE_TITLE = "whole training set"
 # As wide as most titles, so that the tables of several runs align.
 _HEADINGS = ("trained on".ljust(19), "images", "test accuracy (%)")
@@ -58,10 +64,9 @@ def result_table(result: dict[str, Any], run_dir: str) -> str:
             f"{best['mean']:.2f} ± {best['std']:.2f} (chosen by the test split: "
             "not a result)"
         )
-    if result.get("protocol", {}).get("labels") in ("epochs", "teacher"):
+    if learnt := _SOFT.get(result.get("protocol", {}).get("labels", "hard")):
         lines.append(
-            "networks learn a teacher's labels: do not compare with accuracies of "
-            "hard labels"
+            f"networks learn {learnt}: do not compare with accuracies of hard labels"
         )
     seconds = result["seconds"]
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())

@@ -28,7 +28,7 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.teachers import teacher_of_trainer
+from tests.trained_teacher import teacher_of_trainer
 
 # Networks of many kinds train here: more than a few seconds in all.
 pytestmark = pytest.mark.slow

@@ -10,6 +10,7 @@ from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.files import atomic
+from hdd_tf.main import main
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.running import selection_run
 from hdd_tf.running.experiments import run_experiments
@@ -57,6 +58,13 @@ def test_export_holds_real_images_and_says_which(finished):
     np.testing.assert_array_equal(stored.images, training.images[rows])
     np.testing.assert_array_equal(stored.labels, training.labels[rows])
     np.testing.assert_array_equal(stored.labels, np.repeat(np.arange(10), 3))
+
+
+def test_an_export_of_a_selection_tells_no_iterations(finished, tmp_path, capsys):
+    place, _ = finished
+    words = [f"--run_dir={place}", f"--output_dir={tmp_path / 'npz'}", "--encoding=npz"]
+    assert main(["hdd_tf", "export", *words]) == 0
+    assert f"digits, npz: {tmp_path / 'npz'}\n" in capsys.readouterr().out
 
 
 def test_baseline_of_that_name_is_the_same_set(finished):

@@ -20,8 +20,8 @@ from hdd_tf.networks.registry import build_with_options
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.teachers import teacher_of_trainer
 from tests.toys import attention
+from tests.trained_teacher import teacher_of_trainer
 
 CELLS = 2
 

@@ -149,6 +149,7 @@ def test_learnt_labels_and_rate_reach_files_readers_and_scores(tmp_path, capsys)
     write_distilled_set(tmp_path / "npz", exported, "npz")
     table = rescore(str(tmp_path / "npz"), ["--baselines=none", "--noprogress"])
     assert f"{result['accuracy']['convnet']['mean']:.2f} ±" in table
+    assert "networks learn the set's soft labels: do not compare" in table
 
     # Goes on where it was stopped, from labels and rate as they were.
     run(place, "--objective=toy_labels", "--baselines=random", "--iterations=5")

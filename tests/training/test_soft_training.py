@@ -17,8 +17,8 @@ from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import DrawnViews
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.teachers import teacher_of_trainer
 from hdd_tf.training.training_variables import TrainingState
+from tests.trained_teacher import teacher_of_trainer
 
 # Networks of many kinds train here: more than a few seconds in all.
 pytestmark = pytest.mark.slow

@@ -23,6 +23,8 @@ PUBLISHED = (
     "wide_resnet",
     "shufflenet_v2",
 )
+# Networks that start in the pool with other weights than elsewhere.
+_FAN_OUT = ("resnet18_batch", "resnet10_batch")
 
 
 def pool_names(config: Any) -> tuple[str, ...]:
@@ -103,10 +105,6 @@ def pool_shelves(
     """
     del network
     return tuple(member.shelf for member in pool_networks(config, dataset))
-
-
-# Networks that start in the pool with other weights than elsewhere.
-_FAN_OUT = ("resnet18_batch", "resnet10_batch")
 
 
 def _build(name: str, config: Any, dataset: Dataset) -> FunctionalNetwork:
