@@ -4,18 +4,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from hdd_tf.artifacts.summaries import SummaryWriter
-
-
-def read_values(directory):
-    """Returns {tag: {step: tensor}} of all event files, oldest first."""
-    values = {}
-    for path in sorted(directory.iterdir()):
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                tensor = tf.make_ndarray(value.tensor)
-                values.setdefault(value.tag, {})[event.step] = tensor
-    return values
+from tests.artifacts.event_files import read_values
 
 
 def test_everything_is_found_in_the_event_file(tmp_path):

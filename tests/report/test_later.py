@@ -7,7 +7,7 @@ import pytest
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.report.records import read_run
 from tests.report.run_directories import score, write_later, write_run
-from tests.report.test_table import table
+from tests.report.tables import table
 
 
 def rows(place):

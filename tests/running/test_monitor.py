@@ -17,7 +17,7 @@ from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, StopRequest
 from hdd_tf.running.monitor import RunMonitor, SilentMonitor
-from tests.artifacts.test_summaries import read_values
+from tests.artifacts.event_files import read_values
 
 
 class Graph:
