@@ -23,7 +23,7 @@ from PIL import Image
 
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.evaluate.__main__ import main as evaluate_main
-from hdd_tf.evaluation.network_scorer import NetworkScorer
+from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
 from hdd_tf.exporting.saved_sets import load_images
 from hdd_tf.main import main
 from hdd_tf.report.__main__ import main as report_main

@@ -16,6 +16,7 @@ LAYERS = (
     ("exporting", "report"),
     ("analysis",),
     ("evaluation",),
+    ("evaluation.scorers",),
     (
         *("objectives", "objectives.cafe", "objectives.gvbsm"),
         *("objectives.trajectories", "selection", "selection.d4m", "selection.rded"),

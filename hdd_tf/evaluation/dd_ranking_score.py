@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.evaluation.class_scores import without_class_scores
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 from hdd_tf.methods.registry import HARD_LABELS, RANDOM, WHOLE
 
 # DD-Ranking's w and gamma: both halves of a score have the same weight.

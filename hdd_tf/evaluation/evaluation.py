@@ -1,52 +1,42 @@
 """Scores an exported set and its baselines by a run's protocol."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
-from hdd_tf.artifacts.sets.set_match import check_matches
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.known_scores import KnownScores
-from hdd_tf.evaluation.network_scorer import NetworkScorer, ignore_network
-from hdd_tf.evaluation.scoring import Score, TrainedClassifier
-from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS, WHOLE
+from hdd_tf.evaluation.scorers.network_scorer import ignore_network
+from hdd_tf.evaluation.scorers.scoring import Score, TrainedClassifier
+from hdd_tf.evaluation.scorers.set_scorer import OnTested, SetScorer
+from hdd_tf.methods.registry import BESIDE_TITLES, HARD_LABELS
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import protocol_name, sets_beside
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.taught_sets import learns_of_teacher, set_beside, taught_by
-
-OnTested = Callable[[NetworkTrainer, int, float], None]
+from hdd_tf.training.taught_sets import learns_of_teacher
 
 
-class Evaluation:
-    """Trains fresh networks on sets and tests them, as the settings say.
+class Evaluation(SetScorer):
+    """Scores a set, all that is asked for beside it, and says by which protocol.
 
     Args:
-        config: Settings of `NetworkScorer` and, for coresets, of `CoresetSelector`.
-        dataset: Data set with the held-out images, the normalisation and the real
-            images of the baselines.
+        config: Settings of `SetScorer` and of the result.
+        dataset: See `SetScorer`, as for the other arguments.
         network: The network of `config.network`, a function of its weights.
         coresets: Selector of the coresets among the baselines; None makes a new one.
-        stored_labels: Whether networks learn the soft labels that sets carry, whatever
-            labels the protocol has.
+        stored_labels: Whether networks learn the soft labels that sets carry.
 
     Attributes:
-        dataset: The data set.
-        scorer: Scorer that trains and tests the networks.
-        coresets: Selector of the coresets among the baselines.
         classifier: The first network of the first architecture evaluated, trained by
             `result` on the distilled set. None before `result`, and with --num_eval=0.
 
     Raises:
-        InputError: `NetworkScorer` raises it, or `config.fair_score` is set and the
+        InputError: `SetScorer` raises it, or `config.fair_score` is set and the
             protocol has no training without augmentation.
     """
 
@@ -58,55 +48,9 @@ class Evaluation:
         coresets: CoresetSelector | None = None,
         stored_labels: bool = False,
     ) -> None:
-        self._config = config
-        self.dataset = dataset
-        self.scorer = NetworkScorer(config, dataset, network, stored_labels)
+        super().__init__(config, dataset, network, coresets, stored_labels)
         self._check_fair_score()
-        self.coresets = coresets or CoresetSelector(config, dataset, network)
         self.classifier: TrainedClassifier | None = None
-
-    def score_set(
-        self,
-        distilled_set: DistilledSet,
-        split: str = "test",
-        network: str = "",
-        *,
-        augmented: bool = True,
-        hard_labels: bool = False,
-        on_tested: OnTested = ignore_network,
-        first: int = 0,
-    ) -> Score:
-        """Scores a distilled set that was read from its files.
-
-        Args:
-            distilled_set: Images and labels, stored or decoded.
-            split: `test` or `validation`.
-            network: Name of the architecture; empty selects the first one evaluated.
-            augmented: True if training uses the protocol's augmentation and CutMix.
-            hard_labels: True if networks learn the set's classes, whatever labels the
-                protocol has.
-            on_tested: Callback for each tested network. It receives the trainer that
-                holds the network, the network's number and its accuracy in percent.
-            first: Number of the first network; those before it are left out.
-
-        Raises:
-            InputError: the set's images or classes are not the data set's, or it lacks
-                the soft labels that the protocol asks for.
-        """
-        check_matches(distilled_set, self.dataset)
-        decoded = decode_set(distilled_set)
-        return self.scorer.score(
-            "hard labels" if hard_labels else "evaluate",
-            decoded.images,
-            decoded.labels,
-            split=split,
-            network=network,
-            augmented=augmented,
-            carried=decoded,
-            hard_labels=hard_labels,
-            on_tested=on_tested,
-            first=first,
-        )
 
     def train_classifier(self, distilled_set: DistilledSet) -> Score:
         """Scores a set by the first architecture, and keeps its first network.
@@ -220,7 +164,7 @@ class Evaluation:
                 score = (
                     self.score_set(distilled_set, network=first, augmented=augmented)
                     if name == DISTILLED
-                    else self._beside(name, distilled_set, augmented)
+                    else self.score_beside(name, distilled_set, augmented)
                 )
                 known[key] = score.to_json()
             return known[key]
@@ -230,64 +174,6 @@ class Evaluation:
             first,
             self._config.whole_epochs,
             soft=self.scorer.protocol().asks_teacher,
-        )
-
-    def score_coreset(
-        self,
-        name: str,
-        ipc: int,
-        *,
-        augmented: bool = True,
-        first: int = 0,
-        beside: DistilledSet | None = None,
-    ) -> Score:
-        """Scores a coreset of `ipc` real images of each class.
-
-        Args:
-            name: Key of `selection.coresets.SELECTIONS`.
-            ipc: Images of each class; a class with fewer images gives all of them.
-            augmented: True if training uses the protocol's augmentation and CutMix.
-            first: Number of the first network; those before it are left out.
-            beside: The set that the coreset is a baseline of. If its evaluation asks
-                its teacher, or learns stored views that its teacher labelled, the same
-                teacher labels the real images. None: networks learn the classes of real
-                images.
-        """
-        chosen = self.dataset.training.take(self.coresets.select(name, ipc))
-        # Floats share the trace of the distilled set.
-        images = chosen.images.astype(np.float32)
-        protocol, carried = self.scorer.protocol(), None
-        if beside is not None and learns_of_teacher(protocol, beside):
-            carried = taught_by(
-                beside,
-                images,
-                chosen.labels,
-                protocol,
-                self.scorer.normalisation(beside),
-                self._config,
-            )
-        return self.scorer.score(
-            name,
-            images,
-            chosen.labels,
-            augmented=augmented,
-            carried=carried,
-            first=first,
-        )
-
-    def score_whole(self, first: int = 0) -> Score:
-        """Scores the whole training split, with `--whole_epochs`.
-
-        Args:
-            first: Number of the first network; those before it are left out.
-        """
-        training = self.dataset.training
-        return self.scorer.score(
-            "whole set",
-            training.images,
-            training.labels,
-            epochs=self._config.whole_epochs,
-            first=first,
         )
 
     def describe_protocol(
@@ -350,30 +236,4 @@ class Evaluation:
     def _score_beside(
         self, name: str, distilled_set: DistilledSet, first: int
     ) -> dict[str, Any]:
-        return self._beside(name, distilled_set, first=first).to_json()
-
-    def _beside(
-        self,
-        name: str,
-        distilled_set: DistilledSet,
-        augmented: bool = True,
-        first: int = 0,
-    ) -> Score:
-        """Scores one of `sets_beside`."""
-        if name == WHOLE:
-            return self.score_whole(first)
-        if name in BESIDE_TITLES:
-            return self.score_set(
-                set_beside(distilled_set, name), augmented=augmented, first=first
-            )
-        if name == HARD_LABELS:
-            return self.score_set(
-                distilled_set, augmented=augmented, hard_labels=True, first=first
-            )
-        return self.score_coreset(
-            name,
-            distilled_set.metadata["ipc"],
-            augmented=augmented,
-            first=first,
-            beside=distilled_set,
-        )
+        return self.score_beside(name, distilled_set, first=first).to_json()

@@ -19,8 +19,8 @@ from hdd_tf.artifacts.evaluations import (
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.pooling import pool_scores
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.protocols.published import sets_beside
 

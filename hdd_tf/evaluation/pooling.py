@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.evaluation.class_scores import pool_class_scores
 from hdd_tf.evaluation.dd_ranking_score import pool_fair_scores
+from hdd_tf.evaluation.scorers.class_scores import pool_class_scores
 
 
 def pool_results(results: list[dict[str, Any]]) -> dict[str, Any]:

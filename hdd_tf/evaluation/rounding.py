@@ -9,9 +9,9 @@ import numpy as np
 from hdd_tf.artifacts.encodings.pixels import to_uint8
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.rescore import evaluation_of_source
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 
 
 def measure_rounding(

@@ -18,8 +18,8 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.precision import policy_of
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
-from hdd_tf.evaluation.network_scorer import NetworkScorer
-from hdd_tf.evaluation.scoring import Score
+from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
+from hdd_tf.evaluation.scorers.scoring import Score
 from hdd_tf.methods.registry import HARD_LABELS, METHODS, WHOLE
 from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork

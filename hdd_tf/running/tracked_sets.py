@@ -12,8 +12,8 @@ from hdd_tf.artifacts.sets.distilled_set import (
     write_distilled_set,
 )
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.evaluation import Evaluation
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 
 
 class SetTracker(Protocol):

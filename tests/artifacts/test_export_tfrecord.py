@@ -151,7 +151,7 @@ def test_what_a_set_carries_is_exported_again(
     program, out, tmp_path, last_set, capsys, monkeypatch
 ):
     from hdd_tf.evaluation import rounding
-    from hdd_tf.evaluation.scoring import Score
+    from hdd_tf.evaluation.scorers.scoring import Score
 
     carried = full_set(last_set)
     write_distilled_set(tmp_path / "first", carried, "npz")

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from hdd_tf.artifacts import fonts
 from hdd_tf.artifacts.confusion_picture import confusion_picture
 from hdd_tf.artifacts.drawn_text import draw_line, text_width
-from hdd_tf.evaluation.class_scores import ClassCounts
+from hdd_tf.evaluation.scorers.class_scores import ClassCounts
 
 # In matplotlib's fonts, and not in the first that is asked.
 ELSEWHERE = "\N{LATIN SMALL LETTER D WITH PALATAL HOOK}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.evaluation import class_scores
-from hdd_tf.evaluation.class_scores import ClassCounts, without_class_scores
+from hdd_tf.evaluation.scorers import class_scores
+from hdd_tf.evaluation.scorers.class_scores import ClassCounts, without_class_scores
 from tests.whole_result import SCORE, whole_result
 
 

@@ -11,9 +11,9 @@ import pytest
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation import network_scorer
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.evaluation.scorers import kept_trainers
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -100,7 +100,7 @@ def test_every_network_has_a_score_and_a_row(dataset, distilled_set, monkeypatch
         trainers.append(weakref.ref(made))
         return made
 
-    monkeypatch.setattr(network_scorer, "NetworkTrainer", trainer)
+    monkeypatch.setattr(kept_trainers, "NetworkTrainer", trainer)
     names = ("convnet", "convnet_batch", "lenet", OWN)
     evaluation = evaluation_of(dataset, eval_networks=names, baselines=("random",))
     result = evaluation.result(distilled_set)

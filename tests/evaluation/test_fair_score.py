@@ -8,10 +8,10 @@ import pytest
 
 from hdd_tf.config import Config
 from hdd_tf.evaluation import dd_ranking_score as fair_score
-from hdd_tf.evaluation import network_scorer
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import result_table
+from hdd_tf.evaluation.scorers import network_scorer
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.loading import load_dataset
 from tests.evaluation.digits_set import digits_set

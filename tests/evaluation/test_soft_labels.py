@@ -16,10 +16,10 @@ from hdd_tf.config import Config
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation import network_scorer
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.evaluation.saved_classifier import save_classifier
+from hdd_tf.evaluation.scorers import kept_trainers, network_scorer
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options, network_of_settings
 from hdd_tf.protocols import published as protocols
@@ -277,7 +277,7 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     )
     first = evaluation.score_set(swapped)
     evaluation.score_set(other)
-    (trainer,) = evaluation.scorer._trainers.values()
+    (trainer,) = evaluation.scorer.trainers._trainers.values()
     np.testing.assert_array_equal(trainer._label_logits, other.label_logits)
     assert evaluation.score_set(swapped).values == first.values
     assert trainer.trace_count == 1
@@ -301,7 +301,7 @@ def test_real_images_share_the_trace_of_as_many_floats(
     evaluation = evaluation_by(protocol)
     evaluation.score_set(plain_set)
     beside = learnt(evaluation.scorer)
-    assert len(evaluation.scorer._trainers) == 1
+    assert len(evaluation.scorer.trainers) == 1
     alone = learnt(evaluation_by(protocol).scorer)
     for mine, expected in zip(beside, alone, strict=True):
         np.testing.assert_array_equal(mine, expected)
@@ -315,7 +315,7 @@ def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
     for _ in range(3):
         labels = epoch_labels_of(plain_set)
         evaluation.score_set(dataclasses.replace(plain_set, epoch_labels=labels))
-    assert len(evaluation.scorer._trainers) == 1
+    assert len(evaluation.scorer.trainers) == 1
 
 
 def test_a_whitening_read_from_files_shares_the_trace_of_real_images(
@@ -341,7 +341,7 @@ def test_a_whitened_set_is_scored_on_whitened_images(
         given.append(arguments[3])
         return NetworkTrainer(*arguments, **options)
 
-    monkeypatch.setattr(network_scorer, "NetworkTrainer", trainer)
+    monkeypatch.setattr(kept_trainers, "NetworkTrainer", trainer)
     whitening = whitening_of(dataset.training.images)
     carried = dataclasses.replace(plain_set, whitening=whitening)
     evaluation = evaluation_by(dataclasses.replace(SOFT.with_hard_labels()))

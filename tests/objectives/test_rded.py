@@ -12,7 +12,7 @@ from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation.network_scorer import NetworkScorer
+from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork

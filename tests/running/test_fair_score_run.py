@@ -8,9 +8,9 @@ import pytest
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.rescore import rescore
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 from hdd_tf.files import atomic
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.report.__main__ import main as report

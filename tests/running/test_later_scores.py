@@ -8,8 +8,8 @@ from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.evaluations import read_evaluations
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation.class_scores import without_class_scores
 from hdd_tf.evaluation.rescore import rescore
+from hdd_tf.evaluation.scorers.class_scores import without_class_scores
 from hdd_tf.files import atomic
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.running.experiments import run_experiments

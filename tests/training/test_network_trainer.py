@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.evaluation.scoring import Score, score_networks
+from hdd_tf.evaluation.scorers.scoring import Score, score_networks
 from hdd_tf.networks.registry import build_network
 from hdd_tf.protocols.published import TrainingProtocol, dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key

@@ -12,8 +12,8 @@ from hdd_tf.artifacts.confusion_picture import (
 )
 from hdd_tf.artifacts.evaluations import read_evaluations
 from hdd_tf.artifacts.run_directory import RunDirectory
-from hdd_tf.evaluation.class_scores import pool_class_scores
 from hdd_tf.evaluation.score_file import read_score
+from hdd_tf.evaluation.scorers.class_scores import pool_class_scores
 from hdd_tf.report.page.elements import chart, element, table
 from hdd_tf.report.page.images import reencoded
 from hdd_tf.report.run import Run

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import gc
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +12,8 @@ from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distributed.precision import computing_in, resolve
 from hdd_tf.errors import InputError
-from hdd_tf.evaluation.scoring import Score, score_networks
+from hdd_tf.evaluation.scorers.kept_trainers import KeptTrainers
+from hdd_tf.evaluation.scorers.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.protocols.label_sources import LabelSources
@@ -45,6 +45,7 @@ class NetworkScorer:
 
     Attributes:
         architectures: Names of the architectures evaluated, at least one.
+        trainers: The trainers in memory.
 
     Raises:
         InputError: a network of `config.eval_networks` cannot be built, or
@@ -64,10 +65,8 @@ class NetworkScorer:
         self.architectures = config.eval_networks or (config.network,)
         self._config = config
         self._dataset = dataset
-        self._matched = self._network = network
-        # All trainers are of this architecture, so that memory holds one at a time.
-        self._architecture = ""
-        self._trainers: dict[tuple, NetworkTrainer] = {}
+        self._matched = network
+        self.trainers = KeptTrainers(self.scored_network)
         if config.num_eval:
             self._check_cells()
             for name in self.architectures:
@@ -118,7 +117,11 @@ class NetworkScorer:
             protocol = protocol.without_augmentation()
             title = f"{title} without augmentation"
         network = network or self.architectures[0]
-        trainer = self._trainer(network, images, labels, protocol, carried)
+        sources = LabelSources.of_set(carried, protocol) if carried else LabelSources()
+        trainer = self.trainers.trainer(
+            network, images, labels, self.normalisation(carried), protocol, sources
+        )
+        trainer.set_learning_rate(self.learning_rate(carried))
         if len(self.architectures) > 1:
             title = f"{title} {network}"
         total = protocol.epochs * (self._config.num_eval - first)
@@ -212,55 +215,3 @@ class NetworkScorer:
                 "there is no validation split; set --validation_fraction above 0."
             )
         return self._dataset.validation
-
-    def _trainer(
-        self,
-        name: str,
-        images: np.ndarray,
-        labels: np.ndarray,
-        protocol: TrainingProtocol,
-        carried: DistilledSet | None,
-    ) -> NetworkTrainer:
-        """Returns a trainer on the images, with one trace for all sets of one shape."""
-        if name != self._architecture:
-            self._trainers.clear()
-            self._network = self._matched
-            # Graphs and the functions that trace them hold each other.
-            gc.collect()
-            self._architecture = name
-            self._network = self.scored_network(name)
-        normalisation, sources = self.normalisation(carried), LabelSources()
-        if carried is not None:
-            sources = LabelSources.of_set(carried, protocol)
-        # Identities distinguish the objects that graphs hold: a trainer keeps them
-        # alive, so no other object can have the same identity.
-        held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
-        kind = (images.shape, images.dtype, protocol, *map(id, held))
-        as_floats = (images.shape, np.dtype(np.float32), *kind[2:])
-        if as_floats in self._trainers:
-            # Bytes and floats of the same pixels train the same networks: real images
-            # need no graph of their own beside a set of as many floats.
-            images, kind = images.astype(np.float32), as_floats
-        if kind in self._trainers:
-            self._trainers[kind].replace_images(images, labels, sources.label_logits)
-        else:
-            # Each set read from files brings new objects, so the trainers that hold
-            # the objects of the former set would only take memory.
-            shape = kind[: -len(held)]
-            former = [k for k in self._trainers if k[: len(shape)] == shape]
-            for key in former:
-                del self._trainers[key]
-            if former:
-                gc.collect()
-            self._trainers[kind] = NetworkTrainer(
-                self._network,
-                images,
-                labels,
-                normalisation,
-                protocol,
-                label_logits=sources.label_logits,
-                epoch_labels=sources.epoch_labels,
-                teacher=sources.teacher,
-            )
-        self._trainers[kind].set_learning_rate(self.learning_rate(carried))
-        return self._trainers[kind]

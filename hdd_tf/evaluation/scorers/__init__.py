@@ -1,0 +1,1 @@
+"""Networks that train on the images of a set and are tested: accuracies of a set."""
