@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
-from hdd_tf.augment import cell_shuffle, dsa
+from hdd_tf.augment import cell_shuffle, dsa, warp
 from hdd_tf.config import Config
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
@@ -292,7 +292,7 @@ def test_transformations_are_those_of_dsa(name):
         drawn["shift_columns"] = rng.integers(-2, 3, 6)
     parameters = dsa.DSAParameters(
         *(tf.constant(v, tf.float32) for v in (brightness, saturation, contrast)),
-        affine=dsa.affine_maps(8, 12, **drawn),
+        affine=warp.affine_maps(8, 12, **drawn),
         cutout=tf.zeros([6, 4], tf.int32),
     )
     expected = dsa.apply(tf.constant(images)[:, None], parameters, False)[:, 0]

@@ -20,19 +20,20 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hdd_tf.augment.warp import warp
+from hdd_tf.augment.colour import adjust_colour
+from hdd_tf.augment.cutout import cut_span, kept_pixels
+from hdd_tf.augment.warp import affine_maps, warp
 from hdd_tf.errors import InputError
 from hdd_tf.random_keys import derive_key
 from hdd_tf.settings.parsers import AUGMENTATIONS
 
 TRANSFORMATIONS = AUGMENTATIONS
 
-# Ranges of the drawn values. Shifts and squares are fractions of the image's side.
+# Ranges of the drawn values. Shifts are fractions of the image's side.
 _BRIGHTNESS = 0.5  # added, in [-0.5, 0.5]
 _SATURATION = 1.0  # factor in [0, 2]
 _CONTRAST = 0.5  # factor in [0.5, 1.5]
 _CROP = 0.125
-_CUTOUT = 0.5
 _FLIP_PROBABILITY = 0.5
 _SCALE = 1.2  # factor of the sampling grid in [1 / 1.2, 1.2]
 _ROTATE = math.radians(15.0)
@@ -163,7 +164,7 @@ def draw(
     u = tf.unstack(
         tf.random.stateless_uniform([groups, 11], derive_key(key, _VALUES)), axis=1
     )
-    square = tf.stack([*_cutout_span(u[3], height), *_cutout_span(u[4], width)], axis=1)
+    square = tf.stack([*cut_span(u[3], height), *cut_span(u[4], width)], axis=1)
     return DSAParameters(
         brightness=tf.where(active["color"], _symmetric(u[0], _BRIGHTNESS), 0.0),
         saturation=tf.where(active["color"], 1 + _symmetric(u[1], _SATURATION), 1.0),
@@ -180,53 +181,6 @@ def draw(
         ),
         cutout=tf.where(active["cutout"][:, None], square, 0),
     )
-
-
-def affine_maps(
-    height: int,
-    width: int,
-    *,
-    shift_rows: tf.Tensor,
-    shift_columns: tf.Tensor,
-    mirror: tf.Tensor,
-    scale_x: tf.Tensor,
-    scale_y: tf.Tensor,
-    angle: tf.Tensor,
-) -> tf.Tensor:
-    """Builds affine maps around the image's centre; mirroring is applied first.
-
-    Scale and rotation act on a sampling grid in [-1, 1] along both sides, as in the
-    released program. So a rotation of an image that is not square also shears it.
-    The identity, mirroring and shifts are exact.
-
-    Args:
-        height: Rows of the images.
-        width: Columns of the images.
-        shift_rows: `[g]` floats, offset in pixels from an output row down to the input
-            row that it shows.
-        shift_columns: `[g]` floats, offset in pixels from an output column right to the
-            input column that it shows.
-        mirror: `[g]` booleans, True to mirror left and right.
-        scale_x: `[g]` horizontal factors of the grid; above 1 the image shrinks.
-        scale_y: `[g]` vertical factors of the grid; above 1 the image shrinks.
-        angle: `[g]` floats, rotation of the grid in radians.
-
-    Returns:
-        `[g, 6]` float64 tensor for `warp.warp`.
-    """
-    shift_rows, shift_columns, scale_x, scale_y, angle = (
-        tf.cast(value, tf.float64)
-        for value in (shift_rows, shift_columns, scale_x, scale_y, angle)
-    )
-    sign = 1 - 2 * tf.cast(mirror, tf.float64)
-    center_x, center_y = (width - 1) / 2, (height - 1) / 2
-    a0 = sign * scale_x * tf.cos(angle)
-    a1 = -sign * scale_x * tf.sin(angle) * (width / height)
-    b0 = scale_y * tf.sin(angle) * (height / width)
-    b1 = scale_y * tf.cos(angle)
-    a2 = center_x + sign * shift_columns - a0 * center_x - a1 * center_y
-    b2 = center_y + shift_rows - b0 * center_x - b1 * center_y
-    return tf.stack([a0, a1, a2, b0, b1, b2], axis=1)
 
 
 def draw_choice(
@@ -276,42 +230,9 @@ def apply(
         images = tf.stop_gradient(images)
     if parameters is None:
         return images
-    images = _adjust_color(images, parameters)
+    images = adjust_colour(images, *parameters[:3])
     images = warp(images, parameters.affine, differentiable)
-    return images * _kept_pixels(parameters.cutout, images)
-
-
-def _adjust_color(images: tf.Tensor, parameters: DSAParameters) -> tf.Tensor:
-    """Adds the brightness b, then scales saturation by s, then contrast by k.
-
-    With m the input's mean over the channels and M its mean over the image, the three
-    steps are k s x + k (1 - s) m + (1 - k) M + b: saturation keeps both means, and
-    neither saturation nor contrast changes the added brightness. The operations are
-    elementwise because a GPU would round a product with a 3x3 matrix to
-    TensorFloat-32.
-    """
-    brightness, saturation, contrast = (
-        tf.cast(tf.reshape(field, [-1, 1, 1, 1, 1]), images.dtype)
-        for field in parameters[:3]
-    )
-    if images.shape[-1] == 1:
-        # One channel is its own mean.
-        saturation = tf.ones_like(saturation)
-    gray = tf.reduce_mean(images, axis=4, keepdims=True)
-    constant = (1 - contrast) * tf.reduce_mean(gray, axis=[2, 3], keepdims=True)
-    gray_part = contrast * (1 - saturation) * gray + (constant + brightness)
-    return contrast * saturation * images + gray_part
-
-
-def _kept_pixels(cutout: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Returns a `[g, 1, h, w, 1]` mask: 0 inside each group's rectangle, else 1."""
-    shape = tf.shape(images)
-    top, bottom, left, right = tf.unstack(cutout[:, :, None], axis=1)
-    row, column = tf.range(shape[2]), tf.range(shape[3])
-    in_rows = (row >= top) & (row < bottom)
-    in_columns = (column >= left) & (column < right)
-    cut = in_rows[:, None, :, None, None] & in_columns[:, None, None, :, None]
-    return tf.cast(~cut, images.dtype)
+    return images * kept_pixels(parameters.cutout, images)
 
 
 def _symmetric(uniform: tf.Tensor, limit: float) -> tf.Tensor:
@@ -326,12 +247,3 @@ def _shift(uniform: tf.Tensor, side: int) -> tf.Tensor:
     """Returns whole numbers in [-p, p] as floats, p = 1/8 of the side, rounded."""
     limit = int(_CROP * side + 0.5)
     return tf.floor(uniform * (2 * limit + 1)) - limit
-
-
-def _cutout_span(uniform: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the first row (or column) to cut and the one after the last."""
-    length = int(_CUTOUT * side + 0.5)
-    # The centre of an even square lies between pixels, which gives one more place.
-    places = side + 1 - length % 2
-    first = tf.cast(uniform * places, tf.int32) - length // 2
-    return tf.maximum(first, 0), tf.minimum(first + length, side)

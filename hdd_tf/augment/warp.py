@@ -60,6 +60,53 @@ def warp(
     return tf.custom_gradient(sample)(images)
 
 
+def affine_maps(
+    height: int,
+    width: int,
+    *,
+    shift_rows: tf.Tensor,
+    shift_columns: tf.Tensor,
+    mirror: tf.Tensor,
+    scale_x: tf.Tensor,
+    scale_y: tf.Tensor,
+    angle: tf.Tensor,
+) -> tf.Tensor:
+    """Builds affine maps around the image's centre; mirroring is applied first.
+
+    Scale and rotation act on a sampling grid in [-1, 1] along both sides, as in the
+    released program of DSA. So a rotation of an image that is not square shears it too.
+    The identity, mirroring and shifts are exact.
+
+    Args:
+        height: Rows of the images.
+        width: Columns of the images.
+        shift_rows: `[g]` floats, offset in pixels from an output row down to the input
+            row that it shows.
+        shift_columns: `[g]` floats, offset in pixels from an output column right to the
+            input column that it shows.
+        mirror: `[g]` booleans, True to mirror left and right.
+        scale_x: `[g]` horizontal factors of the grid; above 1 the image shrinks.
+        scale_y: `[g]` vertical factors of the grid; above 1 the image shrinks.
+        angle: `[g]` floats, rotation of the grid in radians.
+
+    Returns:
+        `[g, 6]` float64 tensor for `warp`.
+    """
+    shift_rows, shift_columns, scale_x, scale_y, angle = (
+        tf.cast(value, tf.float64)
+        for value in (shift_rows, shift_columns, scale_x, scale_y, angle)
+    )
+    sign = 1 - 2 * tf.cast(mirror, tf.float64)
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    a0 = sign * scale_x * tf.cos(angle)
+    a1 = -sign * scale_x * tf.sin(angle) * (width / height)
+    b0 = scale_y * tf.sin(angle) * (height / width)
+    b1 = scale_y * tf.cos(angle)
+    a2 = center_x + sign * shift_columns - a0 * center_x - a1 * center_y
+    b2 = center_y + shift_rows - b0 * center_x - b1 * center_y
+    return tf.stack([a0, a1, a2, b0, b1, b2], axis=1)
+
+
 def _bilinear_taps(
     affine: tf.Tensor, images: tf.Tensor
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:

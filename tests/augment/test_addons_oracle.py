@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.augment.warp import warp
+from hdd_tf.augment.warp import affine_maps, warp
 
 GOLDEN = np.load(
     pathlib.Path(__file__).parents[1] / "golden" / "addons.npz", allow_pickle=False
@@ -34,7 +34,7 @@ def maps(count, height, width, **values):
         "scale_y": np.ones(count),
         "angle": np.zeros(count),
     }
-    return dsa.affine_maps(height, width, **(defaults | values))
+    return affine_maps(height, width, **(defaults | values))
 
 
 def test_versions_are_recorded():

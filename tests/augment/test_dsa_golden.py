@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
+from hdd_tf.augment import dsa, warp
 
 GOLDEN = np.load(
     pathlib.Path(__file__).parents[1] / "golden" / "dsa.npz", allow_pickle=False
@@ -33,7 +33,7 @@ def golden_parameters(read, height, width):
         brightness=value("brightness", "color", 0.0),
         saturation=value("saturation", "color", 1.0),
         contrast=value("contrast", "color", 1.0),
-        affine=dsa.affine_maps(
+        affine=warp.affine_maps(
             height,
             width,
             shift_rows=value("shift_rows", "crop", 0),

@@ -10,7 +10,7 @@ import types
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
+from hdd_tf.augment import dsa, warp
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
@@ -91,7 +91,7 @@ class Golden:
         color = ("brightness", "saturation", "contrast")
         return dsa.DSAParameters(
             *(tf.cast(get(name), tf.float32) for name in color),
-            dsa.affine_maps(
+            warp.affine_maps(
                 size,
                 size,
                 shift_rows=get("shift_rows"),

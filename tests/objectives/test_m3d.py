@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
+from hdd_tf.augment import dsa, warp
 from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.class_blocks import plan_class_blocks
@@ -208,7 +208,7 @@ def test_loss_and_gradient_of_augmented_images_are_the_programs(golden):
     one = tf.ones([1])
     parameters = dsa.DSAParameters(
         drawn("brightness_added"), drawn("saturation"), drawn("contrast"),
-        dsa.affine_maps(
+        warp.affine_maps(
             16, 16, shift_rows=shift[0], shift_columns=shift[1],
             mirror=tf.constant([False]), scale_x=one, scale_y=one, angle=0 * one,
         ),

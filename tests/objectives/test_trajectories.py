@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.augment import dsa
+from hdd_tf.augment import dsa, warp
 from hdd_tf.config import Config
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -125,7 +125,7 @@ def augmentation_of(golden, step):
     color = ("brightness", "saturation", "contrast")
     return dsa.DSAParameters(
         *(tf.cast(get(name), tf.float32) for name in color),
-        dsa.affine_maps(
+        warp.affine_maps(
             16,
             16,
             shift_rows=get("shift_rows"),
