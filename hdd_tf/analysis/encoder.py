@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.geometry import lorentz
+from hdd_tf.geometry.coordinates import to_lorentz, to_poincare
 from hdd_tf.networks.functional import FunctionalNetwork
 
 # The median radius of the real images, in units of 1/s: large enough for the weights
@@ -67,8 +68,8 @@ class HyperbolicEncoder(tf.Module):
         return {
             "features": features,
             "klein": point[0],
-            "lorentz": lorentz.to_lorentz(point, self.curvature),
-            "poincare": lorentz.to_poincare(point, self.curvature),
+            "lorentz": to_lorentz(point, self.curvature),
+            "poincare": to_poincare(point, self.curvature),
             "radius": self.radius(features),
         }
 

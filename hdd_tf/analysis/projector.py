@@ -18,7 +18,7 @@ from hdd_tf.analysis.disk_layout import DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import coordinates
 
 # TensorBoard looks for this name.
 CONFIG_FILE = "projector_config.pbtxt"
@@ -47,7 +47,7 @@ def write_projector(
     everything = np.arange(len(embeddings.labels))
     point = tf.constant(embeddings.klein), tf.constant(embeddings.log_gamma)
     tensors = [
-        ("poincare_ball", lorentz.to_poincare(point, -1.0).numpy(), everything),
+        ("poincare_ball", coordinates.to_poincare(point, -1.0).numpy(), everything),
         ("features", embeddings.features, everything),
     ]
     if layout:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from hdd_tf.geometry import centroids, lorentz
+from hdd_tf.geometry import centroids, coordinates, lorentz
 
 Shape = tuple[int | None, ...]
 
@@ -221,7 +221,7 @@ class ToLorentz(_Coordinates):
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
         """Returns the coordinates of points `(klein, log_gamma)`."""
-        return lorentz.to_lorentz(self._widen_point(inputs), self.curvature)
+        return coordinates.to_lorentz(self._widen_point(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         """Returns the shape of the coordinates."""
@@ -243,7 +243,7 @@ class ToPoincare(_Coordinates):
 
     def call(self, inputs: lorentz.Point) -> tf.Tensor:
         """Returns the coordinates of points `(klein, log_gamma)`."""
-        return lorentz.to_poincare(self._widen_point(inputs), self.curvature)
+        return coordinates.to_poincare(self._widen_point(inputs), self.curvature)
 
     def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         """Returns the shape of the coordinates."""

@@ -88,7 +88,7 @@ def expmap0(v: tf.Tensor, curvature: float, max_tangent_norm: float = 0.0) -> Po
         >>> print(klein.numpy().round(4), log_gamma.numpy().round(4))
         [[0.5999 0.7999]] [4.3069]
     """
-    scale = _scale(curvature)
+    scale = scale_of(curvature)
     length = norm(v)
     radius = scale * length
     if max_tangent_norm > 0:
@@ -130,7 +130,7 @@ def project(v: tf.Tensor, curvature: float) -> Point:
     Returns:
         `(klein [..., d], log_gamma [...])`.
     """
-    scale = _scale(curvature)
+    scale = scale_of(curvature)
     square_sinh = tf.square(scale * norm(v))
     klein = v * (scale * tf.math.rsqrt(1.0 + square_sinh))
     return klein, 0.5 * tf.math.log1p(square_sinh[..., 0])
@@ -221,60 +221,14 @@ def distance_of_gap(
     coincident = q <= 0.0
     root = tf.sqrt(replace(q, coincident, 1.0))
     distance_near = replace(2.0 * tf.asinh(root), coincident, 0.0)
-    return tf.where(far, distance_far, distance_near) / _scale(curvature)
+    return tf.where(far, distance_far, distance_near) / scale_of(curvature)
 
 
-def minkowski_inner(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Returns <x, y>_L `[...]` of hyperboloid coordinates `[..., d + 1]`."""
-    return tf.reduce_sum(x[..., 1:] * y[..., 1:], axis=-1) - x[..., 0] * y[..., 0]
+def scale_of(curvature: float) -> float:
+    """Returns s = sqrt(-K) of a curvature K < 0.
 
-
-def to_lorentz(point: Point, curvature: float) -> tf.Tensor:
-    """Returns hyperboloid coordinates `[..., d + 1]`; they overflow where cosh(r) does.
-
-    Args:
-        point: `(klein [..., d], log_gamma [...])`.
-        curvature: K < 0.
+    Raises:
+        ValueError: the curvature is out of its range.
     """
-    klein, log_gamma = point
-    time = tf.exp(log_gamma)[..., None] / _scale(curvature)
-    return tf.concat([time, time * klein], axis=-1)
-
-
-def from_lorentz(coordinates: tf.Tensor, curvature: float) -> Point:
-    """Returns the points of hyperboloid coordinates `[..., d + 1]`.
-
-    The time coordinate is not used: it follows from the spatial ones.
-
-    Args:
-        coordinates: `[..., d + 1]` hyperboloid coordinates, time first.
-        curvature: K < 0.
-    """
-    return project(coordinates[..., 1:], curvature)
-
-
-def to_poincare(point: Point, curvature: float) -> tf.Tensor:
-    """Returns coordinates `[..., d]` in the Poincare ball of radius 1/s.
-
-    Curvature -1 gives the unit ball. In float32, points with r above about 17 are
-    rounded to the ball's boundary.
-
-    Args:
-        point: `(klein [..., d], log_gamma [...])`.
-        curvature: K < 0.
-    """
-    klein, log_gamma = point
-    return klein / (_scale(curvature) * (1.0 + tf.exp(-log_gamma)[..., None]))
-
-
-def from_poincare(coordinates: tf.Tensor, curvature: float) -> Point:
-    """Returns the points at coordinates `[..., d]` in the Poincare ball."""
-    unit = _scale(curvature) * coordinates
-    square = tf.reduce_sum(tf.square(unit), axis=-1)
-    klein = 2.0 * unit / (1.0 + square)[..., None]
-    return klein, tf.math.log1p(square) - tf.math.log1p(-square)
-
-
-def _scale(curvature: float) -> float:
     check_options(curvature)
     return math.sqrt(-curvature)

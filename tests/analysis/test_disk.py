@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from hdd_tf.analysis.disk import distances_in_ball, project_to_disk
 from hdd_tf.analysis.disk_layout import lay_out
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import coordinates, lorentz
 
 
 def lifted(v):
@@ -80,7 +80,7 @@ def test_overall_centroids_are_of_all_classes(embeddings):
     layout = lay_out(many)
     assert len(layout.classes) == 10 and layout.centroids.shape == (11, 2, 2)
     for kind in (False, True):
-        ball = lorentz.to_poincare(many.centroid(many.synthetic == kind), -1.0)
+        ball = coordinates.to_poincare(many.centroid(many.synthetic == kind), -1.0)
         length = np.linalg.norm(layout.centroids[0, int(kind)])
         assert length == pytest.approx(float(tf.norm(ball)), rel=1e-3)
 
@@ -97,6 +97,6 @@ def test_layout_places_samples_and_centroids_at_their_radii(embeddings):
     ):
         for kind in (False, True):
             point = embeddings.centroid(rows & (embeddings.synthetic == kind))
-            ball = lorentz.to_poincare(point, -1.0)
+            ball = coordinates.to_poincare(point, -1.0)
             length = np.linalg.norm(layout.centroids[number, int(kind)])
             assert length == pytest.approx(float(tf.norm(ball)), rel=1e-3)

@@ -13,7 +13,7 @@ from hdd_tf.analysis.embeddings import (
     feature_function,
 )
 from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radius
-from hdd_tf.geometry import lorentz
+from hdd_tf.geometry import coordinates
 
 
 def features_by_hand(network, weights, dataset, images):
@@ -109,11 +109,11 @@ def test_weights_are_shares_of_the_class_and_kind(embeddings):
 def test_centroid_is_that_of_the_formula(embeddings):
     rows = (embeddings.labels == 1) & ~embeddings.synthetic
     point = embeddings.klein[rows], embeddings.log_gamma[rows]
-    z = lorentz.to_lorentz(tuple(map(tf.constant, point)), -1.0).numpy()
+    z = coordinates.to_lorentz(tuple(map(tf.constant, point)), -1.0).numpy()
     mean = z.astype(np.float64).mean(axis=0)
     inner = mean[0] ** 2 - (mean[1:] ** 2).sum()
     expected = mean / math.sqrt(inner)
-    found = lorentz.to_lorentz(embeddings.centroid(rows), -1.0)
+    found = coordinates.to_lorentz(embeddings.centroid(rows), -1.0)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

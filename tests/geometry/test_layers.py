@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.geometry import centroids, lorentz
+from hdd_tf.geometry import centroids, coordinates, lorentz
 from hdd_tf.geometry.layers import (
     ExpMap0,
     LorentzCentroid,
@@ -58,13 +58,13 @@ LAYERS = [
         ToLorentz,
         {"curvature": -0.5},
         points_input,
-        lambda p: lorentz.to_lorentz(p, -0.5),
+        lambda p: coordinates.to_lorentz(p, -0.5),
     ),
     (
         ToPoincare,
         {"curvature": -0.5},
         points_input,
-        lambda p: lorentz.to_poincare(p, -0.5),
+        lambda p: coordinates.to_poincare(p, -0.5),
     ),
 ]
 each_layer = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.geometry import centroids, lorentz
+from hdd_tf.geometry import centroids, coordinates, lorentz
 from tests.geometry import oracle
 from tests.geometry.matching import match
 
@@ -68,8 +68,8 @@ def test_points_and_centroids(golden, case, side, dtype, tolerance):
     curvature, lift, max_tangent_norm = options(golden, case)
     v = tf.constant(golden[f"case{case}_{side}"], dtype)
     points = lorentz.lift(v, curvature, lift, max_tangent_norm)
-    centroid = lorentz.to_lorentz(centroids.centroid(*points), curvature)
-    points = lorentz.to_lorentz(points, curvature)
+    centroid = coordinates.to_lorentz(centroids.centroid(*points), curvature)
+    points = coordinates.to_lorentz(points, curvature)
     assert_close(points.numpy(), golden[f"case{case}_{side}_points"], tolerance)
     if case == CANCELLING_CASE and side == "synthetic":
         tolerance = max(tolerance, 3e-8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.geometry import centroids, lorentz
+from hdd_tf.geometry import centroids, coordinates, lorentz
 from tests.geometry import oracle
 from tests.geometry.matching import CURVATURES, DTYPES, features, match
 
@@ -16,8 +16,8 @@ def lift(v, curvature, name="expmap0", clamp=0.0, dtype="float64"):
 
 
 def assert_same_point(actual, expected, curvature, atol=1e-9):
-    actual, expected = lorentz.to_lorentz(actual, curvature), expected
-    expected = lorentz.to_lorentz(expected, curvature)
+    actual, expected = coordinates.to_lorentz(actual, curvature), expected
+    expected = coordinates.to_lorentz(expected, curvature)
     np.testing.assert_allclose(actual, expected, rtol=atol, atol=atol)
 
 
@@ -28,9 +28,9 @@ def assert_same_point(actual, expected, curvature, atol=1e-9):
 def test_points_and_centroids_lie_on_the_hyperboloid(dtype, curvature, name, norm):
     points = lift(features(1, (2, 7, 5), norm), curvature, name, dtype=dtype)
     for point in (points, centroids.centroid(*points)):
-        x = lorentz.to_lorentz(point, curvature)
+        x = coordinates.to_lorentz(point, curvature)
         # <x, x>_L cancels, so its error grows with the square of the time coordinate.
-        error = (lorentz.minkowski_inner(x, x) - 1 / curvature) / x[..., 0] ** 2
+        error = (coordinates.minkowski_inner(x, x) - 1 / curvature) / x[..., 0] ** 2
         assert np.max(np.abs(error)) <= 16 * np.finfo(dtype).eps
         assert np.all(x[..., 0] > 0)
 
@@ -223,10 +223,12 @@ def test_no_infinity_where_weights_or_distances_are_zero(check_numerics):
 @pytest.mark.parametrize("norm", [0.0, 1e-9, 0.5, 4.0])
 def test_round_trips_of_coordinates(curvature, norm):
     points = lift(features(19, (2, 6, 4), norm), curvature)
-    hyperboloid = lorentz.to_lorentz(points, curvature)
+    hyperboloid = coordinates.to_lorentz(points, curvature)
     for back in (
-        lorentz.from_lorentz(hyperboloid, curvature),
-        lorentz.from_poincare(lorentz.to_poincare(points, curvature), curvature),
+        coordinates.from_lorentz(hyperboloid, curvature),
+        coordinates.from_poincare(
+            coordinates.to_poincare(points, curvature), curvature
+        ),
     ):
         assert_same_point(back, points, curvature)
 
@@ -236,7 +238,7 @@ def test_poincare_coordinates_are_half_the_radius(curvature):
     v, s = features(20, (6, 4), 2.0), np.sqrt(-curvature)
     norm = np.linalg.norm(v, axis=-1, keepdims=True)
     expected = np.tanh(s * norm / 2) / s * v / norm
-    actual = lorentz.to_poincare(lift(v, curvature), curvature)
+    actual = coordinates.to_poincare(lift(v, curvature), curvature)
     np.testing.assert_allclose(actual, expected, rtol=1e-13)
 
 
@@ -297,8 +299,8 @@ def test_rejects_curvatures(curvature):
         lambda: lorentz.project(v, curvature),
         lambda: lorentz.lift(v, curvature),
         lambda: lorentz.geodesic_distance(point, point, curvature),
-        lambda: lorentz.to_lorentz(point, curvature),
-        lambda: lorentz.to_poincare(point, curvature),
+        lambda: coordinates.to_lorentz(point, curvature),
+        lambda: coordinates.to_poincare(point, curvature),
     ):
         with pytest.raises(ValueError, match=f"negative and finite.*{curvature}"):
             call()
