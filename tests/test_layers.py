@@ -30,6 +30,7 @@ LAYERS = (
     ("artifacts",),
     ("artifacts.encodings",),
     ("networks", "augment", "geometry", "reading"),
+    ("networks.layers",),
     ("reading.folders",),
     ("data_cache",),
     ("data", "distributed", "files", "arguments"),

@@ -6,14 +6,13 @@ before the dense layer (2,048 for 32x32 images at depth 3 and width 128).
 """
 
 import math
-from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from hdd_tf.data.memory import check_room
 from hdd_tf.errors import InputError
-from hdd_tf.networks.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.conv_block import ConvBlock
 from hdd_tf.networks.plain_layers import (
     ACTIVATIONS,
     POOLINGS,
@@ -22,187 +21,6 @@ from hdd_tf.networks.plain_layers import (
     normalise,
     published_padding,
 )
-
-
-@keras.saving.register_keras_serializable(package="hdd_tf")
-class ConvBlock(keras.layers.Layer):
-    """3x3 convolution, instance norm with affine, ReLU, 2x2 average pooling, fused.
-
-    Distillation spends nearly all its time in this block. Apart from the convolutions,
-    that time is memory traffic over the full-size map. Two rearrangements, both exact
-    for every weight, reduce the traffic:
-
-    - `relu(g z + h) = max(g z, -h) + h`, and pooling commutes with the addition of `h`
-      (constant in an image's channel), so `h` is added to the small pooled map.
-    - If the input has few channels (the first layer), the mean and the variance of
-      the map follow from the 3x3 patches' first and second moments, without the map:
-      for z = P k, var(z) = k' Cov(P) k. With these moments the normalisation folds into
-      each image's own kernel, and the map is written once, already normalised.
-
-    The convolution has no bias, which instance normalisation would remove.
-
-    With Keras' policy `mixed_bfloat16` the convolution's factors and product are
-    bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
-    shift, and what follows them, are float32.
-
-    Args:
-        width: Number of output channels, > 0.
-        padding: Rows and columns of zeros around the input, >= 0. The published
-            networks use 1, and 3 in the first layer on 28x28 images.
-        with_activation: True to return the map before pooling too.
-        **kwargs: Arguments of `keras.layers.Layer`.
-
-    Raises:
-        ValueError: `width` is not positive, or `padding` is negative.
-    """
-
-    def __init__(
-        self,
-        width: int,
-        padding: int = 1,
-        with_activation: bool = False,
-        **kwargs: object,
-    ) -> None:
-        # The block decides itself what is rounded.
-        super().__init__(autocast=False, **kwargs)
-        if width < 1 or padding < 0:
-            raise ValueError(
-                "`width` must be positive and `padding` not negative. "
-                f"Received: {width}, {padding}."
-            )
-        self.width = width
-        self.padding = padding
-        self.with_activation = with_activation
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
-        channels = input_shape[-1]
-        width = self.width
-        self.kernel = self._add_float32("kernel", (3, 3, channels, width))
-        self.gamma = self._add_float32("gamma", (width,), "ones")
-        self.beta = self._add_float32("beta", (width,), "zeros")
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        """Maps `[n, h, w, c]` images to `[n, h // 2, w // 2, width]` maps.
-
-        These shapes are for padding 1. Each further row of padding adds two rows before
-        pooling.
-
-        Returns:
-            The map after pooling; with `with_activation` also the `[n, h, w, width]`
-            map before pooling.
-        """
-        kernel = tf.convert_to_tensor(self.kernel)
-        gamma = tf.convert_to_tensor(self.gamma)
-        beta = tf.convert_to_tensor(self.beta)
-        # Patches repeat each pixel nine times, which pays off only while they are much
-        # smaller than the map.
-        if 9 * inputs.shape[-1] * 2 <= self.width:
-            pooled, activation = self._from_patches(inputs, kernel, gamma, beta)
-        else:
-            pooled, activation = self._from_map(inputs, kernel, gamma, beta)
-        return (pooled, activation()) if self.with_activation else pooled
-
-    def _add_float32(
-        self, name: str, shape: tuple[int | None, ...], initializer: str | None = None
-    ) -> keras.Variable:
-        return self.add_weight(
-            name=name, shape=shape, initializer=initializer, autocast=False
-        )
-
-    def _from_map(
-        self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-    ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
-        inputs, kernel = (tf.cast(x, self.compute_dtype) for x in (inputs, kernel))
-        # With explicit padding TensorFlow's gradient of a convolution takes twice the
-        # time on a CPU, in bfloat16 a hundred times.
-        if self.padding != 1:
-            rows = [self.padding, self.padding]
-            inputs = tf.pad(inputs, [[0, 0], rows, rows, [0, 0]])
-        padding = "SAME" if self.padding == 1 else "VALID"
-        maps = tf.nn.conv2d(inputs, kernel, 1, padding)
-        maps = tf.cast(maps, self.variable_dtype)
-        mean, inverse_deviation = instance_moments(maps, EPSILON)
-        scale = gamma * inverse_deviation
-        shift = beta - scale * mean
-        clipped = tf.maximum(maps * scale, -shift)
-        return _average_pool(clipped) + shift, lambda: clipped + shift
-
-    def _from_patches(
-        self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-    ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
-        patches, height, width = _centred_patches(inputs, self.padding)
-        taps = patches.shape[-1] - 1
-        kernel = tf.reshape(kernel, [1, taps, self.width])
-        # Moments of the taps over all positions of an image; the last tap is the
-        # constant 1, so its row holds the means: [n, t, t] and [n, 1, t].
-        second = tf.matmul(patches, patches, transpose_a=True) / (height * width)
-        mean = second[:, taps:, :taps]
-        covariance = second[:, :taps, :taps] - mean * tf.linalg.matrix_transpose(mean)
-        variance = tf.reduce_sum(kernel * tf.matmul(covariance, kernel), axis=1)
-        scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
-        folded = kernel * scale[:, None]  # [n, t, width]
-        shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
-        factors = patches, tf.concat([folded, shift], axis=1)
-        maps = tf.matmul(*(tf.cast(x, self.compute_dtype) for x in factors))
-        maps = tf.reshape(maps, [-1, height, width, self.width])
-        activation = tf.nn.relu(maps)
-        pooled = tf.cast(_average_pool(activation), self.variable_dtype)
-        return pooled, lambda: tf.cast(activation, self.variable_dtype)
-
-    def compute_output_spec(
-        self, inputs: keras.KerasTensor
-    ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Returns shape and dtype of each output map, the dtype of the weights."""
-        shapes, dtype = self.compute_output_shape(inputs.shape), self.variable_dtype
-        if self.with_activation:
-            return tuple(keras.KerasTensor(shape, dtype) for shape in shapes)
-        return keras.KerasTensor(shapes, dtype)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
-        """Returns the shape `(n, rows, columns, width)` of each output map."""
-        n, height, width, _ = input_shape
-        grow = 2 * self.padding - 2
-        sides = [None if s is None else s + grow for s in (height, width)]
-        halves = [None if s is None else s // 2 for s in sides]
-        pooled = (n, *halves, self.width)
-        return (pooled, (n, *sides, self.width)) if self.with_activation else pooled
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        config = super().get_config()
-        own = {"width": self.width, "padding": self.padding}
-        if self.with_activation:
-            own["with_activation"] = True
-        return {**config, **own}
-
-
-def _average_pool(maps: tf.Tensor) -> tf.Tensor:
-    return tf.nn.avg_pool2d(maps, 2, 2, "VALID")
-
-
-def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, int]:
-    """Returns `[n, h * w, 9 c + 1]` patches minus the mean colour, and h, w.
-
-    The last value of each patch is 1, for the shift.
-
-    Subtracting the same colour from every tap (padding included) adds one constant to
-    the map's channel, which the normalisation removes. Without the subtraction the
-    variance of nearly flat images would cancel.
-    """
-    colour = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
-    rows = [padding, padding]
-    padded = tf.pad(images, [[0, 0], rows, rows, [0, 0]]) - colour
-    height, width = padded.shape[1] - 2, padded.shape[2] - 2
-    taps = [
-        padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
-    ]
-    patches = tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
-    return (
-        tf.reshape(patches, [-1, height * width, patches.shape[-1]]),
-        height,
-        width,
-    )
 
 
 def build_convnet(

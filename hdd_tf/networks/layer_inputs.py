@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from hdd_tf.errors import InputError
-from hdd_tf.networks.convnet import ConvBlock
 from hdd_tf.networks.functional import FunctionalNetwork, logits_of
+from hdd_tf.networks.layers.conv_block import ConvBlock
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, ConvBlock)
 

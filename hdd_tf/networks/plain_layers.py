@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from hdd_tf.errors import InputError
-from hdd_tf.networks.instance_norm import EPSILON, InstanceNormalization
+from hdd_tf.networks.layers.instance_norm import EPSILON, InstanceNormalization
 
 # Momentum of the moving statistics: moving = 0.9 moving + 0.1 batch.
 BATCH_NORM_MOMENTUM = 0.9

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.networks.instance_norm import EPSILON
+from hdd_tf.networks.layers.instance_norm import EPSILON
 from hdd_tf.networks.plain_layers import published_padding
 
 # (maps `[n, h, w, c]` of a chunk, number of the chunk, tensors that all chunks share)

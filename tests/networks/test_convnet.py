@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.errors import InputError
-from hdd_tf.networks.convnet import ConvBlock, build_convnet
+from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.networks.instance_norm import InstanceNormalization
+from hdd_tf.networks.layers.conv_block import ConvBlock
+from hdd_tf.networks.layers.instance_norm import InstanceNormalization
 from hdd_tf.random_keys import derive_key
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"

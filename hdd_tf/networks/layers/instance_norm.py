@@ -31,7 +31,7 @@ class InstanceNormalization(keras.layers.Layer):
     """Normalises `[n, h, w, c]` images per image and channel, then scales and shifts.
 
     This is the plain form, for networks that are not in a hot path. It is also the
-    reference of the fused block in `convnet.py`.
+    reference of the fused block in `conv_block.py`.
 
     Args:
         epsilon: Number added to the variance, > 0.
