@@ -9,7 +9,7 @@ import pytest
 from hdd_tf import config as config_lib
 from hdd_tf.config import Config
 from hdd_tf.errors import InputError
-from hdd_tf.settings import parsers
+from hdd_tf.settings import conversions, parsers
 from hdd_tf.settings.parsers import BASELINES
 from hdd_tf.settings.row import setting
 from hdd_tf.settings.scope import Scope
@@ -307,7 +307,7 @@ def test_numpy_scalars_paths_and_the_home_directory_are_accepted(tmp_path):
 )
 def test_image_size_is_height_by_width(given, value):
     assert Config(dataset="x", image_size=given).image_size == value
-    sides = parsers.height_and_width(value)
+    sides = conversions.height_and_width(value)
     assert sides == (tuple(map(int, value.split("x"))) if value else None)
 
 

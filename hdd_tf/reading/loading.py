@@ -23,7 +23,7 @@ from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
 from hdd_tf.reading.sources import read_source
 from hdd_tf.reading.whitening import whitened_for
-from hdd_tf.settings.parsers import height_and_width
+from hdd_tf.settings.conversions import height_and_width
 
 # What a data set of arrays is called.
 ARRAYS = "arrays"

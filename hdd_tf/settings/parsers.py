@@ -4,22 +4,21 @@ absl's own float parser lets nan and infinity through and knows no fractions, an
 list or a path needs rules too; integers, enums and switches are absl's own.
 """
 
-import math
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from absl import flags
 
 from hdd_tf.methods.registry import METHODS, baseline_names
-from hdd_tf.settings.paths import (
-    LIMITS,
-    data_set,
-    initialisation,
-    line_of_text,
-    path_text,
+from hdd_tf.settings.conversions import (
+    classes,
+    image_size,
+    multiple_of,
+    number,
+    some_text,
 )
+from hdd_tf.settings.paths import LIMITS, data_set, initialisation, path_text
 
 BASELINES = baseline_names()
 # Of differentiable Siamese augmentation, in the order of its random numbers.
@@ -44,88 +43,16 @@ class _Parser(flags.ArgumentParser):
         return self._convert(argument)
 
 
-def _number(accept: Callable[[float], bool]) -> Callable[[Any], float]:
-    """Returns the conversion of a finite number or fraction (`-1/3`) in a range."""
-
-    def convert(value: Any) -> float:
-        if isinstance(value, bool):
-            raise TypeError("a truth value is not a number")
-        # Fraction only for a/b: Fraction("1e999999999") would build that integer.
-        fraction = isinstance(value, str) and "/" in value
-        try:
-            number = float(Fraction(value) if fraction else value)
-        except (ZeroDivisionError, OverflowError) as error:
-            raise ValueError("no finite number") from error
-        if not (math.isfinite(number) and accept(number)):
-            raise ValueError("out of range")
-        return number
-
-    return convert
-
-
-def _multiple_of(unit: int, most: int) -> Callable[[Any], int]:
-    """Returns the conversion of a positive integer that others divide evenly."""
-
-    def convert(value: Any) -> int:
-        number = flags.IntegerParser(lower_bound=unit, upper_bound=most).parse(value)
-        if number % unit:
-            raise ValueError("no multiple")
-        return number
-
-    return convert
-
-
 def _model(value: Any) -> str:
     """Returns the name of a model, or its directory with `~` expanded."""
     return path_text(value) if value else ""
-
-
-def _some_text(value: Any) -> str:
-    if not value:
-        raise ValueError("empty")
-    return line_of_text(value)
-
-
-def _image_size(value: Any) -> str:
-    """Returns a height and width as `32x48`, "" for the images' own."""
-    if isinstance(value, bool):
-        raise TypeError("a truth value is no size")
-    if isinstance(value, (tuple, list)):
-        value = "x".join(map(str, value))
-    if value == "":
-        return value
-    sides = str(value).split("x")
-    if len(sides) > 2 or not all(re.fullmatch("[1-9][0-9]{0,3}", s) for s in sides):
-        raise ValueError("no size in pixels")
-    return f"{sides[0]}x{sides[-1]}"
-
-
-def height_and_width(image_size: str) -> tuple[int, int] | None:
-    """Returns what a checked `--image_size` says, None for the images' own size."""
-    if not image_size:
-        return None
-    height, width = map(int, image_size.split("x"))
-    return height, width
-
-
-def _classes(value: Any) -> tuple[str, ...]:
-    """Returns indices in ascending order, then names in alphabetical order."""
-    if isinstance(value, str):
-        value = [] if value in ("", "none") else value.split(",")
-    words = [_some_text(str(word).strip()) for word in value]
-    # Only what is a number as it is written: "1.5" or "-1" can be a name.
-    words = [str(int(w)) if w.isascii() and w.isdecimal() else w for w in words]
-    if len(set(words)) < len(words) or len(words) == 1:
-        raise ValueError("one class only, or one twice")
-    numbers = sorted((w for w in words if w.isdecimal()), key=int)
-    return (*numbers, *sorted(w for w in words if not w.isdecimal()))
 
 
 def _augmentations(*words: str) -> _Parser:
     """Returns the parser of augmentations joined by underscores, or a word."""
 
     def convert(value: Any) -> str:
-        names = _some_text(value).split("_")
+        names = some_text(value).split("_")
         known = len(set(names)) == len(names) and set(names) <= set(AUGMENTATIONS)
         if value not in words and not known:
             raise ValueError("unknown augmentation, or one twice")
@@ -184,7 +111,7 @@ def pool_names(known: tuple[str, ...]) -> flags.ArgumentParser:
     """Returns the parser of `published`, or of a list of different known networks."""
 
     def convert(value: Any) -> str:
-        names = [name.strip() for name in _some_text(value).split(",")]
+        names = [name.strip() for name in some_text(value).split(",")]
         if len(set(names)) < len(names) or not (
             names == ["published"] or set(names) <= set(known)
         ):
@@ -216,34 +143,34 @@ DSA = _augmentations("none")
 DSA_OR_AUTO = _augmentations("auto", "none")
 # Beyond these bounds it is infinity or nothing in float32.
 POSITIVE = _Parser(
-    "a number above 0 (from 1e-37 to 1e38)", _number(lambda x: 1e-37 <= x <= 1e38)
+    "a number above 0 (from 1e-37 to 1e38)", number(lambda x: 1e-37 <= x <= 1e38)
 )
-NOT_NEGATIVE = _Parser("a number, 0 or above", _number(lambda x: x >= 0))
-SHARE = _Parser("a number from 0 to 1", _number(lambda x: 0 <= x <= 1))
-PART = _Parser("a number from 0 to below 1", _number(lambda x: 0 <= x < 1))
-FRACTION = _Parser("a number above 0, up to 1", _number(lambda x: 0 < x <= 1))
+NOT_NEGATIVE = _Parser("a number, 0 or above", number(lambda x: x >= 0))
+SHARE = _Parser("a number from 0 to 1", number(lambda x: 0 <= x <= 1))
+PART = _Parser("a number from 0 to below 1", number(lambda x: 0 <= x < 1))
+FRACTION = _Parser("a number above 0, up to 1", number(lambda x: 0 < x <= 1))
 # Beyond these bounds -1/K or its square leave float32.
 CURVATURE = _Parser(
     "a number below 0 such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
-    _number(lambda x: -1e12 <= x <= -1e-12),
+    number(lambda x: -1e12 <= x <= -1e-12),
 )
 CURVATURE_OR_ZERO = _Parser(
     "0, or a number below it such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
-    _number(lambda x: x == 0 or -1e12 <= x <= -1e-12),
+    number(lambda x: x == 0 or -1e12 <= x <= -1e-12),
 )
 # Beyond, its hyperbolic sine leaves float32.
-ROW_RADIUS = _Parser("a number above 0, up to 80", _number(lambda x: 0 < x <= 80))
+ROW_RADIUS = _Parser("a number above 0, up to 80", number(lambda x: 0 < x <= 80))
 INIT = _Parser(f"real, mix, noise or from:DIR, {LIMITS}", initialisation)
 DATA_SET = _Parser(f"a name or folder:DIR, on one line, {LIMITS}", data_set)
 IMAGE_SIZE = _Parser(
     "empty, or pixels such as 32, or height x width such as 32x48, up to 9999",
-    _image_size,
+    image_size,
 )
 CLASSES = _Parser(
-    "empty (all), or two or more different indices or names such as 0,3,5", _classes
+    "empty (all), or two or more different indices or names such as 0,3,5", classes
 )
-GROUPED_CHANNELS = _Parser("a multiple of 8, from 8 to 4096", _multiple_of(8, 4096))
-MODEL_SIDE = _Parser("a multiple of 16, from 16 to 4096", _multiple_of(16, 4096))
+GROUPED_CHANNELS = _Parser("a multiple of 8, from 8 to 4096", multiple_of(8, 4096))
+MODEL_SIDE = _Parser("a multiple of 16, from 16 to 4096", multiple_of(16, 4096))
 MODEL = _Parser(f"empty, or a name or directory on one line, {LIMITS}", _model)
 BASELINE_NAMES = _Parser(
     "true (all), false (none), or a list of " + ",".join(BASELINES), _baseline_names
