@@ -86,7 +86,7 @@ class _Served(tf.Module):
     def __init__(self, module: tf.Module, call: Callable[[tf.Tensor], Any]) -> None:
         super().__init__(name=module.name)
         # TensorFlow saves only variables that it finds from here. The attribute's name
-        # is part of their names in the checkpoint, which teacher_files.py reads.
+        # is part of their names in the checkpoint, which teacher_checkpoint.py reads.
         self.read = list(module.variables)
         self._call = call
 

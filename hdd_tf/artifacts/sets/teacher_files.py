@@ -6,85 +6,43 @@ beforehand, into its own networks. `hdd_tf.json` names these networks.
 """
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from hdd_tf.artifacts.saved_models import (
-    METADATA_FILE,
-    OUTPUTS,
-    classification,
-    save_model,
+from hdd_tf.artifacts.saved_models import METADATA_FILE, OUTPUTS, save_model
+from hdd_tf.artifacts.sets.teacher_checkpoint import (
+    DATA,
+    PREFIX,
+    Spec,
+    read_values,
+    value_specs,
 )
+from hdd_tf.artifacts.sets.teacher_model import TeacherModel
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.plain_layers import ACTIVATIONS, NORMS, POOLINGS
-from hdd_tf.networks.registry import NETWORKS, build_with_options
+from hdd_tf.networks.registry import NETWORKS
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 
 FOLDER = "teacher"
-_PREFIX = f"{FOLDER}/variables/variables"
-_DATA = f"{_PREFIX}.data-00000-of-00001"
 FILES = frozenset(
     {
-        *(f"{FOLDER}/{name}" for name in (METADATA_FILE, "saved_model.pb")),
-        f"{FOLDER}/fingerprint.pb",
-        f"{_PREFIX}.index",
-        _DATA,
+        f"{FOLDER}/{name}"
+        for name in (
+            METADATA_FILE,
+            "saved_model.pb",
+            "fingerprint.pb",
+            f"{PREFIX}.index",
+            DATA,
+        )
     }
 )
 FOLDERS = frozenset({FOLDER, f"{FOLDER}/variables"})
-# Shape and type of a value.
-_Spec = tuple[tuple[int, ...], tf.DType]
-_VALUE = "read/{}/.ATTRIBUTES/VARIABLE_VALUE"
 # Bounds far above any teacher, because building takes time for each block.
 _MOST_NETWORKS, _MOST_BLOCKS, _MOST_CHANNELS = 64, 64, 2**16
-
-
-class TeacherModel(tf.Module):
-    """A teacher as a function `images -> {logits, probabilities, label}`.
-
-    Args:
-        teacher: Networks of the teacher.
-        normalisation: Normalisation of the networks' images.
-    """
-
-    def __init__(self, teacher: Teacher, normalisation: Normalisation) -> None:
-        super().__init__(name="teacher")
-        self.image_shape = teacher.image_shape
-        self.values = [
-            [
-                tf.Variable(value, trainable=False)
-                for value in (*network.weights, *network.state)
-            ]
-            for network in teacher.networks
-        ]
-        self._networks = teacher.build_networks()
-        self._normalise = normalisation.tensors()
-
-    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Classifies images.
-
-        Args:
-            images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
-
-        Returns:
-            `logits [n, C]` float32, the mean of the networks' logits, `probabilities
-            [n, C]` float32 and `label [n]` int64.
-        """
-        normalised = self._normalise(images)
-        found = []
-        for network, variables in zip(self._networks, self.values, strict=True):
-            values = [tf.convert_to_tensor(variable) for variable in variables]
-            count = len(network.weight_shapes)
-            found.append(network.logits(values[:count], normalised, values[count:]))
-        return classification(tf.add_n(found) / float(len(found)))
 
 
 def describe_teacher(teacher: Teacher) -> dict[str, Any]:
@@ -188,14 +146,16 @@ def read_teacher(
     """
     _check_order(directory / FOLDER, label_names)
     num_classes = len(label_names)
-    specs: list[_Spec] = []
+    specs: list[Spec] = []
     layout = []
     for described in description["networks"]:
         options = NetworkOptions(**described["options"])
-        weights, state = _specs(described["name"], image_shape, num_classes, options)
+        weights, state = value_specs(
+            described["name"], image_shape, num_classes, options
+        )
         specs += weights + state
         layout.append((described["name"], options, len(weights), len(state)))
-    values = iter(_read_values(directory, specs))
+    values = iter(read_values(directory / FOLDER, specs))
     networks = [
         TeacherNetwork(
             name,
@@ -222,49 +182,3 @@ def _check_order(folder: pathlib.Path, label_names: Sequence[str]) -> None:
             f"{folder} has its classes in another order than the set, or others: its "
             "labels would be of wrong classes; export the set anew with its own teacher"
         )
-
-
-def _read_values(directory: pathlib.Path, specs: list[_Spec]) -> list[np.ndarray]:
-    """Reads the checkpoint's values.
-
-    `tf.train.load_checkpoint` reads the whole index of a checkpoint, and a hostile
-    index ends the process. `RestoreV2` reads only the values that it is asked for, and
-    compares shapes before it allocates memory.
-    """
-    needed = sum(math.prod(shape) * dtype.size for shape, dtype in specs)
-    if needed > (directory / _DATA).stat().st_size:
-        raise ValueError("the values do not fit into the checkpoint")
-    slices = [
-        " ".join([*map(str, shape), ":".join(f"0,{side}" for side in shape)])
-        for shape, _ in specs
-    ]
-    values = tf.raw_ops.RestoreV2(
-        prefix=str(directory / _PREFIX),
-        tensor_names=[_VALUE.format(number) for number in range(len(specs))],
-        shape_and_slices=slices,
-        dtypes=[dtype for _, dtype in specs],
-    )
-    arrays = [value.numpy() for value in values]
-    if [array.shape for array in arrays] != [shape for shape, _ in specs]:
-        raise ValueError("the checkpoint's values have other shapes")
-    return arrays
-
-
-def _specs(
-    name: str,
-    image_shape: tuple[int, int, int],
-    num_classes: int,
-    options: NetworkOptions,
-) -> tuple[list[_Spec], list[_Spec]]:
-    """Returns shape and dtype of each weight, and of each part of the state."""
-    try:
-        # Variables in a graph of their own take no memory, whatever their size.
-        with tf.Graph().as_default():
-            network = build_with_options(name, image_shape, num_classes, options)
-            state = network.state_specs
-    except Exception as error:  # Keras documents no type for invalid sizes.
-        raise ValueError(f"no {name} takes {image_shape} images: {error}") from error
-    return (
-        [(shape, tf.float32) for shape in network.weight_shapes],
-        [(tuple(spec.shape), tf.as_dtype(spec.dtype)) for spec in state],
-    )
