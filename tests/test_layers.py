@@ -28,7 +28,7 @@ LAYERS = (
     ("foreign_sets",),
     ("artifacts.sets",),
     ("artifacts",),
-    ("artifacts.encodings",),
+    ("artifacts.encodings", "artifacts.drawing"),
     ("networks", "augment", "geometry", "reading"),
     ("networks.layers",),
     ("reading.folders",),

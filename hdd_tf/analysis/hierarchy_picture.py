@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.analysis.embeddings import Embeddings
-from hdd_tf.artifacts.fonts import drawn_names
+from hdd_tf.artifacts.drawing.fonts import drawn_names
 from hdd_tf.files import atomic
 
 _MOST_THUMBNAILS = 14

@@ -13,8 +13,8 @@ import numpy as np
 
 from hdd_tf.analysis.disk_layout import METHOD, DiskLayout
 from hdd_tf.analysis.embeddings import Embeddings
-from hdd_tf.artifacts.drawn_text import short_names
-from hdd_tf.artifacts.fonts import drawn_names
+from hdd_tf.artifacts.drawing.drawn_text import short_names
+from hdd_tf.artifacts.drawing.fonts import drawn_names
 from hdd_tf.files import atomic
 
 _INCHES = (10.0, 8.0)

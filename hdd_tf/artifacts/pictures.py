@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hdd_tf.artifacts.drawn_text import (
+from hdd_tf.artifacts.drawing.drawn_text import (
     LINE,
     draw_line,
     short_names,

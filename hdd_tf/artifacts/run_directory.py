@@ -1,24 +1,14 @@
-"""The directory of one run: its identity, the places of its files, its result.
-
-config.json    identity, every flag's value, environment, and the data of an export
-flags.cfg      a flag file that repeats the run
-checkpoints/ tensorboard/ pictures/ synthetic/ synthetic_decoded/
-validation.json  scores on the validation split during the run (see history.py)
-result.json    the result, written when the run is done
-evaluations/   later scores (see evaluations.py)
-.lock          exists while a process works in the directory (see lock.py)
-"""
+"""The directory of one run: its identity and its result (run_files.py: its files)."""
 
 import errno
 import os
-import pathlib
 import shutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from hdd_tf.artifacts import run_records
-from hdd_tf.artifacts.data_identity import is_same_folder
-from hdd_tf.config import differing_fields
+from hdd_tf.artifacts.run_files import RunFiles
+from hdd_tf.artifacts.run_identity import check_same_run
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
@@ -27,66 +17,8 @@ from hdd_tf.files.json_files import read_json
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class RunDirectory:
+class RunDirectory(RunFiles):
     """A run's directory; no method before `open_or_create` changes it."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = pathlib.Path(path)
-
-    @property
-    def config_file(self) -> pathlib.Path:
-        """Record of the run: see `open_or_create`."""
-        return self.path / "config.json"
-
-    @property
-    def flags_file(self) -> pathlib.Path:
-        """Flag file that repeats the run."""
-        return self.path / "flags.cfg"
-
-    @property
-    def result_file(self) -> pathlib.Path:
-        """Result of a finished run."""
-        return self.path / "result.json"
-
-    @property
-    def evaluations(self) -> pathlib.Path:
-        """Directory of later scores, see evaluations.py."""
-        return self.path / "evaluations"
-
-    @property
-    def checkpoints(self) -> pathlib.Path:
-        """Directory of the distillation's checkpoints, see checkpoint_files.py."""
-        return self.path / "checkpoints"
-
-    @property
-    def tensorboard(self) -> pathlib.Path:
-        """Directory of event files."""
-        return self.path / "tensorboard"
-
-    @property
-    def pictures(self) -> pathlib.Path:
-        """Directory of PNG files."""
-        return self.path / "pictures"
-
-    @property
-    def synthetic(self) -> pathlib.Path:
-        """Directory of the distilled set as stored."""
-        return self.path / "synthetic"
-
-    @property
-    def synthetic_decoded(self) -> pathlib.Path:
-        """Directory of the decoded set, if it differs from the stored set."""
-        return self.path / "synthetic_decoded"
-
-    @property
-    def saved_models(self) -> pathlib.Path:
-        """Directory of the SavedModels `encoder` and `classifier`."""
-        return self.path / "saved_model"
-
-    @property
-    def analysis_file(self) -> pathlib.Path:
-        """Numbers of the analysis, in JSON."""
-        return self.path / "analysis.json"
 
     def open_or_create(
         self,
@@ -224,14 +156,7 @@ class RunDirectory:
         if stored is None:
             self._check_empty()
         else:
-            known = stored["identity"], stored["data"]
-            if is_same_folder(*known, identity, data):
-                # One folder in other words: neither its path nor its name matters.
-                identity = {**identity, "dataset": known[0]["dataset"]}
-                if data and known[1]:
-                    data = {**data, "name": known[1].get("name")}
-            self._check_same_run(known[0], identity, may_differ)
-            self._check_same_data(known[1], data)
+            check_same_run(self.path, stored, identity, data, may_differ)
         return stored
 
     def _unusable(self, error: OSError) -> InputError:
@@ -265,34 +190,6 @@ class RunDirectory:
             raise InputError(
                 f"run_dir {self.path} holds other things ({min(foreign)}) and no "
                 "config.json: give a new or empty directory with --run_dir"
-            )
-
-    def _check_same_run(
-        self, old: dict[str, Any], new: dict[str, Any], may_differ: Collection[str]
-    ) -> None:
-        differences = [
-            f"--{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
-            for name in differing_fields(old, new)
-            if name not in may_differ
-        ]
-        if differences:
-            raise InputError(
-                f"run_dir {self.path} holds a run with other settings "
-                f"({', '.join(differences)}): repeat those, or give another --run_dir"
-            )
-
-    def _check_same_data(
-        self, old: dict[str, Any] | None, new: dict[str, Any] | None
-    ) -> None:
-        if old is None or new is None:
-            return
-        # Earlier versions recorded fewer facts, which cannot be compared.
-        names = [name for name in new if old.get(name, new[name]) != new[name]]
-        if names:
-            raise InputError(
-                f"run_dir {self.path} holds a run on other data (different "
-                f"{', '.join(names)}): give the same data (other versions of image "
-                "decoders may read other pixels), or another --run_dir"
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from hdd_tf.artifacts.confusion_picture import confusion_picture
+from hdd_tf.artifacts.drawing.confusion_picture import confusion_picture
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.errors import one_line, warn

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from hdd_tf.artifacts.fonts import drawn_names
+from hdd_tf.artifacts.drawing.fonts import drawn_names
 from hdd_tf.files import atomic
 from hdd_tf.report.comparison import partial_set
 from hdd_tf.report.rows import Group, table_rows

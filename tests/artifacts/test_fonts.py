@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from hdd_tf.artifacts import fonts
-from hdd_tf.artifacts.confusion_picture import confusion_picture
-from hdd_tf.artifacts.drawn_text import draw_line, text_width
+from hdd_tf.artifacts.drawing import fonts
+from hdd_tf.artifacts.drawing.confusion_picture import confusion_picture
+from hdd_tf.artifacts.drawing.drawn_text import draw_line, text_width
 from hdd_tf.evaluation.scorers.class_scores import ClassCounts
 
 # In matplotlib's fonts, and not in the first that is asked.

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from hdd_tf.artifacts import pictures
-from hdd_tf.artifacts.drawn_text import short_names
+from hdd_tf.artifacts.drawing.drawn_text import short_names
 
 
 def test_cells_lie_where_rows_and_columns_say():

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.artifacts.drawn_text import short_names
-from hdd_tf.artifacts.fonts import drawn_names
+from hdd_tf.artifacts.drawing.drawn_text import short_names
+from hdd_tf.artifacts.drawing.fonts import drawn_names
 
 _DOTS_PER_INCH = 110
 # Names beside the matrix, and numbers in its cells, up to these numbers of classes.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hdd_tf.artifacts.fonts import runs, spelt
+from hdd_tf.artifacts.drawing.fonts import runs, spelt
 
 _POINTS = 11
 # Pixels of a line of text, with its gap.

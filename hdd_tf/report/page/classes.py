@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-from hdd_tf.artifacts.confusion_picture import (
+from hdd_tf.artifacts.drawing.confusion_picture import (
     confused_pairs,
     confusion_matrix,
     matrix_picture,
