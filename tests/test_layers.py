@@ -12,6 +12,7 @@ LAYERS = (
     ("api", "layers", "losses"),
     ("cli",),
     ("running",),
+    ("running.costs",),
     ("report.page",),
     ("exporting", "report"),
     ("analysis",),

@@ -30,7 +30,7 @@ PROTOCOLS = {"hdd_tf/protocols/published.py"}
 # A word of its own in these: the choice of rows to keep, TensorFlow's initialisers, and
 # the flag --dsa.
 WORDS = {"random": {"hdd_tf/analysis/pruning.py", "hdd_tf/running/dry_run.py",
-                    "hdd_tf/running/costs.py",
+                    "hdd_tf/running/costs/further_memory.py",
                     "hdd_tf/exporting/models.py"},
          "dsa": {"hdd_tf/arguments/flag_names.py"}}  # fmt: skip
 

@@ -15,7 +15,8 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.random_keys import derive_key
-from hdd_tf.running.costs import Costs, check_further_memory, further_copies
+from hdd_tf.running.costs.further_memory import check_further_memory, further_copies
+from hdd_tf.running.costs.works import Costs
 
 _TIMED_ITERATIONS = 2
 # Iterations whose kind is asked for, in about a second.

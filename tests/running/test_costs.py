@@ -11,8 +11,10 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import WHOLE
 from hdd_tf.reading.loading import dataset_from_arrays
-from hdd_tf.running import costs, dry_run
-from hdd_tf.running.costs import Costs, check_further_memory, further_copies
+from hdd_tf.running import dry_run
+from hdd_tf.running.costs import further_memory, network_times, works
+from hdd_tf.running.costs.further_memory import check_further_memory, further_copies
+from hdd_tf.running.costs.works import Costs
 
 SMALL = Config(
     dataset="arrays", ipc=2, width=4, depth=1, num_eval=3, eval_epochs=10,
@@ -34,7 +36,7 @@ def whole_run():
 @pytest.fixture
 def seconds_of(whole_run, tmp_path, monkeypatch):
     """Returns the seconds of each work, where a step takes what is said above."""
-    monkeypatch.setattr(costs, "_measure", lambda *_: (TRAIN, TEST))
+    monkeypatch.setattr(network_times, "_measure", lambda *_: (TRAIN, TEST))
 
     def seconds(**settings):
         config = dataclasses.replace(SMALL, expert_dir=str(tmp_path), **settings)
@@ -109,7 +111,7 @@ def test_scores_in_between_and_fair_scores_are_counted(seconds_of):
 def test_what_is_kept_costs_nothing(seconds_of, whole_run, tmp_path):
     config = dataclasses.replace(SMALL, expert_dir=str(tmp_path))
     run = dataclasses.replace(whole_run, config=config)
-    buffer = costs.buffer_of_training(run, 5)
+    buffer = works.buffer_of_training(run, 5)
     buffer.path.mkdir(parents=True)
     (buffer.path / "expert_000.npz").write_bytes(b"")
     assert seconds_of()["analysis"] == 0
@@ -137,9 +139,9 @@ def test_copies_of_the_real_images(settings, copies):
 
 def test_what_memory_does_not_hold_is_refused(whole_run, monkeypatch):
     size = whole_run.dataset.training.images.nbytes
-    monkeypatch.setattr(costs, "available_memory", lambda: size)
+    monkeypatch.setattr(further_memory, "available_memory", lambda: size)
     check_further_memory(whole_run)
-    monkeypatch.setattr(costs, "available_memory", lambda: size - 1)
+    monkeypatch.setattr(further_memory, "available_memory", lambda: size - 1)
     with pytest.raises(InputError, match=f"{size:,} bytes more .* --noanalysis"):
         check_further_memory(whole_run)
 

@@ -3,20 +3,9 @@
 One step of each kind of training is measured, and multiplied.
 """
 
-import dataclasses
-import time
-from collections.abc import Callable
-
-import numpy as np
-
 from hdd_tf.analysis.trained_weights import buffer_of_training
-from hdd_tf.config import Config
-from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.data.memory import available_memory
 from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.run_context import RunContext
-from hdd_tf.distributed.precision import policy_of
-from hdd_tf.errors import InputError
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
 from hdd_tf.evaluation.scorers.scoring import Score
@@ -25,14 +14,11 @@ from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.published import dm_protocol, sets_beside
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.random_keys import derive_key
+from hdd_tf.running.costs.further_memory import prunes_by_radius
+from hdd_tf.running.costs.network_times import NetworkTimes
 from hdd_tf.selection.coresets import CoresetSelector
 from hdd_tf.training.experts import ExpertBuffer
-from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.shelf import Shelf
-
-# Updates that are timed: more would make a dry run long, fewer would time its calls.
-_TIMED_UPDATES = 3
 
 
 class Costs:
@@ -44,9 +30,7 @@ class Costs:
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
-        # Architectures take turns, as in an evaluation: one is in memory.
-        self._network, self._name = run.network, (run.config.network, "float32")
-        self._seconds: dict[tuple, tuple[float, float]] = {}
+        self._times = NetworkTimes(run)
 
     def before(self) -> list[Work]:
         """Returns the networks that train on real images before or beside the set.
@@ -55,7 +39,7 @@ class Costs:
         """
         run, config = self._run, self._run.config
         works = []
-        if _prunes_by_radius(config):
+        if prunes_by_radius(config):
             works.append(self._kept("pruning", config.keep_epochs))
         traits = config.traits
         for shelf in _shelves_of(run):
@@ -109,8 +93,8 @@ class Costs:
         if not config.analysis:
             return []
         images = min(config.analysis_images, len(self._run.dataset.training.labels))
-        self._network, self._name = self._run.network, (config.network, "float32")
-        seconds = images * self._timed(dm_protocol(1, 256, 0.01, "none"))[1]
+        self._times.choose_matched()
+        seconds = images * self._times.of_image(dm_protocol(1, 256, 0.01, "none"))[1]
         return [Work("projector", f"{images} images", seconds)]
 
     def _kept(self, name: str, epochs: int) -> Work:
@@ -137,8 +121,8 @@ class Costs:
     def _looks(self, shelf: Shelf) -> Work:
         """Returns the cost of the images that pass through networks of a shelf."""
         images = shelf.number * shelf.looks
-        self._choose(shelf.buffer.network, shelf.network_name)
-        seconds = images * self._timed(shelf.buffer.protocol)[1]
+        self._times.choose(shelf.buffer.network, shelf.network_name)
+        seconds = images * self._times.of_image(shelf.buffer.protocol)[1]
         return Work(f"through {shelf.network_name}", f"{images:,} images", seconds)
 
     def _baseline(
@@ -190,12 +174,10 @@ class Costs:
     ) -> float:
         """Returns the seconds of training and testing `num_eval` networks."""
         config, dataset = self._run.config, self._run.dataset
-        key = (name, policy_of(config.eval_precision))
-        if key != self._name:
-            self._network, self._name = scorer.scored_network(name), key
+        self._times.choose_scored(scorer, name)
         if images is None:
             images = config.ipc * config.formation_factor**2 * dataset.num_classes
-        train, test = self._timed(protocol, images)
+        train, test = self._times.of_image(protocol, images)
         if protocol.labels == "teacher":  # It looks at each batch once.
             train += test
         each = images * protocol.epochs * train + len(dataset.test.labels) * test
@@ -211,55 +193,9 @@ class Costs:
             network: The network.
             name: Key of `networks.registry.NETWORKS`.
         """
-        self._choose(network, name)
+        self._times.choose(network, name)
         count = len(self._run.dataset.training.labels)
-        return count * self._timed(protocol, count)[0]
-
-    def _choose(self, network: FunctionalNetwork, name: str) -> None:
-        """Makes a network the one that is timed."""
-        policy = policy_of(self._run.config.precision)
-        # The matched network is in memory in float32 too.
-        self._network = network
-        self._name = (name, "float32" if network is self._run.network else policy)
-
-    def _timed(
-        self, protocol: TrainingProtocol, images: int | None = None
-    ) -> tuple[float, float]:
-        """Returns the seconds for an image of training and of testing, measured."""
-        training = self._run.dataset.training
-        count = min(protocol.batch_size, images or protocol.batch_size)
-        short = dataclasses.replace(
-            protocol.with_hard_labels(), epochs=_TIMED_UPDATES, drop_epochs=()
-        )
-        key = (self._name, count, short)
-        if key not in self._seconds:
-            rows = np.arange(count) % len(training.labels)
-            self._seconds[key] = _measure(
-                self._network, self._run, training.take(rows), short
-            )
-        return self._seconds[key]
-
-
-def _measure(
-    network: FunctionalNetwork,
-    run: RunContext,
-    part: LabelledImages,
-    protocol: TrainingProtocol,
-) -> tuple[float, float]:
-    trainer = NetworkTrainer(
-        network, part.images, part.labels, run.dataset.normalisation, protocol
-    )
-    key, count = derive_key(run.config.seed), len(part.labels)
-
-    def seconds(work: Callable[[], object]) -> float:
-        work()  # Traces the graph.
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    train = seconds(lambda: trainer.train(key))
-    test = seconds(lambda: trainer.accuracy(part.images, part.labels))
-    return train / (count * protocol.epochs), test / count
+        return count * self._times.of_image(protocol, count)[0]
 
 
 def _shelves_of(run: RunContext) -> tuple[Shelf, ...]:
@@ -269,37 +205,3 @@ def _shelves_of(run: RunContext) -> tuple[Shelf, ...]:
         return ()
     found = imported(source)(run.config, run.dataset, run.network) or ()
     return (found,) if isinstance(found, Shelf) else tuple(found)
-
-
-def _prunes_by_radius(config: Config) -> bool:
-    """Whether a network trains to choose the images to keep."""
-    return config.keep_fraction < 1 and config.keep != "random"
-
-
-def further_copies(config: Config) -> int:
-    """Returns how often a run holds the real images beside the copies of its start."""
-    traits, baselines = config.traits, config.baselines if config.num_eval else ()
-    ahead = bool(traits.ahead_source) or _prunes_by_radius(config)
-    trains = [traits, *(METHODS[name] for name in baselines if name in METHODS)]
-    # The network of coresets stays in memory beside that of the whole set.
-    scored = any(each.trains_network for each in trains)
-    whole = config.num_eval > 0 and (WHOLE in baselines or config.fair_score)
-    encoder = config.analysis and traits.encoder is Encoder.TRAINED
-    return max(int(ahead), int(encoder), int(scored) + int(whole))
-
-
-def check_further_memory(run: RunContext) -> None:
-    """Checks that what follows the matching has the memory that it takes.
-
-    Raises:
-        InputError: it is more than there is.
-    """
-    size = run.dataset.training.images.nbytes
-    needed, available = further_copies(run.config) * size, available_memory()
-    if available is not None and needed > available:
-        raise InputError(
-            f"memory does not hold the real images for the networks that train on them "
-            f"beside the run: {needed:,} bytes more are needed, and {available:,} are "
-            "available: leave out --baselines and --fair_score and give --noanalysis, "
-            "or give a smaller --image_size or fewer --classes."
-        )

@@ -1,0 +1,1 @@
+"""What a run costs in time and in memory, before it starts."""
