@@ -25,6 +25,7 @@ LAYERS = (
     ("objectives.gradient_matching",),
     ("distillation",),
     ("training",),
+    ("training.graph",),
     ("protocols",),
     ("foreign_sets",),
     ("artifacts.sets",),

@@ -13,7 +13,7 @@ from hdd_tf.errors import InterruptedRunError
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.running.profiling import ProfiledStep
 from hdd_tf.signals import handled_by, next_one_kills
-from hdd_tf.training.call_length import CallLength
+from hdd_tf.training.graph.call_length import CallLength
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Training a network entirely inside the graph."""
 
-import dataclasses
-import functools
 import time
 from collections.abc import Callable
 
@@ -14,12 +12,13 @@ from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.optimisers import optimiser_of
-from hdd_tf.protocols.schedules import optimiser_starts, rate_at
+from hdd_tf.protocols.schedules import optimiser_starts
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.protocols.views import DrawnViews, ReplayedViews, Views, gather_rows
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.accuracy import Classifications, percent_correct
-from hdd_tf.training.call_length import CallLength
+from hdd_tf.training.graph.accuracy import Classifications, percent_correct
+from hdd_tf.training.graph.call_length import CallLength
+from hdd_tf.training.graph.epochs import Epochs
+from hdd_tf.training.graph.training_images import TrainingImages
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 from hdd_tf.training.update import Update
 
@@ -59,50 +58,22 @@ class NetworkTrainer:
         epoch_labels: EpochLabels | None = None,
         teacher: Teacher | None = None,
     ) -> None:
-        # This reference also keeps alive the objects that the graphs use.
-        self._sources = LabelSources(label_logits, epoch_labels, teacher)
-        self._normalisation = normalisation
-        self._sources.check(protocol, len(images), images.shape[1:])
         self._network = network
-        # The set stays on the host, so that only batches take memory of a device.
-        with tf.device("CPU:0"):
-            self._images = tf.Variable(images, trainable=False)
-            self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
-            self._label_logits = None
-            if protocol.labels == "stored":
-                self._label_logits = tf.Variable(
-                    label_logits, trainable=False, dtype=tf.float32
-                )
-        self._normalise = normalisation.tensors()
         self._protocol = protocol
+        sources = LabelSources(label_logits, epoch_labels, teacher)
+        self._set = TrainingImages(images, labels, normalisation, protocol, sources)
         optimiser = optimiser_of(protocol)
         self._variables = TrainingVariables(network, optimiser.slot_shapes)
-        self._rates = tf.Variable(tf.zeros(protocol.epochs), trainable=False)
-        self.set_learning_rate(protocol.learning_rate)
-        self._views: Views = DrawnViews(protocol, self._normalise, len(images))
-        if protocol.labels == "epochs" and epoch_labels is not None:
-            self._views = ReplayedViews(epoch_labels, images.shape[1:], self._normalise)
         self._learn = Update(
             network, self._variables, protocol, optimiser, teacher, self._observe
         )
-        # TensorFlow warns of code that is traced often, and counts the traces of a
-        # method over all trainers. A partial has a count of its own.
-        self._run_updates = tf.function(
-            functools.partial(self._train),
-            input_signature=[
-                tf.TensorSpec([2], tf.int32),
-                tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([], tf.float32),
-                tf.TensorSpec([], tf.int32),
-            ],
-        )
+        self._epochs = Epochs(self._set, protocol, self._learn, self._variables.updates)
         self._updates_per_call = CallLength(UPDATES_PER_CALL)
         self._classifications = Classifications(
             network,
             self.weights,
             self.state,
-            self._normalise,
+            self._set.normalise,
             protocol.batch_size,
             UPDATES_PER_CALL,
         )
@@ -124,12 +95,7 @@ class NetworkTrainer:
         Raises:
             InputError: the protocol needs `label_logits`, and they are missing.
         """
-        sources = dataclasses.replace(self._sources, label_logits=label_logits)
-        sources.check(self._protocol, len(images), images.shape[1:])
-        self._images.assign(images)
-        self._labels.assign(tf.cast(labels, tf.int32))
-        if self._label_logits is not None:
-            self._label_logits.assign(label_logits)
+        self._set.replace(images, labels, label_logits)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Sets the rate that the protocol's schedule starts from.
@@ -137,9 +103,7 @@ class NetworkTrainer:
         Args:
             learning_rate: Positive rate, such as one that a set has learnt.
         """
-        protocol = dataclasses.replace(self._protocol, learning_rate=learning_rate)
-        rates = [rate_at(protocol, epoch) for epoch in range(protocol.epochs)]
-        self._rates.assign(np.array(rates, np.float32))
+        self._epochs.set_learning_rate(learning_rate)
 
     def train(
         self,
@@ -180,7 +144,7 @@ class NetworkTrainer:
             if at_epoch:
                 stop = min(stop, (done // per_epoch + 1) * per_epoch)
             began = time.perf_counter()
-            loss, images = self._run_updates(key, done, stop, loss, images)
+            loss, images = self._epochs.run(key, done, stop, loss, images)
             int(images)  # Waits for the call to end, so that its time can be measured.
             length.learn(stop - done, time.perf_counter() - began)
             epochs, done = stop // per_epoch - done // per_epoch, stop
@@ -198,7 +162,7 @@ class NetworkTrainer:
     @property
     def updates_per_epoch(self) -> int:
         """Number of batches of an epoch, the last of which may be smaller."""
-        return -(-self.num_images // self._protocol.batch_size)
+        return self._epochs.updates_per_epoch
 
     @staticmethod
     def initial_weights(network: FunctionalNetwork, key: tf.Tensor) -> list[tf.Tensor]:
@@ -243,13 +207,12 @@ class NetworkTrainer:
     @property
     def num_images(self) -> int:
         """Number of images that networks train on."""
-        return self._labels.shape[0]
+        return len(self._set)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the images."""
-        height, width, channels = self._images.shape[1:]
-        return height, width, channels
+        return self._set.image_shape
 
     @property
     def weights(self) -> list[tf.Variable]:
@@ -264,77 +227,7 @@ class NetworkTrainer:
     @property
     def trace_count(self) -> int:
         """Number of traces of training; more than one would be a bug."""
-        return self._run_updates.experimental_get_tracing_count()
-
-    def _normalised(
-        self, source: tf.Tensor | tf.Variable, rows: tf.Tensor
-    ) -> tf.Tensor:
-        return self._normalise(gather_rows(source, rows))
-
-    def _train(
-        self,
-        key: tf.Tensor,
-        first: tf.Tensor,
-        stop: tf.Tensor,
-        loss: tf.Tensor,
-        images: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes the updates `first`, ..., `stop - 1` of a training.
-
-        Returns:
-            The sum of the losses of the last epoch's images, and the number of these
-            images. `loss` and `images` are the sums of an epoch that an earlier call
-            began.
-        """
-        count, per_epoch = self.num_images, self.updates_per_epoch
-        batch = min(self._protocol.batch_size, count)
-        full, rest = divmod(count, batch)
-        for epoch in tf.range(first // per_epoch, (stop - 1) // per_epoch + 1):
-            order, rate, epoch_key = self._begin_epoch(key, epoch)
-            start = tf.maximum(first - epoch * per_epoch, 0)
-            end = tf.minimum(stop - epoch * per_epoch, per_epoch)
-            if start == 0:
-                loss, images = tf.constant(0.0), tf.constant(0)
-            for index in tf.range(start, tf.minimum(end, full)):
-                rows = order[index * batch : (index + 1) * batch]
-                rows = tf.ensure_shape(rows, [batch])
-                loss += batch * self._update(rows, epoch_key, epoch, index, rate)
-                images += batch
-            # The last batch is smaller, as in the published programs.
-            if rest > 0 and end > full:
-                rows = order[full * batch :]
-                rows = tf.ensure_shape(rows, [rest])
-                loss += rest * self._update(rows, epoch_key, epoch, full, rate)
-                images += rest
-        self._variables.updates.assign(stop)
-        return loss, images
-
-    # AutoGraph makes graphs of the loops above. What they call has none, and to look
-    # for some would take a large part of the time of tracing.
-    @tf.autograph.experimental.do_not_convert
-    def _begin_epoch(
-        self, key: tf.Tensor, epoch: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns the order of an epoch's images, its learning rate and its key."""
-        order = self._views.order(key, epoch)
-        rate = tf.gather(self._rates, epoch)
-        return order, rate, derive_key(key, Purpose.EVALUATION_AUGMENTATION, epoch)
-
-    @tf.autograph.experimental.do_not_convert
-    def _update(
-        self,
-        rows: tf.Tensor,
-        epoch_key: tf.Tensor,
-        epoch: tf.Tensor,
-        index: int | tf.Tensor,
-        rate: tf.Tensor,
-    ) -> tf.Tensor:
-        key = derive_key(epoch_key, index)
-        view = self._views.view(self._images, rows, key, epoch, index)
-        labels = tf.gather(self._labels, rows)
-        if self._label_logits is not None:
-            view = view._replace(label_logits=gather_rows(self._label_logits, rows))
-        return self._learn(rows, labels, view, rate)
+        return self._epochs.trace_count
 
     def _observe(self, rows: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
         """Observes a batch in the graph, before its update; for subclasses."""

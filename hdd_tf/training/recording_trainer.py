@@ -95,4 +95,4 @@ class RecordingTrainer(NetworkTrainer):
 
     def _batch_features(self, rows: tf.Tensor) -> tf.Tensor:
         weights = [tf.convert_to_tensor(w) for w in self.weights]
-        return self._network.features(weights, self._normalised(self._images, rows))
+        return self._network.features(weights, self._set.normalised(rows))

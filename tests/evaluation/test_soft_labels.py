@@ -254,7 +254,7 @@ def test_a_learnt_rate_counts_for_its_set_alone(plain_set, evaluation_by, monkey
     score_networks = network_scorer.score_networks
 
     def watched(trainer, *arguments):
-        rates.append(float(trainer._rates[0]))
+        rates.append(float(trainer._epochs._rates[0]))
         return score_networks(trainer, *arguments)
 
     monkeypatch.setattr(network_scorer, "score_networks", watched)
@@ -278,7 +278,7 @@ def test_sets_of_one_shape_share_a_trace(swapped, plain_set, evaluation_by):
     first = evaluation.score_set(swapped)
     evaluation.score_set(other)
     (trainer,) = evaluation.scorer.trainers._trainers.values()
-    np.testing.assert_array_equal(trainer._label_logits, other.label_logits)
+    np.testing.assert_array_equal(trainer._set._label_logits, other.label_logits)
     assert evaluation.score_set(swapped).values == first.values
     assert trainer.trace_count == 1
 

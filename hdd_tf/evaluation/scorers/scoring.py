@@ -9,7 +9,7 @@ import numpy as np
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.evaluation.scorers.class_scores import ClassCounts
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.accuracy import percent_correct
+from hdd_tf.training.graph.accuracy import percent_correct
 from hdd_tf.training.network_trainer import NetworkTrainer
 
 

@@ -11,7 +11,7 @@ from hdd_tf.protocols.optimisers import optimiser_of
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.d4m.layers import GenerativeNetwork
-from hdd_tf.training.call_length import CallLength
+from hdd_tf.training.graph.call_length import CallLength
 from hdd_tf.training.training_variables import TrainingState, TrainingVariables
 
 # (weights, rows `[b]` of the training split, key of the batch) -> scalar loss

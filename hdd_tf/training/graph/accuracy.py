@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.views import gather_rows
-from hdd_tf.training.call_length import CallLength
+from hdd_tf.training.graph.call_length import CallLength
 
 
 class Classifications:
