@@ -23,6 +23,7 @@ from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError, warn
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.progress import progress_bar
 from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.labels import ClassLabels, class_labels
 from hdd_tf.reading.loading import (
@@ -32,7 +33,6 @@ from hdd_tf.reading.loading import (
 )
 from hdd_tf.reading.whitening import whitened_for
 from hdd_tf.running.loop import BlockReport, run_iterations
-from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.settled_precision import settled, told_slowness
 
 

@@ -21,6 +21,7 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import Dataset, channel_statistics
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.errors import InputError, warn
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.foreign_sets.reading import Told
@@ -214,7 +215,7 @@ def _held_out(
     return Dataset(name, real, None, tested, names, mean, std, whitening)
 
 
-def _size(images: np.ndarray) -> str:
+def _size(images: ImageRows) -> str:
     return "x".join(map(str, images.shape[1:]))
 
 

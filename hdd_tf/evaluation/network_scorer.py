@@ -11,16 +11,17 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows, StoredImages
 from hdd_tf.distributed.precision import computing_in, resolve
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.published import evaluation_protocol
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.progress import epoch_bar
 
 
 def ignore_network(trainer: NetworkTrainer, index: int, accuracy: float) -> None:
@@ -76,7 +77,7 @@ class NetworkScorer:
     def score(
         self,
         title: str,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         *,
         split: str = "test",
@@ -216,7 +217,7 @@ class NetworkScorer:
     def _trainer(
         self,
         name: str,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         protocol: TrainingProtocol,
         carried: DistilledSet | None,
@@ -237,7 +238,10 @@ class NetworkScorer:
         held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
         kind = (images.shape, images.dtype, protocol, *map(id, held))
         as_floats = (images.shape, np.dtype(np.float32), *kind[2:])
-        if as_floats in self._trainers:
+        if isinstance(images, StoredImages):
+            # Graphs have them in them, so that no other images can take their place.
+            kind = (images.shape, id(images), *kind[2:])
+        elif as_floats in self._trainers:
             # Bytes and floats of the same pixels train the same networks: real images
             # need no graph of their own beside a set of as many floats.
             images, kind = images.astype(np.float32), as_floats

@@ -146,7 +146,8 @@ def _read_digits(
         part = part.take(kept_rows(part.labels, kept))
         images = part.images
         if image_size:
-            images = np.stack([fit_image(image, image_size) for image in images])
+            rows = range(len(images))
+            images = np.stack([fit_image(images[row], image_size) for row in rows])
         return LabelledImages(images, renumber(part.labels, kept))
 
     training, test = map(choose, splits)

@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows, StoredImages, gather_rows
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.optimisers import optimiser_of
 from hdd_tf.protocols.schedules import optimiser_starts, rate_at
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.protocols.views import DrawnViews, ReplayedViews, Views, gather_rows
+from hdd_tf.protocols.views import DrawnViews, ReplayedViews, Views
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.accuracy import Classifications, percent_correct
 from hdd_tf.training.call_length import CallLength
@@ -50,7 +51,7 @@ class NetworkTrainer:
     def __init__(
         self,
         network: FunctionalNetwork,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,
@@ -65,8 +66,12 @@ class NetworkTrainer:
         self._sources.check(protocol, len(images), images.shape[1:])
         self._network = network
         # The set stays on the host, so that only batches take memory of a device.
+        self._images: tf.Variable | StoredImages
         with tf.device("CPU:0"):
-            self._images = tf.Variable(images, trainable=False)
+            if isinstance(images, StoredImages):
+                self._images = images
+            else:
+                self._images = tf.Variable(images, trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
             self._label_logits = None
             if protocol.labels == "stored":
@@ -109,24 +114,30 @@ class NetworkTrainer:
 
     def replace_images(
         self,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         label_logits: np.ndarray | None = None,
     ) -> None:
         """Replaces the set by another of the same shape and dtype, without retracing.
 
         Args:
-            images: `[n, h, w, c]`, of the first images' dtype, on the 0-255 scale.
+            images: `[n, h, w, c]`, of the first images' dtype, on the 0-255 scale. If
+                those are on disk, only they themselves.
             labels: `[n]` integer class numbers.
             label_logits: `[n, C]` float32 logits of soft labels, for protocols with
                 `labels="stored"`.
 
         Raises:
             InputError: the protocol needs `label_logits`, and they are missing.
+            ValueError: the images are on disk, and are not the first ones.
         """
         sources = dataclasses.replace(self._sources, label_logits=label_logits)
         sources.check(self._protocol, len(images), images.shape[1:])
-        self._images.assign(images)
+        if isinstance(self._images, StoredImages):
+            if images is not self._images:
+                raise ValueError("graphs hold images on disk: make another trainer.")
+        else:
+            self._images.assign(images)
         self._labels.assign(tf.cast(labels, tf.int32))
         if self._label_logits is not None:
             self._label_logits.assign(label_logits)
@@ -223,7 +234,7 @@ class NetworkTrainer:
         else:
             self._variables.resume(resume)
 
-    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
+    def accuracy(self, images: ImageRows, labels: np.ndarray) -> float:
         """Returns the percentage of images that the network classifies correctly.
 
         Args:
@@ -232,7 +243,7 @@ class NetworkTrainer:
         """
         return percent_correct(self.predictions(images), labels)
 
-    def predictions(self, images: np.ndarray) -> np.ndarray:
+    def predictions(self, images: ImageRows) -> np.ndarray:
         """Returns `[n]` int32, the class that the network takes each image for.
 
         Args:
@@ -267,7 +278,7 @@ class NetworkTrainer:
         return self._run_updates.experimental_get_tracing_count()
 
     def _normalised(
-        self, source: tf.Tensor | tf.Variable, rows: tf.Tensor
+        self, source: tf.Variable | StoredImages, rows: tf.Tensor
     ) -> tf.Tensor:
         return self._normalise(gather_rows(source, rows))
 

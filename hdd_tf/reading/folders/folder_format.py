@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.stored_images import ImageRows, chunks_of
 from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.image_headers import read_header
@@ -80,7 +81,7 @@ def common_format(
 
 
 def refuse_transparency_alone(
-    root: pathlib.Path, form: Format, images: np.ndarray
+    root: pathlib.Path, form: Format, images: ImageRows
 ) -> None:
     """Checks that something else than the dropped transparency differs.
 
@@ -92,8 +93,13 @@ def refuse_transparency_alone(
     Raises:
         InputError: nothing does.
     """
-    lowest, highest = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2))
-    if form.transparent and (lowest == highest).all():
+    if not form.transparent:
+        return
+    lowest, highest = 255, 0
+    for part in chunks_of(images):
+        lowest = np.minimum(lowest, part.min(axis=(0, 1, 2)))
+        highest = np.maximum(highest, part.max(axis=(0, 1, 2)))
+    if np.all(lowest == highest):
         raise InputError(
             f"the images below {root}, such as {form.transparent[0]}, are of one "
             "colour: what they show is in their transparency, which is not read; "
