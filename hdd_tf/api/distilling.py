@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
-from hdd_tf.api.arguments import check_names, checked_class_names
+from hdd_tf.api.arguments import check_names, checked_class_names, keeps_decoded
 from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.sets.decoding import decode_set
@@ -109,7 +109,7 @@ def distill(
     elif class_names is not None:
         raise InputError(f"class_names are those of {dataset}: leave them out")
     else:
-        real = load_configured_dataset(config, keeps="data_cache" in settings)
+        real = load_configured_dataset(config, keeps_decoded(settings))
     if "expert_dir" in settings:
         return _distil(config, config, real, found)
     with tempfile.TemporaryDirectory(prefix="hdd_tf_") as place:

@@ -10,6 +10,7 @@ from hdd_tf.api.arguments import (
     check_names,
     checked_class_names,
     checked_pair,
+    keeps_decoded,
     names_of_parts,
 )
 from hdd_tf.api.calls import python_call
@@ -93,7 +94,7 @@ def evaluate(
     if test is None:
         if train is not None:
             raise InputError("train goes with test: give test=(images, labels) too")
-        dataset = load_configured_dataset(config, keeps="data_cache" in settings)
+        dataset = load_configured_dataset(config, keeps_decoded(settings))
     else:
         dataset = _held_out(source, given, test, train, class_names)
         if train is None and (config.baselines or config.fair_score):

@@ -1,5 +1,6 @@
 """How much memory there is, and whether a data set fits into it."""
 
+import math
 import pathlib
 import re
 import sys
@@ -7,8 +8,21 @@ import sys
 from hdd_tf.errors import InputError
 
 
+def fits_into_memory(
+    num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+) -> bool:
+    """Returns whether the images of a data set fit, as `check_memory` counts them."""
+    available = available_memory()
+    needed = _bytes_needed(num_training, num_held_out, image_shape)
+    return available is None or needed <= available
+
+
 def check_memory(
-    name: str, num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+    name: str,
+    num_training: int,
+    num_held_out: int,
+    image_shape: tuple[int, ...],
+    remedy: str = "",
 ) -> None:
     """Checks that the images of a data set fit into memory.
 
@@ -17,13 +31,13 @@ def check_memory(
         num_training: Number of images of the training split that are loaded.
         num_held_out: Number of images of all other splits that are loaded.
         image_shape: Height, width and channels of the loaded images, one byte a value.
+        remedy: What else helps, for the message.
 
     Raises:
         InputError: the images need more bytes than are available.
     """
     height, width, channels = image_shape
-    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
-    needed = (2 * num_training + num_held_out) * height * width * channels
+    needed = _bytes_needed(num_training, num_held_out, image_shape)
     available = available_memory()
     if available is not None and needed > available:
         raise InputError(
@@ -31,8 +45,15 @@ def check_memory(
             f"{num_held_out:,} other images of {height}x{width}x{channels} need "
             f"{needed:,} bytes ({needed / 2**30:.2f} GiB), and {available:,} "
             f"({available / 2**30:.2f} GiB) are available: give a smaller --image_size "
-            "or fewer --classes."
+            f"or fewer --classes{remedy}."
         )
+
+
+def _bytes_needed(
+    num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+) -> int:
+    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
+    return (2 * num_training + num_held_out) * math.prod(image_shape)
 
 
 def check_room(subject: str, needed: int, remedy: str) -> None:

@@ -109,7 +109,7 @@ class StoredImages:
         rows = np.asarray(rows)
         positions = self._positions[rows.ravel()]
         found = np.empty((len(positions), *self.shape[1:]), np.uint8)
-        for first, stop in _stretches(positions):
+        for first, stop in stretches(positions):
             self._open.read_into(found[first:stop], int(positions[first]))
         return found.reshape(*rows.shape, *self.shape[1:])
 
@@ -137,7 +137,7 @@ class StoredImages:
         self._open.ask_ahead(
             [
                 (int(positions[first]), stop - first)
-                for first, stop in _stretches(positions)
+                for first, stop in stretches(positions)
             ],
             self.size // max(1, len(self)),
         )
@@ -224,7 +224,7 @@ class _OpenFile:
         self._asking = self._threads.submit(ask)
 
 
-def _stretches(positions: np.ndarray) -> Iterator[tuple[int, int]]:
+def stretches(positions: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yields first and stop of each run of positions that follow each other."""
     if len(positions):
         ends = np.flatnonzero(np.diff(positions) != 1) + 1

@@ -129,6 +129,21 @@ class Entry:
         except (InputError, KeyError, TypeError) as error:
             raise UnusableError("damaged: its checksum does not agree") from error
 
+    def check(self) -> Checked:
+        """Compares the files with their checksums, unless they were and are the same.
+
+        Returns:
+            What is known of them.
+
+        Raises:
+            UnusableError: they do not agree.
+        """
+        checked = Checked(self.directory, IMAGES)
+        if not checked.is_whole:
+            self.verify()
+            checked.note()
+        return checked
+
     def take(self, rows: np.ndarray) -> LabelledImages:
         """Returns the images at `rows` of the split, in that order."""
         return LabelledImages(self._images().take(rows), self.labels[rows])
@@ -142,10 +157,7 @@ class Entry:
             UnusableError: the files are damaged.
         """
         try:
-            checked = Checked(self.directory, IMAGES)
-            if not checked.is_whole:
-                self.verify()
-                checked.note()
+            checked = self.check()
             images = self._images(checked.remembered)
         except (OSError, ValueError) as error:
             raise UnusableError(f"damaged: {error}") from error
@@ -202,14 +214,28 @@ def write_entry(directory: pathlib.Path, facts: Facts, part: LabelledImages) -> 
                 # Not `tofile`, whose error on a full disk has no number.
                 file.write(part.images[order[start : start + rows]].data)
         (partial / LABELS).write_bytes(part.labels.astype("<i8").tobytes())
-        content = {
-            **facts.recipe,
-            "source": dict(facts.source),
-            "class_sizes": np.bincount(part.labels).tolist(),
-            "sha256": part.checksum,
-            "files": describe_files(partial, (IMAGES, LABELS)),
-        }
-        atomic.write_json_of_numbers(partial / FACTS, seal(content))
+        write_facts(partial, facts, part.labels, part.checksum)
+
+
+def write_facts(
+    directory: pathlib.Path, facts: Facts, labels: np.ndarray, checksum: str
+) -> None:
+    """Writes the description of an entry whose other files are there.
+
+    Args:
+        directory: The entry, or what will be it.
+        facts: What decided the images.
+        labels: `[n]` int64 in the order of the split.
+        checksum: Of images and labels in that order, as `LabelledImages` has it.
+    """
+    content = {
+        **facts.recipe,
+        "source": dict(facts.source),
+        "class_sizes": np.bincount(labels).tolist(),
+        "sha256": checksum,
+        "files": describe_files(directory, (IMAGES, LABELS)),
+    }
+    atomic.write_json_of_numbers(directory / FACTS, seal(content))
 
 
 def positions_of(labels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the images of a folder have in common, and what of them is not read as it is."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -9,6 +10,7 @@ from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.stored_images import ImageRows, chunks_of
 from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.reading.folders.image_files import used_bits
 from hdd_tf.reading.folders.image_headers import read_header
 
 # Of 8 bits that are read: images of 16 bits whose values end here use few levels.
@@ -36,6 +38,11 @@ class Format:
     deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
     with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
     transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
+
+    @functools.cached_property
+    def bits(self) -> int:
+        """Bits that gray images of more than 8 use; the first call decodes them."""
+        return used_bits(self.deep, self.noted_bits) if self.deep else 16
 
 
 def common_format(
@@ -109,7 +116,6 @@ def refuse_transparency_alone(
 
 def remarks_on(
     form: Format,
-    bits: int,
     files: dict[str, ImageFiles],
     read: dict[str, LabelledImages],
 ) -> list[str]:
@@ -117,7 +123,6 @@ def remarks_on(
 
     Args:
         form: Format of the images.
-        bits: Bits that gray images of more than 8 use.
         files: Files of each split.
         read: Their images.
     """
@@ -133,10 +138,11 @@ def remarks_on(
             f"{len(form.with_more)} files have several frames or pages, such as "
             f"{form.with_more[0]}: the first of each is read."
         )
-    if form.deep and bits < 16:
+    if form.deep and form.bits < 16:
         remarks.append(
             f"{len(form.deep)} gray images of more than 8 bits, such as "
-            f"{form.deep[0]}, use {bits} bits: 0 ... {2**bits - 1} becomes 0 ... 255."
+            f"{form.deep[0]}, use {form.bits} bits: 0 ... {2**form.bits - 1} becomes "
+            "0 ... 255."
         )
     deep_colours = set(form.deep_colours)
     largest = max(
