@@ -1,9 +1,11 @@
 """How much memory there is, and whether a data set fits into it."""
 
+import contextlib
 import math
 import pathlib
 import re
 import sys
+from collections.abc import Iterator
 
 from hdd_tf.errors import InputError
 
@@ -76,13 +78,66 @@ def check_room(subject: str, needed: int, remedy: str) -> None:
 
 
 def available_memory() -> int | None:
-    """Returns the bytes that can be allocated without swapping; None if unknown."""
+    """Returns the bytes that can be allocated without swapping; None if unknown.
+
+    A container may have less than its machine.
+    """
     try:
         text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:  # Only Linux has this file.
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    bounds = [int(found[1]) * 1024] if found else []
+    return min([*bounds, *bounds_of_groups()], default=None)
+
+
+def bounds_of_groups(
+    root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
+    own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
+) -> Iterator[int]:
+    """Yields what each group of processes that this one is in leaves of its bound.
+
+    Args:
+        root: Where the kernel shows its control groups, of version 1 or 2.
+        own: The file that names those of this process.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            top, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            top = root / "memory"
+            names = (
+                *("memory.limit_in_bytes", "memory.usage_in_bytes"),
+                "total_inactive_file",
+            )
+        else:
+            continue
+        # In a container the path may be the machine's, of which there is only the end.
+        place = top / path.lstrip("/")
+        while place != top.parent:
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                yield _left_in(place, *names)
+            place = place.parent
+
+
+def _left_in(place: pathlib.Path, most: str, used: str, cached: str) -> int:
+    """Returns the bytes that a group may still take; raises where there is no bound.
+
+    Args:
+        place: Directory of the group.
+        most: File of the bound.
+        used: File of what is taken, with pages of files.
+        cached: Line of `memory.stat` of those that go where memory is wanted.
+    """
+    stat = (place / "memory.stat").read_text(encoding="ascii")
+    lines = dict(line.split() for line in stat.splitlines())
+    taken = int((place / used).read_text(encoding="ascii")) - int(lines[cached])
+    return max(0, int((place / most).read_text(encoding="ascii")) - taken)
 
 
 def peak_memory() -> int:

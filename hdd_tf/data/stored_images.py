@@ -79,8 +79,8 @@ class StoredImages:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all images; none of them is in memory."""
-        return self.size
+        """Bytes of the images in memory: none of them is."""
+        return 0
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Returns an image `[h, w, c]`, or images `[k, h, w, c]`, as a copy."""
