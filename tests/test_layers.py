@@ -40,7 +40,7 @@ LAYERS = (
     ("settings.objectives",),
     ("settings",),
     ("methods",),
-    ("signals", "keras_settings", "exact_product"),
+    ("signals", "keras_settings", "exact_product", "progress"),
     ("errors", "random_keys"),
 )
 HEIGHT = {

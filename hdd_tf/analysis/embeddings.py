@@ -11,6 +11,7 @@ from hdd_tf.analysis.encoder import HyperbolicEncoder, curvature_of_median_radiu
 from hdd_tf.analysis.trained_weights import EncoderWeights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.dataset import Dataset, LabelledImages
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.geometry import centroids, lorentz
 from hdd_tf.random_keys import Purpose
@@ -155,7 +156,7 @@ def draw_real_images(dataset: Dataset, most: int, seed: int) -> LabelledImages:
 
 def feature_function(
     encoder: HyperbolicEncoder,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[[ImageRows], np.ndarray]:
     """Returns a function from `[n, h, w, c]` images to `[n, d]` features."""
     in_graph = tf.function(
         encoder.features,
@@ -163,7 +164,7 @@ def feature_function(
         autograph=False,
     )
 
-    def features_of(images: np.ndarray) -> np.ndarray:
+    def features_of(images: ImageRows) -> np.ndarray:
         parts = [
             in_graph(images[first : first + _IMAGES_PER_PASS].astype(np.float32))
             for first in range(0, len(images), _IMAGES_PER_PASS)

@@ -17,6 +17,7 @@ from hdd_tf.analysis.trained_weights import EncoderWeights, trained_weights
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -45,7 +46,7 @@ def pruned_dataset(run: RunContext) -> Dataset:
         weights = trained_weights(run, config.keep_epochs)
         norms = tangent_norms(dataset, network, weights, training.images)
     rows = kept_rows(norms, training.labels, fraction, config.keep, config.seed)
-    return dataclasses.replace(dataset, training=training.take(rows))
+    return dataclasses.replace(dataset, training=training.select(rows))
 
 
 def _check_enough(config: Config, name: str, smallest: int) -> None:
@@ -90,7 +91,7 @@ def tangent_norms(
     dataset: Dataset,
     network: FunctionalNetwork,
     weights: EncoderWeights,
-    images: np.ndarray,
+    images: ImageRows,
 ) -> np.ndarray:
     """Returns |v| `[n]` of images, pass by pass.
 
@@ -104,9 +105,9 @@ def tangent_norms(
         HyperbolicEncoder(network, weights.weights, dataset.normalisation, -1.0)
     )
     # The features of a whole training split would not fit in memory.
-    chunks = np.array_split(images, max(1, len(images) // 1000))
+    chunks = np.array_split(np.arange(len(images)), max(1, len(images) // 1000))
     return np.concatenate(
-        [np.linalg.norm(features_of(chunk), axis=-1) for chunk in chunks]
+        [np.linalg.norm(features_of(images[chunk]), axis=-1) for chunk in chunks]
     )
 
 

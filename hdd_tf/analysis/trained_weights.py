@@ -6,9 +6,9 @@ import numpy as np
 
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.training.experts import ExpertBuffer
-from hdd_tf.training.progress import epoch_bar
 
 
 class EncoderWeights(NamedTuple):

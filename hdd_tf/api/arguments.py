@@ -10,6 +10,7 @@ from hdd_tf.config import names_of, rows
 from hdd_tf.errors import InputError
 from hdd_tf.reading.label_names import are_distinct, check_lines, name_of
 from hdd_tf.reading.labels import as_class_values, class_labels, is_whole
+from hdd_tf.settings.data import ON_DISK
 from hdd_tf.settings.scope import Scope
 
 # Images as a method keeps them, and as networks train on them.
@@ -31,6 +32,15 @@ _ARGUMENTS = {
 _MOST_SUGGESTIONS = 4
 # Names of other programs for where results are written, without `_`.
 _OF_SAVING = {"outputdir", "outdir", "savedir", "savepath", "outputpath", "output"}
+
+
+def keeps_decoded(settings: Mapping[str, Any]) -> bool:
+    """Returns whether a call asks for decoded images to be written to a directory.
+
+    Args:
+        settings: What the caller gave.
+    """
+    return "data_cache" in settings or settings.get("real_store") == ON_DISK
 
 
 def names_taken(function: str) -> list[str]:

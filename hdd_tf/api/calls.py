@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from hdd_tf.arguments.flag_names import suggestion
 from hdd_tf.config import rows
+from hdd_tf.data.stored_images import failed_reads_named
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.keras_settings import own_settings
 
@@ -56,7 +57,7 @@ def python_call(
                 f"{_suggestion(unknown[0], [n for n in parameters if n != 'self'])}"
             )
         try:
-            with own_settings():
+            with own_settings(), failed_reads_named():
                 return function(*args, **kwargs)
         except InputError as error:
             error.args = (one_line(in_python(str(error))),)

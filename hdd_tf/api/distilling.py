@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
-from hdd_tf.api.arguments import check_names, checked_class_names
+from hdd_tf.api.arguments import check_names, checked_class_names, keeps_decoded
 from hdd_tf.api.calls import python_call
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.sets.decoding import decode_set
@@ -23,6 +23,7 @@ from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError, warn
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.progress import progress_bar
 from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.labels import ClassLabels, class_labels
 from hdd_tf.reading.loading import (
@@ -32,7 +33,6 @@ from hdd_tf.reading.loading import (
 )
 from hdd_tf.reading.whitening import whitened_for
 from hdd_tf.running.loop import BlockReport, run_iterations
-from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.settled_precision import settled, told_slowness
 
 
@@ -109,7 +109,7 @@ def distill(
     elif class_names is not None:
         raise InputError(f"class_names are those of {dataset}: leave them out")
     else:
-        real = load_configured_dataset(config, keeps="data_cache" in settings)
+        real = load_configured_dataset(config, keeps_decoded(settings))
     if "expert_dir" in settings:
         return _distil(config, config, real, found)
     with tempfile.TemporaryDirectory(prefix="hdd_tf_") as place:

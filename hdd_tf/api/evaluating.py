@@ -10,6 +10,7 @@ from hdd_tf.api.arguments import (
     check_names,
     checked_class_names,
     checked_pair,
+    keeps_decoded,
     names_of_parts,
 )
 from hdd_tf.api.calls import python_call
@@ -21,6 +22,7 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import Dataset, channel_statistics
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.errors import InputError, warn
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.foreign_sets.reading import Told
@@ -92,7 +94,7 @@ def evaluate(
     if test is None:
         if train is not None:
             raise InputError("train goes with test: give test=(images, labels) too")
-        dataset = load_configured_dataset(config, keeps="data_cache" in settings)
+        dataset = load_configured_dataset(config, keeps_decoded(settings))
     else:
         dataset = _held_out(source, given, test, train, class_names)
         if train is None and (config.baselines or config.fair_score):
@@ -214,7 +216,7 @@ def _held_out(
     return Dataset(name, real, None, tested, names, mean, std, whitening)
 
 
-def _size(images: np.ndarray) -> str:
+def _size(images: ImageRows) -> str:
     return "x".join(map(str, images.shape[1:]))
 
 

@@ -151,10 +151,13 @@ def evaluate(argv: Sequence[str]) -> None:
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
+    from hdd_tf.data.stored_images import failed_reads_named
+
     if is_own:
         from hdd_tf.evaluation.rescore import rescore
 
-        print_product(rescore(place, overrides))
+        with failed_reads_named():
+            print_product(rescore(place, overrides))
         return
     from hdd_tf.evaluation.foreign_score import ForeignScore
     from hdd_tf.foreign_sets.reading import Told
@@ -165,7 +168,8 @@ def evaluate(argv: Sequence[str]) -> None:
     score = ForeignScore(place, given_settings(overrides), told)
     # Before the hours of training: what was assumed may be wrong.
     print(one_line(score.described), flush=True)
-    result = score.result()
+    with failed_reads_named():
+        result = score.result()
     print_product(score.table(result))
     if values.output:
         score.write(values.output, result)

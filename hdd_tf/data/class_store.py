@@ -4,16 +4,17 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows, ask_ahead, gather_rows, hold
 from hdd_tf.random_keys import derive_key
 
 
 class ClassStore:
-    """Real images of one training split, stored as uint8 in the host's memory.
+    """Real images of one training split, as uint8 in the host's memory or on disk.
 
     Only drawn batches are converted to float and sent to a device.
 
     Args:
-        images: `[n, h, w, c]` uint8.
+        images: `[n, h, w, c]` uint8, in memory or on disk.
         labels: `[n]` integers in [0, num_classes); every class must occur.
         num_classes: Number of classes C.
         normalisation: Normalisation of the networks' images.
@@ -27,7 +28,7 @@ class ClassStore:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         num_classes: int,
         normalisation: Normalisation,
@@ -43,8 +44,8 @@ class ClassStore:
                 f"`labels` must hold every class of 0, ..., {num_classes - 1}. "
                 f"Received classes of sizes {sizes.tolist()}."
             )
+        self._images = hold(images)
         with tf.device("CPU:0"):
-            self._images = tf.constant(images)
             # Sorting row numbers by class avoids a sorted copy of the images.
             self._order = tf.constant(np.argsort(labels, kind="stable"), tf.int64)
             self._starts = tf.constant(np.cumsum(sizes) - sizes, tf.int64)
@@ -57,7 +58,8 @@ class ClassStore:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the images."""
-        return tuple(self._images.shape[1:])
+        height, width, channels = self._images.shape[1:]
+        return height, width, channels
 
     def draw_indices(self, key: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws images of every class at random, without replacement.
@@ -97,6 +99,7 @@ class ClassStore:
                 self._order, self._starts[:, None] + tf.cast(within_class, tf.int64)
             )
             weights = tf.cast(tf.range(count) < self.sizes[:, None], tf.float32)
+        ask_ahead(self._images, rows)
         return rows, weights
 
     def draw_batches(
@@ -126,7 +129,9 @@ class ClassStore:
             rows = tf.math.top_k(keys, min(wanted, size)).indices
             rows = tf.reshape(rows, [-1])[:wanted]
             rows = tf.reshape(rows, [count, batch_size])
-            return rows, tf.gather(self._labels, rows)
+            labels = tf.gather(self._labels, rows)
+        ask_ahead(self._images, rows)
+        return rows, labels
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns the normalised images at `rows`.
@@ -137,9 +142,7 @@ class ClassStore:
         Returns:
             `[..., h, w, c]` float32, normalised, on the device of the caller.
         """
-        with tf.device("CPU:0"):
-            images = tf.gather(self._images, rows)
-        return self.normalise(images)
+        return self.normalise(gather_rows(self._images, rows))
 
     def normalise(self, images: tf.Tensor) -> tf.Tensor:
         """Returns normalised images `[..., h, w, c]`, float32.

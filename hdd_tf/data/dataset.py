@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.data.normalisation import Normalisation, Whitening
+from hdd_tf.data.stored_images import ImageRows, StoredImages, chunks_of
+
+# Name of the sum of a split, by which images on disk remember it.
+CHECKSUM = "sha256"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -15,27 +19,37 @@ class LabelledImages:
     """Images of one split.
 
     Attributes:
-        images: `[n, h, w, c]` uint8 images.
+        images: `[n, h, w, c]` uint8 images, in memory or on disk.
         labels: `[n]` int64 class numbers.
     """
 
-    images: np.ndarray
+    images: ImageRows
     labels: np.ndarray
 
     @functools.cached_property
     def checksum(self) -> str:
         """SHA-256 sum of all images and labels in their order, in hexadecimal."""
+        if isinstance(self.images, StoredImages):
+            return self.images.remembered(CHECKSUM, self._checksum, self.labels)
+        return self._checksum()
+
+    def _checksum(self) -> str:
         digest = hashlib.sha256()
-        for values in (self.images, self.labels):
-            # Python handles signals only between blocks, so these are a few MB.
-            rows = max(1, 2**24 // max(1, values[:1].nbytes))
-            for start in range(0, len(values), rows):
-                digest.update(np.ascontiguousarray(values[start : start + rows]).data)
+        # Python handles signals only between blocks, so these are a few MB.
+        for images in chunks_of(self.images):
+            digest.update(np.ascontiguousarray(images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
     def take(self, rows: np.ndarray) -> "LabelledImages":
-        """Returns the images at `rows`, in that order, as a copy."""
+        """Returns the images at `rows`, in that order, as a copy in memory."""
         return LabelledImages(self.images[rows], self.labels[rows])
+
+    def select(self, rows: np.ndarray) -> "LabelledImages":
+        """Returns the images at `rows`, in that order, where all of them are."""
+        if isinstance(self.images, StoredImages):
+            return LabelledImages(self.images.select(rows), self.labels[rows])
+        return self.take(rows)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +80,7 @@ class SourceImages:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """An image classification data set in memory.
+    """An image classification data set, in memory or on disk.
 
     Attributes:
         name: Name of the data set, without aliases.
@@ -142,7 +156,7 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
 
 
 def channel_statistics(
-    images: np.ndarray,
+    images: ImageRows,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns mean and standard deviation of each channel on the 0-1 scale.
 
@@ -152,10 +166,19 @@ def channel_statistics(
     Args:
         images: `[n, h, w, c]` uint8.
     """
+    if isinstance(images, StoredImages):
+        mean, std = images.remembered("channels", lambda: _channel_statistics(images))
+        return tuple(mean), tuple(std)
+    return _channel_statistics(images)
+
+
+def _channel_statistics(
+    images: ImageRows,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
     # `bincount` converts its input to 64 bits, so a chunk has a few MB.
-    chunk = max(1, 2**20 // max(1, images[:1].size))
+    chunk = max(1, 2**20 * len(images) // max(1, images.size))
     for start in range(0, len(images), chunk):
         part = images[start : start + chunk]
         for channel in range(channels):

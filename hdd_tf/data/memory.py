@@ -1,14 +1,30 @@
 """How much memory there is, and whether a data set fits into it."""
 
+import contextlib
+import math
 import pathlib
 import re
 import sys
+from collections.abc import Iterator
 
 from hdd_tf.errors import InputError
 
 
+def fits_into_memory(
+    num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+) -> bool:
+    """Returns whether the images of a data set fit, as `check_memory` counts them."""
+    available = available_memory()
+    needed = _bytes_needed(num_training, num_held_out, image_shape)
+    return available is None or needed <= available
+
+
 def check_memory(
-    name: str, num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+    name: str,
+    num_training: int,
+    num_held_out: int,
+    image_shape: tuple[int, ...],
+    remedy: str = "",
 ) -> None:
     """Checks that the images of a data set fit into memory.
 
@@ -17,13 +33,13 @@ def check_memory(
         num_training: Number of images of the training split that are loaded.
         num_held_out: Number of images of all other splits that are loaded.
         image_shape: Height, width and channels of the loaded images, one byte a value.
+        remedy: What else helps, for the message.
 
     Raises:
         InputError: the images need more bytes than are available.
     """
     height, width, channels = image_shape
-    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
-    needed = (2 * num_training + num_held_out) * height * width * channels
+    needed = _bytes_needed(num_training, num_held_out, image_shape)
     available = available_memory()
     if available is not None and needed > available:
         raise InputError(
@@ -31,8 +47,15 @@ def check_memory(
             f"{num_held_out:,} other images of {height}x{width}x{channels} need "
             f"{needed:,} bytes ({needed / 2**30:.2f} GiB), and {available:,} "
             f"({available / 2**30:.2f} GiB) are available: give a smaller --image_size "
-            "or fewer --classes."
+            f"or fewer --classes{remedy}."
         )
+
+
+def _bytes_needed(
+    num_training: int, num_held_out: int, image_shape: tuple[int, ...]
+) -> int:
+    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
+    return (2 * num_training + num_held_out) * math.prod(image_shape)
 
 
 def check_room(subject: str, needed: int, remedy: str) -> None:
@@ -55,13 +78,66 @@ def check_room(subject: str, needed: int, remedy: str) -> None:
 
 
 def available_memory() -> int | None:
-    """Returns the bytes that can be allocated without swapping; None if unknown."""
+    """Returns the bytes that can be allocated without swapping; None if unknown.
+
+    A container may have less than its machine.
+    """
     try:
         text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:  # Only Linux has this file.
         return None
     found = re.search(r"^MemAvailable:\s*(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    bounds = [int(found[1]) * 1024] if found else []
+    return min([*bounds, *bounds_of_groups()], default=None)
+
+
+def bounds_of_groups(
+    root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
+    own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
+) -> Iterator[int]:
+    """Yields what each group of processes that this one is in leaves of its bound.
+
+    Args:
+        root: Where the kernel shows its control groups, of version 1 or 2.
+        own: The file that names those of this process.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            top, names = root, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            top = root / "memory"
+            names = (
+                *("memory.limit_in_bytes", "memory.usage_in_bytes"),
+                "total_inactive_file",
+            )
+        else:
+            continue
+        # In a container the path may be the machine's, of which there is only the end.
+        place = top / path.lstrip("/")
+        while place != top.parent:
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                yield _left_in(place, *names)
+            place = place.parent
+
+
+def _left_in(place: pathlib.Path, most: str, used: str, cached: str) -> int:
+    """Returns the bytes that a group may still take; raises where there is no bound.
+
+    Args:
+        place: Directory of the group.
+        most: File of the bound.
+        used: File of what is taken, with pages of files.
+        cached: Line of `memory.stat` of those that go where memory is wanted.
+    """
+    stat = (place / "memory.stat").read_text(encoding="ascii")
+    lines = dict(line.split() for line in stat.splitlines())
+    taken = int((place / used).read_text(encoding="ascii")) - int(lines[cached])
+    return max(0, int((place / most).read_text(encoding="ascii")) - taken)
 
 
 def peak_memory() -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.stored_images import ImageRows, chunks_of
 from hdd_tf.exact_product import exact_matmul
 
 # Values in a block of the covariance's sum. Python handles signals only between blocks,
@@ -85,7 +86,7 @@ class Whitening:
         return ((vectors * scales) @ vectors.T).astype(np.float32)
 
 
-def whitening_of(images: np.ndarray, epsilon: float = 0.1) -> Whitening:
+def whitening_of(images: ImageRows, epsilon: float = 0.1) -> Whitening:
     """Returns the whitening of a training split.
 
     Args:
@@ -104,16 +105,19 @@ def whitening_of(images: np.ndarray, epsilon: float = 0.1) -> Whitening:
             "`images` must be uint8 [n, h, w, c] with n >= 2. "
             f"Received: {images.dtype} {images.shape}."
         )
-    flat = images.reshape(len(images), -1)
-    size = flat.shape[1]
+    count, size = len(images), images.size // len(images)
     # A sum of 8-bit values is exact in 64 bits.
-    mean = flat.sum(axis=0, dtype=np.int64) / len(flat) / 255.0
+    total = np.zeros(size, np.int64)
+    for part in chunks_of(images):
+        total += part.reshape(len(part), -1).sum(axis=0, dtype=np.int64)
+    mean = total / count / 255.0
     scatter = np.zeros((size, size))
     rows = max(1, _BLOCK_VALUES // size)
-    for start in range(0, len(flat), rows):
-        centred = flat[start : start + rows] / 255.0 - mean
+    for start in range(0, count, rows):
+        block = images[start : start + rows]
+        centred = block.reshape(len(block), -1) / 255.0 - mean
         scatter += centred.T @ centred
-    values, vectors = np.linalg.eigh(scatter / (len(flat) - 1))
+    values, vectors = np.linalg.eigh(scatter / (count - 1))
     # Eigenvalues of a covariance are negative only by rounding.
     values = np.maximum(values, 0.0)
     return Whitening(

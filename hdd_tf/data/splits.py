@@ -43,8 +43,8 @@ def hold_out_validation(
             f"than {largest}: give a larger part, or 0 for no validation split."
         )
     return (
-        training.take(np.flatnonzero(~held_out)),
-        training.take(np.flatnonzero(held_out)),
+        training.select(np.flatnonzero(~held_out)),
+        training.select(np.flatnonzero(held_out)),
     )
 
 

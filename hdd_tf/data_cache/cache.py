@@ -4,30 +4,28 @@ import contextlib
 import errno
 import os
 import pathlib
-import re
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data_cache.entry import (
     Entry,
     Facts,
     UnusableError,
-    digest_of,
     open_entry,
     write_entry,
 )
-from hdd_tf.errors import warn
+from hdd_tf.data_cache.places import Places, size_of
+from hdd_tf.data_cache.written import Decoding, write_in_parts
+from hdd_tf.errors import InputError, warn
 from hdd_tf.files import atomic, lock
+from hdd_tf.settings.data import IN_MEMORY
 
 # Of a data set that `AUTO` keeps; a smaller one is decoded in less than a second.
 _WORTHWHILE = 2**24
-# Left free for whatever else is written there.
-_SPARE = 2**26
 _NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-class DataCache:
+class DataCache(Places):
     """A directory of decoded splits; without one every split is decoded anew.
 
     Whatever is wrong with the directory costs time and nothing else: a damaged or a
@@ -40,6 +38,12 @@ class DataCache:
             kept, and nothing is said of a directory that cannot be written.
         keeps: Whether to write.
         tell: Called with a line for each split: where it is, or would be written.
+        store: Where images are during a run, a value of `--real_store`.
+        progress: Whether to show how far decoding is.
+
+    Attributes:
+        store: As given.
+        keeps: As given.
     """
 
     def __init__(
@@ -48,18 +52,14 @@ class DataCache:
         was_asked_for: bool = True,
         keeps: bool = True,
         tell: Callable[[str], object] = lambda text: None,
+        store: str = IN_MEMORY,
+        progress: bool = False,
     ) -> None:
-        self._directory = None
-        if directory is not None:
-            self._directory = pathlib.Path(directory).expanduser().absolute()
+        super().__init__(directory, tell)
+        self.store = store
+        self._progress = progress
         self._was_asked_for = was_asked_for
-        self._keeps = keeps
-        self._tell = tell
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there is a directory to look into."""
-        return self._directory is not None
+        self.keeps = keeps
 
     def whole(
         self,
@@ -77,25 +77,89 @@ class DataCache:
         Raises:
             InputError: from `decode`; or the lock of the directory is a link.
         """
-        if self._directory is None or facts is None or not facts.num_bytes:
+        if self.directory is None or facts is None or not facts.num_bytes:
             return decode()
         size = facts.num_bytes if bytes_of_set is None else bytes_of_set
-        place = self._place(facts)
+        place = self.place_of(facts)
         found = self._read(place, facts)
         if found is not None:
-            self._tell_of(facts, f"read from {place}")
+            self.tell_of(facts, f"read from {place}")
             return found
         if not (self._was_asked_for or size >= _WORTHWHILE):
             return decode()
         if not self._can_write(place, facts):
             return decode()
-        if not self._keeps:
-            self._tell_of(facts, f"a run writes them to {place}")
+        if not self.keeps:
+            self.tell_of(facts, f"a run writes them to {place}")
             return decode()
-        with lock.locked(place.parent, self._wait):
+        with lock.locked(place.parent, self.wait):
             # Another process may have made it meanwhile.
             found = self._read(place, facts, is_second=True)
             return found or self._keep(place, facts, decode())
+
+    def stored(self, facts: Facts, decoding: Decoding) -> LabelledImages:
+        """Returns a split whose images stay on disk, decoded and kept where needed.
+
+        Args:
+            facts: What decides its images.
+            decoding: Decodes them, a part at a time.
+
+        Raises:
+            InputError: the images cannot be kept, or from `decoding`.
+        """
+        place = self.place_of(facts)
+        if (found := self._read_stored(place, facts)) is not None:
+            self.tell_of(facts, f"read from {place}")
+            return found
+        if not self.keeps:
+            raise InputError(
+                f"the decoded images of {facts.data}, {size_of(facts)}, are to stay on "
+                f"disk and are not in {self.directory}, where this command writes "
+                f"none: start the run itself first, or give --real_store={IN_MEMORY}"
+            )
+        try:
+            self.check_place(place, facts)
+            print(
+                f"decoding {facts.shape[0]:,} images of {facts.split}, "
+                f"{size_of(facts)}, into {place}",
+                flush=True,
+            )
+            with lock.locked(place.parent, self.wait):
+                found = self._read_stored(place, facts, is_second=True)
+                if found is not None:
+                    return found
+                write_in_parts(place, facts, decoding, self._progress)
+                return open_entry(place, facts).stored()
+        except OSError as error:
+            raise InputError(
+                f"the decoded images of {facts.data}, {size_of(facts)}, cannot be kept "
+                f"in {self.directory} ({error.strerror or error}): make room, or name "
+                "another --data_cache=DIR; what is decoded already is used again"
+            ) from error
+        except UnusableError as error:
+            raise InputError(
+                f"the decoded images in {place} are {error} right after they were "
+                "written: the disk cannot be trusted, name another --data_cache=DIR"
+            ) from error
+
+    def can_hold(self, splits: Sequence[Facts]) -> bool:
+        """Returns whether splits are there already, or can be written.
+
+        Args:
+            splits: What decides the images of each.
+        """
+        missing = [
+            facts
+            for facts in splits
+            if self.open(self.place_of(facts), facts, is_second=True) is None
+        ]
+        try:
+            needed = sum(self.missing_bytes(facts) for facts in missing)
+            for facts in missing:
+                self.check_place(self.place_of(facts), facts, needed)
+        except (OSError, InputError):
+            return False
+        return self.keeps or not missing
 
     def verified(self, facts: Facts | None) -> Entry | None:
         """Returns the entry of a split, of which some rows are wanted.
@@ -106,77 +170,53 @@ class DataCache:
         Returns:
             The entry, whose files agree with their checksums; None if there is none.
         """
-        if self._directory is None or facts is None or not facts.num_bytes:
+        if self.directory is None or facts is None or not facts.num_bytes:
             return None
-        place = self._place(facts)
-        entry = self._open(place, facts)
+        place = self.place_of(facts)
+        entry = self.open(place, facts)
         if entry is None:
             return None
         try:
-            entry.verify()
+            entry.check()
         except UnusableError as error:
-            self._warn_unusable(place, error)
+            self.warn_unusable(place, error)
             return None
-        self._tell_of(facts, f"read from {place}")
+        self.tell_of(facts, f"read from {place}")
         return entry
-
-    def _place(self, facts: Facts) -> pathlib.Path:
-        assert self._directory is not None
-        # Names of splits and data sets come from the files of the set.
-        data, split = (
-            re.sub(r"\W+", "_", text)[-60:] for text in (facts.data, facts.split)
-        )
-        size = "x".join(map(str, facts.shape[1:]))
-        name = f"{split}-{size}-{digest_of(facts.recipe)}"
-        return self._directory / data / name
-
-    def _open(
-        self, place: pathlib.Path, facts: Facts, is_second: bool = False
-    ) -> Entry | None:
-        if not os.path.lexists(place):
-            return None
-        try:
-            return open_entry(place, facts)
-        except UnusableError as error:
-            if not is_second:
-                self._warn_unusable(place, error)
-            return None
 
     def _read(
         self, place: pathlib.Path, facts: Facts, is_second: bool = False
     ) -> LabelledImages | None:
-        entry = self._open(place, facts, is_second)
+        entry = self.open(place, facts, is_second)
         try:
             return None if entry is None else entry.whole()
         except UnusableError as error:
             if not is_second:
-                self._warn_unusable(place, error)
+                self.warn_unusable(place, error)
             return None
 
     def _can_write(self, place: pathlib.Path, facts: Facts) -> bool:
         """Tells whether an entry can be written, and says why not."""
-        assert self._directory is not None
-        root = os.path.realpath(self._directory)
-        # A link in a stranger's directory would have another one replaced.
-        if os.path.realpath(place) != os.path.join(
-            root, place.relative_to(self._directory)
-        ):
-            warn(
-                f"{place} is reached by a symbolic link: the decoded images are not "
-                "kept; remove it, or name another --data_cache."
-            )
-            return False
-        there = next(path for path in (place, *place.parents) if path.is_dir())
         try:
-            free = shutil.disk_usage(there).free
-            if free < facts.num_bytes + _SPARE:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if not os.access(there, os.W_OK):
-                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            self.check_place(place, facts)
+        except InputError as error:
+            warn(f"the decoded images are not kept: {error}")
+            return False
         except OSError as error:
             self._warn_unwritten(facts, error)
             return False
         return True
+
+    def _read_stored(
+        self, place: pathlib.Path, facts: Facts, is_second: bool = False
+    ) -> LabelledImages | None:
+        entry = self.open(place, facts, is_second)
+        try:
+            return None if entry is None else entry.stored()
+        except UnusableError as error:
+            if not is_second:
+                self.warn_unusable(place, error)
+            return None
 
     def _keep(
         self, place: pathlib.Path, facts: Facts, part: LabelledImages
@@ -196,23 +236,10 @@ class DataCache:
         if error.errno in _NOT_ALLOWED and not self._was_asked_for:
             return
         warn(
-            f"the decoded images of {facts.data}, {_size(facts)}, are not kept in "
-            f"{self._directory} ({error.strerror or error}), and are decoded at every "
+            f"the decoded images of {facts.data}, {size_of(facts)}, are not kept in "
+            f"{self.directory} ({error.strerror or error}), and are decoded at every "
             "start: make room, or choose by --data_cache=DIR or --data_cache=none."
         )
-
-    def _warn_unusable(self, place: pathlib.Path, error: UnusableError) -> None:
-        warn(f"the decoded images in {place} are {error}: the images are decoded anew.")
-
-    def _wait(self, holder: str) -> None:
-        print(f"waiting for {holder}, which decodes the same data set", flush=True)
-
-    def _tell_of(self, facts: Facts, what: str) -> None:
-        self._tell(f"decoded images      {facts.split}, {_size(facts)}: {what}")
-
-
-def _size(facts: Facts) -> str:
-    return f"{facts.num_bytes / 2**20:.1f} MiB"
 
 
 WITHOUT_CACHE = DataCache(None)

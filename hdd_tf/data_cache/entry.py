@@ -12,6 +12,7 @@ ones of exactly the size that the source of the images asks for.
 
 import dataclasses
 import hashlib
+import math
 import os
 import pathlib
 import stat
@@ -20,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.dataset import CHECKSUM, LabelledImages
+from hdd_tf.data.stored_images import Kept, StoredImages, forgotten
+from hdd_tf.data_cache.checked import Checked
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
 from hdd_tf.files.checksums import describe_files, is_sealed, seal, verify_files
@@ -100,7 +103,7 @@ class Entry:
         order = np.argsort(self.labels, kind="stable")
         # Read and not mapped: an error of the disk is one of Python's, and pages of the
         # file do not count as memory of this process.
-        chunk = np.empty((_rows_of_chunk(images), *self.shape[1:]), np.uint8)
+        chunk = np.empty((_rows_of_chunk(self.shape), *self.shape[1:]), np.uint8)
         try:
             with (self.directory / IMAGES).open("rb", buffering=0) as file:
                 for start in range(0, len(images), len(chunk)):
@@ -126,13 +129,44 @@ class Entry:
         except (InputError, KeyError, TypeError) as error:
             raise UnusableError("damaged: its checksum does not agree") from error
 
+    def check(self) -> Checked:
+        """Compares the files with their checksums, unless they were and are the same.
+
+        Returns:
+            What is known of them.
+
+        Raises:
+            UnusableError: they do not agree.
+        """
+        checked = Checked(self.directory, IMAGES)
+        if not checked.is_whole:
+            self.verify()
+            checked.note()
+        return checked
+
     def take(self, rows: np.ndarray) -> LabelledImages:
         """Returns the images at `rows` of the split, in that order."""
-        position = np.empty(len(self.labels), np.int64)
-        order = np.argsort(self.labels, kind="stable")
-        position[order] = np.arange(len(order))
-        images = np.memmap(self.directory / IMAGES, np.uint8, "r", shape=self.shape)
-        return LabelledImages(np.array(images[position[rows]]), self.labels[rows])
+        return LabelledImages(self._images().take(rows), self.labels[rows])
+
+    def stored(self) -> LabelledImages:
+        """Returns all images in the order of the split, which stay on disk.
+
+        They are compared with their checksum where they have not been yet.
+
+        Raises:
+            UnusableError: the files are damaged.
+        """
+        try:
+            checked = self.check()
+            images = self._images(checked.remembered)
+        except (OSError, ValueError) as error:
+            raise UnusableError(f"damaged: {error}") from error
+        checked.know(images.key(CHECKSUM, self.labels), self.content.get("sha256"))
+        return LabelledImages(images, self.labels)
+
+    def _images(self, kept: Kept = forgotten) -> StoredImages:
+        positions = positions_of(self.labels)
+        return StoredImages(self.directory / IMAGES, self.shape, positions, kept)
 
 
 def open_entry(directory: pathlib.Path, facts: Facts) -> Entry:
@@ -173,21 +207,46 @@ def write_entry(directory: pathlib.Path, facts: Facts, part: LabelledImages) -> 
         OSError: the directory cannot be written.
     """
     order = np.argsort(part.labels, kind="stable")
-    rows = _rows_of_chunk(part.images)
+    rows = _rows_of_chunk(facts.shape)
     with atomic.new_directory(directory) as partial:
         with (partial / IMAGES).open("xb") as file:
             for start in range(0, len(order), rows):
                 # Not `tofile`, whose error on a full disk has no number.
                 file.write(part.images[order[start : start + rows]].data)
         (partial / LABELS).write_bytes(part.labels.astype("<i8").tobytes())
-        content = {
-            **facts.recipe,
-            "source": dict(facts.source),
-            "class_sizes": np.bincount(part.labels).tolist(),
-            "sha256": part.checksum,
-            "files": describe_files(partial, (IMAGES, LABELS)),
-        }
-        atomic.write_json_of_numbers(partial / FACTS, seal(content))
+        write_facts(partial, facts, part.labels, part.checksum)
+
+
+def write_facts(
+    directory: pathlib.Path, facts: Facts, labels: np.ndarray, checksum: str
+) -> None:
+    """Writes the description of an entry whose other files are there.
+
+    Args:
+        directory: The entry, or what will be it.
+        facts: What decided the images.
+        labels: `[n]` int64 in the order of the split.
+        checksum: Of images and labels in that order, as `LabelledImages` has it.
+    """
+    content = {
+        **facts.recipe,
+        "source": dict(facts.source),
+        "class_sizes": np.bincount(labels).tolist(),
+        "sha256": checksum,
+        "files": describe_files(directory, (IMAGES, LABELS)),
+    }
+    atomic.write_json_of_numbers(directory / FACTS, seal(content))
+
+
+def positions_of(labels: np.ndarray) -> np.ndarray:
+    """Returns where the file has each image of a split, `[n]` int64.
+
+    Args:
+        labels: `[n]` int64 in the order of the split.
+    """
+    positions = np.empty(len(labels), np.int64)
+    positions[np.argsort(labels, kind="stable")] = np.arange(len(labels))
+    return positions
 
 
 def digest_of(values: Any) -> str:
@@ -195,8 +254,8 @@ def digest_of(values: Any) -> str:
     return hashlib.sha256(atomic.json_text(values).encode()).hexdigest()[:16]
 
 
-def _rows_of_chunk(images: np.ndarray) -> int:
-    return max(1, _CHUNK // max(1, images[:1].nbytes))
+def _rows_of_chunk(shape: tuple[int, int, int, int]) -> int:
+    return max(1, _CHUNK // max(1, math.prod(shape[1:])))
 
 
 def _size_of_file(path: pathlib.Path) -> int:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+import types
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,10 @@ def facts_of_files(
     labels: np.ndarray,
     sizes: Sequence[tuple[int, int]],
     folder: pathlib.Path,
+    channels: int = 3,
+    more: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> Facts:
-    """Returns what decides the RGB images of a split that lies as a file each.
+    """Returns what decides the images of a split that lies as a file each.
 
     Args:
         name: Name of the data set.
@@ -74,15 +77,39 @@ def facts_of_files(
         labels: `[n]` int64, their labels.
         sizes: Heights and widths that each image is brought to, one after the other.
         folder: What the files lie below.
+        channels: 1 for gray, 3 for RGB.
+        more: Whatever else decides how they are read.
     """
     return Facts(
         name,
         split,
-        (len(paths), *sizes[-1], 3),
-        {"sizes": [list(size) for size in sizes], "pillow": PIL.__version__},
+        (len(paths), *sizes[-1], channels),
+        {"sizes": [list(size) for size in sizes], "pillow": PIL.__version__, **more},
         _state_of(paths, folder)
         | {"labels": hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()},
     )
+
+
+def facts_of_embedded(
+    name: str, split: str, num_images: int, image_shape: tuple[int, int, int]
+) -> Facts:
+    """Returns what decides the images of a split that a library brings along.
+
+    Args:
+        name: Name of the data set.
+        split: Name of the split.
+        num_images: Number of images.
+        image_shape: Height, width and channels.
+    """
+    import sklearn
+    import tensorflow as tf
+
+    versions = {
+        "scikit-learn": sklearn.__version__,
+        "tensorflow": tf.__version__,
+        "pillow": PIL.__version__,
+    }
+    return Facts(name, split, (num_images, *image_shape), versions, {})
 
 
 def _state_of(paths: Iterable[pathlib.Path], folder: pathlib.Path) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
+from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.errors import InputError
-from hdd_tf.settings.data import CACHE_BESIDE_DATA, NO_CACHE
+from hdd_tf.settings.data import CACHE_BESIDE_DATA, IN_MEMORY, NO_CACHE
 
 # Of the cache beside the data.
 FOLDER_NAME = "hdd_tf_cache"
@@ -20,11 +20,15 @@ class CacheSetting(NamedTuple):
         value: As `--data_cache` takes it.
         keeps: Whether to write.
         tell: Called with a line for each split, which a dry run shows.
+        store: As `--real_store` takes it.
+        progress: Whether to show how far decoding is.
     """
 
     value: str = NO_CACHE
     keeps: bool = True
     tell: Callable[[str], object] = lambda text: None
+    store: str = IN_MEMORY
+    progress: bool = False
 
     def beside(self, data_root: str | os.PathLike) -> DataCache:
         """Returns the cache of data in a directory.
@@ -36,7 +40,7 @@ class CacheSetting(NamedTuple):
             InputError: what the setting names is a file.
         """
         if self.value in ("", NO_CACHE):
-            return WITHOUT_CACHE
+            return DataCache(None, store=self.store)
         if self.value != CACHE_BESIDE_DATA:
             directory = pathlib.Path(self.value).expanduser()
             if os.path.lexists(directory) and not directory.is_dir():
@@ -44,11 +48,16 @@ class CacheSetting(NamedTuple):
                     f"--data_cache={self.value} is no directory: give one, or "
                     f"--data_cache={NO_CACHE}"
                 )
-            return DataCache(directory, True, self.keeps, self.tell)
+            return self._cache(directory, True)
         root = os.fspath(data_root)
         # Such as gs://, which TFDS reads too.
         beside = None if "://" in root else os.path.join(root, FOLDER_NAME)
-        return DataCache(beside, False, self.keeps, self.tell)
+        return self._cache(beside, False)
+
+    def _cache(self, directory: str | os.PathLike | None, asked: bool) -> DataCache:
+        return DataCache(
+            directory, asked, self.keeps, self.tell, self.store, self.progress
+        )
 
 
 NOT_CACHED = CacheSetting()

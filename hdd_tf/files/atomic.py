@@ -159,15 +159,30 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     partial.mkdir()
     try:
         yield partial
-        _sync_tree(partial)
-        if not target.is_dir():
-            partial.rename(target)
-        elif not _exchange(partial, target):
-            _replace_in_two_steps(partial, target)
-        _sync_directory(target.parent)
+        give_name(partial, target)
     finally:
-        # After a swap this name refers to the old directory.
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def give_name(partial: pathlib.Path, target: pathlib.Path) -> None:
+    """Gives a directory that is filled its final name, as `new_directory` does.
+
+    Args:
+        partial: The directory.
+        target: A name beside it; a directory of that name is replaced as a whole.
+
+    Raises:
+        OSError: the names cannot be changed.
+    """
+    _sync_tree(partial)
+    if not target.is_dir():
+        partial.rename(target)
+    elif not _exchange(partial, target):
+        _replace_in_two_steps(partial, target)
+    else:
+        # This name refers to the old directory now.
+        shutil.rmtree(partial, ignore_errors=True)
+    _sync_directory(target.parent)
 
 
 def remove_leftovers(directory: str | os.PathLike) -> None:

@@ -20,6 +20,7 @@ from hdd_tf.augment import (
     resized_crop,
 )
 from hdd_tf.data.epoch_labels import EpochLabels
+from hdd_tf.data.stored_images import StoredImages, gather_rows
 from hdd_tf.protocols.losses import Mixing
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
@@ -57,7 +58,7 @@ class Views(abc.ABC):
     @abc.abstractmethod
     def view(
         self,
-        images: tf.Variable,
+        images: tf.Variable | StoredImages,
         rows: tf.Tensor,
         key: tf.Tensor,
         epoch: tf.Tensor,
@@ -102,7 +103,7 @@ class DrawnViews(Views):
 
     def view(
         self,
-        images: tf.Variable,
+        images: tf.Variable | StoredImages,
         rows: tf.Tensor,
         key: tf.Tensor,
         epoch: tf.Tensor,
@@ -200,7 +201,7 @@ class ReplayedViews(Views):
 
     def view(
         self,
-        images: tf.Variable,
+        images: tf.Variable | StoredImages,
         rows: tf.Tensor,
         key: tf.Tensor,
         epoch: tf.Tensor,
@@ -236,9 +237,3 @@ class ReplayedViews(Views):
             batch, mixing = mixed.images, Mixing(mixed.partner, mixed.share)
         logits = tf.cast(stored(self._logits), tf.float32)
         return View(batch, mixing, logits)
-
-
-def gather_rows(values: tf.Tensor | tf.Variable, rows: tf.Tensor) -> tf.Tensor:
-    """Returns rows of a set's images or labels; the set itself stays on the host."""
-    with tf.device("CPU:0"):
-        return tf.gather(values, rows)

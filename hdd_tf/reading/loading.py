@@ -59,6 +59,8 @@ def load_configured_dataset(config: Config, keeps: bool = True) -> Dataset:
             config.data_cache,
             keeps and not config.dry_run,
             print if config.dry_run else lambda text: None,
+            config.real_store,
+            config.progress,
         ),
     )
     # Otherwise real images are drawn, and too few of them are refused.

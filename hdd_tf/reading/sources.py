@@ -1,6 +1,8 @@
 """Reads the images of a data set by its name, from any source."""
 
+import functools
 import math
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -9,8 +11,7 @@ import numpy as np
 from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.digits import read_digits
-from hdd_tf.data.memory import check_memory
-from hdd_tf.data.names import Request
+from hdd_tf.data.names import Request, root_directory
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -19,10 +20,14 @@ from hdd_tf.data.subsets import (
     resolve_classes,
 )
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
-from hdd_tf.data_cache.facts import facts_of_files
+from hdd_tf.data_cache.entry import Facts
+from hdd_tf.data_cache.facts import facts_of_embedded, facts_of_files
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
+from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.written import Decoding
 from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.folders.image_files import fit_image, read_images
+from hdd_tf.reading.folders.image_parts import decoding_of_files
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
 
 
@@ -45,10 +50,14 @@ def read_source(
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
+    # Not in a folder of images, where it would be a class.
+    own_root = os.path.expanduser(root_directory(data_dir))
     if name == DIGITS:
-        return _read_digits(image_size, classes)
+        return _read_digits(image_size, classes, caching.beside(own_root))
     if name.startswith(FOLDER):
-        return read_folder(name.removeprefix(FOLDER), image_size, classes)
+        return read_folder(
+            name.removeprefix(FOLDER), image_size, classes, caching.beside(own_root)
+        )
     # TFDS takes seconds to import, and digits and folders do not need it.
     from hdd_tf.reading.archives import fetch_archive
     from hdd_tf.reading.tfds_builders import data_root, find_prepared, open_builder
@@ -100,18 +109,27 @@ def read_unpacked(
     counts = len(rows["train"]), len(rows["val"])
     total = sum(len(part.paths) for part in splits.values()) * math.prod((*size, 3))
     check_splits(name, dict(zip(("train", "val"), counts, strict=True)), classes)
-    check_memory(name, *counts, (*size, 3))
+    # The set's own size first: the published size is that of all other sizes.
+    sizes = own_size, size
+
+    @functools.cache
+    def facts_of(split: str) -> Facts:
+        files = splits[split]
+        return facts_of_files(name, split, files.paths, files.labels, sizes, folder)
+
+    on_disk = lies_on_disk(
+        cache, name, counts, (*size, 3), lambda: list(map(facts_of, splits))
+    )
 
     def read(split: str) -> LabelledImages:
-        # The set's own size first: the published size is that of all other sizes.
-        files_of_split, sizes = splits[split], (own_size, size)
-        facts = None
-        if cache.is_there:
-            facts = facts_of_files(
-                *(name, split, files_of_split.paths, files_of_split.labels),
-                *(sizes, folder),
+        if on_disk:
+            whole = cache.stored(
+                facts_of(split), decoding_of_files(splits[split], 3, *sizes)
             )
-        part = files_of_split.take(rows[split])
+            chosen = whole if kept is None else whole.select(rows[split])
+            return LabelledImages(chosen.images, renumber(chosen.labels, kept))
+        facts = facts_of(split) if cache.is_there else None
+        part = splits[split].take(rows[split])
 
         def decode() -> LabelledImages:
             return LabelledImages(read_images(part.paths, 3, *sizes), part.labels)
@@ -134,21 +152,38 @@ def read_unpacked(
 
 
 def _read_digits(
-    image_size: tuple[int, int] | None, classes: Sequence[str]
+    image_size: tuple[int, int] | None, classes: Sequence[str], cache: DataCache
 ) -> SourceImages:
     *splits, label_names = read_digits()
     kept = resolve_classes(classes, label_names)
     counts = [len(part.labels) for part in splits]
     shape = (*(image_size or splits[0].images.shape[1:3]), 1)
-    check_memory(DIGITS, counts[0], counts[1], shape)
+    facts = [
+        facts_of_embedded(DIGITS, split, count, shape)
+        for split, count in zip(("train", "test"), counts, strict=True)
+    ]
+    on_disk = lies_on_disk(cache, DIGITS, counts, shape, lambda: facts)
 
-    def choose(part: LabelledImages) -> LabelledImages:
-        part = part.take(kept_rows(part.labels, kept))
+    def fit(part: LabelledImages) -> LabelledImages:
         images = part.images
         if image_size:
-            images = np.stack([fit_image(image, image_size) for image in images])
-        return LabelledImages(images, renumber(part.labels, kept))
+            rows = range(len(images))
+            images = np.stack([fit_image(images[row], image_size) for row in rows])
+        return LabelledImages(images, part.labels)
 
-    training, test = map(choose, splits)
+    def choose(part: LabelledImages, about: Facts) -> LabelledImages:
+        rows = kept_rows(part.labels, kept)
+        if on_disk:
+            whole = fit(part)
+            decoding = Decoding(
+                lambda: whole.labels,
+                lambda start: iter([whole.take(np.arange(start, len(whole.labels)))]),
+            )
+            chosen = cache.stored(about, decoding).select(rows)
+        else:
+            chosen = fit(part.take(rows))
+        return LabelledImages(chosen.images, renumber(chosen.labels, kept))
+
+    training, test = map(choose, splits, facts)
     names = kept_names(label_names, kept)
     return SourceImages(DIGITS, training, None, test, names, *counts)

@@ -1,14 +1,17 @@
 """Reads image classification sets that TFDS has prepared into arrays."""
 
+import functools
+import itertools
 import math
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from hdd_tf.data.catalogue import PUBLISHED
 from hdd_tf.data.dataset import LabelledImages, SourceImages
-from hdd_tf.data.memory import check_memory
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -19,12 +22,15 @@ from hdd_tf.data.subsets import (
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.entry import Entry, Facts
 from hdd_tf.data_cache.facts import facts_of_prepared
+from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.written import Decoding
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.folders.image_files import fit_image
 from hdd_tf.reading.tfds_features import ImageFeatures, calling_tfds
 from hdd_tf.reading.tfds_trust import PREPARE_ANEW
 
 _BATCH_BYTES = 2**22
+_RESIZED_AT_ONCE = 64
 
 
 def read_splits(
@@ -70,13 +76,14 @@ def read_splits(
     facts: list[Facts | None] = [None, None]
     if cache.is_there:
         facts = [_facts(builder, features, split) for split in used]
+    decodings = [_decoding(builder, features, split) for split in used]
     entries: list[Entry | None] = [None, None]
     rows: list[np.ndarray | None] = [None, None]
     if kept is not None:  # Only the labels say how many images there will be.
         entries = [cache.verified(each) for each in facts]
         labels = (
-            entry.labels if entry else _read_labels(builder, features, split)
-            for split, entry in zip(used, entries, strict=True)
+            entry.labels if entry else decoding.labels()
+            for decoding, entry in zip(decodings, entries, strict=True)
         )
         rows = [kept_rows(each, kept) for each in labels]
     num_kept = [
@@ -85,15 +92,24 @@ def read_splits(
     ]
     if all(counts):  # Where a count is wrong, reading says so.
         check_splits(name, dict(zip(used, num_kept, strict=True)), classes)
-    check_memory(name, num_kept[0], num_kept[1], features.shape)
+    on_disk = lies_on_disk(cache, name, num_kept, features.shape, lambda: facts)
     size = sum(counts) * math.prod(features.shape)
 
     def read_part(
-        split: str, about: Facts | None, entry: Entry | None, row: np.ndarray | None
+        split: str,
+        about: Facts | None,
+        entry: Entry | None,
+        row: np.ndarray | None,
+        decoding: Decoding,
     ) -> LabelledImages:
         def decode() -> LabelledImages:
             return _read_split(builder, features, split, row)
 
+        if on_disk and about is not None:
+            part = cache.stored(about, decoding)
+            _check_labelled(name, features, split, part.labels)
+            part = part if row is None else part.select(row)
+            return LabelledImages(part.images, renumber(part.labels, kept))
         if row is None:
             part = cache.whole(about, decode, size)
             if about is not None:  # A stranger's entry has any labels.
@@ -102,7 +118,7 @@ def read_splits(
         part = decode() if entry is None else entry.take(row)
         return LabelledImages(part.images, renumber(part.labels, kept))
 
-    training, test = map(read_part, used, facts, entries, rows)
+    training, test = map(read_part, used, facts, entries, rows, decodings)
     read = (len(training.labels), len(test.labels))
     check_splits(name, dict(zip(used, read, strict=True)), classes)
     label_names = kept_names(features.label_names, kept)
@@ -126,26 +142,46 @@ def _read_split(
     images = np.empty((np.count_nonzero(wanted), *features.shape), np.uint8)
     labels = np.empty(len(images), np.int64)
     seen = done = 0
+    for part in _parts(builder, features, split, 0):
+        keep = wanted[seen : seen + len(part.labels)]
+        seen += len(part.labels)
+        chosen = part.take(np.flatnonzero(keep))
+        images[done : done + len(chosen.labels)] = chosen.images
+        labels[done : done + len(chosen.labels)] = chosen.labels
+        done += len(chosen.labels)
+    _check_labelled(builder.info.name, features, split, labels)
+    return LabelledImages(images, labels)
+
+
+def _decoding(builder: Any, features: ImageFeatures, split: str) -> Decoding:
+    return Decoding(
+        functools.cache(lambda: _read_labels(builder, features, split)),
+        functools.partial(_parts, builder, features, split),
+    )
+
+
+def _parts(
+    builder: Any, features: ImageFeatures, split: str, start: int
+) -> Iterator[LabelledImages]:
+    """Yields the images of a split from a row on, a few megabytes at a time."""
+    total, seen = builder.info.splits[split].num_examples, start
     damaged = _damaged(builder, split)
     with calling_tfds(damaged):
         # Other features may be large, and need not be decoded.
         keys = {features.image: True, features.label: True}
-        examples = _examples(builder, split, keys)
-        for part_images, part_labels in _batches(examples, features):
-            keep = wanted[seen : seen + len(part_labels)]
-            seen += len(part_labels)
+        # Shards before that row are not read.
+        rest = f"{split}[{start}:]" if start else split
+        batches = _batches(_examples(builder, rest, keys), features)
+        for images, labels in batches if start < total else ():
+            seen += len(labels)
             # NumPy would repeat a smaller image until it fills a larger one.
-            if part_images.shape[1:] != features.shape:
-                raise ValueError(f"images of shape {part_images.shape[1:]}")
-            count = int(np.count_nonzero(keep))
-            # More images than promised do not fit, and raise.
-            images[done : done + count] = part_images[keep]
-            labels[done : done + count] = part_labels[keep]
-            done += count
+            if images.shape[1:] != features.shape:
+                raise ValueError(f"images of shape {images.shape[1:]}")
+            if seen > total:
+                raise ValueError(f"more than {total} images")
+            yield LabelledImages(images, labels.astype(np.int64))
     if seen != total:
         raise InputError(f"{damaged} ({seen} images instead of {total})")
-    _check_labelled(builder.info.name, features, split, labels)
-    return LabelledImages(images, labels)
 
 
 def _read_labels(builder: Any, features: ImageFeatures, split: str) -> np.ndarray:
@@ -181,9 +217,13 @@ def _batches(
     examples: Any, features: ImageFeatures
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if features.resized:
-        for example in examples.prefetch(16):  # Of different sizes, perhaps.
-            image = fit_image(example[features.image].numpy(), features.shape[:2])
-            yield image[None], example[features.label].numpy()[None]
+        fit = functools.partial(fit_image, size=features.shape[:2])
+        each = iter(examples.prefetch(16))  # Of different sizes, perhaps.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            while group := list(itertools.islice(each, _RESIZED_AT_ONCE)):
+                images = [example[features.image].numpy() for example in group]
+                labels = [example[features.label].numpy() for example in group]
+                yield np.stack(list(pool.map(fit, images))), np.stack(labels)
         return
     batch_size = max(1, _BATCH_BYTES // int(np.prod(features.shape)))
     for batch in examples.batch(min(batch_size, 1024)).prefetch(2):

@@ -13,6 +13,7 @@ from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
 from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.stored_images import failed_reads_named
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.compilation import check_compilation
@@ -83,6 +84,7 @@ def _run(
         workers.lost_ones_told(),
         workers.chief_dismisses(),
         _exhaustion_as_input_error(),
+        failed_reads_named(),
         computing_in(config.precision),
     ):
         # Cadences too, because they decide where blocks of iterations end.

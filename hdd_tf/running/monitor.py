@@ -14,10 +14,10 @@ from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.progress import progress_bar
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, StopRequest
 from hdd_tf.running.tracked_sets import SetTracker
-from hdd_tf.training.progress import progress_bar
 
 # Bound on the work that a crash costs, also for slow iterations.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0

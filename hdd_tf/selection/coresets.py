@@ -15,10 +15,10 @@ from hdd_tf.distillation.method import Method
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.published import TrainingProtocol, dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.greedy import herding, k_center
-from hdd_tf.training.progress import epoch_bar
 from hdd_tf.training.recording_trainer import RecordingTrainer
 
 # Of the coresets' network: the values of DM's protocol, whatever protocol evaluates.

@@ -9,6 +9,8 @@ from hdd_tf.settings.scope import Scope
 
 # Values of --data_cache that are no directory; an empty one is as `NO_CACHE`.
 CACHE_BESIDE_DATA, NO_CACHE = "auto", "none"
+# Values of --real_store.
+STORES = MEMORY_OR_DISK, IN_MEMORY, ON_DISK = ("auto", "memory", "disk")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,14 @@ class DataSettings:
         "them: auto, a folder hdd_tf_cache beside the data of TFDS, tiny_imagenet and "
         "imagewoof (16 MiB of images and more); none; or a directory for them. It may "
         "be deleted at any time.",
+        Scope.PROCESS,
+    )
+    real_store: str = choice(
+        "auto",
+        STORES,
+        "Where real images are during a run: in memory; or on disk, decoded once into "
+        "--data_cache and read as they are used, so that data may be larger than "
+        "memory. auto takes memory where they fit. Images and results are the same.",
         Scope.PROCESS,
     )
     image_size: str = setting(

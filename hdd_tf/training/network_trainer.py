@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.label_sources import LabelSources
@@ -49,7 +50,7 @@ class NetworkTrainer:
     def __init__(
         self,
         network: FunctionalNetwork,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,
@@ -80,20 +81,22 @@ class NetworkTrainer:
 
     def replace_images(
         self,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         label_logits: np.ndarray | None = None,
     ) -> None:
         """Replaces the set by another of the same shape and dtype, without retracing.
 
         Args:
-            images: `[n, h, w, c]`, of the first images' dtype, on the 0-255 scale.
+            images: `[n, h, w, c]`, of the first images' dtype, on the 0-255 scale. If
+                those are on disk, only they themselves.
             labels: `[n]` integer class numbers.
             label_logits: `[n, C]` float32 logits of soft labels, for protocols with
                 `labels="stored"`.
 
         Raises:
             InputError: the protocol needs `label_logits`, and they are missing.
+            ValueError: the images are on disk, and are not the first ones.
         """
         self._set.replace(images, labels, label_logits)
 
@@ -187,7 +190,7 @@ class NetworkTrainer:
         else:
             self._variables.resume(resume)
 
-    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
+    def accuracy(self, images: ImageRows, labels: np.ndarray) -> float:
         """Returns the percentage of images that the network classifies correctly.
 
         Args:
@@ -196,7 +199,7 @@ class NetworkTrainer:
         """
         return percent_correct(self.predictions(images), labels)
 
-    def predictions(self, images: np.ndarray) -> np.ndarray:
+    def predictions(self, images: ImageRows) -> np.ndarray:
         """Returns `[n]` int32, the class that the network takes each image for.
 
         Args:

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -34,7 +35,7 @@ class RecordingTrainer(NetworkTrainer):
     def __init__(
         self,
         network: FunctionalNetwork,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,

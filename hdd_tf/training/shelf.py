@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from hdd_tf.data.memory import check_room
+from hdd_tf.progress import epoch_bar
 from hdd_tf.training.experts import ExpertBuffer, Experts
-from hdd_tf.training.progress import epoch_bar
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

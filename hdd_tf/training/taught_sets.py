@@ -11,9 +11,9 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import BESIDE_TITLES
 from hdd_tf.networks.teacher import Teacher
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.epoch_labelling import label_epochs
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.training.progress import epoch_bar
 
 
 def learns_of_teacher(

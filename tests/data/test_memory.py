@@ -38,3 +38,32 @@ def test_peak_is_of_this_process_and_not_of_the_one_that_started_it():
     )
     assert 2**20 < int(child.stdout) < 200 * 2**20
     assert memory.peak_memory() > 300 * 2**20
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_has_what_its_group_leaves(tmp_path, version):
+    most, used, cached = (
+        ("memory.max", "memory.current", "inactive_file")
+        if version == 2
+        else (
+            *("memory.limit_in_bytes", "memory.usage_in_bytes"),
+            "total_inactive_file",
+        )
+    )
+    root = tmp_path / "cgroup"
+    top = root if version == 2 else root / "memory"
+    for name, bound in (("", "max"), ("jobs", 1000), ("jobs/own", 5000)):
+        place = top / name
+        place.mkdir(parents=True)
+        (place / most).write_text(f"{bound}\n")
+        (place / used).write_text("700\n")
+        (place / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
+    own = tmp_path / "self"
+    line = "0::/jobs/own" if version == 2 else "4:memory:/jobs/own"
+    own.write_text(f"7:cpu,cpuacct:/\n{line}\n")
+    # 700 are taken, of which 200 of files go where memory is wanted.
+    assert list(memory.bounds_of_groups(root, own)) == [4500, 500]
+    # A path of the machine that a container does not see.
+    own.write_text(line.replace("/jobs", "/slice/jobs") + "\n")
+    assert list(memory.bounds_of_groups(root, own)) == []
+    assert list(memory.bounds_of_groups(root, tmp_path / "none")) == []

@@ -182,7 +182,7 @@ def test_entry_under_the_name_of_another_is_not_used(kept, caplog):
 def test_one_of_two_decodes_and_the_other_waits(tmp_path, monkeypatch):
     decode, results = Decoder(), []
     decoding, waits = threading.Event(), threading.Event()
-    monkeypatch.setattr(DataCache, "_wait", lambda self, holder: waits.set())
+    monkeypatch.setattr(DataCache, "wait", lambda self, holder: waits.set())
 
     def slowly():
         decoding.set()

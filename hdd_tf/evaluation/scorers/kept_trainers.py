@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows, StoredImages
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.training_protocol import TrainingProtocol
@@ -32,7 +33,7 @@ class KeptTrainers:
     def trainer(
         self,
         name: str,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,
@@ -57,7 +58,10 @@ class KeptTrainers:
         held = (normalisation.whitening, sources.epoch_labels, sources.teacher)
         kind = (images.shape, images.dtype, protocol, *map(id, held))
         as_floats = (images.shape, np.dtype(np.float32), *kind[2:])
-        if as_floats in self._trainers:
+        if isinstance(images, StoredImages):
+            # Graphs have them in them, so that no other images can take their place.
+            kind = (images.shape, id(images), *kind[2:])
+        elif as_floats in self._trainers:
             # Bytes and floats of the same pixels train the same networks: real images
             # need no graph of their own beside a set of as many floats.
             images, kind = images.astype(np.float32), as_floats

@@ -10,17 +10,18 @@ from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.distributed.precision import computing_in, resolve
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.scorers.kept_trainers import KeptTrainers
 from hdd_tf.evaluation.scorers.scoring import Score, score_networks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import network_of_settings
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.published import evaluation_protocol
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.progress import epoch_bar
 
 
 def ignore_network(trainer: NetworkTrainer, index: int, accuracy: float) -> None:
@@ -75,7 +76,7 @@ class NetworkScorer:
     def score(
         self,
         title: str,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         *,
         split: str = "test",

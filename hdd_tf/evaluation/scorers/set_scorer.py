@@ -120,7 +120,7 @@ class SetScorer:
         """
         chosen = self.dataset.training.take(self.coresets.select(name, ipc))
         # Floats share the trace of the distilled set.
-        images = chosen.images.astype(np.float32)
+        images = np.asarray(chosen.images, np.float32)
         protocol, carried = self.scorer.protocol(), None
         if beside is not None and learns_of_teacher(protocol, beside):
             carried = taught_by(

@@ -15,11 +15,11 @@ from hdd_tf.files import atomic
 from hdd_tf.files.npz_file import read_npz, write_npz
 from hdd_tf.networks.layer_inputs import LayerInputs
 from hdd_tf.objectives.gvbsm.statistics import StatisticsLayout
+from hdd_tf.progress import progress_bar
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.signals import interruptions_named
 from hdd_tf.training.experts import ExpertBuffer, Experts
-from hdd_tf.training.progress import progress_bar
 
 _FILE = "statistics_000.npz"
 # The streams of random numbers under a batch's key.

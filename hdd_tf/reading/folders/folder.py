@@ -1,5 +1,6 @@
 """The user's own images, in folders of their class: `--dataset=folder:DIR`."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ import numpy as np
 from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import LabelledImages, SourceImages
-from hdd_tf.data.memory import check_memory
 from hdd_tf.data.names import no_such_folder
 from hdd_tf.data.splits import draw_held_out
 from hdd_tf.data.subsets import (
@@ -19,6 +19,10 @@ from hdd_tf.data.subsets import (
     renumber,
     resolve_classes,
 )
+from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
+from hdd_tf.data_cache.entry import Facts
+from hdd_tf.data_cache.facts import facts_of_files
+from hdd_tf.data_cache.store import lies_on_disk
 from hdd_tf.errors import InputError, one_line, warn
 from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
 from hdd_tf.reading.folders.folder_format import (
@@ -27,7 +31,8 @@ from hdd_tf.reading.folders.folder_format import (
     refuse_transparency_alone,
     remarks_on,
 )
-from hdd_tf.reading.folders.image_files import read_images, used_bits
+from hdd_tf.reading.folders.image_files import read_images
+from hdd_tf.reading.folders.image_parts import decoding_of_files
 from hdd_tf.reading.folders.linked_images import remarks_on_links
 from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
 
@@ -40,6 +45,7 @@ def read_folder(
     directory: str,
     image_size: tuple[int, int] | None = None,
     classes: Sequence[str] = (),
+    cache: DataCache = WITHOUT_CACHE,
 ) -> SourceImages:
     """Reads a folder of class folders, or one of `train/`, `validation/`, `test/`.
 
@@ -53,6 +59,7 @@ def read_folder(
         image_size: Height and width to fit each image to (see `image_files.fit_image`);
             None where all have one size already.
         classes: Indices or names of the classes to keep; empty for all.
+        cache: Where images lie that do not fit into memory; others are not kept.
 
     Raises:
         InputError: the folder, or what lies in it, cannot be used as it is.
@@ -71,14 +78,24 @@ def read_folder(
     form = common_format(files, image_size)
     num_training, *others = (len(part.paths) for part in files.values())
     shape = (*form.size, form.channels)
-    check_memory(str(root), num_training, sum(others), shape)
-    bits = used_bits(form.deep, form.noted_bits) if form.deep else 16
-    read = {split: _read_part(part, form, bits) for split, part in files.items()}
+
+    @functools.cache
+    def facts() -> dict[str, Facts]:
+        return _facts(root, files, form)
+
+    counts = [num_training, *others]
+    if lies_on_disk(cache, str(root), counts, shape, lambda: list(facts().values())):
+        read = {
+            split: _stored_part(cache, facts()[split], part, form)
+            for split, part in files.items()
+        }
+    else:
+        read = {split: _read_part(part, form) for split, part in files.items()}
     refuse_transparency_alone(root, form, read["train"].images)
     # Only now: what cannot be used is answered in one line.
     lister.warn_of_left_out()
     linked = remarks_on_links(files, label_names) if lister.has_links else []
-    for line in (*found.notes, note, *linked, *remarks_on(form, bits, files, read)):
+    for line in (*found.notes, note, *linked, *remarks_on(form, files, read)):
         if line:
             warn(line)
     name = os.path.basename(os.path.abspath(root))
@@ -117,16 +134,50 @@ def _chosen_files(
     return files, kept_names(names, kept)
 
 
-def _read_part(part: ImageFiles, form: Format, bits: int) -> LabelledImages:
+def _read_part(part: ImageFiles, form: Format) -> LabelledImages:
     """Reads the images of a split, and notes those that are transparent."""
     images = read_images(
         part.paths,
         form.channels,
         form.size,
-        bits=bits,
+        bits=form.bits,
         on_transparent=form.transparent.append,
     )
     return LabelledImages(images, part.labels)
+
+
+def _facts(
+    root: pathlib.Path, files: dict[str, ImageFiles], form: Format
+) -> dict[str, Facts]:
+    """Returns what decides the images of each split."""
+    return {
+        split: facts_of_files(
+            FOLDER + root.name,
+            split,
+            part.paths,
+            part.labels,
+            [form.size],
+            root,
+            form.channels,
+            # Two folders of one name are not the same data.
+            {"bits": form.bits, "folder": os.path.realpath(root)},
+        )
+        for split, part in files.items()
+    }
+
+
+def _stored_part(
+    cache: DataCache, facts: Facts, part: ImageFiles, form: Format
+) -> LabelledImages:
+    """Decodes a split into the cache, unless it is there; memory never has it."""
+    decoding = decoding_of_files(
+        part,
+        form.channels,
+        form.size,
+        bits=form.bits,
+        on_transparent=form.transparent.append,
+    )
+    return cache.stored(facts, decoding)
 
 
 def _with_test_split(

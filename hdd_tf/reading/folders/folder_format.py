@@ -1,13 +1,16 @@
 """What the images of a folder have in common, and what of them is not read as it is."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.stored_images import ImageRows, chunks_of
 from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.reading.folders.image_files import used_bits
 from hdd_tf.reading.folders.image_headers import read_header
 
 # Of 8 bits that are read: images of 16 bits whose values end here use few levels.
@@ -35,6 +38,11 @@ class Format:
     deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
     with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
     transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
+
+    @functools.cached_property
+    def bits(self) -> int:
+        """Bits that gray images of more than 8 use; the first call decodes them."""
+        return used_bits(self.deep, self.noted_bits) if self.deep else 16
 
 
 def common_format(
@@ -80,7 +88,7 @@ def common_format(
 
 
 def refuse_transparency_alone(
-    root: pathlib.Path, form: Format, images: np.ndarray
+    root: pathlib.Path, form: Format, images: ImageRows
 ) -> None:
     """Checks that something else than the dropped transparency differs.
 
@@ -92,8 +100,13 @@ def refuse_transparency_alone(
     Raises:
         InputError: nothing does.
     """
-    lowest, highest = images.min(axis=(0, 1, 2)), images.max(axis=(0, 1, 2))
-    if form.transparent and (lowest == highest).all():
+    if not form.transparent:
+        return
+    lowest, highest = 255, 0
+    for part in chunks_of(images):
+        lowest = np.minimum(lowest, part.min(axis=(0, 1, 2)))
+        highest = np.maximum(highest, part.max(axis=(0, 1, 2)))
+    if np.all(lowest == highest):
         raise InputError(
             f"the images below {root}, such as {form.transparent[0]}, are of one "
             "colour: what they show is in their transparency, which is not read; "
@@ -103,7 +116,6 @@ def refuse_transparency_alone(
 
 def remarks_on(
     form: Format,
-    bits: int,
     files: dict[str, ImageFiles],
     read: dict[str, LabelledImages],
 ) -> list[str]:
@@ -111,7 +123,6 @@ def remarks_on(
 
     Args:
         form: Format of the images.
-        bits: Bits that gray images of more than 8 use.
         files: Files of each split.
         read: Their images.
     """
@@ -127,10 +138,11 @@ def remarks_on(
             f"{len(form.with_more)} files have several frames or pages, such as "
             f"{form.with_more[0]}: the first of each is read."
         )
-    if form.deep and bits < 16:
+    if form.deep and form.bits < 16:
         remarks.append(
             f"{len(form.deep)} gray images of more than 8 bits, such as "
-            f"{form.deep[0]}, use {bits} bits: 0 ... {2**bits - 1} becomes 0 ... 255."
+            f"{form.deep[0]}, use {form.bits} bits: 0 ... {2**form.bits - 1} becomes "
+            "0 ... 255."
         )
     deep_colours = set(form.deep_colours)
     largest = max(

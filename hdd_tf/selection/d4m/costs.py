@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.distillation.method import Work
 from hdd_tf.selection.d4m.trainer import GenerativeTrainer
 from hdd_tf.training.experts import ExpertBuffer
@@ -30,7 +30,7 @@ def of_training(
 
 
 def of_encoding(
-    encode: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, max_images: int
+    encode: Callable[[tf.Tensor], tf.Tensor], images: ImageRows, max_images: int
 ) -> Work:
     """Returns the cost of encoding the training split, of which a block is measured.
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method import Work
+from hdd_tf.progress import progress_bar
 from hdd_tf.random_keys import derive_key
 from hdd_tf.selection.d4m import costs, noise
 from hdd_tf.selection.d4m.autoencoder import Codes, is_plain, latent_shape
@@ -23,7 +24,6 @@ from hdd_tf.selection.d4m.latents import (
 )
 from hdd_tf.selection.d4m.layers import GenerativeNetwork
 from hdd_tf.selection.d4m.model import LatentDiffusion
-from hdd_tf.training.progress import progress_bar
 
 
 class EmbeddedDiffusion(LatentDiffusion):

@@ -22,6 +22,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher
+from hdd_tf.progress import progress_bar
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.d4m.embedded import EmbeddedDiffusion
@@ -30,7 +31,6 @@ from hdd_tf.selection.d4m.model import LatentDiffusion
 from hdd_tf.selection.d4m.noise import ddim_times
 from hdd_tf.selection.d4m.prototypes import PrototypeStream
 from hdd_tf.training.experts import ExpertBuffer
-from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.shelf import Shelf
 from hdd_tf.training.teachers import teacher_of_experts
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
+from hdd_tf.data.stored_images import gather_rows, hold
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.selection.d4m import autoencoder, denoiser
 from hdd_tf.selection.d4m.latents import Latents, to_unit
@@ -65,14 +66,12 @@ class KeptAutoencoder:
         images, protocol = self._dataset.training.images, self._protocol
         per_epoch = max(1, len(images) // protocol.batch_size)
         part = np.arange(per_epoch * protocol.epochs) / (per_epoch * protocol.epochs)
-        with tf.device("CPU:0"):
-            stored = tf.constant(images)
+        held = hold(images)
 
         def loss(
             weights: list[tf.Tensor], rows: tf.Tensor, key: tf.Tensor
         ) -> tf.Tensor:
-            with tf.device("CPU:0"):
-                batch = tf.gather(stored, rows)
+            batch = gather_rows(held, rows)
             return autoencoder.loss(self.network, weights, to_unit(batch), key)
 
         return GenerativeTrainer(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.memory import check_room
+from hdd_tf.data.stored_images import ImageRows, gather_rows, hold
 from hdd_tf.selection.d4m import autoencoder
 from hdd_tf.selection.d4m.autoencoder import Codes
 from hdd_tf.selection.d4m.layers import GenerativeNetwork
@@ -33,16 +34,13 @@ class PlainLatents:
         images: `[n, h, w, c]` uint8.
     """
 
-    def __init__(self, images: np.ndarray) -> None:
-        with tf.device("CPU:0"):
-            self._images = tf.constant(images)
+    def __init__(self, images: ImageRows) -> None:
+        self._images = hold(images)
 
     def sample(self, rows: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Returns the latents `[b, h, w, c]` at rows; nothing of them is random."""
         del key
-        with tf.device("CPU:0"):
-            images = tf.gather(self._images, rows)
-        return to_unit(images)
+        return to_unit(gather_rows(self._images, rows))
 
 
 class EncodedLatents:
@@ -65,7 +63,7 @@ class EncodedLatents:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: ImageRows,
         encode: Encode,
         max_images: int,
         on_images: Callable[[int], object] = lambda images: None,
@@ -80,9 +78,10 @@ class EncodedLatents:
         means, deviations = (np.empty(shape, np.float32) for _ in range(2))
         for start in range(0, len(images), max_images):
             part = slice(start, start + max_images)
-            found = encode(to_unit(images[part]))
+            block = images[part]
+            found = encode(to_unit(block))
             means[part], deviations[part] = (value.numpy() for value in found)
-            on_images(len(images[part]))
+            on_images(len(block))
         self.scale = max(float(means.std(dtype=np.float64)), 1e-6)
         means /= self.scale
         deviations /= self.scale

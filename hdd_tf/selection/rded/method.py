@@ -22,11 +22,11 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.networks.options import options_of
 from hdd_tf.networks.teacher import Teacher
+from hdd_tf.progress import progress_bar
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.selection.rded.crops import CropScorer, best_crops, draw_crops
 from hdd_tf.selection.rded.observer import observer_shelf
 from hdd_tf.selection.rded.stitching import stitch, through_jpeg
-from hdd_tf.training.progress import progress_bar
 from hdd_tf.training.teachers import teacher_of_experts
 
 # Images that the observer's accuracy is told of.

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.stored_images import ImageRows, StoredImages, gather_rows, hold
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.protocols.views import gather_rows
 from hdd_tf.training.graph.call_length import CallLength
 
 
@@ -40,17 +40,17 @@ class Classifications:
         self._batch_size = batch_size
         # A partial has a count of traces of its own, see `NetworkTrainer`.
         self._predict = tf.function(functools.partial(self._predictions))
+        self._stored: StoredImages | None = None
+        self._predict_stored = self._predict
         self._batches_per_call = CallLength(batches_per_call)
 
-    def of(self, images: np.ndarray) -> np.ndarray:
+    def of(self, images: ImageRows) -> np.ndarray:
         """Returns `[n]` int32, the number of the class that each image is taken for.
 
         Args:
             images: `[n, h, w, c]` uint8 or float32 on the 0-255 scale.
         """
-        count = len(images)
-        with tf.device("CPU:0"):
-            images = tf.constant(images)
+        count, predict = len(images), self._predictor(images)
         batch, length = self._test_batch(count), self._batches_per_call
         predictions = np.empty(count, np.int32)
         first = 0
@@ -58,16 +58,31 @@ class Classifications:
             stop = min(first + length.steps * batch, count)
             began = time.perf_counter()
             ends = tf.constant(first), tf.constant(stop)
-            predictions[first:stop] = self._predict(images, *ends).numpy()
+            predictions[first:stop] = predict(*ends).numpy()
             length.learn(-(-(stop - first) // batch), time.perf_counter() - began)
             first = stop
         return predictions
+
+    def _predictor(
+        self, images: ImageRows
+    ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns the graph of some images, from a first to a last number."""
+        held = hold(images)
+        if not isinstance(held, StoredImages):
+            return functools.partial(self._predict, held)
+        if held is not self._stored:
+            # No argument of a graph, but a part of it, which others need not trace.
+            self._stored = held
+            self._predict_stored = tf.function(
+                functools.partial(self._predictions, held)
+            )
+        return self._predict_stored
 
     def _test_batch(self, count: int) -> int:
         return min(self._batch_size, count)
 
     def _predictions(
-        self, images: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+        self, images: tf.Tensor | StoredImages, start: tf.Tensor, stop: tf.Tensor
     ) -> tf.Tensor:
         batch = self._test_batch(images.shape[0])
         weights = [tf.convert_to_tensor(w) for w in self._weights]
@@ -91,7 +106,7 @@ class Classifications:
     @tf.autograph.experimental.do_not_convert  # It has no loops to look for.
     def _predicted_classes(
         self,
-        images: tf.Tensor,
+        images: tf.Tensor | StoredImages,
         rows: tf.Tensor,
         weights: list[tf.Tensor],
         state: list[tf.Tensor],

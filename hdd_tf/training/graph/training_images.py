@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.data.stored_images import ImageRows, StoredImages, gather_rows
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.protocols.views import DrawnViews, ReplayedViews, View, Views, gather_rows
+from hdd_tf.protocols.views import DrawnViews, ReplayedViews, View, Views
 
 
 class TrainingImages:
@@ -30,7 +31,7 @@ class TrainingImages:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: ImageRows,
         labels: np.ndarray,
         normalisation: Normalisation,
         protocol: TrainingProtocol,
@@ -41,8 +42,12 @@ class TrainingImages:
         self._sources = sources
         self._normalisation = normalisation
         self._protocol = protocol
+        self._images: tf.Variable | StoredImages
         with tf.device("CPU:0"):
-            self._images = tf.Variable(images, trainable=False)
+            if isinstance(images, StoredImages):
+                self._images = images
+            else:
+                self._images = tf.Variable(images, trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
             self._label_logits = None
             if protocol.labels == "stored":
@@ -57,12 +62,16 @@ class TrainingImages:
             )
 
     def replace(
-        self, images: np.ndarray, labels: np.ndarray, label_logits: np.ndarray | None
+        self, images: ImageRows, labels: np.ndarray, label_logits: np.ndarray | None
     ) -> None:
         """Replaces the set by another, see `NetworkTrainer.replace_images`."""
         sources = dataclasses.replace(self._sources, label_logits=label_logits)
         sources.check(self._protocol, len(images), images.shape[1:])
-        self._images.assign(images)
+        if isinstance(self._images, StoredImages):
+            if images is not self._images:
+                raise ValueError("graphs hold images on disk: make another trainer.")
+        else:
+            self._images.assign(images)
         self._labels.assign(tf.cast(labels, tf.int32))
         if self._label_logits is not None:
             self._label_logits.assign(label_logits)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from hdd_tf.training import progress
-from hdd_tf.training.progress import epoch_bar, progress_bar
+from hdd_tf import progress
+from hdd_tf.progress import epoch_bar, progress_bar
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,299 @@
+"""Images of a split that stay on disk: rows of a file, read when they are used."""
+
+import collections
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+import pathlib
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hdd_tf.errors import InputError
+
+# Of images that are read at a time where all are.
+_CHUNK = 2**24
+# TensorFlow wraps what is raised within its graphs, and loses what it was.
+_failures: collections.deque[InputError] = collections.deque(maxlen=1)
+
+
+# (name, function that computes a value of JSON) -> the value, new or from before
+Kept = Callable[[str, Callable[[], Any]], Any]
+
+
+def forgotten(name: str, compute: Callable[[], Any]) -> Any:
+    """Computes a value and keeps none."""
+    del name
+    return compute()
+
+
+class StoredImages:
+    """Images `[n, h, w, c]` uint8 in a file, of which rows are taken like an array's.
+
+    `images[row]`, `images[first:stop]` and `images[rows]` read a copy. Nothing reads
+    all of them at once: `np.asarray` is refused.
+
+    The file is read and not mapped: where a mapped file becomes shorter the system
+    kills the process, and a read of it can be told in a line. It stays open, so that
+    whoever deletes or replaces it meanwhile changes nothing.
+
+    Args:
+        path: The file, of nothing but images.
+        shape: Number of images of the file, height, width and channels.
+        positions: `[n]` int64, where in the file each image is, counted in images.
+        kept: What remembers values between runs.
+
+    Raises:
+        OSError: the file cannot be opened, or is a link.
+        ValueError: it has another size, or is no ordinary file.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        shape: tuple[int, int, int, int],
+        positions: np.ndarray,
+        kept: Kept = forgotten,
+    ) -> None:
+        self._open = _OpenFile(path, int(np.prod(shape, dtype=np.int64)))
+        self._positions = positions
+        self._kept = kept
+        self.shape = (len(positions), *shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @property
+    def size(self) -> int:
+        """Number of values of all images."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images in memory: none of them is."""
+        return 0
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Returns an image `[h, w, c]`, or images `[k, h, w, c]`, as a copy."""
+        if isinstance(rows, slice):
+            return self.take(np.arange(*rows.indices(len(self))))
+        rows = np.asarray(rows)
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+        return self.take(rows)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise TypeError("images on disk may not fit into memory: take rows of them.")
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the images at some rows.
+
+        Args:
+            rows: `[...]` integers; neighbours in the file are one read.
+
+        Returns:
+            `[..., h, w, c]` uint8.
+
+        Raises:
+            InputError: the file cannot be read, or is shorter than it was.
+        """
+        rows = np.asarray(rows)
+        positions = self._positions[rows.ravel()]
+        found = np.empty((len(positions), *self.shape[1:]), np.uint8)
+        for first, stop in stretches(positions):
+            self._open.read_into(found[first:stop], int(positions[first]))
+        return found.reshape(*rows.shape, *self.shape[1:])
+
+    def select(self, rows: np.ndarray) -> "StoredImages":
+        """Returns the images at some rows, in that order, and reads none of them."""
+        chosen = object.__new__(StoredImages)
+        chosen.__dict__.update(self.__dict__)
+        chosen._positions = self._positions[rows]
+        chosen.shape = (len(chosen._positions), *self.shape[1:])
+        return chosen
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Yields all images in their order, a few megabytes at a time."""
+        rows = max(1, _CHUNK // max(1, self.size // max(1, len(self))))
+        for start in range(0, len(self), rows):
+            yield self[start : start + rows]
+
+    def ask_ahead(self, rows: np.ndarray) -> None:
+        """Has the system read rows that will be taken soon; does not wait for it.
+
+        Args:
+            rows: `[...]` integers.
+        """
+        positions = np.sort(self._positions[np.asarray(rows).ravel()])
+        self._open.ask_ahead(
+            [
+                (int(positions[first]), stop - first)
+                for first, stop in stretches(positions)
+            ],
+            self.size // max(1, len(self)),
+        )
+
+    def remembered(
+        self, name: str, compute: Callable[[], Any], labels: np.ndarray | None = None
+    ) -> Any:
+        """Returns a value of JSON that depends on these images alone.
+
+        Args:
+            name: What it is.
+            compute: Computes it, by reading all images; not called where an earlier
+                run of the same images has kept it.
+            labels: `[n]` integers on which it depends too.
+        """
+        return self._kept(self.key(name, labels), compute)
+
+    def key(self, name: str, labels: np.ndarray | None = None) -> str:
+        """Returns the name by which `remembered` keeps a value of these rows."""
+        digest = hashlib.sha256(self._positions.astype("<i8").tobytes())
+        if labels is not None:
+            digest.update(labels.astype("<i8").tobytes())
+        return f"{name} {digest.hexdigest()}"
+
+
+# What a split has: images in memory, or on disk.
+ImageRows = np.ndarray | StoredImages
+
+
+class _OpenFile:
+    """A file of images, which several threads may read."""
+
+    def __init__(self, path: pathlib.Path, size: int) -> None:
+        self._path = path
+        # Not of a link, which may lead anywhere; nor waiting for a pipe.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags)
+        found = os.fstat(self._descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+            raise ValueError(f"{path.name} has {found.st_size:,} bytes")
+        # One thread: to ask is to wait for a place in the queue of the disk.
+        self._threads = ThreadPoolExecutor(1)
+        self._asking: Future | None = None
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+    def read_into(self, images: np.ndarray, position: int) -> None:
+        """Fills `[k, h, w, c]` uint8 with the images from `position` on."""
+        view = images.reshape(-1).data
+        offset = position * (len(view) // len(images))
+        while len(view):
+            try:
+                count = os.preadv(self._descriptor, [view], offset)
+                if not count:
+                    raise OSError(errno.EIO, "it is shorter than it was")
+            except OSError as error:
+                failure = InputError(
+                    f"{self._path} cannot be read ({error.strerror}): mend that, or "
+                    "remove its folder, and the images are decoded anew; the same "
+                    "command goes on from the last checkpoint."
+                )
+                _failures.append(failure)
+                raise failure from error
+            view, offset = view[count:], offset + count
+
+    def ask_ahead(self, parts: list[tuple[int, int]], image_bytes: int) -> None:
+        """Asks for (position, number of images) each, in a thread of its own."""
+        if not hasattr(os, "posix_fadvise"):  # Not on every system.
+            return
+        if self._asking is not None and not self._asking.done():
+            return  # The disk is slower than who asks; what is read is read anyway.
+
+        def ask() -> None:
+            for position, count in parts:
+                os.posix_fadvise(
+                    self._descriptor,
+                    position * image_bytes,
+                    count * image_bytes,
+                    os.POSIX_FADV_WILLNEED,
+                )
+
+        self._asking = self._threads.submit(ask)
+
+
+def stretches(positions: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yields first and stop of each run of positions that follow each other."""
+    if len(positions):
+        ends = np.flatnonzero(np.diff(positions) != 1) + 1
+        bounds = [0, *ends.tolist(), len(positions)]
+        yield from itertools.pairwise(bounds)
+
+
+def chunks_of(images: ImageRows) -> Iterator[np.ndarray]:
+    """Yields images in their order, a few megabytes at a time.
+
+    Args:
+        images: `[n, h, w, c]`.
+    """
+    if isinstance(images, StoredImages):
+        yield from images.chunks()
+        return
+    rows = max(1, _CHUNK // max(1, images[:1].nbytes))
+    for start in range(0, len(images), rows):
+        yield images[start : start + rows]
+
+
+def hold(images: ImageRows) -> tf.Tensor | StoredImages:
+    """Returns images as `gather_rows` takes them: a tensor of the host, or as they lie.
+
+    Args:
+        images: `[n, h, w, c]`.
+    """
+    if isinstance(images, StoredImages):
+        return images
+    with tf.device("CPU:0"):
+        return tf.constant(images)
+
+
+def gather_rows(
+    values: tf.Tensor | tf.Variable | StoredImages, rows: tf.Tensor
+) -> tf.Tensor:
+    """Returns rows of a set's images or labels; the set itself stays on the host.
+
+    Args:
+        values: `[n, ...]`.
+        rows: `[...]` integers.
+    """
+    with tf.device("CPU:0"):
+        if not isinstance(values, StoredImages):
+            return tf.gather(values, rows)
+        rows = tf.convert_to_tensor(rows)
+        # Stateful would forbid TensorFlow to run two at a time.
+        found = tf.numpy_function(values.take, [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(found, [*rows.shape, *values.shape[1:]])
+
+
+def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
+    """Has the system read rows of images on disk that will be gathered soon.
+
+    Args:
+        values: `[n, h, w, c]`.
+        rows: `[...]` integers.
+    """
+    if isinstance(values, StoredImages):
+        tf.numpy_function(values.ask_ahead, [rows], [])
+
+
+@contextlib.contextmanager
+def failed_reads_named() -> Iterator[None]:
+    """Raises as an `InputError` of one line what TensorFlow makes of a failed read."""
+    _failures.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not _failures:
+            raise
+        raise _failures.pop() from error

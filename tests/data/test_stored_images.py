@@ -1,0 +1,127 @@
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.dataset import LabelledImages, channel_statistics
+from hdd_tf.data.normalisation import Normalisation, whitening_of
+from hdd_tf.data.stored_images import StoredImages, failed_reads_named, gather_rows
+from hdd_tf.errors import InputError
+
+IMAGES = np.random.default_rng(5).integers(0, 256, (12, 3, 2, 3), np.uint8)
+LABELS = np.array([1, 0, 2, 1, 0, 0, 2, 1, 2, 0, 1, 1])
+ORDER = np.argsort(LABELS, kind="stable")
+NORMALISATION = Normalisation((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "images.u8"
+    path.write_bytes(IMAGES[ORDER].tobytes())
+    return path
+
+
+@pytest.fixture
+def stored(path):
+    positions = np.empty(12, np.int64)
+    positions[ORDER] = np.arange(12)
+    return StoredImages(path, IMAGES.shape, positions)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [3, slice(2, 9), slice(None, None, -2), [4, 4, 0], [[1, 9], [4, 5]], LABELS == 2],
+    ids=str,
+)
+def test_rows_are_those_of_an_array(stored, rows):
+    expected = IMAGES[rows if isinstance(rows, slice) else np.asarray(rows)]
+    found = stored[rows]
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_part_reads_nothing_and_has_its_own_rows(stored):
+    part = stored.select(np.array([7, 2, 11])).select(np.array([2, 0]))
+    assert part.shape == (2, 3, 2, 3) and part.nbytes == 0
+    np.testing.assert_array_equal(part[:], IMAGES[[11, 7]])
+    np.testing.assert_array_equal(stored[:], IMAGES)
+
+
+def test_a_class_is_one_read(stored, monkeypatch):
+    reads = []
+    whole = os.preadv
+    monkeypatch.setattr(
+        os, "preadv", lambda *given: reads.append(given[-1]) or whole(*given)
+    )
+    stored.take(np.flatnonzero(LABELS == 1))
+    assert reads == [4 * 18]
+
+
+def test_nothing_makes_an_array_of_all(stored):
+    with pytest.raises(TypeError, match="take rows of them"):
+        np.asarray(stored)
+
+
+def test_draws_and_images_are_those_from_memory(stored):
+    key = tf.constant([3, 4])
+    of_memory, of_disk = (
+        ClassStore(images, LABELS, 3, NORMALISATION) for images in (IMAGES, stored)
+    )
+
+    def drawn(store):
+        rows, weights = store.draw_indices(key, 5)
+        batch, labels = store.draw_batches(key, 2, 4)
+        return rows, weights, labels, store.gather(rows), store.gather(batch[1])
+
+    for found, expected in zip(
+        *(tf.function(drawn)(each) for each in (of_disk, of_memory)),
+        strict=True,
+    ):
+        assert found.shape == expected.shape
+        np.testing.assert_array_equal(found, expected)
+    assert of_disk.image_shape == of_memory.image_shape
+
+
+def test_what_is_computed_from_all_is_the_same(stored):
+    assert (
+        LabelledImages(stored, LABELS).checksum
+        == LabelledImages(IMAGES, LABELS).checksum
+    )
+    assert channel_statistics(stored) == channel_statistics(IMAGES)
+    assert whitening_of(stored).equals(whitening_of(IMAGES))
+
+
+def test_a_file_that_becomes_shorter_is_told_in_a_line(stored, path):
+    os.truncate(path, 100)
+    with pytest.raises(InputError, match=r"images\.u8 cannot be read.*shorter"):
+        stored.take(np.arange(12))
+    graph = tf.function(lambda rows: gather_rows(stored, rows))
+    with pytest.raises(InputError, match=r"shorter.*goes on"), failed_reads_named():
+        graph(tf.range(12))
+    # The first images are still there.
+    np.testing.assert_array_equal(stored[1], IMAGES[1])
+
+
+@pytest.mark.parametrize("change", ["shorter", "link", "folder"])
+def test_only_a_file_of_the_size_is_opened(path, change):
+    if change == "shorter":
+        os.truncate(path, 100)
+    else:
+        path.rename(path.with_name("other"))
+        if change == "link":
+            path.symlink_to("other")
+        else:
+            path.mkdir()
+    with pytest.raises((OSError, ValueError)):
+        StoredImages(path, IMAGES.shape, np.arange(12))
+
+
+def test_asking_ahead_reaches_the_system(stored, monkeypatch):
+    asked = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda *given: asked.append(given[1:3]))
+    stored.ask_ahead(np.array([[11, 0], [3, 1]]))
+    stored._open._asking.result()
+    # Two classes: 0 at its first place, 1 at three of its five.
+    assert asked == [(0, 18), (4 * 18, 36), (8 * 18, 18)]

@@ -1,0 +1,104 @@
+"""Real images on disk are those from memory, of every kind of source."""
+
+import numpy as np
+import pytest
+
+from hdd_tf.data import memory
+from hdd_tf.data.dataset import data_record
+from hdd_tf.data.stored_images import StoredImages
+from hdd_tf.data_cache.setting import CacheSetting
+from hdd_tf.errors import InputError
+from hdd_tf.reading import tfds_reader
+from hdd_tf.reading.loading import load_dataset
+
+
+@pytest.fixture
+def prepared(write_set):
+    """A prepared set in three shards, whose labels are in no order."""
+    labels = [1, 2, 0, 0, 2, 1, 1, 1, 0, 2, 0, 1, 2, 0]
+    write_set({"train": 14, "test": 6}, labels=labels, num_shards=3)
+    return "pictures"
+
+
+@pytest.fixture
+def unpacked(tmp_path, draw_image):
+    for wnid in ("n02115641", "n02086240", "n02087394"):
+        for split, count in (("train", 4), ("val", 2)):
+            for index in range(count):
+                path = tmp_path / "imagewoof2-160" / split / wnid / f"{index}.JPEG"
+                draw_image(path, 160, 170 + 10 * index)
+    return "imagewoof"
+
+
+@pytest.fixture
+def folder(tmp_path, draw_image):
+    for name in ("cat", "dog"):
+        for index in range(6):
+            draw_image(tmp_path / "pets" / name / f"{index}.png", 9, 8 + index)
+    return f"folder:{tmp_path / 'pets'}"
+
+
+def load(name, place, store, classes=(), held_out=0.25, keeps=True):
+    caching = CacheSetting("auto", keeps, store=store)
+    size = None if name == "pictures" else (7, 6)
+    return load_dataset(name, str(place), held_out, 3, {}, size, classes, caching)
+
+
+@pytest.mark.parametrize("source", ["prepared", "unpacked", "folder", "digits"])
+@pytest.mark.parametrize("classes", [(), ("0", "1")], ids=["all", "some"])
+def test_images_on_disk_are_those_from_memory(source, classes, request, tmp_path):
+    name = source if source == "digits" else request.getfixturevalue(source)
+    expected = load(name, tmp_path, "memory", classes)
+    for _ in range(2):  # Decoded, and from what is kept.
+        found = load(name, tmp_path, "disk", classes)
+        assert data_record(found) == data_record(expected)
+        for split in ("training", "validation", "test"):
+            images = getattr(found, split).images
+            assert isinstance(images, StoredImages)
+            np.testing.assert_array_equal(images[:], getattr(expected, split).images)
+    assert (tmp_path / "hdd_tf_cache").is_dir()
+
+
+def test_auto_takes_the_disk_where_memory_is_too_small(folder, tmp_path, monkeypatch):
+    # 8 images are matched or held out of matching, and 4 are for the test.
+    needed = (2 * 10 + 2) * 7 * 6 * 3
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    assert isinstance(load(folder, tmp_path, "auto").training.images, np.ndarray)
+    assert not (tmp_path / "hdd_tf_cache").exists()
+    monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
+    with pytest.raises(InputError, match="start the run itself first"):
+        load(folder, tmp_path, "auto", keeps=False)
+    assert isinstance(load(folder, tmp_path, "auto").training.images, StoredImages)
+
+
+def test_a_stopped_decoding_of_shards_goes_on_within_one(
+    prepared, tmp_path, monkeypatch
+):
+    expected = load(prepared, tmp_path, "memory")
+    whole, given = tfds_reader._parts, []
+
+    def parts(builder, features, split, start):
+        for part in whole(builder, features, split, start):
+            if split == "train" and len(given) == 3:
+                raise KeyboardInterrupt
+            given.append((split, start, len(part.labels)))
+            yield part
+
+    monkeypatch.setattr(tfds_reader, "_BATCH_BYTES", 2 * 6 * 5 * 3)
+    monkeypatch.setattr(tfds_reader, "_parts", parts)
+    with pytest.raises(KeyboardInterrupt):
+        load(prepared, tmp_path, "disk")
+    assert given == [("train", 0, 2)] * 3
+    given.append("again")
+    found = load(prepared, tmp_path, "disk")
+    assert given[4:] == [("train", 6, 2)] * 4 + [("test", 0, 2)] * 3
+    assert data_record(found) == data_record(expected)
+
+
+def test_folder_that_changed_is_decoded_anew(folder, tmp_path, draw_image, caplog):
+    before = load(folder, tmp_path, "disk")
+    draw_image(tmp_path / "pets" / "cat" / "0.png", 20, 20)
+    after = load(folder, tmp_path, "disk")
+    assert "older than the files" in caplog.text
+    assert after.training.checksum != before.training.checksum
+    assert data_record(after) == data_record(load(folder, tmp_path, "memory"))
