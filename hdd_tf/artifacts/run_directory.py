@@ -9,7 +9,6 @@ evaluations/   later scores (see evaluations.py)
 .lock          exists while a process works in the directory (see lock.py)
 """
 
-import errno
 import os
 import pathlib
 import shutil
@@ -22,9 +21,6 @@ from hdd_tf.config import differing_fields
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
-
-# Errors of a system where nothing more can be written.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RunDirectory:
@@ -235,7 +231,7 @@ class RunDirectory:
         return stored
 
     def _unusable(self, error: OSError) -> InputError:
-        room = "make room there, or " if error.errno in _FULL else ""
+        room = "make room there, or " if error.errno in links.FULL else ""
         return InputError(
             f"cannot use run_dir {self.path} ({error.strerror}): "
             f"{room}give another one with --run_dir"
