@@ -11,7 +11,7 @@ import pytest
 import hdd_tf.errors
 from hdd_tf.config import rows
 from hdd_tf.evaluate.__main__ import main as evaluate_main
-from hdd_tf.files import lock
+from hdd_tf.files import links, lock
 from hdd_tf.main import main
 from hdd_tf.settings import parsers
 
@@ -65,6 +65,14 @@ CASES = [
         ["--objective=rded", "--expert_dir=a_file/below"],
         "--expert_dir=a_file/below: a_file is a file: name a directory",
     ),
+    # Root may write there, by its mode, and still nobody can.
+    (
+        ["--objective=rded", "--expert_dir=/proc/nothing", "--dry_run"],
+        "--expert_dir=/proc/nothing: /proc cannot be written to: name another place",
+    ),
+    # The encoder of the analysis would be kept there, after the run.
+    (["--expert_dir=/proc/nothing"], "/proc cannot be written to: name another place"),
+    (["--run_dir=/proc/nothing"], "--run_dir=/proc/nothing: /proc cannot be written"),
     (["--run_dir=a_file"], "a_file"),
     (["--run_dir=a_file/below"], "a_file"),
     (["--run_dir=full"], "full holds other things"),
@@ -239,6 +247,27 @@ def test_where_nothing_can_be_written_is_said_first(
     assert main(["hdd_tf", *words]) == 2
     captured = capfd.readouterr()
     assert said in captured.err and captured.err.count("\n") == 1
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*GOOD, "--run_dir=full/run"], "--run_dir=full/run"),
+        (["report", "full", "--output=full/x.md"], "--output=full/x.md"),
+    ],
+)
+def test_a_disk_without_room_is_told_first(place, capfd, monkeypatch, words, said):
+    full = pathlib.Path("/dev/full")
+    monkeypatch.setattr(
+        links.tempfile, "TemporaryFile", lambda **_: full.open("wb", buffering=0)
+    )
+    before = contents(place)
+    assert main(["hdd_tf", *words]) == 2
+    captured = capfd.readouterr()
+    assert captured.err == (
+        f"hdd_tf: {said}: there is no room in full: make some, or name another place\n"
+    )
     assert contents(place) == before
 
 

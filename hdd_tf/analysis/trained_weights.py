@@ -6,6 +6,7 @@ import numpy as np
 
 from hdd_tf.config import Config
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.methods.traits import Encoder
 from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.training.experts import ExpertBuffer
@@ -40,6 +41,20 @@ def trained_weights(run: RunContext, epochs: int) -> EncoderWeights:
     buffer = buffer_of_training(run, epochs)
     source = "a network trained on the real training split"
     return first_expert(buffer, run.config, epochs, source)
+
+
+def check_place_of_encoder(run: RunContext) -> None:
+    """Checks that the encoder that an analysis trains can be kept, before the run.
+
+    Args:
+        run: The experiment.
+
+    Raises:
+        InputError: it is missing, and nothing can be written to `--expert_dir`.
+    """
+    config = run.config
+    if config.analysis and config.traits.encoder is Encoder.TRAINED:
+        buffer_of_training(run, config.encoder_epochs).check_place(1)
 
 
 def buffer_of_training(run: RunContext, epochs: int) -> ExpertBuffer:

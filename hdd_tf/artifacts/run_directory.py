@@ -1,6 +1,5 @@
 """The directory of one run: its identity and its result (run_files.py: its files)."""
 
-import errno
 import os
 import shutil
 from collections.abc import Collection, Mapping
@@ -12,9 +11,6 @@ from hdd_tf.artifacts.run_identity import check_same_run
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
-
-# Errors of a system where nothing more can be written.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class RunDirectory(RunFiles):
@@ -160,7 +156,7 @@ class RunDirectory(RunFiles):
         return stored
 
     def _unusable(self, error: OSError) -> InputError:
-        room = "make room there, or " if error.errno in _FULL else ""
+        room = "make room there, or " if error.errno in links.FULL else ""
         return InputError(
             f"cannot use run_dir {self.path} ({error.strerror}): "
             f"{room}give another one with --run_dir"

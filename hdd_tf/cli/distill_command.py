@@ -30,6 +30,9 @@ def distill(argv: Sequence[str]) -> None:
         check_name(config.dataset, config.data_dir or None)
         if config.traits.ahead_source:
             check_directory(config.expert_dir, "--expert_dir=")
+            # Finished experts may lie where nothing can be written: they are only read.
+            if not os.path.isdir(config.expert_dir):
+                check_writable(config.expert_dir, "--expert_dir=")
         if not config.dry_run:
             lock.check_free(config.run_dir)
             # A finished run may lie where nothing can be written: it is only told.

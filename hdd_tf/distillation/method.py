@@ -149,6 +149,20 @@ class IterativeMethod(Method):
             `loss_per_class` `[C]` and `gradient_norm` `[]`, float32.
         """
 
+    def check_reads(self, start: int, count: int) -> None:
+        """Checks the files that iterations are about to read; called before each call.
+
+        By default iterations read none.
+
+        Args:
+            start: Number of the first iteration.
+            count: Number of iterations.
+
+        Raises:
+            InputError: one is missing or damaged; nothing has changed.
+        """
+        return None
+
     @abc.abstractmethod
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes whose learnt state is finite.

@@ -121,9 +121,10 @@ class MethodContext:
             shelf: The shelf.
 
         Raises:
-            InputError: memory does not hold the networks.
+            InputError: memory does not hold the networks, or their disk those that
+                are missing.
         """
-        shelf.check_memory()
+        shelf.check_room()
         return functools.partial(
             shelf.take, dry_run=self.dry_run, progress=self.config.progress
         )

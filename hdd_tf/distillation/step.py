@@ -36,7 +36,12 @@ class DistillationStep:
             iteration, and the norm is that of all their gradients. `finite_images` is
             True for a class whose learnt variables and optimiser state are finite after
             the last iteration.
+
+        Raises:
+            InputError: a file that the iterations read is missing or damaged; nothing
+                has changed.
         """
+        self.method.check_reads(start, count)
         parts, stop = [], start + count
         while start < stop:
             number, end = self.method.phase_of(start)

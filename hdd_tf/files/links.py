@@ -1,10 +1,16 @@
 """Directories that users name: what is in them, and links that lead out of them."""
 
+import errno
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 
 from hdd_tf.errors import InputError, one_line
+
+# Errors of a system where nothing more can be written.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_BLOCK = 4096
 
 
 def check_place(place: str | os.PathLike) -> None:
@@ -29,7 +35,7 @@ def check_directory(path: str | os.PathLike, flag: str = "") -> None:
     Raises:
         InputError: a file is there, or where a folder above it would be.
     """
-    _check_folder(_nearest(pathlib.Path(path)), f"{flag}{path}")
+    _check_folder(nearest(pathlib.Path(path)), f"{flag}{path}")
 
 
 def check_writable(path: str | os.PathLike, flag: str = "") -> None:
@@ -41,20 +47,45 @@ def check_writable(path: str | os.PathLike, flag: str = "") -> None:
 
     Raises:
         InputError: the directory that it lies in, or would be made in, or it itself is
-            another user's, or in a file system that cannot be written to, or a file.
+            another user's, or in a file system that cannot be written to or is full, or
+            a file.
     """
     target = pathlib.Path(path)
-    place = _nearest(target if target.is_dir() else target.parent)
+    place = nearest(target if target.is_dir() else target.parent)
     _check_folder(place, f"{flag}{path}")
-    if not os.access(place, os.W_OK | os.X_OK):
+    asked, where = one_line(f"{flag}{path}"), one_line(str(place))
+    try:
+        _try_to_write(place)
+    except OSError as error:
+        if error.errno in FULL:
+            raise InputError(
+                f"{asked}: there is no room in {where}: make some, or name another "
+                "place"
+            ) from error
         raise InputError(
-            f"{flag}{path}: {place} cannot be written to: name another place, or "
-            "change who may write there"
-        )
+            f"{asked}: {where} cannot be written to: name another place, or change who "
+            "may write there"
+        ) from error
 
 
-def _nearest(place: pathlib.Path) -> pathlib.Path:
-    """Returns a path, or the lowest one above it that exists."""
+def _try_to_write(place: pathlib.Path) -> None:
+    """Writes a block to a directory, and leaves nothing there.
+
+    What may be written is not all: nobody makes a file in /proc, and a disk is full.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    # Where the user is root everything may be written, by what os.access says.
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    # On Linux a file without a name, which no stop of the program leaves behind.
+    with tempfile.TemporaryFile(dir=place, buffering=0) as file:
+        file.write(b"\0" * _BLOCK)
+
+
+def nearest(place: pathlib.Path) -> pathlib.Path:
+    """Returns a path if it exists, or else the lowest directory above it."""
     while not place.exists() and place != place.parent:
         place = place.parent
     return place

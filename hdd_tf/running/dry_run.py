@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import tensorflow as tf
 
 from hdd_tf.analysis.pruning import pruned_dataset
+from hdd_tf.analysis.trained_weights import check_place_of_encoder
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.memory import peak_memory
@@ -34,6 +35,7 @@ def estimate_run(run: RunContext) -> str:
     """
     config = run.config
     check_further_memory(run)
+    check_place_of_encoder(run)
     if config.traits.is_selection:
         return _estimate_selection(run)
     # A random choice keeps the same number of images, and needs no training.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from hdd_tf.distillation.step import DistillationStep
-from hdd_tf.errors import InterruptedRunError
+from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.running.profiling import ProfiledStep
 from hdd_tf.signals import handled_by, next_one_kills
@@ -122,6 +122,7 @@ def run_iterations(
     cadences: tuple[int, ...] = (),
     label_names: Sequence[str] = (),
     agree: Callable[[int], int] = lambda steps: steps,
+    before_refusal: Callable[[int], None] = lambda iteration: None,
 ) -> None:
     """Runs the iterations from `start` to `stop`.
 
@@ -137,10 +138,13 @@ def run_iterations(
         label_names: Names of the classes, for messages.
         agree: Function from the number of iterations that this process proposes for a
             call to the number that all processes use.
+        before_refusal: Callback with the iterations done, which are whole, before the
+            error of a file that the next ones cannot read.
 
     Raises:
         InputError: a loss, a gradient or the images are not finite. `after_block` is
-            not called for that block, so no checkpoint ever holds such images.
+            not called for that block, so no checkpoint ever holds such images. Or a
+            file that iterations read is missing or damaged.
     """
     iteration, length = start, CallLength(steps_per_call)
     while iteration < stop:
@@ -148,7 +152,11 @@ def run_iterations(
         ends += [(iteration // every + 1) * every for every in cadences if every]
         count = min(ends) - iteration
         began = time.perf_counter()
-        results = step.run(iteration, count)
+        try:
+            results = step.run(iteration, count)
+        except InputError:
+            before_refusal(iteration)
+            raise
         metrics = {name: values.numpy() for name, values in results.items()}
         seconds = time.perf_counter() - began
         check_finite(metrics, iteration, label_names, step.method.remedy)

@@ -73,6 +73,13 @@ class SilentMonitor:
         if self._stop.is_shared:
             self._stop.check()
 
+    def before_refusal(self, iteration: int) -> None:
+        """Keeps what is done, before the error of a file that cannot be read.
+
+        Args:
+            iteration: Iterations that the images have seen.
+        """
+
 
 class RunMonitor(SilentMonitor):
     """Writes checkpoints, summaries and pictures, and moves the progress bar.
@@ -175,11 +182,15 @@ class RunMonitor(SilentMonitor):
         # also reads the checkpoint.
         due = overdue or analysed or _due(iteration, config.eval_every)
         if done or stopped or due or _due(iteration, config.checkpoint_every):
-            self._checkpoints.save(iteration, self.seconds)
-            self._saved_at = time.monotonic()
-            self.summaries.flush()
+            self._save(iteration)
         self._stop.check()
         self.catch_up(iteration)
+
+    def before_refusal(self, iteration: int) -> None:
+        """Saves the state, and says so; see `SilentMonitor`."""
+        if iteration > self._start:
+            self._save(iteration)
+        print(f"the state after iteration {iteration} is saved", flush=True)
 
     def catch_up(self, iteration: int) -> None:
         """Does analysis and scoring that are due; see `SilentMonitor`."""
@@ -193,6 +204,11 @@ class RunMonitor(SilentMonitor):
             gc.collect()
         if config.eval_every and (done or _due(iteration, config.eval_every)):
             self._validate(iteration)
+
+    def _save(self, iteration: int) -> None:
+        self._checkpoints.save(iteration, self.seconds)
+        self._saved_at = time.monotonic()
+        self.summaries.flush()
 
     def _validate(self, iteration: int) -> None:
         with self._stop.at_once():

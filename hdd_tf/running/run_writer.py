@@ -5,6 +5,7 @@ from typing import Any
 
 from hdd_tf.analysis.analyse import analyse
 from hdd_tf.analysis.encoder_of_run import EncoderOfRun
+from hdd_tf.analysis.trained_weights import check_place_of_encoder
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
@@ -120,6 +121,7 @@ class RunWriter(SilentWriter):
         """Checks checkpoints and evaluation; see `SilentWriter`."""
         check_installation(self._run.config)
         check_further_memory(self._run)
+        check_place_of_encoder(self._run)
         CheckpointFiles(self._run.directory.checkpoints).check()
         self._evaluation = self._new_evaluation()
 

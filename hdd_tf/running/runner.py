@@ -79,6 +79,7 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
                 cadences(config),
                 dataset.label_names,
                 lambda steps: workers.broadcast("iterations of a call", steps),
+                monitor.before_refusal,
             )
     return writer.finish(monitor.seconds)
 

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from hdd_tf.analysis.trained_weights import check_place_of_encoder
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.artifacts.summaries import SummaryWriter
@@ -43,6 +44,7 @@ def run_selection(run: RunContext) -> dict[str, Any]:
     if not directory.synthetic.exists():
         check_installation(run.config)
         check_further_memory(run)
+        check_place_of_encoder(run)
         _export(run, method)
     metadata = read_distilled_set(directory.synthetic).metadata
     seconds = {"select": metadata.get("seconds", 0.0)}

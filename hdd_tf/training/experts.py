@@ -9,8 +9,8 @@ training waits. An interrupted training resumes where it stopped.
 import contextlib
 import pathlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +18,14 @@ import tensorflow as tf
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import atomic, links, lock
+from hdd_tf.files.disk_room import check_disk_room
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.signals import interruptions_named
 from hdd_tf.training.network_files import KIND_FILE, NetworkFiles, kind_of, place_of
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.training_variables import TrainingState
+from hdd_tf.training.training_variables import OwnTraining, Training, TrainingState
 
 # A training that is killed loses no more than this.
 _SECONDS_BETWEEN_SAVES = 300.0
@@ -49,44 +50,6 @@ class Experts(NamedTuple):
     def number(self) -> int:
         """Number of experts."""
         return self.trained[0].shape[0]
-
-
-class Training(Protocol):
-    """What a buffer asks of whoever trains its networks, see `NetworkTrainer`."""
-
-    @property
-    def weights(self) -> list[tf.Variable]:
-        """The network's weights."""
-
-    @property
-    def updates_per_epoch(self) -> int:
-        """Number of updates of an epoch."""
-
-    def train(
-        self,
-        key: tf.Tensor,
-        on_epochs: Callable[[int], object] = ...,
-        resume: TrainingState | None = ...,
-        on_call: Callable[[], None] = ...,
-    ) -> object:
-        """Trains a fresh network, or goes on with one."""
-
-    def snapshot(self) -> TrainingState | None:
-        """Returns the consistent state of the training; None before its start."""
-
-
-class OwnTraining(NamedTuple):
-    """A training by another loss than that of a classifier.
-
-    Attributes:
-        kind: What identifies it beside the settings of a buffer, for `kind.json`.
-        start: Function that returns the training; called if a network is missing.
-        remedy: What to do about a network that diverged.
-    """
-
-    kind: Mapping[str, Any]
-    start: Callable[[], Training]
-    remedy: str
 
 
 class ExpertBuffer:
@@ -164,25 +127,97 @@ class ExpertBuffer:
             InterruptedRunError: a signal stopped the training, which is saved.
             OSError: the directory cannot be written.
         """
-        with contextlib.ExitStack() as stack:
-            # Finished experts do not change, and their directory may be read-only, so
-            # reading them takes no lock.
-            if self.missing(count):
-                links.check_writable(self.path, "--expert_dir: ")
-                stack.enter_context(lock.locked(self.path, self._print_wait))
-                links.refuse_links_out(self.path)
+        with self._held(count):
             ends = [
                 self._expert(index, on_epochs)._replace(slots=[])
                 for index in range(count)
             ]
-        self._trainer = None  # Frees its copy of the images.
         # The key determines the initial weights, so no file stores them.
-        initial = [self._start(i)[0] for i in range(count)] if with_initial else []
+        initial = [self.initial(i) for i in range(count)] if with_initial else []
         return Experts(
             _stack(initial),
             _stack([end.weights for end in ends]),
             _stack([end.state for end in ends]),
         )
+
+    def complete(
+        self, count: int, on_epochs: Callable[[int], object] = lambda epochs: None
+    ) -> None:
+        """Trains those of the first experts that are missing, and reads no other.
+
+        Args:
+            count: As in `take`.
+            on_epochs: As in `take`.
+
+        Raises:
+            InputError: As in `take`, of the experts that are trained.
+            InterruptedRunError: a signal stopped the training, which is saved.
+            OSError: the directory cannot be written.
+        """
+        with self._held(count):
+            for index in range(count):
+                if self._file(index).exists():
+                    on_epochs(self.protocol.epochs)
+                else:
+                    self._expert(index, on_epochs)
+
+    def trained(self, index: int) -> list[np.ndarray]:
+        """Returns the weights of an expert that is trained.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        return list(self._files.read(self._file(index)).weights)
+
+    def check_place(self, count: int) -> None:
+        """Checks that the experts that are missing can be written.
+
+        Args:
+            count: Number of experts that are needed.
+
+        Raises:
+            InputError: nothing can be written to the directory, or its disk has less
+                room than they take.
+        """
+        missing = self.missing(count)
+        if not missing:
+            return
+        links.check_writable(self.path, "--expert_dir: ")
+        check_disk_room(
+            self.path,
+            self.bytes_to_write(count),
+            f"--expert_dir={self.path.parent}: the networks that train first "
+            f"({missing} of {self.protocol.epochs} epochs)",
+            "make room, or name another place",
+        )
+
+    def bytes_to_write(self, count: int) -> int:
+        """Returns the bytes that the experts that are missing take on a disk."""
+        return sum(
+            self._bytes_of(index)
+            for index in range(count)
+            if not self._file(index).exists()
+        )
+
+    def _bytes_of(self, index: int) -> int:
+        """Returns the bytes that an expert takes beside what there is of it."""
+        del index
+        return self._files.num_bytes
+
+    @contextlib.contextmanager
+    def _held(self, count: int) -> Iterator[None]:
+        """Holds the directory against other processes if experts are missing.
+
+        Finished experts do not change, and their directory may be read-only, so reading
+        them takes no lock.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.missing(count):
+                self.check_place(count)
+                stack.enter_context(lock.locked(self.path, self._print_wait))
+                links.refuse_links_out(self.path)
+            yield
+        self._trainer = None  # Frees its copy of the images.
 
     def untrained(self, count: int, with_initial: bool = True) -> Experts:
         """Returns `count` untrained experts: the trained weights are the initial ones.
@@ -196,6 +231,10 @@ class ExpertBuffer:
         weights, state = zip(*(self._start(i) for i in range(count)), strict=True)
         trained = _stack(weights)
         return Experts(trained if with_initial else [], trained, _stack(state))
+
+    def initial(self, index: int) -> list[tf.Tensor]:
+        """Returns the initial weights of an expert."""
+        return self._start(index)[0]
 
     def _start(self, index: int) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Returns the initial weights and the initial state of one expert."""

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,14 @@ class NetworkFiles:
             **{f"arr_{number}": kind for number, kind in enumerate(kinds, 1)},
         }
         self._ends = len(shapes), len(shapes) + len(slots)
+
+    @property
+    def num_bytes(self) -> int:
+        """Number of bytes of the values in a file."""
+        return sum(
+            np.dtype(kind).itemsize * math.prod(shape)
+            for kind, shape in self._expected.values()
+        )
 
     def write(self, file: pathlib.Path, state: TrainingState | None) -> None:
         """Writes a state, all or nothing.

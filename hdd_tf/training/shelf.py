@@ -48,6 +48,16 @@ class Shelf:
         with epoch_bar(self.name, total, progress) as bar:
             return self.buffer.take(self.number, bar.update, self.with_initial)
 
+    def check_room(self) -> None:
+        """Checks that there is room for the networks, on the disk and in memory.
+
+        Raises:
+            InputError: those that are missing cannot be written; or memory does not
+                hold the networks that are in it at once.
+        """
+        self.check_memory()
+        self.buffer.check_place(self.number)
+
     def check_memory(self) -> None:
         """Checks that memory holds all networks at once.
 

@@ -1,7 +1,7 @@
-"""The state of a training, as variables and as arrays to resume from."""
+"""What a training is to others; its state as variables and as arrays to resume from."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +29,44 @@ class TrainingState(NamedTuple):
     weights: list[np.ndarray]
     slots: list[np.ndarray]
     state: list[np.ndarray]
+
+
+class Training(Protocol):
+    """What a buffer asks of whoever trains its networks, see `NetworkTrainer`."""
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The network's weights."""
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Number of updates of an epoch."""
+
+    def train(
+        self,
+        key: tf.Tensor,
+        on_epochs: Callable[[int], object] = ...,
+        resume: TrainingState | None = ...,
+        on_call: Callable[[], None] = ...,
+    ) -> object:
+        """Trains a fresh network, or goes on with one."""
+
+    def snapshot(self) -> TrainingState | None:
+        """Returns the consistent state of the training; None before its start."""
+
+
+class OwnTraining(NamedTuple):
+    """A training by another loss than that of a classifier.
+
+    Attributes:
+        kind: What identifies it beside the settings of a buffer, for `kind.json`.
+        start: Function that returns the training; called if a network is missing.
+        remedy: What to do about a network that diverged.
+    """
+
+    kind: Mapping[str, Any]
+    start: Callable[[], Training]
+    remedy: str
 
 
 class TrainingVariables:

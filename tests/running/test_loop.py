@@ -48,6 +48,24 @@ def test_blocks_cover_every_iteration_once_and_end_at_the_cadences():
     assert [report.iteration for report in reports] == [4, 7, 14, 21, 25]
 
 
+def test_what_is_done_is_kept_where_a_file_cannot_be_read():
+    class Refusing(CountingStep):
+        def run(self, start, count):
+            if start >= 4:
+                raise InputError("a file cannot be read")
+            return super().run(start, count)
+
+    kept, step = [], Refusing()
+    with pytest.raises(InputError, match="a file cannot"):
+        run_iterations(step, 0, 9, 3, lambda report: None, before_refusal=kept.append)
+    assert step.calls == [(0, 1), (1, 3)] and kept == [4]
+    # Images that have diverged are not kept.
+    step, kept = CountingStep(bad_iteration=2), []
+    with pytest.raises(InputError, match="diverged"):
+        run_iterations(step, 0, 9, 3, lambda report: None, before_refusal=kept.append)
+    assert not kept
+
+
 def test_calls_are_short_where_iterations_are_slow(monkeypatch):
     clock = iter(range(0, 1000, 2))  # Every call takes two seconds.
     monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))

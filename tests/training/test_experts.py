@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+import types
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hdd_tf.data import memory
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.errors import InputError, InterruptedRunError
-from hdd_tf.files import lock
+from hdd_tf.files import disk_room, lock
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
 from hdd_tf.protocols.beforehand import constant_protocol, expert_protocol
@@ -244,6 +245,26 @@ def test_state_of_batch_norm_is_kept_and_initial_weights_may_be_left_out(
     np.testing.assert_array_equal(
         outputs["logits"], network.logits(weights, images, state)
     )
+
+
+def test_room_on_the_disk_is_looked_for_before_anything_trains(
+    tmp_path, trained, dataset, monkeypatch
+):
+    place = buffer(tmp_path / "new", dataset)
+    free = place.bytes_to_write(2)
+    usage = types.SimpleNamespace
+    monkeypatch.setattr(disk_room.shutil, "disk_usage", lambda path: usage(free=free))
+    place.check_place(2)
+    with pytest.raises(InputError, match=r"\(3 of 4 epochs\) take 0.0 MiB .* name ano"):
+        place.check_place(3)
+    with pytest.raises(InputError, match=f"^--expert_dir={tmp_path / 'new'}: "):
+        place.take(3)
+    assert not place.path.exists()
+    # A file holds the values and the names of the arrays.
+    size = (buffer(trained[0], dataset).path / "expert_000.npz").stat().st_size
+    assert free < 2 * size < free + 20_000
+    # What is there takes no more.
+    assert buffer(trained[0], dataset).bytes_to_write(3) == free // 2
 
 
 @pytest.mark.parametrize(

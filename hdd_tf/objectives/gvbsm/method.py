@@ -70,6 +70,8 @@ class StatisticalMatching(IterativeMethod):
         self._protocol = PROTOCOLS[config.traits.evaluation](config, dataset.name, None)
         self._check_room()
         self._pool = members_of(config, dataset)
+        for member in self._pool:
+            member.shelf.check_room()
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:

@@ -1,6 +1,7 @@
 """The experts of MTT and DATM, which train before the first iteration."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from hdd_tf.augment import dsa
@@ -12,8 +13,8 @@ from hdd_tf.objectives.trajectories.snapshots import (
     SnapshotReader,
     UntrainedSnapshots,
 )
+from hdd_tf.progress import epoch_bar
 from hdd_tf.protocols.training_protocol import TrainingProtocol
-from hdd_tf.training.experts import Experts
 from hdd_tf.training.shelf import Shelf
 
 # FTD's radius rho of the ascent, and its share alpha, of all cells of DATM.
@@ -22,7 +23,7 @@ _SHARPNESS = (0.01, 0.3)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrajectoryShelf(Shelf):
-    """A shelf of experts whose snapshots a run reads.
+    """A shelf of experts whose snapshots a run reads; it holds one expert at most.
 
     Attributes:
         last_epoch: Last epoch whose weights iterations need.
@@ -32,20 +33,49 @@ class TrajectoryShelf(Shelf):
     last_epoch: int = 0
     seed: int = 0
 
-    def take(self, *, dry_run: bool, progress: bool) -> Experts:
-        """Returns the experts, with their snapshots checked; see `Shelf.take`."""
-        experts = super().take(dry_run=dry_run, progress=progress)
-        if not dry_run:
-            assert isinstance(self.buffer, SnapshotBuffer)
-            self.buffer.check(self.number, self.last_epoch)
-        return experts
+    def complete(self, *, dry_run: bool, progress: bool) -> None:
+        """Trains the experts that are missing, and looks at the others' files.
+
+        Args:
+            dry_run: True to train none.
+            progress: True to show a progress bar.
+
+        Raises:
+            InputError: the experts are of something else, a snapshot is missing or of
+                another size, or an expert diverged.
+            InterruptedRunError: a signal stopped the training, which is saved.
+        """
+        if dry_run:
+            return
+        total = self.number * self.buffer.protocol.epochs
+        with epoch_bar(self.name, total, progress) as bar:
+            self.buffer.complete(self.number, bar.update)
+        self._snapshots.check(self.number, self.last_epoch)
+
+    def weights(self, index: int, *, dry_run: bool) -> Sequence[Any]:
+        """Returns the weights of an expert after its last epoch; see `complete`.
+
+        Args:
+            index: Number of the expert.
+            dry_run: True for its initial ones, as it is not trained.
+        """
+        read = self.buffer.initial if dry_run else self.buffer.trained
+        return read(index)
 
     def reader(self, *, dry_run: bool) -> SnapshotReader | UntrainedSnapshots:
         """Returns what reads the snapshots; in a dry run there are none."""
-        assert isinstance(self.buffer, SnapshotBuffer)
         if dry_run:
             return UntrainedSnapshots(self.buffer.network, self.seed)
-        return self.buffer.reader()
+        return self._snapshots.reader()
+
+    def check_room(self) -> None:
+        """Checks that there is room; see `Shelf.check_room`."""
+        self.buffer.check_place(self.number)
+
+    @property
+    def _snapshots(self) -> SnapshotBuffer:
+        assert isinstance(self.buffer, SnapshotBuffer)
+        return self.buffer
 
 
 def plain_shelf(

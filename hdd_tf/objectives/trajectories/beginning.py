@@ -5,6 +5,9 @@ Trajectory Matching" (DATM), ICLR 2024, and its released program.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,9 +16,10 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import Experts
 
 _AT_ONCE = 64
+# A class asks the first experts, and the next class the same again.
+_EXPERTS_KEPT = 4
 
 
 class Judges:
@@ -23,17 +27,28 @@ class Judges:
 
     Args:
         network: The network, a function of its weights.
-        experts: The experts.
+        number: Number of experts.
+        weights_of: Function that reads the weights of an expert, of which few are kept.
+
+    Attributes:
+        number: Number of experts.
     """
 
-    def __init__(self, network: FunctionalNetwork, experts: Experts) -> None:
-        self._experts = experts
-        self.number = experts.number
+    def __init__(
+        self,
+        network: FunctionalNetwork,
+        number: int,
+        weights_of: Callable[[int], Sequence[Any]],
+    ) -> None:
+        self.number = number
+        self._weights_of = functools.lru_cache(_EXPERTS_KEPT)(
+            lambda expert: [tf.constant(weight) for weight in weights_of(expert)]
+        )
         self._logits = tf.function(network.logits, autograph=False)
 
     def logits(self, expert: int, images: np.ndarray) -> np.ndarray:
         """Returns the logits `[n, C]` of an expert for normalised `[n, h, w, c]`."""
-        weights = [tf.constant(weight[expert]) for weight in self._experts.trained]
+        weights = self._weights_of(expert)
         found = []
         for start in range(0, len(images), _AT_ONCE):
             part = images[start : start + _AT_ONCE]
@@ -129,11 +144,17 @@ class Beginning:
     chooses: bool
     asks_all: bool
 
-    def of(self, experts: Experts, start: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
+    def of(
+        self,
+        number: int,
+        weights_of: Callable[[int], Sequence[Any]],
+        start: tf.Tensor,
+    ) -> tuple[tf.Tensor, np.ndarray]:
         """Returns images and logits.
 
         Args:
-            experts: The trained experts.
+            number: Number of experts.
+            weights_of: Function that reads the trained weights of an expert.
             start: `[C, ipc, h, w, c]` normalised images; returned where none are
                 chosen.
 
@@ -143,7 +164,7 @@ class Beginning:
         Raises:
             InputError: the experts classify too few images rightly.
         """
-        judges = Judges(self.network, experts)
+        judges = Judges(self.network, number, weights_of)
         num_classes, ipc = start.shape[:2]
         if self.chooses:
             rows = right_rows(self.dataset, judges, ipc, self.seed).ravel()

@@ -11,6 +11,7 @@ Dataset Distillation via Difficulty-Aligned Trajectory Matching", ICLR 2024, arX
 2310.05773; its program, NUS-HPC-AI-Lab/DATM at 97ae510.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,7 +71,7 @@ class TrajectoryMatching(IterativeMethod):
             context.network, "the gradient goes back through a student's training"
         )
         self._start: tf.Tensor | None = context.initial_images()
-        self._take = context.taker(shelf)
+        shelf.check_room()
         self._logits: np.ndarray | None = None
         self._epochs = StartEpochs(
             config.trajectory_least,
@@ -78,6 +79,7 @@ class TrajectoryMatching(IterativeMethod):
             config.trajectory_bound,
             config.trajectory_widening if config.trajectory_first else 0,
         )
+        self._draws: Any = None
         self._names = dsa.parse_strategy(config.dsa)
         # What happened, and what of it was told: a skipped update, a rate below 0. No
         # part of the state: it changes no image.
@@ -86,9 +88,14 @@ class TrajectoryMatching(IterativeMethod):
 
     def train_ahead(self) -> None:
         """Trains the experts, and asks them about images where that is the start."""
-        experts = self._take()
+        context, shelf = self._context, self._shelf
+        shelf.complete(dry_run=context.dry_run, progress=context.config.progress)
         if self._beginning is not None and self._start is not None:
-            self._start, self._logits = self._beginning.of(experts, self._start)
+            self._start, self._logits = self._beginning.of(
+                shelf.number,
+                functools.partial(shelf.weights, dry_run=context.dry_run),
+                self._start,
+            )
 
     def assemble(self) -> None:
         """Makes the images, labels and rate, and their optimisers."""
@@ -167,6 +174,12 @@ class TrajectoryMatching(IterativeMethod):
             "gradient_norm": norm,
         }
 
+    def check_reads(self, start: int, count: int) -> None:
+        """Checks the snapshots of iterations, each whole at its first use."""
+        for expert, *epochs in self._drawn(tf.constant(start), tf.constant(count)):
+            for epoch in epochs:
+                self._snapshots.check(int(expert), int(epoch))
+
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes whose learnt state is finite.
 
@@ -205,15 +218,31 @@ class TrajectoryMatching(IterativeMethod):
         variables = learnt.images, learnt.label_logits, learnt.student_rate
         return [variable for variable in variables if variable is not None]
 
+    def _draw(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns the expert of an iteration and the epochs of both ends, `[3]`."""
+        config = self._context.config
+        expert = expert_of(config.seed, iteration, config.trajectory_experts)
+        epoch = self._epochs.draw(config.seed, iteration)
+        return tf.stack([expert, epoch, epoch + config.trajectory_span])
+
+    def _drawn(self, start: tf.Tensor, count: tf.Tensor) -> np.ndarray:
+        """Returns what iterations draw, `[count, 3]` int32."""
+        if self._draws is None:
+            # Compiled: a start of a thousand small operations would be slow.
+            self._draws = tf.function(
+                lambda first, number: tf.map_fn(
+                    self._draw, tf.range(first, first + number)
+                ),
+                input_signature=[tf.TensorSpec([], tf.int32)] * 2,
+                autograph=False,
+            )
+        return self._draws(start, count).numpy()
+
     def _matched(self, iteration: tf.Tensor) -> Any:
         """Returns loss and gradient of an iteration's student."""
         config, learnt = self._context.config, self.synthetic_set
-        expert = expert_of(config.seed, iteration, config.trajectory_experts)
-        epoch = self._epochs.draw(config.seed, iteration)
-        path = tuple(
-            self._snapshots.read(expert, after)
-            for after in (epoch, epoch + config.trajectory_span)
-        )
+        expert, *ends = tf.unstack(self._draw(iteration))
+        path = tuple(self._snapshots.read(expert, epoch) for epoch in ends)
         key = derive_key(config.seed, Purpose.TRAJECTORY_STEPS, iteration)
         images = tf.convert_to_tensor(learnt.images)
         images = tf.reshape(images, [-1, *images.shape[2:]])

@@ -5,6 +5,7 @@ network's order: `expert_007/epoch_012.f32`. So an iteration reads two snapshots
 run holds them all.
 """
 
+import functools
 import json
 import pathlib
 import zlib
@@ -19,10 +20,10 @@ from hdd_tf.files.json_files import read_json
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.random_keys import Purpose, derive_key
-from hdd_tf.training.experts import ExpertBuffer, Training
+from hdd_tf.training.experts import ExpertBuffer
 from hdd_tf.training.network_files import KIND_FILE
 from hdd_tf.training.network_trainer import NetworkTrainer
-from hdd_tf.training.training_variables import TrainingState
+from hdd_tf.training.training_variables import Training, TrainingState
 
 # What a buffer of such experts says that it keeps, in `kind.json`.
 KEPT = "the weights after every epoch"
@@ -33,7 +34,10 @@ class SnapshotBuffer(ExpertBuffer):
     """A buffer of experts with their snapshots; see `ExpertBuffer`."""
 
     def check(self, count: int, last: int) -> None:
-        """Checks the snapshots of epochs 0, ..., `last` of the first experts.
+        """Looks at the snapshots of epochs 0, ..., `last` of the first experts.
+
+        They are not read, which would take long where there are many, and of which a
+        run may use few: see `check_one`.
 
         Args:
             count: Number of experts, all trained.
@@ -41,17 +45,45 @@ class SnapshotBuffer(ExpertBuffer):
 
         Raises:
             InputError: the directory holds experts of something else, or a snapshot is
-                missing or damaged.
+                missing or of another size.
         """
         self._check_kind()
         for index in range(count):
-            sums = self._sums(index)
+            self._sums(index)
             for epoch in range(last + 1):
-                self._check_file(self._snapshot(index, epoch), sums, epoch)
+                self._check_size(self._snapshot(index, epoch))
+
+    def check_one(self, index: int, epoch: int, whole: bool) -> None:
+        """Checks the snapshot of an epoch.
+
+        Args:
+            index: Number of the expert.
+            epoch: The epoch.
+            whole: True to read it; False to look at its size.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        path = self._snapshot(index, epoch)
+        # Before it is read, for a file that is no snapshot may be of any size.
+        self._check_size(path)
+        if not whole:
+            return
+        try:
+            values = path.read_bytes()
+        except OSError as error:
+            raise self._refusal(path, error.strerror) from error
+        if zlib.crc32(values) != self._sums(index)[epoch]:
+            raise self._refusal(path, "it has changed")
 
     def reader(self) -> "SnapshotReader":
         """Returns the reader of the snapshots."""
-        return SnapshotReader(self.path, FlatWeights(self.network.weight_shapes).size)
+        return SnapshotReader(self)
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Number of values P of a snapshot."""
+        return FlatWeights(self.network.weight_shapes).size
 
     def _train(
         self,
@@ -77,6 +109,12 @@ class SnapshotBuffer(ExpertBuffer):
         done = resume.updates // self._trainer_of_all().updates_per_epoch
         kept = all(self._snapshot(index, e).is_file() for e in range(done + 1))
         return resume if kept else None
+
+    def _bytes_of(self, index: int) -> int:
+        """Returns the bytes that an expert takes beside what there is of it."""
+        places = (self._snapshot(index, e) for e in range(self.protocol.epochs + 1))
+        lacking = sum(not place.is_file() for place in places)
+        return super()._bytes_of(index) + lacking * 4 * self.size
 
     def _finish(self, index: int) -> None:
         epochs = range(self.protocol.epochs + 1)
@@ -125,18 +163,13 @@ class SnapshotBuffer(ExpertBuffer):
             raise self._refusal(path, one_line(str(error))) from error
         return sums
 
-    def _check_file(self, path: pathlib.Path, sums: list[int], epoch: int) -> None:
-        size = 4 * FlatWeights(self.network.weight_shapes).size
+    def _check_size(self, path: pathlib.Path) -> None:
         try:
-            # Before it is read, for a file that is no snapshot may be of any size.
             found = path.stat().st_size
-            if found != size:
-                raise self._refusal(path, f"{found} bytes instead of {size}")
-            values = path.read_bytes()
         except OSError as error:
             raise self._refusal(path, error.strerror) from error
-        if zlib.crc32(values) != sums[epoch]:
-            raise self._refusal(path, "it has changed")
+        if found != 4 * self.size:
+            raise self._refusal(path, f"{found} bytes instead of {4 * self.size}")
 
     def _refusal(self, path: pathlib.Path, why: str | None) -> InputError:
         return InputError(
@@ -150,13 +183,23 @@ class SnapshotReader:
     """Reads snapshots in a graph.
 
     Args:
-        path: Directory of the buffer.
-        size: Number of values P of a snapshot.
+        buffer: Buffer that keeps them.
     """
 
-    def __init__(self, path: pathlib.Path, size: int) -> None:
-        self._path = str(path.absolute())
-        self._size = size
+    def __init__(self, buffer: SnapshotBuffer) -> None:
+        self._buffer = buffer
+        self._path = str(buffer.path.absolute())
+        self._whole: set[tuple[int, int]] = set()
+
+    def check(self, expert: int, epoch: int) -> None:
+        """Checks a snapshot before a graph reads it, at first by its sum.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        known = (expert, epoch) in self._whole
+        self._buffer.check_one(expert, epoch, whole=not known)
+        self._whole.add((expert, epoch))
 
     def read(self, expert: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """Returns the weights `[P]` of an expert after an epoch."""
@@ -169,7 +212,7 @@ class SnapshotReader:
                 [self._path, "/expert_", number, "/epoch_", after, ".f32"]
             )
             values = tf.io.decode_raw(tf.io.read_file(name), tf.float32)
-            return tf.ensure_shape(values, [self._size])
+            return tf.ensure_shape(values, [self._buffer.size])
 
 
 class UntrainedSnapshots:
@@ -184,6 +227,9 @@ class UntrainedSnapshots:
         self._network = network
         self._flat = FlatWeights(network.weight_shapes)
         self._seed = seed
+
+    def check(self, expert: int, epoch: int) -> None:
+        """Has nothing to check."""
 
     def read(self, expert: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """Returns weights `[P]` that are others in every epoch."""

@@ -9,6 +9,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.dd_ranking_score import DISTILLED, measure_fair_score
 from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
 from hdd_tf.evaluation.scorers.scoring import Score
+from hdd_tf.files.disk_room import size_text
 from hdd_tf.methods.registry import HARD_LABELS, METHODS, WHOLE
 from hdd_tf.methods.traits import Encoder, imported
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -113,8 +114,8 @@ class Costs:
         per_epoch = self._epoch(buffer.protocol, buffer.network, network)
         return Work(
             name,
-            f"{what}, {per_epoch:.1f} s each, where "
-            f"{self._run.config.expert_dir} lacks them",
+            f"{what}, {per_epoch:.1f} s each, where {self._run.config.expert_dir} "
+            f"lacks them ({size_text(buffer.bytes_to_write(number))})",
             missing * buffer.protocol.epochs * per_epoch,
         )
 

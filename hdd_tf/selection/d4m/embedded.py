@@ -57,6 +57,13 @@ class EmbeddedDiffusion(LatentDiffusion):
         self._autoencoder_weights: list[tf.Tensor] = []
         self._predict: Callable[..., tf.Tensor] | None = None
 
+    def check_room(self, generates: bool) -> None:
+        """Checks the place of the networks that are missing; see the base class."""
+        if self.autoencoder is not None:
+            self.autoencoder.buffer.check_place(1)
+        if generates:
+            self.denoiser.buffer.check_place(1)
+
     def prepare(self, generates: bool, dry_run: bool) -> None:
         """Trains the networks that are missing.
 

@@ -110,6 +110,7 @@ class PrototypeGeneration(Method):
         self._model = model
         self._take = context.taker(teacher_shelf(config, dataset, context.network))
         self._teacher: Teacher | None = None
+        model.check_room(self._generates)
 
     def train_ahead(self) -> None:
         """Trains the teacher and the diffusion model if they are missing."""

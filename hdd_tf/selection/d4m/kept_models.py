@@ -14,7 +14,8 @@ from hdd_tf.selection.d4m import autoencoder, denoiser
 from hdd_tf.selection.d4m.latents import Latents, to_unit
 from hdd_tf.selection.d4m.layers import GenerativeNetwork
 from hdd_tf.selection.d4m.trainer import GenerativeTrainer
-from hdd_tf.training.experts import ExpertBuffer, OwnTraining
+from hdd_tf.training.experts import ExpertBuffer
+from hdd_tf.training.training_variables import OwnTraining
 
 _RATE = 2e-4
 _WARM_UP = 500

@@ -18,6 +18,17 @@ class LatentDiffusion(abc.ABC):
 
     latent_shape: tuple[int, int, int]
 
+    def check_room(self, generates: bool) -> None:
+        """Checks that the disk has room for what `prepare` trains; nothing by default.
+
+        Args:
+            generates: As in `prepare`.
+
+        Raises:
+            InputError: it has not, or nothing can be written there.
+        """
+        return None
+
     @abc.abstractmethod
     def prepare(self, generates: bool, dry_run: bool) -> None:
         """Trains or loads what the other calls need.
