@@ -6,10 +6,8 @@ an expert trains it, and other runs read it. A run that needs the expert during 
 training waits. An interrupted training resumes where it stopped.
 """
 
-import contextlib
 import pathlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,18 +15,17 @@ import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, InterruptedRunError
-from hdd_tf.files import atomic, links, lock
-from hdd_tf.files.disk_room import check_disk_room
+from hdd_tf.files import atomic
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.signals import interruptions_named
+from hdd_tf.training.expert_files import ExpertFiles
 from hdd_tf.training.network_files import KIND_FILE, NetworkFiles, kind_of, place_of
 from hdd_tf.training.network_trainer import NetworkTrainer
 from hdd_tf.training.training_variables import OwnTraining, Training, TrainingState
 
-# A training that is killed loses no more than this.
-_SECONDS_BETWEEN_SAVES = 300.0
+_REMEDY = "Match in another --network or --norm, or give a larger --pretrain_batch."
 
 
 class Experts(NamedTuple):
@@ -52,7 +49,7 @@ class Experts(NamedTuple):
         return self.trained[0].shape[0]
 
 
-class ExpertBuffer:
+class ExpertBuffer(ExpertFiles):
     """An expert buffer: a directory of experts of one kind.
 
     Args:
@@ -71,8 +68,6 @@ class ExpertBuffer:
             for nothing.
 
     Attributes:
-        path: Directory of this buffer.
-        protocol: Training protocol of the experts.
         network: The network.
     """
 
@@ -93,7 +88,6 @@ class ExpertBuffer:
         self.network = network
         self._own = own
         self._dataset = dataset
-        self.protocol = protocol
         self._seed = seed
         more = dict(own.kind) if own else {}
         if kept:
@@ -101,8 +95,8 @@ class ExpertBuffer:
         self._kind = kind_of(
             network, network_name, dataset, protocol, seed, precision, label_names, more
         )
-        self.path = place_of(directory, self._kind)
-        self._files = NetworkFiles(network, protocol)
+        path = place_of(directory, self._kind)
+        super().__init__(path, NetworkFiles(network, protocol), protocol)
         self._trainer: Training | None = None
 
     def take(
@@ -132,6 +126,7 @@ class ExpertBuffer:
                 self._expert(index, on_epochs)._replace(slots=[])
                 for index in range(count)
             ]
+        self._trainer = None  # Frees its copy of the images.
         # The key determines the initial weights, so no file stores them.
         initial = [self.initial(i) for i in range(count)] if with_initial else []
         return Experts(
@@ -160,64 +155,7 @@ class ExpertBuffer:
                     on_epochs(self.protocol.epochs)
                 else:
                     self._expert(index, on_epochs)
-
-    def trained(self, index: int) -> list[np.ndarray]:
-        """Returns the weights of an expert that is trained.
-
-        Raises:
-            InputError: its file is damaged.
-        """
-        return list(self._files.read(self._file(index)).weights)
-
-    def check_place(self, count: int) -> None:
-        """Checks that the experts that are missing can be written.
-
-        Args:
-            count: Number of experts that are needed.
-
-        Raises:
-            InputError: nothing can be written to the directory, or its disk has less
-                room than they take.
-        """
-        missing = self.missing(count)
-        if not missing:
-            return
-        links.check_writable(self.path, "--expert_dir: ")
-        check_disk_room(
-            self.path,
-            self.bytes_to_write(count),
-            f"--expert_dir={self.path.parent}: the networks that train first "
-            f"({missing} of {self.protocol.epochs} epochs)",
-            "make room, or name another place",
-        )
-
-    def bytes_to_write(self, count: int) -> int:
-        """Returns the bytes that the experts that are missing take on a disk."""
-        return sum(
-            self._bytes_of(index)
-            for index in range(count)
-            if not self._file(index).exists()
-        )
-
-    def _bytes_of(self, index: int) -> int:
-        """Returns the bytes that an expert takes beside what there is of it."""
-        del index
-        return self._files.num_bytes
-
-    @contextlib.contextmanager
-    def _held(self, count: int) -> Iterator[None]:
-        """Holds the directory against other processes if experts are missing.
-
-        Finished experts do not change, and their directory may be read-only, so reading
-        them takes no lock.
-        """
-        with contextlib.ExitStack() as stack:
-            if self.missing(count):
-                self.check_place(count)
-                stack.enter_context(lock.locked(self.path, self._print_wait))
-                links.refuse_links_out(self.path)
-            yield
-        self._trainer = None  # Frees its copy of the images.
+        self._trainer = None
 
     def untrained(self, count: int, with_initial: bool = True) -> Experts:
         """Returns `count` untrained experts: the trained weights are the initial ones.
@@ -243,37 +181,20 @@ class ExpertBuffer:
     def _key(self, index: int) -> tf.Tensor:
         return derive_key(self._seed, Purpose.EXPERT, index)
 
-    def missing(self, count: int) -> int:
-        """Returns how many of the first `count` experts are still to be trained."""
-        return sum(not self._file(index).exists() for index in range(count))
-
-    def _file(self, index: int) -> pathlib.Path:
-        return self.path / f"expert_{index:03d}.npz"
-
-    def _print_wait(self, holder: str) -> None:
-        print(f"waiting for {holder}, which trains experts in {self.path}", flush=True)
-
     def _expert(self, index: int, on_epochs: Callable[[int], object]) -> TrainingState:
         """Returns one expert at the end of its training."""
         file = self._file(index)
         if file.exists():
             on_epochs(self.protocol.epochs)
             return self._files.read(file)
-        unfinished = self.path / f"expert_{index:03d}_unfinished.npz"
+        unfinished = self._unfinished(index)
         resume = self._files.read(unfinished) if unfinished.exists() else None
         resume = self._resumable(index, resume)
         atomic.write_json(self.path / KIND_FILE, self._kind)
         trainer = self._trainer_of_all()
         if resume:
             on_epochs(resume.updates // trainer.updates_per_epoch)
-        saved_at = time.monotonic()
-
-        def save_now_and_then() -> None:
-            nonlocal saved_at
-            if time.monotonic() - saved_at > _SECONDS_BETWEEN_SAVES:
-                self._files.write(unfinished, trainer.snapshot())
-                saved_at = time.monotonic()
-
+        save_now_and_then = self._saver(unfinished, trainer)
         try:
             with interruptions_named():
                 self._train(index, trainer, on_epochs, resume, save_now_and_then)
@@ -314,12 +235,10 @@ class ExpertBuffer:
         if all(np.isfinite(weight.numpy()).all() for weight in trainer.weights):
             return
         unfinished.unlink(missing_ok=True)
-        remedy = (
-            "Match in another --network or --norm, or give a larger --pretrain_batch."
-        )
+        remedy = self._own.remedy if self._own else _REMEDY
         raise InputError(
             f"network {index} of {self.path} has diverged: its weights are not finite. "
-            f"{self._own.remedy if self._own else remedy}"
+            f"{remedy}"
         )
 
     def _trainer_of_all(self) -> Training:
