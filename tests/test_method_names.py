@@ -1,11 +1,13 @@
 """A method is named in its own file, its registry entry and flags, and nowhere else."""
 
 import ast
+import dataclasses
 import pathlib
 import re
 
 import pytest
 
+from hdd_tf.config import Config, rows
 from hdd_tf.methods.registry import METHODS
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -82,3 +84,58 @@ def test_a_methods_module_is_imported_only_when_it_is_built():
         module, _, function = traits.build.partition(":")
         assert module.startswith("hdd_tf.") and callable(traits.builder()), name
         assert traits.builder().__name__ == function
+
+
+def readers_of(path):
+    """The methods that a module of hdd_tf/objectives or hdd_tf/selection is of."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    package = module.rpartition(".")[0]
+    built = {name: traits.build.partition(":")[0] for name, traits in METHODS.items()}
+    of_module = [name for name, build in built.items() if build == module]
+    return of_module or [n for n, b in built.items() if b.rpartition(".")[0] == package]
+
+
+def test_settings_are_read_by_the_methods_that_say_so():
+    known, read = rows(), set()
+    for folder in ("objectives", "selection"):
+        for path in sorted((ROOT / "hdd_tf" / folder).rglob("*.py")):
+            names = set(re.findall(r"\bconfig\.([a-z]\w*)", path.read_text("utf-8")))
+            for name in names & set(known):
+                row = known[name]
+                geometry = row.geometry or "hyperbolic"
+                readers = readers_of(path)
+                claimed = any(row.is_read(name, each, geometry) for each in readers)
+                assert claimed, f"{path} reads --{name}: own_settings of {readers}"
+                read.add(name)
+    own = [
+        field.name
+        for group in Config.__bases__
+        if group.__module__.startswith("hdd_tf.settings.objectives.")
+        for field in dataclasses.fields(group)
+    ]
+    # Any network that trains beforehand is kept by these.
+    shared = {"expert_seed", "expert_dir"}
+    every = {n for n in own if all(known[n].is_read(n, m, "none") for m in METHODS)}
+    assert every == shared
+    for name, traits in METHODS.items():
+        for beginning in traits.own_settings:
+            assert any(each.startswith(beginning) for each in read), (name, beginning)
+
+
+@pytest.mark.parametrize(
+    ("setting", "method", "geometry", "is_read"),
+    [
+        ("d4m_strength", "d4m", "euclidean", True),
+        ("d4m_strength", "dm", "euclidean", False),
+        ("idm_pool_size", "iid", "euclidean", True),
+        ("dcc_outer_warmup", "dc", "euclidean", False),
+        ("real_batch", "dm", "euclidean", True),
+        ("real_batch", "d4m", "none", False),
+        ("curvature", "dm", "hyperbolic", True),
+        ("curvature", "dm", "euclidean", False),
+        ("d4m_strength", "of another version", "euclidean", True),
+        ("width", "random", "none", True),
+    ],
+)
+def test_what_a_method_reads(setting, method, geometry, is_read):
+    assert rows()[setting].is_read(setting, method, geometry) is is_read

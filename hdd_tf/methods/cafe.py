@@ -25,6 +25,7 @@ def _cafe(
         summary=summary,
         kind=Kind.WHOLE_SET,
         build="hdd_tf.objectives.cafe.method:build",
+        own_settings=("cafe_",),
         has_geometry=True,
         formation_factor=1,
         unit_range=False,

@@ -24,6 +24,7 @@ D4M = Traits(
     summary="prototypes of latents, noised and denoised by a diffusion model",
     kind=Kind.SELECTION,
     build="hdd_tf.selection.d4m.generation:build",
+    own_settings=("d4m_",),
     has_geometry=True,
     formation_factor=1,
     unit_range=False,

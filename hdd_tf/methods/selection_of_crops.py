@@ -23,6 +23,7 @@ RDED = Traits(
     "its labels",
     kind=Kind.SELECTION,
     build="hdd_tf.selection.rded.method:build",
+    own_settings=("rded_",),
     has_geometry=False,
     formation_factor=1,
     unit_range=False,

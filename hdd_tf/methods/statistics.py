@@ -13,6 +13,7 @@ GVBSM = Traits(
     summary="statistics of several trained networks, from noise, with soft labels",
     kind=Kind.WHOLE_SET,
     build="hdd_tf.objectives.gvbsm.method:build",
+    own_settings=("gvbsm_", "image_lr_period"),
     has_geometry=False,
     formation_factor=1,
     # Clipped to it, but learnt in normalised space.

@@ -109,6 +109,8 @@ class Traits:
         beside: Function from the settings to the names of sets that are always scored
             beside the method's own: baselines, and what `DistilledSet.beside` holds; or
             None.
+        own_settings: Beginnings of the names of settings that this method reads and
+            that no other method does, unless it has the same beginning here.
         rate_falls: True if the rate of the images falls to 0 over the iterations, so
             that a run cannot be made longer later.
         whitened: Default of `--zca`: True if images are whitened, False if they are
@@ -159,6 +161,7 @@ class Traits:
     ahead_source: str = ""
     carries: frozenset[str] = frozenset()
     beside: Callable[[Any], tuple[str, ...]] | None = None
+    own_settings: tuple[str, ...] = ()
     rate_falls: bool = False
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""

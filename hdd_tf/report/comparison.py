@@ -118,6 +118,7 @@ def _setting_differences(run: Run) -> list[str]:
         f"--{name}={run.settings.get(name, 'unrecorded')} (published {value})"
         for name, value in settings.items()
         if name not in _NOT_COMPARED
+        and run.reads(name)
         and run.settings.get(name) != value
         # These stand for what is published.
         and run.settings.get(name) != _AS_PUBLISHED.get(name, value)

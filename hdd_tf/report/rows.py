@@ -181,7 +181,11 @@ def table_rows(groups: Sequence[Group]) -> list[Row]:
 
 def _key(run: Run, left_out: set[str]) -> str:
     """Returns text that is the same for runs that belong together."""
-    settings = {k: v for k, v in run.settings.items() if k not in left_out}
+    settings = {
+        name: value
+        for name, value in run.settings.items()
+        if name not in left_out and run.reads(name)
+    }
     # Versions add switches to the protocol, off unless asked for.
     protocol = {k: v for k, v in run.protocol.items() if v and k != "whole_epochs"}
     facts = ["training_images", "test_images", "mean"]

@@ -5,6 +5,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 from hdd_tf.artifacts.history import ValidationScore
+from hdd_tf.config import rows
+
+_ROWS = rows()
 
 
 class FairScore(NamedTuple):
@@ -70,3 +73,8 @@ class Run:
     def is_soft(self) -> bool:
         """Whether networks learnt soft labels of the distilled set, not its classes."""
         return self.protocol.get("labels", "hard") != "hard"
+
+    def reads(self, name: str) -> bool:
+        """Returns whether the run depends on a setting, of any version."""
+        row = _ROWS.get(name)
+        return row is None or row.is_read(name, self.objective, self.geometry)

@@ -118,4 +118,5 @@ class MatchingSettings:
         parsers.COUNT,
         "Iterations that each fresh random network of dm, m3d or datadam is used for.",
         Scope.MATCHING,
+        is_of_iterations=True,
     )

@@ -37,6 +37,7 @@ class OptimisationSettings:
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
         f"the 0-1 scale with {_in_unit_range()}). {unset('image_lr')}",
         Scope.MATCHING,
+        is_of_iterations=True,
     )
     image_lr_period: int = setting(
         0,
@@ -44,12 +45,14 @@ class OptimisationSettings:
         "Iterations in which the rate of the images falls to 0 as half a cosine, with "
         f"{_rate_falls()}; it stays there. 0: --iterations, which cannot grow later.",
         Scope.MATCHING,
+        is_of_iterations=True,
     )
     image_momentum: float = setting(
         0.5,
         parsers.PART,
         "Momentum of SGD on the images.",
         Scope.MATCHING,
+        is_of_iterations=True,
     )
     iterations: int = setting(
         None,
@@ -58,6 +61,7 @@ class OptimisationSettings:
         f"{unset('iterations')}",
         Scope.MAY_GROW,
         is_budget=True,
+        is_of_iterations=True,
     )
     real_batch: int = setting(
         None,
@@ -66,6 +70,7 @@ class OptimisationSettings:
         f"{unset('real_batch')}",
         Scope.MATCHING,
         is_budget=True,
+        is_of_iterations=True,
     )
     real_bank_size: int = setting(
         0,
@@ -75,6 +80,7 @@ class OptimisationSettings:
         "cost the synthetic side alone. Not with "
         f"{_not_revisited()}. 0: new draws in every iteration, as published.",
         Scope.MATCHING,
+        is_of_iterations=True,
     )
     init: str = setting(
         None,
@@ -84,6 +90,7 @@ class OptimisationSettings:
         "noise, or from:DIR, an earlier set (a run directory or its synthetic/). "
         f"{unset('init')}",
         Scope.MATCHING,
+        is_of_iterations=True,
     )
     seed: int = setting(
         0,

@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from hdd_tf.methods.registry import METHODS
+from hdd_tf.methods.registry import METHODS, traits_of
 from hdd_tf.settings.scope import Scope
 
 
@@ -29,6 +29,7 @@ class Row:
             no run directory, cannot follow it though its scope is theirs.
         is_making_only: Whether a set that exists, and its score, do not depend on it
             though its scope is one of scores too.
+        is_of_iterations: Whether methods without iterations do not read it.
     """
 
     parser: flags.ArgumentParser
@@ -42,6 +43,25 @@ class Row:
     is_asked_later: bool = False
     is_command_only: bool = False
     is_making_only: bool = False
+    is_of_iterations: bool = False
+
+    def is_read(self, name: str, method: str, geometry: str) -> bool:
+        """Returns whether a method reads the setting.
+
+        Args:
+            name: Its name.
+            method: Name of the method; one that this version does not know reads all.
+            geometry: Geometry of the run; `none` for methods without one.
+        """
+        traits = traits_of(method)
+        if traits is None:
+            return True
+        if self.geometry and self.geometry != geometry:
+            return False
+        if self.is_of_iterations and traits.is_selection:
+            return False
+        owned = any(name.startswith(each.own_settings) for each in METHODS.values())
+        return not owned or name.startswith(traits.own_settings)
 
     @property
     def is_scoring(self) -> bool:

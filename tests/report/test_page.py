@@ -1,5 +1,6 @@
 """Tests of the report as one page."""
 
+import dataclasses
 import html.parser
 import io
 import itertools
@@ -19,7 +20,8 @@ from hdd_tf.report.page.classes import ClassScore, class_section
 from hdd_tf.report.page.document import MOST_SECTIONS, page
 from hdd_tf.report.page.elements import html as written
 from hdd_tf.report.page.images import PAGE_PIXELS, image_sheet, reencoded
-from hdd_tf.report.rows import group_runs, table_rows
+from hdd_tf.report.page.settings import differing_settings
+from hdd_tf.report.rows import Group, group_runs, table_rows
 from hdd_tf.report.table import table_cells
 from tests.report.run_directories import score, write_later, write_run
 
@@ -184,6 +186,31 @@ def test_settings_that_differ_are_a_table(outline):
     place = cells.index("--geometry")
     assert sorted(cells[place + 1 : place + 3]) == ["euclidean", "hyperbolic"]
     assert "--seed" not in cells and "--network" not in cells
+
+
+def test_settings_that_no_method_reads_differ_in_nothing(tmp_path):
+    def run_of(*flags):
+        path = write_run(tmp_path / str(len(list(tmp_path.iterdir()))), *flags)
+        return collect_runs([str(path)], refuse)[0]
+
+    def shown(*runs):
+        return differing_settings([Group([run]) for run in runs])
+
+    plain, odd = run_of(), run_of("--d4m_strength=0.3", "--dsa=none", "--seed=1")
+    assert shown(plain, odd) == {"dsa": [plain.settings["dsa"], "none"]}
+    generated = run_of("--objective=d4m", "--real_batch=9")
+    assert plain.settings["d4m_strength"] == generated.settings["d4m_strength"]
+    found = shown(plain, odd, generated)
+    assert found["d4m_strength"] == ["unused", "unused", "0.7"]
+    assert found["real_batch"][2] == "unused" and "gvbsm_pool" not in found
+    # Runs that differ in nothing that they read are the same but for the seed.
+    alike = run_of("--d4m_strength=0.1", "--seed=2")
+    assert [len(group.runs) for group in group_runs([plain, alike], refuse)] == [2]
+    # Of a score of another program's set too, which lacks what was not there yet.
+    older = dataclasses.replace(
+        plain, settings={k: v for k, v in plain.settings.items() if k[:3] != "d4m"}
+    )
+    assert shown(plain, older) == {}
 
 
 def test_what_cannot_be_read_is_said_and_left_out(tmp_path):

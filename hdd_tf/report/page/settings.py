@@ -16,20 +16,32 @@ _SEEDS = names_of(Scope.SEED)
 def differing_settings(groups: Sequence[Group]) -> dict[str, list[str]]:
     """Returns the values of the settings that not all groups have in common.
 
+    Settings that none of the groups' methods reads are left out.
+
     Args:
         groups: Groups of runs that differ only in the seed.
 
     Returns:
-        A text of each group by the name of the setting.
+        A text of each group by the name of the setting; `unused` where its
+        method does not read it.
     """
-    settings = [group.first.settings for group in groups]
-    names = dict.fromkeys(name for values in settings for name in values)
-    texts = {
-        name: [_text(values.get(name)) for values in settings]
-        for name in names
-        if name not in _SEEDS
-    }
-    return {name: values for name, values in texts.items() if len(set(values)) > 1}
+    runs = [group.first for group in groups]
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    found = {}
+    for name in names:
+        reads = [run.reads(name) for run in runs]
+        # An older run has no value of a setting that it would not read either.
+        values = {
+            _text(run.settings.get(name))
+            for run, read in zip(runs, reads, strict=True)
+            if read or name in run.settings
+        }
+        if name not in _SEEDS and any(reads) and len(values) > 1:
+            found[name] = [
+                _text(run.settings.get(name)) if read else "unused"
+                for run, read in zip(runs, reads, strict=True)
+            ]
+    return found
 
 
 def settings_section(groups: Sequence[Group], titles: Sequence[str]) -> Element:
