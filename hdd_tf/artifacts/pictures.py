@@ -4,7 +4,6 @@ import io
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple, Self
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,61 +15,14 @@ from hdd_tf.artifacts.drawing.drawn_text import (
     text_width,
     title_strip,
 )
+from hdd_tf.artifacts.drawing.page_layout import GAP, MOST_TITLE_LINES, PageLayout
 from hdd_tf.files import atomic
 
-# The longest side of a page in pixels. 100 classes of 50 images of 32x32 fit without
-# enlargement, and 1,000 classes of one image, side by side.
-_MAX_SIDE = 3500
 # Pages of one picture; classes beyond the last one are left out, and the title says so.
 MOST_PAGES = 10
-# Bounds on the enlargement of small grids, in pixels of a cell and of the longer side.
-_COMFORTABLE_CELL = 96
-_COMFORTABLE_SIDE = 1200
-_GAP = 2
 _BACKGROUND = 255
 _LABEL_PADDING = 4
 _LEAST_TITLE = 260
-_MOST_TITLE_LINES = 4
-
-
-class _Layout(NamedTuple):
-    """How the classes of one picture lie on its pages.
-
-    Attributes:
-        factor: Enlargement of the images.
-        columns: Images of each class that are drawn.
-        block: Classes below each other; blocks of them stand side by side.
-        blocks: Largest number of blocks of a page.
-        margin: Pixels of the names.
-    """
-
-    factor: int
-    columns: int
-    block: int
-    blocks: int
-    margin: int
-
-    @classmethod
-    def of(cls, shape: Sequence[int], margin: int, titled: bool) -> Self:
-        """Lays out images of a shape `[rows, columns, h, w, ...]`."""
-        rows, columns, height, width = shape[:4]
-        factor = _enlargement(rows, columns, height, width)
-        if margin:  # Rows that are lower than a line of text would hide their names.
-            factor = max(factor, -(-(LINE - _GAP) // height))
-        strip = LINE * _MOST_TITLE_LINES * titled
-        columns = min(columns, _fitting(width * factor, margin))
-        block = min(rows, _fitting(height * factor, strip))
-        wide = margin + columns * (width * factor + _GAP) + _GAP
-        needed = -(-rows // block)
-        blocks = min(needed, max(1, _MAX_SIDE // wide))
-        # As many classes in each block, so that none is nearly empty.
-        block = -(-rows // (blocks * -(-needed // blocks)))
-        return cls(factor, columns, block, blocks, margin)
-
-    @property
-    def capacity(self) -> int:
-        """Number of classes of a page."""
-        return self.block * self.blocks
 
 
 def grid_array(
@@ -119,7 +71,7 @@ def pages(
         raise ValueError(f"`label_names` must be {rows} or more, not {label_names}.")
     labels = short_names(label_names[:rows]) if label_names else []
     margin = max(map(text_width, labels)) + 2 * _LABEL_PADDING if labels else 0
-    layout = _Layout.of(images.shape, margin, bool(title))
+    layout = PageLayout.of(images.shape, margin, bool(title))
     count = min(most, -(-rows // layout.capacity))
     found = []
     for page in range(count):
@@ -169,7 +121,12 @@ def _png(grid: np.ndarray) -> bytes:
 
 
 def _shown(
-    shape: Sequence[int], layout: _Layout, first: int, last: int, page: int, count: int
+    shape: Sequence[int],
+    layout: PageLayout,
+    first: int,
+    last: int,
+    page: int,
+    count: int,
 ) -> str:
     """Says what a page leaves out; empty where it shows everything."""
     rows, columns = shape[:2]
@@ -182,7 +139,7 @@ def _shown(
     return found
 
 
-def _page(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.ndarray:
+def _page(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
     """Draws the blocks of a page side by side."""
     blocks = [
         _block(images[k : k + layout.block], labels[k : k + layout.block], layout)
@@ -202,7 +159,7 @@ def _page(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.ndar
     )
 
 
-def _block(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.ndarray:
+def _block(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
     """Draws classes below each other, with their names."""
     images = images[:, : layout.columns]
     rows, columns = images.shape[:2]
@@ -212,14 +169,14 @@ def _block(images: np.ndarray, labels: Sequence[str], layout: _Layout) -> np.nda
     # Each cell gets a gap on its right and below; the grid adds those left and above.
     cells = np.pad(
         cells,
-        [(0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0)],
+        [(0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)],
         constant_values=_BACKGROUND,
     )
     grid = cells.transpose(0, 2, 1, 3, 4).reshape(
         rows * cells.shape[2], columns * cells.shape[3], 3
     )
-    left = _GAP + layout.margin
-    grid = np.pad(grid, [(_GAP, 0), (left, 0), (0, 0)], constant_values=_BACKGROUND)
+    left = GAP + layout.margin
+    grid = np.pad(grid, [(GAP, 0), (left, 0), (0, 0)], constant_values=_BACKGROUND)
     return (
         _write_labels(grid, labels, layout.margin, cells.shape[2]) if labels else grid
     )
@@ -230,21 +187,7 @@ def _titled(grid: np.ndarray, title: str) -> np.ndarray:
     room = max(0, _LEAST_TITLE - grid.shape[1])
     grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
     strip = title_strip(title, grid.shape[1])
-    return np.concatenate([strip[: LINE * _MOST_TITLE_LINES], grid])
-
-
-def _fitting(cell_side: int, margin: int) -> int:
-    """Returns the number of cells that fit side by side, at least one."""
-    return max(1, (_MAX_SIDE - margin - _GAP) // (cell_side + _GAP))
-
-
-def _enlargement(rows: int, columns: int, height: int, width: int) -> int:
-    """Returns the integer factor that makes small images visible."""
-    longer_side = max(rows * height, columns * width)
-    return max(
-        1,
-        min(_COMFORTABLE_CELL // max(height, width), _COMFORTABLE_SIDE // longer_side),
-    )
+    return np.concatenate([strip[: LINE * MOST_TITLE_LINES], grid])
 
 
 def _to_uint8(images: np.ndarray) -> np.ndarray:
@@ -258,6 +201,6 @@ def _write_labels(
     picture = Image.fromarray(grid)
     draw = ImageDraw.Draw(picture)
     for row, label in enumerate(labels):
-        middle = _GAP + row * row_height + (row_height - _GAP) // 2
+        middle = GAP + row * row_height + (row_height - GAP) // 2
         draw_line(draw, margin - _LABEL_PADDING - text_width(label), middle, label)
     return np.asarray(picture)

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from hdd_tf.artifacts import pictures
+from hdd_tf.artifacts.drawing import page_layout
 from hdd_tf.artifacts.drawing.drawn_text import short_names
 
 
@@ -118,7 +119,7 @@ def test_many_classes_are_readable(shape, pages):
 
 
 def test_pages_that_nobody_would_look_at_are_not_drawn(monkeypatch):
-    monkeypatch.setattr(pictures, "_MAX_SIDE", 200)
+    monkeypatch.setattr(page_layout, "_MAX_SIDE", 200)
     images, said = np.zeros([1000, 1, 30, 30, 1]), []
     monkeypatch.setattr(
         pictures,
@@ -143,7 +144,7 @@ def test_images_that_are_left_out_are_said(monkeypatch):
 
 
 def test_further_pages_of_an_earlier_picture_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "_MAX_SIDE", 300)
+    monkeypatch.setattr(page_layout, "_MAX_SIDE", 300)
     images, file = np.zeros([9, 3, 64, 64, 1]), tmp_path / "final.png"
     pictures.save_grid(file, images, most=pictures.MOST_PAGES)
     names = {path.name for path in tmp_path.iterdir()}

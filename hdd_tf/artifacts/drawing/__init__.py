@@ -1,1 +1,1 @@
-"""What pictures share: fonts for names of any script, lines of text, a matrix."""
+"""What pictures share: fonts for names of any script, lines, pages, a matrix."""
