@@ -189,10 +189,15 @@ def _print_written(
     values: flags.FlagValues, metadata: Mapping[str, Any], images: int
 ) -> None:
     """Says what was written, and the accuracy that was measured."""
-    traits, made = traits_of(metadata["objective"]), ""
+    from hdd_tf.artifacts.sets.set_words import selection
+
+    traits = traits_of(metadata["objective"])
     if traits is None or not traits.is_selection:
         iterations = metadata.get("iteration", "an unknown number of")
         made = f" after {iterations} iterations"
+    else:
+        words = selection(metadata)
+        made = f", {words}" if words else ""
     print(f"{metadata['dataset']}{made}, {values.encoding}: {values.output_dir}")
     if pruned := metadata.get("pruned"):
         print(f"kept ({pruned['keep']}): {images} of {pruned['of']} images")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hdd_tf.artifacts.sets.set_words import selection
 from hdd_tf.config import rows
 from hdd_tf.errors import one_line
 from hdd_tf.methods.registry import is_distilled
@@ -133,7 +134,7 @@ def write_card(
         carried=_CARRIED.format(words="\n".join(f"- {w}" for w in carried))
         if carried
         else "",
-        settings=json.dumps(_settings(metadata["source"]), indent=2),
+        settings=json.dumps(_settings(metadata), indent=2),
     )
 
 
@@ -151,17 +152,21 @@ def _escape(code: int) -> str:
     return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
-def _settings(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings that a card tells: none that says where files of a user lie.
+def _settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that a card tells: those that the set depends on.
 
-    The data set's name stands above them, and may be the path of a folder there.
+    None says where files of a user lie. The data set's name stands above them, and may
+    be the path of a folder there.
     """
+    source = metadata["source"]
+    objective, geometry = str(metadata["objective"]), str(metadata["geometry"])
     known = rows()
     return {
         name: value
         for name, value in source.items()
         if name in known
         and known[name].scope.is_identity
+        and known[name].is_read(name, objective, geometry)
         and not (isinstance(value, str) and set(value) & set("/\\"))
     }
 
@@ -170,6 +175,8 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     method = _plain(metadata["objective"]) or "another program"
     geometry = _plain(metadata["geometry"])
     where = "" if geometry in ("none", "") else f" in {geometry} geometry"
+    if words := selection(metadata):
+        return f"{method}{where}: {_plain(words)}"
     iterations = metadata.get("iteration")
     return f"{method}{where}" + (f", {iterations:,} iterations" if iterations else "")
 

@@ -141,6 +141,25 @@ def test_card_tells_how_to_use_the_set_and_not_where_files_lie(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"selected": "`cut`\nand glued"}, "made by rded: cut and glued.\n"),
+        # A set of an earlier version, or of a stranger.
+        ({"selected": {"iteration": 3}, "iteration": 0}, "made by rded.\n"),
+    ],
+)
+def test_card_says_how_a_set_without_iterations_was_made(tmp_path, more, said):
+    source = {"rded_factor": 2, "d4m_strength": 0.5, "iterations": 9, "width": 8}
+    about = {"objective": "rded", "geometry": "none", "source": source, **more}
+    write_hub(tmp_path / "set", named(PLAIN, **about))
+    _, body = header_of(tmp_path / "set")
+    assert said in body
+    # Of the settings, those that it depends on.
+    assert '"rded_factor": 2' in body and '"width": 8' in body
+    assert "d4m_strength" not in body and '"iterations"' not in body
+
+
+@pytest.mark.parametrize(
     "names, said",
     [(["a/b", "c", "d"], "like the class 'a/b'"), (["..", "c", "d"], "class '..'"),
      (["a\nb", "c", "d"], r"class 'a\nb'"), ([" a", "c", "d"], "class ' a'"),

@@ -60,11 +60,12 @@ def test_export_holds_real_images_and_says_which(finished):
     np.testing.assert_array_equal(stored.labels, np.repeat(np.arange(10), 3))
 
 
-def test_an_export_of_a_selection_tells_no_iterations(finished, tmp_path, capsys):
+def test_an_export_of_a_selection_tells_how_it_was_made(finished, tmp_path, capsys):
     place, _ = finished
     words = [f"--run_dir={place}", f"--output_dir={tmp_path / 'npz'}", "--encoding=npz"]
     assert main(["hdd_tf", "export", *words]) == 0
-    assert f"digits, npz: {tmp_path / 'npz'}\n" in capsys.readouterr().out
+    said = f"digits, real images by herding, npz: {tmp_path / 'npz'}\n"
+    assert said in capsys.readouterr().out
 
 
 def test_baseline_of_that_name_is_the_same_set(finished):

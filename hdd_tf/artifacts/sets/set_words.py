@@ -5,6 +5,8 @@ from typing import Any
 
 from hdd_tf.artifacts.encodings.base import SOFT_LABELS_KEY
 from hdd_tf.artifacts.sets.set_extras import EPOCH_LABELS_FILE, WHITENING_FILE
+from hdd_tf.errors import one_line
+from hdd_tf.methods.registry import traits_of
 
 _WHITENED = (
     "networks train on ((x - mean) @ vectors / sqrt(values + epsilon)) @ vectors.T "
@@ -43,6 +45,20 @@ def preprocessing(metadata: Mapping[str, Any]) -> str:
     if "whitening" in metadata:
         return _WHITENED
     return "networks train on (image / 255 - mean) / std, by channel"
+
+
+def selection(metadata: Mapping[str, Any]) -> str:
+    """Returns how a set without iterations was made, in words.
+
+    Args:
+        metadata: Metadata of the set, which anybody may have written.
+
+    Returns:
+        One line; empty for a set that iterations made.
+    """
+    traits, words = traits_of(metadata["objective"]), metadata.get("selected")
+    is_selection = traits is not None and traits.is_selection
+    return one_line(words) if is_selection and isinstance(words, str) else ""
 
 
 def training(metadata: Mapping[str, Any]) -> list[str]:
