@@ -51,6 +51,10 @@ CASES = [
     (["--init=mean"], "--init=mean"),
     (["--dataset=fashion_mnist", "--data_dir=nothing_here"], "--data_dir"),
     (["--dataset=folder:nowhere"], "--dataset=folder:nowhere: there is no such folder"),
+    (
+        ["--dataset=digits", "--real_store=disk", "--data_cache=none"],
+        "--data_cache names none: give --data_cache=DIR",
+    ),
     (["--dataset=folder:"], "--dataset=folder:: must be a name or folder:DIR"),
     (["--dataset=folder:full"], "full has no class folders"),
     (["--dataset=full/thesis"], "folder:DIR"),

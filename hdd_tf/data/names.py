@@ -118,6 +118,11 @@ def names_in_sources() -> frozenset[str]:
 
 def no_such_folder(directory: str) -> InputError:
     """Returns the error of a folder of images that does not exist."""
+    if os.path.isfile(os.path.expanduser(directory)):
+        return InputError(
+            f"--dataset={FOLDER}{directory} is a file: unpack it if it is an archive, "
+            "and give the folder that holds a folder of images for each class."
+        )
     return InputError(
         f"--dataset={FOLDER}{directory}: there is no such folder; give one that "
         "holds a folder of images for each class."

@@ -35,6 +35,7 @@ def test_what_is_prepared_or_elsewhere_passes(tmp_path, monkeypatch):
         ("owm", "no data set 'owm'.* did you mean .*own"),
         ("cifar-10", "is not the name of a data set"),
         ("folder:nowhere", "there is no such folder"),
+        (f"folder:{__file__}", "is a file: unpack it"),
     ],
 )
 def test_other_names_are_refused(name, said, tmp_path):
