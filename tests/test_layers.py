@@ -22,6 +22,7 @@ LAYERS = (
     ),
     ("objectives.gradient_matching",),
     ("distillation",),
+    ("distillation.bank",),
     ("training",),
     ("protocols",),
     ("foreign_sets",),

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
+from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
@@ -20,7 +21,6 @@ from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
-from hdd_tf.distillation.real_bank import RealBank
 
 # The phases of a run with a bank: real images are drawn, then their summaries reused.
 _DRAWING, _REVISITING = 0, 1

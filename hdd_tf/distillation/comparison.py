@@ -2,7 +2,7 @@
 
 A comparison gets the weights of a pass and summarises the real images of a block of
 classes, without a gradient. Then it computes the loss of the classes' synthetic images
-against that summary. A bank of real images stores summaries (real_bank.py).
+against that summary. A bank of real images stores summaries (bank/real_bank.py).
 """
 
 from collections.abc import Callable
