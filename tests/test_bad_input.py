@@ -16,6 +16,7 @@ from hdd_tf.main import main
 from hdd_tf.settings import parsers
 
 GOOD = ["--flagfile=flags/quickstart.cfg", "--noprogress"]
+OVER_ALL = ["--real_bank_size=2", "--bank_over=all"]
 
 # (arguments after GOOD, what the line must say)
 CASES = [
@@ -65,6 +66,15 @@ CASES = [
         ["--objective=rded", "--expert_dir=a_file/below"],
         "--expert_dir=a_file/below: a_file is a file: name a directory",
     ),
+    (
+        [*OVER_ALL, "--bank_dir=a_file/below"],
+        "--bank_dir=a_file/below: a_file is a file: name a directory",
+    ),
+    ([*OVER_ALL, "--objective=idm"], "revisits networks and what they made"),
+    (
+        [*OVER_ALL, "--objective=dsa", "--dc_updates=1"],
+        "those of --objective=dsa (with these settings) cannot be merged: leave it at",
+    ),
     (["--run_dir=a_file"], "a_file"),
     (["--run_dir=a_file/below"], "a_file"),
     (["--run_dir=full"], "full holds other things"),
@@ -91,7 +101,7 @@ CASES += [
             ("run_dir", "new/"),
             ("data_cache", ""),
             ("data_dir", ""),
-            ("expert_dir", ""),
+            *(("expert_dir", ""), ("bank_dir", "")),
         ),
         *(("dataset", "folder:"), ("init", "from:")),
     )

@@ -80,6 +80,7 @@ class DataSettings:
         "Part of each class's real images that is matched, by --keep; baselines and "
         "scores see all of them.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     keep: str = choice(
         "near_root",
@@ -87,6 +88,7 @@ class DataSettings:
         "Which ones: those of smallest or largest hyperbolic radius, which is also the "
         "order of their Lorentz weights, or any.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     keep_epochs: int = setting(
         5,
@@ -94,4 +96,5 @@ class DataSettings:
         "Epochs that the network behind these radii trains on all real images; kept in "
         "--expert_dir.",
         Scope.MATCHING,
+        is_unbanked=True,
     )

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import setting, unset
+from hdd_tf.settings.row import choice, setting, unset
 from hdd_tf.settings.scope import Scope
 
 
@@ -37,6 +37,7 @@ class OptimisationSettings:
         "Learning rate r of SGD on the images, in normalised pixel units (in units of "
         f"the 0-1 scale with {_in_unit_range()}). {unset('image_lr')}",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     image_lr_period: int = setting(
         0,
@@ -44,12 +45,14 @@ class OptimisationSettings:
         "Iterations in which the rate of the images falls to 0 as half a cosine, with "
         f"{_rate_falls()}; it stays there. 0: --iterations, which cannot grow later.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     image_momentum: float = setting(
         0.5,
         parsers.PART,
         "Momentum of SGD on the images.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     iterations: int = setting(
         None,
@@ -66,6 +69,7 @@ class OptimisationSettings:
         f"{unset('real_batch')}",
         Scope.MATCHING,
         is_budget=True,
+        is_unbanked=True,
     )
     real_bank_size: int = setting(
         0,
@@ -76,6 +80,31 @@ class OptimisationSettings:
         f"{_not_revisited()}. 0: new draws in every iteration, as published.",
         Scope.MATCHING,
     )
+    bank_over: str = choice(
+        "batch",
+        ("batch", "all"),
+        "What each of the iterations of --real_bank_size looks at: batch = "
+        "--real_batch images of each class; all = every image of each class, in a "
+        "pass over the data before the first iteration, whose summaries are kept in "
+        "--bank_dir.",
+        Scope.MATCHING,
+    )
+    bank_dir: str = setting(
+        "runs/banks",
+        parsers.PATH,
+        "Where --bank_over=all keeps its summaries; runs that would compute the same "
+        "ones share them, and hdd-tf bank computes them beforehand.",
+        Scope.PROCESS,
+        is_making_only=True,
+    )
+    bank_networks_at_once: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Networks that --bank_over=all passes a part of a class through before it "
+        "reads the next one; same result. 0: as many as fit into 512 MiB.",
+        Scope.PROCESS,
+        is_making_only=True,
+    )
     init: str = setting(
         None,
         parsers.INIT,
@@ -84,6 +113,7 @@ class OptimisationSettings:
         "noise, or from:DIR, an earlier set (a run directory or its synthetic/). "
         f"{unset('init')}",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     seed: int = setting(
         0,

@@ -29,6 +29,8 @@ class Row:
             no run directory, cannot follow it though its scope is theirs.
         is_making_only: Whether a set that exists, and its score, do not depend on it
             though its scope is one of scores too.
+        is_unbanked: Whether what a bank keeps of all real images does not depend on it
+            though distilled sets do.
     """
 
     parser: flags.ArgumentParser
@@ -42,6 +44,7 @@ class Row:
     is_asked_later: bool = False
     is_command_only: bool = False
     is_making_only: bool = False
+    is_unbanked: bool = False
 
     @property
     def is_scoring(self) -> bool:
