@@ -16,6 +16,7 @@ from hdd_tf.main import main
 from hdd_tf.settings import parsers
 
 GOOD = ["--flagfile=flags/quickstart.cfg", "--noprogress"]
+OVER_ALL = ["--real_bank_size=2", "--bank_over=all"]
 
 # (arguments after GOOD, what the line must say)
 CASES = [
@@ -77,6 +78,15 @@ CASES = [
     # The encoder of the analysis would be kept there, after the run.
     (["--expert_dir=/proc/nothing"], "/proc cannot be written to: name another place"),
     (["--run_dir=/proc/nothing"], "--run_dir=/proc/nothing: /proc cannot be written"),
+    (
+        [*OVER_ALL, "--bank_dir=a_file/below"],
+        "--bank_dir=a_file/below: a_file is a file: name a directory",
+    ),
+    ([*OVER_ALL, "--objective=idm"], "revisits networks and what they made"),
+    (
+        [*OVER_ALL, "--objective=dsa", "--dc_updates=1"],
+        "those of --objective=dsa (with these settings) cannot be merged: leave it at",
+    ),
     (["--run_dir=a_file"], "a_file"),
     (["--run_dir=a_file/below"], "a_file"),
     (["--run_dir=full"], "full holds other things"),
@@ -103,7 +113,7 @@ CASES += [
             ("run_dir", "new/"),
             ("data_cache", ""),
             ("data_dir", ""),
-            ("expert_dir", ""),
+            *(("expert_dir", ""), ("bank_dir", "")),
         ),
         *(("dataset", "folder:"), ("init", "from:")),
     )

@@ -43,6 +43,9 @@ OTHER_VALUES = {
     "iterations": 12,
     "real_batch": 5,
     "real_bank_size": 5,
+    "bank_over": "all",
+    "bank_dir": "/banks",
+    "bank_networks_at_once": 3,
     "init": "from:runs/a b=c",
     "seed": 3,
     "num_experiments": 2,
@@ -435,7 +438,7 @@ def test_settings_of_another_version_are_refused():
 NOT_IDENTITY = {
     "best_on_test",
     "fair_score",
-    "expert_dir",
+    *("expert_dir", "bank_dir", "bank_networks_at_once"),
     *(
         "run_dir",
         "data_dir",
@@ -462,7 +465,8 @@ NOT_IDENTITY = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_identity_differs_exactly_where_the_result_may(name):
-    base = Config(dataset="cifar10", select="best_validation", eval_every=9)
+    bank = {"real_bank_size": 2} if name == "bank_over" else {}
+    base = Config(dataset="cifar10", select="best_validation", eval_every=9, **bank)
     other = {
         "select": "last", "validation_fraction": 0.2, "iterations": 99, "zca": True,
     }.get(name, OTHER_VALUES[name])  # fmt: skip
@@ -509,6 +513,16 @@ def test_formation_follows_the_objective_unless_it_is_said():
             {"run_dir": "a/b", "data_cache": "a/b/c"},
             "--data_cache=a/b/c lies in the run",
         ),
+        (
+            {
+                "run_dir": "b",
+                "bank_dir": "b/c",
+                "real_bank_size": 2,
+                "bank_over": "all",
+            },
+            "--bank_dir=b/c lies in the run",
+        ),
+        ({"bank_over": "all"}, "there is none: give --real_bank_size"),
         ({"objective": "random", "keep_fraction": 0.5}, "matches nothing"),
         ({"best_on_test": True}, "nothing to compare without --eval_every"),
         ({"fair_score": True, "num_eval": 0}, "accuracies of --num_eval networks"),
@@ -525,7 +539,7 @@ def test_identity_keeps_its_names_in_their_order():
     # Run directories hold them: a name that goes or moves makes old runs other runs.
     expected = [name for name in FIELDS if name not in NOT_IDENTITY]
     assert list(config_lib.identity(Config(dataset="x"))) == expected
-    assert len(expected) == 144
+    assert len(expected) == 145
 
 
 def test_every_setting_has_a_scope():

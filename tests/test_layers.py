@@ -24,6 +24,7 @@ LAYERS = (
     ),
     ("objectives.gradient_matching",),
     ("distillation",),
+    ("distillation.bank",),
     ("training",),
     ("training.graph",),
     ("protocols",),

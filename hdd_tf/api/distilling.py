@@ -1,6 +1,7 @@
 """`hdd_tf.distill`: arrays or the name of a data set in, a distilled set out."""
 
 import dataclasses
+import os
 import tempfile
 from typing import Any
 
@@ -51,7 +52,8 @@ def distill(
     Nothing is written to files, unless a directory is given for it. In `data_cache=DIR`
     the decoded images of a named data set are kept. In `expert_dir=DIR`, networks that
     a method trains on the real images beforehand (DANCE, `keep_fraction`) are kept for
-    the next call; without it they are trained in each call.
+    the next call; without it they are trained in each call. `bank_dir=DIR` does the
+    same for what `bank_over="all"` computes of the real images.
 
     Args:
         images: `[n, h, w, c]` or `[n, h, w]` uint8, or whole numbers on the 0-255
@@ -110,10 +112,12 @@ def distill(
         raise InputError(f"class_names are those of {dataset}: leave them out")
     else:
         real = load_configured_dataset(config, keeps_decoded(settings))
-    if "expert_dir" in settings:
+    passing = [name for name in ("expert_dir", "bank_dir") if name not in settings]
+    if not passing:
         return _distil(config, config, real, found)
     with tempfile.TemporaryDirectory(prefix="hdd_tf_") as place:
-        used = dataclasses.replace(config, expert_dir=place)
+        places: dict[str, Any] = {n: os.path.join(place, n) for n in passing}
+        used = dataclasses.replace(config, **places)
         return _distil(config, used, real, found)
 
 
@@ -142,7 +146,7 @@ def _distil(
 
     Args:
         stated: The settings to record.
-        config: The same with the place where experts are kept.
+        config: The same with the places where experts and banks are kept.
         dataset: The real images.
         found: What its labels stand for, if it was given as arrays.
     """

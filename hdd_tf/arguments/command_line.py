@@ -191,15 +191,19 @@ def _illegal_value(error: Exception, values: flags.FlagValues) -> str:
     return parsers.refusal(name, value, values[name].parser)
 
 
-def help_text(called: str = "hdd-tf") -> str:
+def help_text(
+    called: str = "hdd-tf",
+    about: str = "Distils an image data set into a few synthetic images per class.",
+) -> str:
     """Returns the help: every flag under its heading, with default and bounds.
 
     Args:
         called: What the user called, which the usage line repeats.
+        about: What it does.
     """
     files = ", ".join(published_names())
     lines = [
-        "Distils an image data set into a few synthetic images per class.",
+        about,
         "",
         f"usage: {called} [--flagfile=FILE ...] [--name=value ...]",
         "",

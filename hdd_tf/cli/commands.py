@@ -31,6 +31,9 @@ COMMANDS: Mapping[str, Command] = {
     "distill": Command(
         "hdd_tf.cli.distill_command:main", "Distil a data set; resumes what is begun."
     ),
+    "bank": Command(
+        "hdd_tf.cli.distill_command:bank_main", "Summarise all real images beforehand."
+    ),
     "evaluate": Command(
         "hdd_tf.cli.evaluate_command:main", "Train fresh networks on a distilled set."
     ),

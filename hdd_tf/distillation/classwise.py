@@ -8,19 +8,24 @@ classes, devices, the bank of real summaries, and the optimiser of the images.
 
 import functools
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
+from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
+from hdd_tf.distillation.bank.filling import fill
+from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
 from hdd_tf.distillation.image_sgd import ImageSGD
-from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
+from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
-from hdd_tf.distillation.real_bank import RealBank
+from hdd_tf.distillation.whole_classes import WholeClasses
+from hdd_tf.errors import InputError
+from hdd_tf.files.disk_room import size_text
 
 # The phases of a run with a bank: real images are drawn, then their summaries reused.
 _DRAWING, _REVISITING = 0, 1
@@ -66,14 +71,47 @@ class ClasswiseMatching(IterativeMethod):
         self._plan_blocks = plan_blocks or context.class_blocks
         self._bank: RealBank | None = None
         size = context.config.real_bank_size
+        self._is_over_all = size > 0 and context.config.bank_over == "all"
+        if self._is_over_all and not comparison.merges:
+            raise InputError(
+                "--bank_over=all merges the summaries of parts of a class, and those "
+                f"of --objective={context.config.objective} (with these settings) "
+                "cannot be merged: leave it at batch"
+            )
         if size:
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
         self._start: tf.Tensor | None = context.initial_images()
 
     def train_ahead(self) -> None:
-        """Trains the networks that the objective needs."""
+        """Trains the networks that the objective needs, and fills a bank over all."""
         self._objective.train_ahead()
+        if self._bank is None or not self._is_over_all or self._context.dry_run:
+            return
+        files, whole = self._bank_files(), self._whole_classes()
+        fill(
+            files,
+            whole.summaries,
+            whole.sizes,
+            self._bank.size,
+            self._context.config.progress,
+        )
+        for label in range(self._context.dataset.num_classes):
+            self._bank.write_class(label, files.read(label))
+
+    def stages(self) -> list[Work]:
+        """Returns the cost of a bank over all real images, if there is one."""
+        if self._bank is None or not self._is_over_all:
+            return []
+        files, whole = self._bank_files(), self._whole_classes()
+        size, missing = self._bank.size, files.missing()
+        room = size_text(self._bank.num_bytes)
+        count = f"{size} x {whole.sizes.sum():,} images, {room}"
+        if not missing:
+            return [Work("bank", f"{count}, kept in {files.path}", 0.0)]
+        images = size * int(whole.sizes[missing].sum())
+        seconds = images * whole.seconds_per_image()
+        return [Work("bank", f"{count}, where {files.path} lacks them", seconds)]
 
     def assemble(self) -> None:
         """Makes the images and their optimiser."""
@@ -110,7 +148,7 @@ class ClasswiseMatching(IterativeMethod):
         """Returns the phase: real images are drawn, or a full bank is reused."""
         if self._bank is None:
             return Phase(_DRAWING)
-        if iteration >= self._bank.size:
+        if self._is_over_all or iteration >= self._bank.size:
             return Phase(_REVISITING)
         return Phase(_DRAWING, self._bank.size)
 
@@ -119,8 +157,12 @@ class ClasswiseMatching(IterativeMethod):
         return self.phase_of(iteration).number, self._objective.kind_of(iteration)
 
     def state(self) -> Mapping[str, Any]:
-        """Returns the set, the velocity of its images, the objective and the bank."""
-        bank = {"real_bank": self._bank} if self._bank else {}
+        """Returns the set, the velocity of its images, the objective and the bank.
+
+        A bank over all real images has files of its own.
+        """
+        own = {"real_bank": self._bank} if self._bank else {}
+        bank = {} if self._is_over_all else own
         return {
             "synthetic_set": self.synthetic_set,
             "velocity": self._image_sgd.velocity,
@@ -145,6 +187,23 @@ class ClasswiseMatching(IterativeMethod):
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes of finite images and velocities."""
         return self._image_sgd.finite_classes()
+
+    def _whole_classes(self) -> WholeClasses:
+        """Returns what computes a bank over all; it is not kept, for its networks."""
+        return WholeClasses(
+            self._context, self._objective, self._comparison, self._augmentations
+        )
+
+    def _bank_files(self) -> BankFiles:
+        """Returns the files of a bank over all real images."""
+        context, bank = self._context, cast(RealBank, self._bank)
+        kind = kind_of_bank(context.config, context.dataset, context.network)
+        return BankFiles(
+            context.config.bank_dir,
+            kind,
+            bank.class_shapes,
+            context.dataset.num_classes,
+        )
 
     def _update_images(
         self, iteration: tf.Tensor, pass_index: int, phase: int

@@ -2,7 +2,7 @@
 
 A comparison gets the weights of a pass and summarises the real images of a block of
 classes, without a gradient. Then it computes the loss of the classes' synthetic images
-against that summary. A bank of real images stores summaries (real_bank.py).
+against that summary. A bank of real images stores summaries (bank/real_bank.py).
 """
 
 from collections.abc import Callable
@@ -80,8 +80,8 @@ class Comparison(Protocol):
 
     Attributes:
         merges: True if summaries of parts of a class can be merged to the summary of
-            the class, so that a class may be split over chunks, blocks or replicas.
-            `ClassMatching` never splits a class.
+            the class (`Merging`), as a bank over all images does. `ClassMatching` never
+            splits a class.
     """
 
     merges: bool
@@ -113,4 +113,19 @@ class Comparison(Protocol):
 
         Args:
             num_classes: Leading dimension of the summary's tensors.
+        """
+
+
+class Merging(Protocol):
+    """What a comparison, or a discrepancy of vectors, has besides if it `merges`."""
+
+    def merge(self, parts: Any) -> Any:
+        """Returns the summary of the union of parts, exactly.
+
+        Args:
+            parts: Summaries of p parts of each class, whose tensors are stacked to
+                `[p, b, ...]`.
+
+        Returns:
+            The summary of whole classes, tensors `[b, ...]`.
         """

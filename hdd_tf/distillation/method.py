@@ -76,9 +76,10 @@ class Method(abc.ABC):
         return None
 
     def stages(self) -> list[Work]:
-        """Returns the cost of `result`, for a dry run; a step of each is measured.
+        """Returns the cost of all but iterations, for a dry run; steps are measured.
 
-        It is called after `train_ahead`. By default `result` costs little.
+        It is called after `train_ahead`, and networks that train there are not counted.
+        By default there is little else.
         """
         return []
 

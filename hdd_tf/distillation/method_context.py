@@ -148,6 +148,8 @@ class MethodContext:
         """
         config, num_classes = self.config, self.dataset.num_classes
         real_per_class = min(config.real_batch, int(tf.reduce_max(self.store.sizes)))
+        if config.bank_over == "all":
+            real_per_class = 1  # No iteration passes any.
         return plan_class_blocks(
             num_classes,
             self.strategy.num_replicas_in_sync,

@@ -7,10 +7,11 @@ each by itself.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 
+from hdd_tf.distillation.comparison import Merging
 from hdd_tf.geometry.layers import widen
 from hdd_tf.objectives.features import Discrepancy, Readout
 
@@ -73,6 +74,13 @@ class PartsDiscrepancy:
             for part, vectors in zip(
                 self._discrepancies, self._split(features), strict=True
             )
+        )
+
+    def merge(self, parts: Any) -> Any:
+        """Returns the summaries of the union of parts, stacked to `[p, c, ...]`."""
+        return tuple(
+            cast(Merging, part).merge(summaries)
+            for part, summaries in zip(self._discrepancies, parts, strict=True)
         )
 
     def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:

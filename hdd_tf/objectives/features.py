@@ -7,11 +7,11 @@ is a geometry (centroids and their distance), or kernels, moments, sums of sever
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import tensorflow as tf
 
-from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
+from hdd_tf.distillation.comparison import Merging, RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
 from hdd_tf.geometry.registry import build_geometry
@@ -26,7 +26,7 @@ class Discrepancy(Protocol):
     """The distance of a class's synthetic vectors from its real vectors.
 
     Attributes:
-        merges: True if summaries of parts of a class can be merged, see `Comparison`.
+        merges: True if summaries of parts of a class can be merged, see `Merging`.
     """
 
     merges: bool
@@ -116,6 +116,10 @@ class FeatureComparison:
             losses = tf.reshape(losses, leading)
             loss += work.cross_entropy_weight * tf.reduce_mean(losses, axis=1)
         return loss
+
+    def merge(self, parts: Any) -> Any:
+        """Returns the summary of the union of parts; see `Merging`."""
+        return cast(Merging, self._discrepancy).merge(parts)
 
     def empty_summary(self, num_classes: int) -> Any:
         """Returns the summary of zero vectors, `[num_classes, ...]`."""

@@ -11,7 +11,7 @@ from hdd_tf.analysis.trained_weights import check_place_of_encoder
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.config import Config
 from hdd_tf.data.memory import peak_memory
-from hdd_tf.distillation.method import IterativeMethod
+from hdd_tf.distillation.method import IterativeMethod, Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.objectives.registry import build_method, build_step
@@ -52,6 +52,7 @@ def estimate_run(run: RunContext) -> str:
             for s, (_, count) in zip(seconds, kinds, strict=True)
         )
     times = _times(config)
+    stages = step.method.stages()
     return "\n".join(
         [
             f"{dataset.name}: {len(dataset.training.labels):,} training images of "
@@ -59,7 +60,8 @@ def estimate_run(run: RunContext) -> str:
             f"{config.ipc * dataset.num_classes:,}",
             f"time per iteration  {timing} ({_duration(total)} for "
             f"{config.iterations:,}{times})",
-            *_whole_cost(run, total),
+            *_lines(stages),
+            *_whole_cost(run, total + sum(stage.seconds for stage in stages)),
             f"to be written       {_bytes_written(run, step.method) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
             "nothing was written",
@@ -97,10 +99,7 @@ def _estimate_selection(run: RunContext) -> str:
     method = build_method(run.method_context(dataset, dry_run=True))
     method.train_ahead()
     stages = method.stages()
-    lines = [
-        f"{stage.name:<19} {stage.count}: {_duration(stage.seconds)}"
-        for stage in stages
-    ]
+    lines = _lines(stages)
     if not stages and config.traits.trains_network:
         lines = [
             "choice              a network trains; features and the choice itself are "
@@ -123,6 +122,12 @@ def _estimate_selection(run: RunContext) -> str:
             "nothing was written",
         ]
     )
+
+
+def _lines(works: list[Work]) -> list[str]:
+    return [
+        f"{work.name:<19} {work.count}: {_duration(work.seconds)}" for work in works
+    ]
 
 
 def _times(config: Config) -> str:
@@ -148,9 +153,7 @@ def _whole_cost(run: RunContext, seconds: float) -> list[str]:
     costs, config = Costs(run), run.config
     works = [*costs.before(), *costs.scores(), *costs.analysis()]
     total = seconds + sum(work.seconds for work in works)
-    lines = [
-        f"{work.name:<19} {work.count}: {_duration(work.seconds)}" for work in works
-    ]
+    lines = _lines(works)
     several = config.num_experiments
     every = f", {_duration(total * several)} for {several} experiments" * (several > 1)
     lines.append(

@@ -3,14 +3,12 @@
 import contextlib
 import dataclasses
 import pathlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
-from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.stored_images import failed_reads_named
@@ -25,11 +23,12 @@ from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.pooling import pool_results
 from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.exporting.installation import check_installation
-from hdd_tf.files import atomic, links, lock
+from hdd_tf.files import atomic, lock
 from hdd_tf.protocols.published import check_labels
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
-from hdd_tf.running.runner import run_experiment
+from hdd_tf.running.outputs import check_parent
+from hdd_tf.running.runner import fill_bank, run_experiment
 from hdd_tf.running.selection_run import run_selection
 from hdd_tf.training.settled_precision import settled, told_slowness
 
@@ -66,27 +65,30 @@ def run_experiments(config: Config) -> dict[str, Any] | None:
         return _run(config, strategy, Workers(strategy, watch))
 
 
+def fill_banks(config: Config) -> None:
+    """Fills the banks of a command's experiments, and prints where they lie.
+
+    Args:
+        config: Settings of the command, with a bank over all real images.
+
+    Raises:
+        InputError: settings and data do not match.
+        InterruptedRunError: a signal stopped it, with all but a class saved.
+    """
+    strategy = build_strategy(config.strategy, config.num_virtual_devices)
+    workers = Workers(strategy)
+    with _computing(config, strategy, workers) as config:
+        for each in _each_seed(config):
+            run = RunContext.build(each, _load(each, workers), strategy, workers)
+            for work in fill_bank(run):
+                print(f"{work.name}: {one_line(work.count)}", flush=True)
+
+
 def _run(
     config: Config, strategy: tf.distribute.Strategy, workers: Workers
 ) -> dict[str, Any] | None:
     """Runs the command in this process."""
-    devices = ", ".join(
-        d.split("device:")[-1] for d in strategy.extended.worker_devices
-    )
-    config = settled(config)
-    check_labels(config)
-    check_compilation(config.jit_compile, strategy)
-    of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
-    print(f"{of_several}computing on {devices}", flush=True)
-    if slow := told_slowness(config):
-        print(slow, flush=True)
-    with (
-        workers.lost_ones_told(),
-        workers.chief_dismisses(),
-        _exhaustion_as_input_error(),
-        failed_reads_named(),
-        computing_in(config.precision),
-    ):
+    with _computing(config, strategy, workers) as config:
         # Cadences too, because they decide where blocks of iterations end.
         settings = [identity(config), cadences(config), config.num_experiments]
         workers.assert_same("settings", settings)
@@ -103,6 +105,29 @@ def _run(
         # All end together, so that a restart of one process is a restart of all.
         workers.wait("the end of the command")
         return result
+
+
+@contextlib.contextmanager
+def _computing(
+    config: Config, strategy: tf.distribute.Strategy, workers: Workers
+) -> Iterator[Config]:
+    """Says where this process computes, and yields the settled settings."""
+    devices = [d.split("device:")[-1] for d in strategy.extended.worker_devices]
+    config = settled(config)
+    check_labels(config)
+    check_compilation(config.jit_compile, strategy)
+    of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
+    print(f"{of_several}computing on {', '.join(devices)}", flush=True)
+    if slow := told_slowness(config):
+        print(slow, flush=True)
+    with (
+        workers.lost_ones_told(),
+        workers.chief_dismisses(),
+        _exhaustion_as_input_error(),
+        failed_reads_named(),
+        computing_in(config.precision),
+    ):
+        yield config
 
 
 @contextlib.contextmanager
@@ -153,7 +178,7 @@ def _run_several(
     """Runs experiments one by one, pools their results, then analyses each."""
     parent = pathlib.Path(config.run_dir)
     if workers.is_chief:
-        _check_parent(parent)
+        check_parent(parent)
     with _held(parent, workers):
         results = []
         for experiment in experiments:
@@ -223,30 +248,3 @@ def _analyse(run: RunContext, result: dict[str, Any]) -> None:
             f"{error} (The result is complete, only its analysis is missing; "
             "--noanalysis does without.)"
         ) from error
-
-
-def _check_parent(parent: pathlib.Path) -> None:
-    """Checks that a directory is new, empty, or holds several experiments.
-
-    Raises:
-        InputError: the directory is a file, holds foreign files, or holds a link that
-            leads out of it.
-    """
-    if not parent.exists():
-        return
-    if not parent.is_dir():
-        raise InputError(f"run_dir {parent} is a file: give a directory.")
-    names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
-    seeds = {name for name in names if re.fullmatch(r"seed\d+", name)}
-    if any((parent / name / "config.json").is_file() for name in seeds):
-        # Reports and notes may lie beside the runs, but it is no run itself.
-        foreign = names & {"config.json"}
-    else:
-        foreign = names - seeds - ({"result.json"} if seeds else set())
-    if foreign:
-        raise InputError(
-            f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
-            "--num_experiments: give a new or empty directory with --run_dir."
-        )
-    # Not of a home or a disk, which would be looked through for long.
-    links.refuse_links_out(parent)

@@ -1,11 +1,14 @@
 """The files that a run writes at its start and at its end."""
 
+import pathlib
+import re
 import time
 from typing import Any
 
 from hdd_tf.artifacts.evaluations import set_checksum
 from hdd_tf.artifacts.pictures import MOST_PAGES, save_grid
 from hdd_tf.artifacts.provenance import describe_environment
+from hdd_tf.artifacts.run_directory import is_own_trace
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
@@ -13,9 +16,11 @@ from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity, to_flag_file, to_json
 from hdd_tf.data.dataset import data_record
 from hdd_tf.distillation.run_context import RunContext
+from hdd_tf.errors import InputError
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.saved_classifier import save_classifier
 from hdd_tf.evaluation.shown_scores import show_scores
+from hdd_tf.files import links
 from hdd_tf.running.finished import keep_fair_score, read_export
 
 
@@ -103,3 +108,30 @@ def score_export(
 def _title(run: RunContext, stored: DistilledSet) -> str:
     iteration = stored.metadata.get("iteration") or 0
     return set_title(run.config, run.dataset.name, iteration)
+
+
+def check_parent(parent: pathlib.Path) -> None:
+    """Checks that a directory is new, empty, or holds several experiments.
+
+    Raises:
+        InputError: the directory is a file, holds foreign files, or holds a link that
+            leads out of it.
+    """
+    if not parent.exists():
+        return
+    if not parent.is_dir():
+        raise InputError(f"run_dir {parent} is a file: give a directory.")
+    names = {path.name for path in parent.iterdir() if not is_own_trace(path.name)}
+    seeds = {name for name in names if re.fullmatch(r"seed\d+", name)}
+    if any((parent / name / "config.json").is_file() for name in seeds):
+        # Reports and notes may lie beside the runs, but it is no run itself.
+        foreign = names & {"config.json"}
+    else:
+        foreign = names - seeds - ({"result.json"} if seeds else set())
+    if foreign:
+        raise InputError(
+            f"run_dir {parent} holds other things ({min(foreign)}) than the runs of "
+            "--num_experiments: give a new or empty directory with --run_dir."
+        )
+    # Not of a home or a disk, which would be looked through for long.
+    links.refuse_links_out(parent)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hdd_tf.analysis.pruning import pruned_dataset
 from hdd_tf.config import cadences
+from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
@@ -82,6 +83,24 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
                 monitor.before_refusal,
             )
     return writer.finish(monitor.seconds)
+
+
+def fill_bank(run: RunContext) -> list[Work]:
+    """Computes all that an experiment's method needs before iteration 0, and keeps it.
+
+    Args:
+        run: The experiment, whose method has iterations.
+
+    Returns:
+        What there is now: the bank, and where it lies.
+
+    Raises:
+        InputError: settings and data do not match.
+        InterruptedRunError: a signal stopped it, with all but a class saved.
+    """
+    method = build_iterative(run.method_context(pruned_dataset(run)))
+    method.train_ahead()
+    return method.stages()
 
 
 def _restore(

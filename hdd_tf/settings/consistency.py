@@ -51,6 +51,8 @@ def _check_shared_directories(config: Any) -> None:
     # A new run's directory has to be empty, and these come before it.
     run = os.path.abspath(config.run_dir)
     shared = {"expert_dir": config.expert_dir}
+    if config.bank_over == "all":
+        shared["bank_dir"] = config.bank_dir
     if config.data_cache not in ("", CACHE_BESIDE_DATA, NO_CACHE):
         shared["data_cache"] = config.data_cache
     for flag, given in shared.items():
@@ -102,7 +104,14 @@ def _check_trajectories(config: Any) -> None:
 
 def _check_bank(config: Any) -> None:
     traits = config.traits
-    if not config.real_bank_size or traits.is_selection:
+    if traits.is_selection:
+        return
+    if not config.real_bank_size:
+        if config.bank_over == "all":
+            raise InputError(
+                "--bank_over=all says what a bank looks at, and there is none: give "
+                "--real_bank_size, such as 200"
+            )
         return
     if traits.may_revisit and (not traits.loops or config.dc_updates == 1):
         return

@@ -90,6 +90,7 @@ class DataSettings:
         "Part of each class's real images that is matched, by --keep; baselines and "
         "scores see all of them.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     keep: str = choice(
         "near_root",
@@ -97,6 +98,7 @@ class DataSettings:
         "Which ones: those of smallest or largest hyperbolic radius, which is also the "
         "order of their Lorentz weights, or any.",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     keep_epochs: int = setting(
         5,
@@ -104,4 +106,5 @@ class DataSettings:
         "Epochs that the network behind these radii trains on all real images; kept in "
         "--expert_dir.",
         Scope.MATCHING,
+        is_unbanked=True,
     )

@@ -108,6 +108,7 @@ class EvaluationSettings:
         "Epochs of the one network, trained on the whole training split, whose "
         "features herding and k_center see and whose training forgetting watches.",
         Scope.SHARED,
+        is_unbanked=True,
     )
     select: str = choice(
         "last",
@@ -116,6 +117,7 @@ class EvaluationSettings:
         "the validation split. The test split never chooses.",
         Scope.MATCHING,
         is_command_only=True,
+        is_unbanked=True,
     )
     best_on_test: bool = setting(
         False,

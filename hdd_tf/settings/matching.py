@@ -74,6 +74,7 @@ class MatchingSettings:
         "Factor lambda of the geodesic distance. Unused in euclidean geometry.",
         Scope.MATCHING,
         geometry="hyperbolic",
+        is_unbanked=True,
     )
     lift: str = choice(
         "expmap0",
@@ -112,6 +113,7 @@ class MatchingSettings:
         "A stored image is a grid of factor x factor training images (IDM's partition, "
         f"DANCE's multi-formation). {unset('formation_factor')}",
         Scope.MATCHING,
+        is_unbanked=True,
     )
     iterations_per_network: int = setting(
         1,

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.settings import parsers
-from hdd_tf.settings.row import setting, unset
+from hdd_tf.settings.row import choice, setting, unset
 from hdd_tf.settings.scope import Scope
 
 
@@ -38,6 +38,7 @@ class OptimisationSettings:
         f"the 0-1 scale with {_in_unit_range()}). {unset('image_lr')}",
         Scope.MATCHING,
         is_of_iterations=True,
+        is_unbanked=True,
     )
     image_lr_period: int = setting(
         0,
@@ -46,6 +47,7 @@ class OptimisationSettings:
         f"{_rate_falls()}; it stays there. 0: --iterations, which cannot grow later.",
         Scope.MATCHING,
         is_of_iterations=True,
+        is_unbanked=True,
     )
     image_momentum: float = setting(
         0.5,
@@ -53,6 +55,7 @@ class OptimisationSettings:
         "Momentum of SGD on the images.",
         Scope.MATCHING,
         is_of_iterations=True,
+        is_unbanked=True,
     )
     iterations: int = setting(
         None,
@@ -71,6 +74,7 @@ class OptimisationSettings:
         Scope.MATCHING,
         is_budget=True,
         is_of_iterations=True,
+        is_unbanked=True,
     )
     real_bank_size: int = setting(
         0,
@@ -82,6 +86,31 @@ class OptimisationSettings:
         Scope.MATCHING,
         is_of_iterations=True,
     )
+    bank_over: str = choice(
+        "batch",
+        ("batch", "all"),
+        "What each of the iterations of --real_bank_size looks at: batch = "
+        "--real_batch images of each class; all = every image of each class, in a "
+        "pass over the data before the first iteration, whose summaries are kept in "
+        "--bank_dir.",
+        Scope.MATCHING,
+    )
+    bank_dir: str = setting(
+        "runs/banks",
+        parsers.PATH,
+        "Where --bank_over=all keeps its summaries; runs that would compute the same "
+        "ones share them, and hdd-tf bank computes them beforehand.",
+        Scope.PROCESS,
+        is_making_only=True,
+    )
+    bank_networks_at_once: int = setting(
+        0,
+        parsers.COUNT_OR_ZERO,
+        "Networks that --bank_over=all passes a part of a class through before it "
+        "reads the next one; same result. 0: as many as fit into 512 MiB.",
+        Scope.PROCESS,
+        is_making_only=True,
+    )
     init: str = setting(
         None,
         parsers.INIT,
@@ -91,6 +120,7 @@ class OptimisationSettings:
         f"{unset('init')}",
         Scope.MATCHING,
         is_of_iterations=True,
+        is_unbanked=True,
     )
     seed: int = setting(
         0,

@@ -30,6 +30,8 @@ class Row:
         is_making_only: Whether a set that exists, and its score, do not depend on it
             though its scope is one of scores too.
         is_of_iterations: Whether methods without iterations do not read it.
+        is_unbanked: Whether what a bank keeps of all real images does not depend on it
+            though distilled sets do.
     """
 
     parser: flags.ArgumentParser
@@ -44,6 +46,7 @@ class Row:
     is_command_only: bool = False
     is_making_only: bool = False
     is_of_iterations: bool = False
+    is_unbanked: bool = False
 
     def is_read(self, name: str, method: str, geometry: str) -> bool:
         """Returns whether a method reads the setting.

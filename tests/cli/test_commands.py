@@ -87,7 +87,7 @@ def test_version(capsys):
     [
         (["evalaute", "run"], "not a command of hdd-tf; did you mean evaluate?"),
         (["distil", "--ipc=1"], "did you mean distill?"),
-        (["xyzzy"], "there are distill, evaluate, export and report"),
+        (["xyzzy"], "there are distill, bank, evaluate, export and report"),
         (["export", "savedmodel"], "hdd-tf export; did you mean saved_model?"),
         (["export", "saved-model"], "did you mean saved_model?"),
         # What may be meant for a flag is one.
@@ -96,6 +96,8 @@ def test_version(capsys):
         (["distill", "evaluate"], "'evaluate' is not a flag"),
         ([], "--dataset is not set"),
         (["distill"], "--dataset is not set"),
+        (["bank"], "--dataset is not set"),
+        (["bank", "--dataset=digits"], "these settings have none: give --real_bank_si"),
         (["export"], "--output_dir is missing"),
         (["export", "projector"], "--run_dir is missing"),
         (["export", "saved_model", "--run_dir=x"], "--output_dir is missing"),

@@ -47,9 +47,9 @@ class SmallProblem:
         """What methods are built from, with settings that no name brings along."""
         config = {
             "init": "real", "ipc": 2, "seed": 3, "formation_factor": 2,
-            "real_batch": 20, "real_bank_size": 0, "image_momentum": 0.5, "width": 8,
-            "precision": "float32", "jit_compile": "off",
-            "max_images_per_forward": 10_000,
+            "real_batch": 20, "real_bank_size": 0, "bank_over": "batch",
+            "image_momentum": 0.5, "width": 8, "precision": "float32",
+            "jit_compile": "off", "max_images_per_forward": 10_000,
         } | settings  # fmt: skip
         return MethodContext(
             types.SimpleNamespace(**config), self.dataset, self.network, strategy

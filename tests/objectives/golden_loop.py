@@ -60,8 +60,9 @@ class GoldenLoop:
             init="real", ipc=self.file["initial_images"].shape[1], seed=0,
             formation_factor=int(self.file["factor"]), precision="float32", width=8,
             real_batch=self.file["real_index"].shape[2], real_bank_size=0,
-            image_lr=float(self.file["learning_rate"]), jit_compile="off",
-            image_momentum=float(self.file["momentum"]), max_images_per_forward=0,
+            bank_over="batch", jit_compile="off", max_images_per_forward=0,
+            image_lr=float(self.file["learning_rate"]),
+            image_momentum=float(self.file["momentum"]),
             traits=types.SimpleNamespace(update_per_class=True, unit_range=unit_range),
         )  # fmt: skip
         self.context = MethodContext(config, dataset, self.network, ONE_DEVICE)

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.config import Config
-from hdd_tf.distillation import real_bank
-from hdd_tf.distillation.real_bank import RealBank
+from hdd_tf.distillation.bank import real_bank
+from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry

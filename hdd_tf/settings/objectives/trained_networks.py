@@ -115,4 +115,5 @@ class DanceSettings:
         "Most synthetic images of a class, after --formation_factor, in one "
         "iteration of dance or m3d; beyond, a random part of them. 0: all.",
         Scope.MATCHING,
+        is_unbanked=True,
     )

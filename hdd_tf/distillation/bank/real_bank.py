@@ -7,8 +7,10 @@ it computes the synthetic side alone. The published methods have N = 0.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.memory import available_memory
@@ -21,6 +23,9 @@ class RealBank(tf.Module):
     Iteration i < size computes its summary and writes it to the bank. So the first
     `size` iterations are those of a run without a bank, no work precedes them, and the
     checkpoint of a stopped run contains the summaries computed so far.
+
+    A bank over all real images is computed before iteration 0, is kept in files
+    (filling.py), and is no part of a run's checkpoints.
 
     The variables of the bank are plain, not mirrored, and are in the host's memory:
     every process keeps one copy. Write to the bank outside `strategy.run` only.
@@ -60,6 +65,11 @@ class RealBank(tf.Module):
             ]
 
     @property
+    def class_shapes(self) -> list[list[int]]:
+        """Shape of each tensor of one class in all entries, `[size, ...]`."""
+        return [[v.shape[0], *v.shape[2:]] for v in self._entries]
+
+    @property
     def num_parts(self) -> int:
         """Number of tensors of a summary."""
         return len(self._entries)
@@ -96,3 +106,13 @@ class RealBank(tf.Module):
         with tf.device("CPU:0"):
             for variable, part in zip(self._entries, summary, strict=True):
                 variable.scatter_update(tf.IndexedSlices(part[None], entry[None]))
+
+    def write_class(self, label: int, parts: Sequence[np.ndarray]) -> None:
+        """Writes the real summaries of a class in all entries, outside a graph.
+
+        Args:
+            label: Class number.
+            parts: Float32 arrays `[size, ...]`, in the order of `tf.nest.flatten`.
+        """
+        for variable, part in zip(self._entries, parts, strict=True):
+            variable[:, label].assign(part)

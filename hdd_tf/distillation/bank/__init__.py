@@ -1,0 +1,1 @@
+"""The bank: summaries of real images, computed once and reused."""
