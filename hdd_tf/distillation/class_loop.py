@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distributed.class_blocks import ClassBlocks
 
 
 class ClassLoop:

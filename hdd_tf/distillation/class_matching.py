@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.comparison import Comparison, SyntheticBatch
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_bank import RealBank
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.distributed.compilation import Piece, as_it_is
 from hdd_tf.random_keys import Purpose, derive_key
 

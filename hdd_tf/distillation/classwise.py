@@ -13,7 +13,6 @@ from typing import Any
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
 from hdd_tf.distillation.image_sgd import ImageSGD
@@ -21,6 +20,7 @@ from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
 from hdd_tf.distillation.real_bank import RealBank
+from hdd_tf.distributed.class_blocks import ClassBlocks
 
 # The phases of a run with a bank: real images are drawn, then their summaries reused.
 _DRAWING, _REVISITING = 0, 1

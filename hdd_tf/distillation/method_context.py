@@ -11,12 +11,12 @@ from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.memory import check_room
-from hdd_tf.distillation.class_blocks import (
+from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distributed.class_blocks import (
     ClassBlocks,
     default_max_images,
     plan_class_blocks,
 )
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
 from hdd_tf.distributed.compilation import Piece, piece_of
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.experts import Experts

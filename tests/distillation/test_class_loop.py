@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_loop import ClassLoop
+from hdd_tf.distributed.class_blocks import plan_class_blocks
 from hdd_tf.distributed.strategies import mirror_over
 
 VALUES = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0], np.float32)

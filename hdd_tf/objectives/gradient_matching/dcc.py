@@ -9,10 +9,10 @@ import functools
 
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method import Phase
 from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distributed.class_blocks import plan_class_blocks
 from hdd_tf.objectives.gradient_matching.contrast import ContrastMatching
 from hdd_tf.objectives.gradient_matching.gradients import (
     KEPT_ONCE,
