@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.memory import check_room
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.distributed.class_blocks import (
     ClassBlocks,
     default_max_images,
