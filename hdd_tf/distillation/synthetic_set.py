@@ -4,7 +4,7 @@ Some methods also learn labels, or the learning rate of students. These are furt
 variables of the set, which other sets do not have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import tensorflow as tf
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.augment import formation
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distributed.class_shares import ClassShares
+from hdd_tf.distributed.spread_variable import SpreadVariable
 
 
 class SyntheticSet(tf.Module):
@@ -37,6 +39,8 @@ class SyntheticSet(tf.Module):
     Attributes:
         formation_factor: Cells along each side of an image.
         images: Variable of the images, `[C, ipc, h, w, c]` float32.
+        spread: The images as they are spread over replicas, each of which has those of
+            its own classes; None if every replica has all.
         scale: Variable of the factors from the images to the 0-1 scale, `[c]`.
         offset: Variable of the summands from the images to the 0-1 scale, `[c]`.
         label_logits: Variable of the labels' logits, `[C, ipc, C]` float32, or None.
@@ -72,6 +76,7 @@ class SyntheticSet(tf.Module):
         # From the variable to the 0-1 scale.
         scale, offset = (1.0, 0.0) if unit_range else (self._std, self._mean)
         self.images = tf.Variable(images, name="images", dtype=tf.float32)
+        self.spread: SpreadVariable | None = None
         self.scale = tf.Variable(
             tf.broadcast_to(scale, [len(std)]), trainable=False, name="scale"
         )
@@ -94,6 +99,33 @@ class SyntheticSet(tf.Module):
         """Number of training images per class that the stored images hold."""
         return self.images.shape[1] * self.formation_factor**2
 
+    def spread_over(
+        self, strategy: tf.distribute.Strategy, shares: ClassShares
+    ) -> SpreadVariable:
+        """Gives each replica the images of its own classes, and no others.
+
+        From then on replicas read images by `reader`; who reads all of them gathers
+        them before.
+
+        Args:
+            strategy: Strategy of the replicas.
+            shares: Split of the classes over them.
+        """
+        self.spread = SpreadVariable(self.images, shares, strategy)
+        return self.spread
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Reads the images of a replica's classes; call it within `strategy.run`.
+
+        Returns:
+            Function from `[b]` int32 numbers of classes of the calling replica to their
+            images `[b, ipc, h, w, c]`, as they were at the call of `reader`.
+        """
+        if self.spread is not None:
+            return self.spread.reader()
+        images = tf.convert_to_tensor(self.images)
+        return lambda classes: tf.gather(images, classes)
+
     def decode(self, images: tf.Tensor) -> tf.Tensor:
         """Decodes stored images to the training images that networks see.
 
@@ -114,19 +146,23 @@ class SyntheticSet(tf.Module):
             `[C * decoded_ipc, h, w, c]` decoded images, class by class, and their `[n]`
             int32 class numbers.
         """
-        images = self.decode(tf.convert_to_tensor(self.images))
+        images = self.decode(tf.convert_to_tensor(self._whole_images()))
         num_classes, count = images.shape[:2]
         flat = tf.reshape(images, [num_classes * count, *images.shape[2:]])
         return flat, tf.repeat(tf.range(num_classes), count)
 
     def clip(self) -> None:
         """Clips the images to [0, 1] if `unit_range` is True."""
-        if self._unit_range:
+        if not self._unit_range:
+            return
+        if self.spread is None:
             self.images.assign(tf.clip_by_value(self.images, 0.0, 1.0))
+        else:
+            self.spread.map(lambda own: tf.clip_by_value(own, 0.0, 1.0))
 
     def pixels(self) -> np.ndarray:
         """Returns the images `[C, ipc, h, w, c]` on the 0-255 scale, not clipped."""
-        images = self.images.numpy()
+        images = self._whole_images().numpy()
         if self._normalisation.whitening is not None:
             return self._normalisation.to_pixels(images)
         return to_pixels(images, self.scale.numpy(), self.offset.numpy())
@@ -136,8 +172,27 @@ class SyntheticSet(tf.Module):
         if self._normalisation.whitening is not None:
             pixels = self.pixels()
         else:
-            pixels = 255.0 * (self.images * self.scale + self.offset)
+            pixels = self.shown(self._whole_images())
         return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
+
+    def shown(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns images that are not whitened, on the 0-255 scale, not clipped.
+
+        Args:
+            images: `[..., h, w, c]` images with values like those of the variable.
+        """
+        return 255.0 * (images * self.scale + self.offset)
+
+    def _whole_images(self) -> tf.Variable:
+        """Returns the variable of all images.
+
+        Raises:
+            ValueError: replicas have changed their images since, which were not
+                gathered.
+        """
+        if self.spread is not None and not self.spread.is_whole:
+            raise ValueError("gather the images before you read them.")
+        return self.images
 
     def distilled(self, metadata: Mapping[str, Any]) -> DistilledSet:
         """Returns the set in its present state, for files and evaluation.
