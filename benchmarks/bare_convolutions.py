@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from timing import Run
 
-from hdd_tf.distillation.class_blocks import default_max_images
+from hdd_tf.distributed.class_blocks import default_max_images
 
 
 class ConvolutionBlocks:

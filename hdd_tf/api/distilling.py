@@ -190,7 +190,7 @@ def _distil_on(
 def _iterate(context: MethodContext) -> tuple[Method, list[BlockReport]]:
     """Runs a method's iterations and returns what each block of them told."""
     config, reports = context.config, []
-    step = build_step(context)
+    step = build_step(context, gathers=False)
     with progress_bar("distil", config.iterations, "it", config.progress) as bar:
 
         def after_block(report: BlockReport) -> None:
@@ -205,6 +205,7 @@ def _iterate(context: MethodContext) -> tuple[Method, list[BlockReport]]:
             after_block,
             label_names=context.dataset.label_names,
         )
+    step.method.gather()
     return step.method, reports
 
 

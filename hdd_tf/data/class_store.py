@@ -18,6 +18,9 @@ class ClassStore:
         labels: `[n]` integers in [0, num_classes); every class must occur.
         num_classes: Number of classes C.
         normalisation: Normalisation of the networks' images.
+        rows: `[n]` rows of `images` for all labels; None if `images` has them in the
+            order of `labels`. A store that lacks the images of some classes has any row
+            for them. Its draws of the other classes are those of a store of all.
 
     Attributes:
         sizes: `[C]` int32 number of images of each class.
@@ -32,6 +35,7 @@ class ClassStore:
         labels: np.ndarray,
         num_classes: int,
         normalisation: Normalisation,
+        rows: np.ndarray | None = None,
     ) -> None:
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(
@@ -47,11 +51,13 @@ class ClassStore:
         self._images = hold(images)
         with tf.device("CPU:0"):
             # Sorting row numbers by class avoids a sorted copy of the images.
-            self._order = tf.constant(np.argsort(labels, kind="stable"), tf.int64)
+            order = np.argsort(labels, kind="stable")
+            self._order = tf.constant(order if rows is None else rows[order], tf.int64)
             self._starts = tf.constant(np.cumsum(sizes) - sizes, tf.int64)
             self._labels = tf.constant(labels, tf.int32)
             self.sizes = tf.constant(sizes, tf.int32)
         self._num_classes = num_classes
+        self._has_all = rows is None
         self._largest = int(sizes.max())
         self._normalise = normalisation.row_tensors(images.shape[2])
 
@@ -118,7 +124,12 @@ class ClassStore:
         Returns:
             `[count, batch_size]` int32 rows of the split, and their
             `[count, batch_size]` int32 labels.
+
+        Raises:
+            ValueError: the store lacks the images of some classes.
         """
+        if not self._has_all:
+            raise ValueError("batches of all classes need a store of all images.")
         size, wanted = self._labels.shape[0], count * batch_size
         with tf.device("CPU:0"):
             # This ranks random keys like `draw_indices`, because a shuffle of the whole

@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import ClassBlocks
+from hdd_tf.distributed.class_blocks import ClassBlocks
+from hdd_tf.distributed.class_shares import ClassShares
 
 
 class ClassLoop:
@@ -72,6 +73,41 @@ class ClassLoop:
         Returns:
             Tensors `[C, ...]`, and the sums over the replica's blocks.
         """
+        found, total, classes = self._computed(of_block, signature)
+        index = tf.reshape(classes, [-1, 1])
+
+        def in_place(part: tf.Tensor) -> tf.Tensor:
+            return tf.scatter_nd(index, part, [self._num_classes, *part.shape[1:]])
+
+        return tf.nest.map_structure(in_place, found), total
+
+    def own_rows(self, of_block: Callable[[tf.Tensor], Any], signature: Any) -> Any:
+        """Returns a function's values of the replica's classes, without the others.
+
+        Args:
+            of_block: Function from class numbers `[b]` to tensors `[b, ...]`.
+            signature: Output signature of the function for `tf.map_fn`.
+
+        Returns:
+            Tensors `[S, ...]`, the rows of `ClassShares`.
+        """
+        found, _, _ = self._computed(
+            lambda classes, valid: (of_block(classes), ()), (signature, ())
+        )
+        shares = ClassShares(self._num_classes, len(self._blocks.classes))
+        return tf.nest.map_structure(lambda part: part[: shares.rows], found)
+
+    def _computed(
+        self,
+        of_block: Callable[[tf.Tensor, tf.Tensor], tuple[Any, Any]],
+        signature: tuple[Any, Any],
+    ) -> tuple[Any, Any, tf.Tensor]:
+        """Computes the blocks of the replica; see `scatter_and_add`.
+
+        Returns:
+            Tensors `[blocks * b, ...]`, zero for padding; the sums over the blocks; and
+            the class numbers `[blocks, b]`.
+        """
         classes, valid = self._share()
         if classes.shape[0] == 1:
             found, total = of_block(classes[0], valid)
@@ -89,14 +125,11 @@ class ClassLoop:
             total = tf.nest.map_structure(
                 lambda part: tf.reduce_sum(part, axis=0), parts
             )
-        index = tf.reshape(classes, [-1, 1])
 
-        def in_place(part: tf.Tensor) -> tf.Tensor:
-            rest = part.shape[1:]
-            part *= tf.reshape(valid, [-1] + [1] * len(rest))
-            return tf.scatter_nd(index, part, [self._num_classes, *rest])
+        def counted(part: tf.Tensor) -> tf.Tensor:
+            return part * tf.reshape(valid, [-1] + [1] * (part.shape.rank - 1))
 
-        return tf.nest.map_structure(in_place, found), total
+        return tf.nest.map_structure(counted, found), total, classes
 
     def _share(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the replica's class numbers and their weights.

@@ -7,12 +7,12 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.bank.real_bank import RealBank
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.comparison import Comparison, SyntheticBatch
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.distributed.compilation import Piece, as_it_is
 from hdd_tf.random_keys import Purpose, derive_key
 
@@ -22,7 +22,8 @@ class Matched(NamedTuple):
 
     Attributes:
         loss: `[C]` float32 loss of each class.
-        gradient: `[C, ipc, h, w, c]` float32 gradient of the losses' sum.
+        gradient: `[C, ipc, h, w, c]` float32 gradient of the losses' sum; if the images
+            are spread over the replicas, `[S, ipc, h, w, c]`, of the replica's rows.
         real: Float32 tensors `[C, ...]` of the real images' summary, if they are to be
             written to a bank; else empty.
     """
@@ -103,7 +104,7 @@ class ClassMatching:
         with_real = work.compare and not revisit
         if with_real:
             rows, row_weights = self.draw_real(drawn)
-        images = tf.convert_to_tensor(self.synthetic_set.images)
+        read_images = self.synthetic_set.reader()
         # A pass without comparison needs no stored summary, so its augmentation can be
         # fresh in every iteration.
         augmentation = self.draw_augmentation(
@@ -127,7 +128,7 @@ class ClassMatching:
                 )
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
-            own = tf.gather(images, classes)
+            own = read_images(classes)
             loss, gradient = self.piece(
                 lambda: self._synthetic_side(
                     work, classes, own, subset, parameters, real
@@ -135,10 +136,13 @@ class ClassMatching:
             )
             return Matched(loss, gradient, tf.nest.flatten(real) if num_kept else [])
 
-        return self._loop.scatter(
-            match_block,
-            Matched(tf.float32, tf.float32, [tf.float32] * num_kept),
-        )
+        signature = Matched(tf.float32, tf.float32, [tf.float32] * num_kept)
+        spread = self.synthetic_set.spread
+        if spread is None:
+            return self._loop.scatter(match_block, signature)
+        own = self._loop.own_rows(match_block, signature)
+        place = spread.shares.place
+        return Matched(place(own.loss), own.gradient, [place(r) for r in own.real])
 
     def draw_real(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws the real images of an iteration.

@@ -7,7 +7,7 @@ classes, devices, the bank of real summaries, and the optimiser of the images.
 """
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, cast
 
 import tensorflow as tf
@@ -16,14 +16,18 @@ from hdd_tf.augment import dsa
 from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
 from hdd_tf.distillation.bank.filling import fill
 from hdd_tf.distillation.bank.real_bank import RealBank
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
+from hdd_tf.distillation.spread_images import SpreadImages
 from hdd_tf.distillation.whole_classes import WholeClasses
+from hdd_tf.distributed.class_blocks import ClassBlocks
+from hdd_tf.distributed.class_shares import has_other_processes
+from hdd_tf.distributed.replica_sums import sum_over_replicas
+from hdd_tf.distributed.spread_variable import SpreadVariable
 from hdd_tf.errors import InputError
 from hdd_tf.files.disk_room import size_text
 
@@ -35,7 +39,9 @@ class ClasswiseMatching(IterativeMethod):
     """Matches real and synthetic images of every class and updates the images.
 
     The method runs under any `tf.distribute` strategy: each replica matches its own
-    classes, and the sum of the replicas' gradients updates every copy of the images.
+    classes. If an iteration needs the images of a class nowhere else, each replica
+    also holds and updates its own images, and only losses travel. Otherwise the sum of
+    the replicas' gradients updates every copy of all images.
 
     Args:
         context: The run's settings, data, network and devices.
@@ -81,7 +87,9 @@ class ClasswiseMatching(IterativeMethod):
         if size:
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
-        self._start: tf.Tensor | None = context.initial_images()
+        self._shares = context.shares(objective.needs_whole_set)
+        self._store = context.store_of(self._shares)
+        self._start: tf.Tensor | None = context.initial_images(self._store)
 
     def train_ahead(self) -> None:
         """Trains the networks that the objective needs, and fills a bank over all."""
@@ -118,21 +126,28 @@ class ClasswiseMatching(IterativeMethod):
         config = self._context.config
         if self._start is None:
             raise ValueError("a method is assembled once.")
-        self.synthetic_set = self._context.synthetic_set(self._start)
+        context, shares = self._context, self._shares
+        self.synthetic_set = context.synthetic_set(self._start, shares=shares)
         # The variables hold the images now, and the initial images can be large.
         self._start = None
-        with self._context.strategy.scope():
+        with context.variables_in(shares):
             self._image_sgd = ImageSGD(
                 self.synthetic_set.images,
                 config.image_lr,
                 config.image_momentum,
                 config.traits.update_per_class,
+                self.synthetic_set.spread,
             )
+        spread = self.synthetic_set.spread
+        if spread is not None and has_other_processes(context.strategy):
+            # Each process has drawn the images of its own classes only.
+            spread.spread()
+            spread.gather()
         self._objective.attach(self.synthetic_set)
         decoded = self.synthetic_set.decoded_ipc
         self.matching = ClassMatching(
             synthetic_set=self.synthetic_set,
-            store=self._context.store,
+            store=self._store,
             objective=self._objective,
             comparison=self._comparison,
             blocks=self._plan_blocks(min(decoded, self._max_decoded or decoded)),
@@ -141,8 +156,13 @@ class ClasswiseMatching(IterativeMethod):
             max_decoded=self._max_decoded,
             seed=config.seed,
             bank=self._bank,
-            piece=self._context.piece,
+            piece=context.piece,
         )
+        self._spread: SpreadImages | None = None
+        if spread is not None:
+            self._spread = SpreadImages(
+                self.matching, self._image_sgd, context.strategy
+            )
 
     def phase_of(self, iteration: int) -> Phase:
         """Returns the phase: real images are drawn, or a full bank is reused."""
@@ -176,9 +196,16 @@ class ClasswiseMatching(IterativeMethod):
         num_classes = self.synthetic_set.images.shape[0]
         loss, squared_norm = tf.zeros([num_classes]), tf.constant(0.0)
         for pass_index in range(self._objective.num_passes):
-            pass_loss, gradient = self._update_images(iteration, pass_index, phase)
+            if self._spread is None:
+                pass_loss, gradient = self._update_images(iteration, pass_index, phase)
+                squares = gradient * gradient
+            else:
+                pass_loss, squares, real = self._spread.update(
+                    iteration, pass_index, phase == _REVISITING
+                )
+                self._keep(iteration, real)
             loss += pass_loss
-            squared_norm += tf.reduce_sum(gradient * gradient)
+            squared_norm += tf.reduce_sum(squares)
         # Before `clip`, because an objective may record the images of the update.
         self._objective.conclude(iteration)
         self.synthetic_set.clip()
@@ -186,7 +213,17 @@ class ClasswiseMatching(IterativeMethod):
 
     def finite_classes(self) -> tf.Tensor:
         """Returns `[C]` bool, True for classes of finite images and velocities."""
-        return self._image_sgd.finite_classes()
+        if self._spread is None:
+            return self._image_sgd.finite_classes()
+        return self._spread.facts()["finite_images"]
+
+    def facts(self) -> dict[str, tf.Tensor]:
+        """Returns what is to be known of the state; see `IterativeMethod`."""
+        return super().facts() if self._spread is None else self._spread.facts()
+
+    def spread_variables(self) -> Sequence[SpreadVariable]:
+        """Returns images and velocities, if replicas have their own classes' only."""
+        return () if self._spread is None else self._spread.variables
 
     def _whole_classes(self) -> WholeClasses:
         """Returns what computes a bank over all; it is not kept, for its networks."""
@@ -221,13 +258,15 @@ class ClasswiseMatching(IterativeMethod):
         parts = strategy.run(match, (iteration,))
         # One replica computes a class, and the others return zeros for it, so the sum
         # gathers all classes.
-        matched = tf.nest.map_structure(
-            lambda part: strategy.reduce("SUM", part, axis=None), parts
-        )
-        if self._bank and matched.real:
-            self._bank.write(self._bank.entry(iteration), matched.real)
+        matched = sum_over_replicas(strategy, parts)
+        self._keep(iteration, matched.real)
         self._image_sgd.apply(matched.gradient)
         return matched.loss, matched.gradient
+
+    def _keep(self, iteration: tf.Tensor, real: list[tf.Tensor]) -> None:
+        """Writes the real summaries of an iteration to the bank, if there are any."""
+        if self._bank and real:
+            self._bank.write(self._bank.entry(iteration), real)
 
 
 def one_of_named(context: MethodContext) -> dsa.Choice:

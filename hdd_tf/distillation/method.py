@@ -7,13 +7,14 @@ only a result. The traits of a method record its kind (methods/traits.py).
 
 import abc
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.spread_variable import SpreadVariable
 
 # Metrics of an iteration: `loss_per_class` `[C]` and `gradient_norm` `[]`, float32. A
 # value that is not finite ends the run as diverged, so a method that skips such an
@@ -170,6 +171,44 @@ class IterativeMethod(Method):
 
         That state is the class's part of the set and of the state of its optimisers.
         """
+
+    def facts(self) -> dict[str, tf.Tensor]:
+        """Returns what is to be known of the state after a call into the graph.
+
+        Returns:
+            `finite_images`, see `finite_classes`; and if images are spread over
+            replicas, `limits` `[2]`, the least and the largest value on the 0-255
+            scale.
+        """
+        return {"finite_images": self.finite_classes()}
+
+    def spread_variables(self) -> Sequence[SpreadVariable]:
+        """Returns the variables of `state` of which each replica has its own part.
+
+        By default there are none: every replica has all of the state.
+        """
+        return ()
+
+    def spread(self) -> None:
+        """Gives each replica its own part of `state`, which iterations change there."""
+        for variable in self.spread_variables():
+            variable.spread()
+
+    def gather(self) -> None:
+        """Gathers in `state` what replicas have; all processes must call it."""
+        for variable in self.spread_variables():
+            variable.gather()
+
+    @property
+    def is_whole(self) -> bool:
+        """True if `state` and the synthetic set are as the last iteration left them."""
+        return all(variable.is_whole for variable in self.spread_variables())
+
+    @property
+    def gathered_bytes(self) -> int:
+        """Bytes that `gather` gathers; 0 if every replica has all of the state."""
+        wholes = [variable.whole for variable in self.spread_variables()]
+        return sum(w.shape.num_elements() * w.dtype.size for w in wholes)
 
     def remedy(self) -> str:
         """Says what to change where iterations have diverged, as sentences."""

@@ -1,22 +1,26 @@
 """The context that a method is built from."""
 
+import contextlib
 import dataclasses
 import functools
 import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
+from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.memory import check_room
-from hdd_tf.distillation.class_blocks import (
+from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.class_blocks import (
     ClassBlocks,
     default_max_images,
     plan_class_blocks,
 )
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distributed.class_shares import ClassShares
 from hdd_tf.distributed.compilation import Piece, piece_of
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.experts import Experts
@@ -69,8 +73,41 @@ class MethodContext:
             dataset.normalisation,
         )
 
-    def initial_images(self) -> tf.Tensor:
+    @functools.cached_property
+    def class_sizes(self) -> np.ndarray:
+        """Number of training images of each class, `[C]`."""
+        labels = self.dataset.training.labels
+        return np.bincount(labels, minlength=self.dataset.num_classes)
+
+    def store_of(self, shares: ClassShares | None) -> ClassStore:
+        """Returns the real images of the classes that this process' replicas match.
+
+        Args:
+            shares: Classes whose images each replica holds; None if all hold all.
+
+        Returns:
+            A store that can lack the images of other classes; `store` if that is there
+            already, because something else needs all images.
+        """
+        training = self.dataset.training
+        if shares is None or "store" in vars(self):
+            return self.store
+        held = np.isin(training.labels, shares.of_process(self.strategy))
+        if held.all():
+            return self.store
+        return ClassStore(
+            training.take(np.flatnonzero(held)).images,
+            training.labels,
+            self.dataset.num_classes,
+            self.dataset.normalisation,
+            np.where(held, np.cumsum(held) - 1, 0),
+        )
+
+    def initial_images(self, store: ClassStore | None = None) -> tf.Tensor:
         """Returns the initial images of the settings, see `initial_images`.
+
+        Args:
+            store: The real training images, or those of some classes; None for all.
 
         Returns:
             `[C, ipc, h, w, c]` float32 normalised images.
@@ -88,7 +125,7 @@ class MethodContext:
             )
         return initial_images(
             config.init,
-            self.store,
+            store or self.store,
             config.ipc,
             config.seed,
             self.dataset.num_classes,
@@ -147,7 +184,7 @@ class MethodContext:
             maps: See `images_of_pass`.
         """
         config, num_classes = self.config, self.dataset.num_classes
-        real_per_class = min(config.real_batch, int(tf.reduce_max(self.store.sizes)))
+        real_per_class = min(config.real_batch, int(self.class_sizes.max()))
         if config.bank_over == "all":
             real_per_class = 1  # No iteration passes any.
         return plan_class_blocks(
@@ -161,11 +198,36 @@ class MethodContext:
             max_classes=max_classes,
         )
 
+    def shares(self, needs_whole_set: bool) -> ClassShares | None:
+        """Returns the classes whose images each replica holds; None if all hold all.
+
+        Args:
+            needs_whole_set: True if an iteration needs the images of all classes
+                together.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        # Whitened images are shown by their whole set's map to pixels.
+        whitened = self.dataset.normalisation.whitening is not None
+        if replicas == 1 or needs_whole_set or whitened:
+            return None
+        return ClassShares(self.dataset.num_classes, replicas)
+
+    def variables_in(
+        self, shares: ClassShares | None
+    ) -> contextlib.AbstractContextManager[object]:
+        """Returns where variables of all classes are: on every replica, or the host.
+
+        Args:
+            shares: See `shares`.
+        """
+        return tf.device("CPU:0") if shares else self.strategy.scope()
+
     def synthetic_set(
         self,
         images: tf.Tensor,
         label_logits: tf.Tensor | None = None,
         student_rate: float | None = None,
+        shares: ClassShares | None = None,
     ) -> SyntheticSet:
         """Makes the synthetic set with the properties of the method's traits.
 
@@ -173,9 +235,10 @@ class MethodContext:
             images: `[C, ipc, h, w, c]` float32 initial images, normalised.
             label_logits: `[C, ipc, C]` initial logits of learnt labels, or None.
             student_rate: Initial value of a learnt learning rate of students, or None.
+            shares: Classes whose images each replica holds; None if all hold all.
         """
-        with self.strategy.scope():
-            return SyntheticSet(
+        with self.variables_in(shares):
+            made = SyntheticSet(
                 images,
                 self.dataset.normalisation,
                 self.config.formation_factor,
@@ -183,3 +246,6 @@ class MethodContext:
                 label_logits,
                 student_rate,
             )
+        if shares:
+            made.spread_over(self.strategy, shares)
+        return made

@@ -43,6 +43,16 @@ class Objective(tf.Module):
 
     num_passes = 1
 
+    @property
+    def needs_whole_set(self) -> bool:
+        """True if an iteration needs the synthetic images of all classes together.
+
+        If not, each device has the images of its own classes only, and reads them by
+        `SyntheticSet.reader`. An objective that takes the set by `attach` is thought to
+        need all of it, unless it says otherwise.
+        """
+        return type(self).attach is not Objective.attach
+
     def train_ahead(self) -> None:
         """Trains the objective's networks on the real images, before iteration 0.
 

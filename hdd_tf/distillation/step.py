@@ -13,13 +13,16 @@ class DistillationStep:
 
     Args:
         method: The method, after `assemble`.
+        gathers: True if the method's state is whole after each `run`; False if the
+            caller gathers it when somebody needs it.
 
     Attributes:
         method: The method.
     """
 
-    def __init__(self, method: IterativeMethod) -> None:
+    def __init__(self, method: IterativeMethod, gathers: bool = True) -> None:
         self.method = method
+        self._gathers = gathers
         # Number of a phase -> its graph, made when it is first needed.
         self._graphs: dict[int, Any] = {}
 
@@ -35,13 +38,14 @@ class DistillationStep:
             and `finite_images` `[C]` bool. The loss is a sum over the passes of an
             iteration, and the norm is that of all their gradients. `finite_images` is
             True for a class whose learnt variables and optimiser state are finite after
-            the last iteration.
+            the last iteration. Methods can add more; see `IterativeMethod.facts`.
 
         Raises:
             InputError: a file that the iterations read is missing or damaged; nothing
                 has changed.
         """
         self.method.check_reads(start, count)
+        self.method.spread()
         parts, stop = [], start + count
         while start < stop:
             number, end = self.method.phase_of(start)
@@ -49,6 +53,8 @@ class DistillationStep:
             graph = self._graph(number)
             parts.append(graph(tf.constant(start), tf.constant(within)))
             start += within
+        if self._gathers:
+            self.method.gather()
         if len(parts) == 1:
             return parts[0]
         both = ("loss_per_class", "gradient_norm")
@@ -92,5 +98,5 @@ class DistillationStep:
         return {
             "loss_per_class": losses.stack(),
             "gradient_norm": norms.stack(),
-            "finite_images": self.method.finite_classes(),
+            **self.method.facts(),
         }

@@ -4,22 +4,17 @@ Some methods also learn labels, or the learning rate of students. These are furt
 variables of the set, which other sets do not have.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.artifacts.sets.distilled_set import (
-    DistilledSet,
-    find_distilled_set,
-    read_distilled_set,
-)
+from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.augment import formation
-from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.errors import InputError
-from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.distributed.class_shares import ClassShares
+from hdd_tf.distributed.spread_variable import SpreadVariable
 
 
 class SyntheticSet(tf.Module):
@@ -44,6 +39,8 @@ class SyntheticSet(tf.Module):
     Attributes:
         formation_factor: Cells along each side of an image.
         images: Variable of the images, `[C, ipc, h, w, c]` float32.
+        spread: The images as they are spread over replicas, each of which has those of
+            its own classes; None if every replica has all.
         scale: Variable of the factors from the images to the 0-1 scale, `[c]`.
         offset: Variable of the summands from the images to the 0-1 scale, `[c]`.
         label_logits: Variable of the labels' logits, `[C, ipc, C]` float32, or None.
@@ -79,6 +76,7 @@ class SyntheticSet(tf.Module):
         # From the variable to the 0-1 scale.
         scale, offset = (1.0, 0.0) if unit_range else (self._std, self._mean)
         self.images = tf.Variable(images, name="images", dtype=tf.float32)
+        self.spread: SpreadVariable | None = None
         self.scale = tf.Variable(
             tf.broadcast_to(scale, [len(std)]), trainable=False, name="scale"
         )
@@ -101,6 +99,33 @@ class SyntheticSet(tf.Module):
         """Number of training images per class that the stored images hold."""
         return self.images.shape[1] * self.formation_factor**2
 
+    def spread_over(
+        self, strategy: tf.distribute.Strategy, shares: ClassShares
+    ) -> SpreadVariable:
+        """Gives each replica the images of its own classes, and no others.
+
+        From then on replicas read images by `reader`; who reads all of them gathers
+        them before.
+
+        Args:
+            strategy: Strategy of the replicas.
+            shares: Split of the classes over them.
+        """
+        self.spread = SpreadVariable(self.images, shares, strategy)
+        return self.spread
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Reads the images of a replica's classes; call it within `strategy.run`.
+
+        Returns:
+            Function from `[b]` int32 numbers of classes of the calling replica to their
+            images `[b, ipc, h, w, c]`, as they were at the call of `reader`.
+        """
+        if self.spread is not None:
+            return self.spread.reader()
+        images = tf.convert_to_tensor(self.images)
+        return lambda classes: tf.gather(images, classes)
+
     def decode(self, images: tf.Tensor) -> tf.Tensor:
         """Decodes stored images to the training images that networks see.
 
@@ -121,19 +146,23 @@ class SyntheticSet(tf.Module):
             `[C * decoded_ipc, h, w, c]` decoded images, class by class, and their `[n]`
             int32 class numbers.
         """
-        images = self.decode(tf.convert_to_tensor(self.images))
+        images = self.decode(tf.convert_to_tensor(self._whole_images()))
         num_classes, count = images.shape[:2]
         flat = tf.reshape(images, [num_classes * count, *images.shape[2:]])
         return flat, tf.repeat(tf.range(num_classes), count)
 
     def clip(self) -> None:
         """Clips the images to [0, 1] if `unit_range` is True."""
-        if self._unit_range:
+        if not self._unit_range:
+            return
+        if self.spread is None:
             self.images.assign(tf.clip_by_value(self.images, 0.0, 1.0))
+        else:
+            self.spread.map(lambda own: tf.clip_by_value(own, 0.0, 1.0))
 
     def pixels(self) -> np.ndarray:
         """Returns the images `[C, ipc, h, w, c]` on the 0-255 scale, not clipped."""
-        images = self.images.numpy()
+        images = self._whole_images().numpy()
         if self._normalisation.whitening is not None:
             return self._normalisation.to_pixels(images)
         return to_pixels(images, self.scale.numpy(), self.offset.numpy())
@@ -143,8 +172,27 @@ class SyntheticSet(tf.Module):
         if self._normalisation.whitening is not None:
             pixels = self.pixels()
         else:
-            pixels = 255.0 * (self.images * self.scale + self.offset)
+            pixels = self.shown(self._whole_images())
         return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
+
+    def shown(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns images that are not whitened, on the 0-255 scale, not clipped.
+
+        Args:
+            images: `[..., h, w, c]` images with values like those of the variable.
+        """
+        return 255.0 * (images * self.scale + self.offset)
+
+    def _whole_images(self) -> tf.Variable:
+        """Returns the variable of all images.
+
+        Raises:
+            ValueError: replicas have changed their images since, which were not
+                gathered.
+        """
+        if self.spread is not None and not self.spread.is_whole:
+            raise ValueError("gather the images before you read them.")
+        return self.images
 
     def distilled(self, metadata: Mapping[str, Any]) -> DistilledSet:
         """Returns the set in its present state, for files and evaluation.
@@ -171,95 +219,3 @@ def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.n
         offset: `[c]` summands from `images` to the 0-1 scale.
     """
     return ((images * scale + offset) * 255.0).astype(np.float32)
-
-
-def initial_images(
-    init: str,
-    store: ClassStore,
-    ipc: int,
-    seed: int,
-    num_classes: int,
-    formation_factor: int = 1,
-    label_names: Sequence[str] = (),
-) -> tf.Tensor:
-    """Returns the images that distillation starts from.
-
-    Args:
-        init: `real`: random real images of each class, one in each cell of an image,
-            shrunk bilinearly. `mix`: random real images, shrunk by nearest neighbour.
-            `noise`: standard normal values in normalised space. `from:DIR`: the stored
-            images of an earlier run or export in DIR.
-        store: The real training images.
-        ipc: Images per class.
-        seed: Seed of the run.
-        num_classes: Number of classes C.
-        formation_factor: Cells along each side of an image, >= 1.
-        label_names: Names of the classes for messages; empty for their numbers.
-
-    Returns:
-        `[C, ipc, h, w, c]` float32 normalised images.
-
-    Raises:
-        InputError: a class has too few images, or the set in DIR does not fit.
-    """
-    key = derive_key(seed, Purpose.INITIAL_IMAGES)
-    shape = (num_classes, ipc, *store.image_shape)
-    if init == "noise":
-        return tf.random.stateless_normal(shape, key)
-    if init in ("real", "mix"):
-        cells = formation_factor**2
-        rows, weights = store.draw_indices(key, ipc * cells)
-        if rows.shape[1] < ipc * cells or tf.reduce_min(weights) == 0:
-            label = int(tf.argmin(store.sizes))
-            name = label_names[label] if label_names else f"class {label}"
-            has = f"{name}: {int(store.sizes[label])} training images"
-            needed = f" x {cells} cells" if cells > 1 else ""
-            or_factor = " or --formation_factor" if cells > 1 else ""
-            raise InputError(
-                f"--ipc={ipc}{needed} is more than the smallest class has ({has}); "
-                f"lower --ipc{or_factor} or use --init=noise."
-            )
-        method = "bilinear" if init == "real" else "nearest"
-        rows = tf.reshape(rows, [num_classes * ipc, cells])
-        images = formation.compose(store.gather(rows), formation_factor, method)
-        return tf.reshape(images, shape)
-    return _earlier_images(init, store, shape, formation_factor)
-
-
-def _earlier_images(
-    init: str, store: ClassStore, shape: tuple[int, ...], formation_factor: int
-) -> tf.Tensor:
-    """Returns the normalised images of `from:DIR`, `[C, ipc, h, w, c]`.
-
-    Args:
-        init: The value `from:DIR`.
-        store: The real training images.
-        shape: The shape `[C, ipc, h, w, c]` that the images must have.
-        formation_factor: The formation factor that the images must have.
-
-    Raises:
-        InputError: the set in DIR does not fit.
-    """
-    num_classes, ipc = shape[:2]
-    directory = find_distilled_set(init.removeprefix("from:"))
-    earlier = read_distilled_set(directory)
-    found = (len(earlier.images), *earlier.images.shape[1:])
-    if found != (num_classes * ipc, *store.image_shape):
-        raise InputError(
-            f"--init={init} holds {found[0]} images of shape {found[1:]}, but this run "
-            f"needs {num_classes} classes x {ipc} of {store.image_shape}."
-        )
-    factor = earlier.metadata["formation_factor"]
-    if factor != formation_factor:
-        raise InputError(
-            f"--init={init} holds images of --formation_factor={factor}: give the same."
-        )
-    order = np.argsort(earlier.labels, kind="stable")
-    if not np.array_equal(
-        earlier.labels[order], np.repeat(np.arange(num_classes), ipc)
-    ):
-        raise InputError(
-            f"--init={init} does not hold {ipc} images of each of the {num_classes} "
-            "classes."
-        )
-    return tf.reshape(store.normalise(earlier.images[order]), shape)

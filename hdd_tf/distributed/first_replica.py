@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from hdd_tf.distributed.replica_sums import sum_over_replicas
+
 
 def by_first_replica(
     strategy: tf.distribute.Strategy,
@@ -34,5 +36,4 @@ def by_first_replica(
     if strategy.num_replicas_in_sync == 1:
         return strategy.run(lambda: work(state))
     # All replicas but the first return zeros, so the sum is what it returns.
-    parts = strategy.run(work_or_wait)
-    return [strategy.reduce("SUM", part, axis=None) for part in parts]
+    return sum_over_replicas(strategy, strategy.run(work_or_wait))

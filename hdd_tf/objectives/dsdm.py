@@ -23,6 +23,7 @@ from hdd_tf.distillation.classwise import ClasswiseMatching
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import Geometry, build_geometry
 from hdd_tf.geometry.remembered import RememberedCentroids
@@ -94,6 +95,11 @@ class SemanticMatching(Objective):
         self._strategy = strategy
         self._seed = seed
 
+    @property
+    def needs_whole_set(self) -> bool:
+        """False: a prototype is of one class; see `Objective`."""
+        return False
+
     def train_ahead(self) -> None:
         """Trains the networks that are missing, and loads all networks."""
         if self._networks is None:
@@ -124,22 +130,22 @@ class SemanticMatching(Objective):
         """
         found = self._strategy.run(self._centroids, (iteration,))
         # All replicas but one return zeros for a class.
-        found = [self._strategy.reduce("SUM", part, axis=None) for part in found]
+        found = sum_over_replicas(self._strategy, found)
         share = tf.where(iteration > 0, 1.0 - self._schedule.memory, 1.0)
         self.prototypes.move(found, share)
 
     def _centroids(self, iteration: tf.Tensor) -> list[tf.Tensor]:
         """Returns the centroids of this replica's classes, the parts of a summary."""
         synthetic_set, weights = self._synthetic_set(), self._weights(iteration)
-        images = tf.convert_to_tensor(synthetic_set.images)
+        read_images = synthetic_set.reader()
         augmentation = dsa.draw_choice(
             derive_key(self._seed, Purpose.PROTOTYPE_AUGMENTATION, iteration),
             self._augmentations,
-            images.shape,
+            synthetic_set.images.shape,
         )
 
         def of_block(classes: tf.Tensor) -> list[tf.Tensor]:
-            decoded = synthetic_set.decode(tf.gather(images, classes))
+            decoded = synthetic_set.decode(read_images(classes))
             parameters = dsa.gather(augmentation, classes)
             augmented = dsa.apply(decoded, parameters, differentiable=False)
             flat = tf.reshape(augmented, [-1, *augmented.shape[2:]])
@@ -234,7 +240,7 @@ def _check_counts(context: MethodContext, matched: int) -> None:
             f"--dsdm_max_decoded={config.dsdm_max_decoded} matches one image of each "
             "class, which has no covariance: give 2 or more"
         )
-    smallest = int(tf.reduce_min(context.store.sizes))
+    smallest = int(context.class_sizes.min())
     if min(smallest, config.real_batch) < 2:
         raise InputError(
             f"--real_batch={config.real_batch} of classes with {smallest} images or "

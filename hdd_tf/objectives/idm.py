@@ -17,6 +17,7 @@ from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distributed.compilation import Piece, as_it_is
+from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import NetworkPool, PoolSchedule
 from hdd_tf.objectives.features import geometry_comparison
@@ -119,9 +120,7 @@ class ImprovedDistributionMatching(Objective):
 
         trained = self._strategy.run(train_own)
         # All replicas but one return zeros for a network, so the sum is its weights.
-        trained = tf.nest.map_structure(
-            lambda value: self._strategy.reduce("SUM", value, axis=None), trained
-        )
+        trained = sum_over_replicas(self._strategy, trained)
         seen = float(self._training.steps * self._training.batch_size)
         for index, (weights, velocities, correct) in enumerate(trained):
             self.pool.put(rows[index], weights, velocities, correct, seen)

@@ -18,11 +18,11 @@ import keras
 import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.distillation.class_blocks import FIRST_MAP_BYTES
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.comparison import SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.distributed.class_blocks import FIRST_MAP_BYTES
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import Geometry, build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork

@@ -33,13 +33,14 @@ def build_iterative(context: MethodContext) -> IterativeMethod:
     return method
 
 
-def build_step(context: MethodContext) -> DistillationStep:
+def build_step(context: MethodContext, gathers: bool = True) -> DistillationStep:
     """Builds a method that has iterations, ready to run them.
 
     Networks that the method needs are trained if they are missing.
 
     Args:
         context: The run's settings, data, network and devices.
+        gathers: See `DistillationStep`.
 
     Raises:
         InputError: settings and data do not fit.
@@ -48,4 +49,4 @@ def build_step(context: MethodContext) -> DistillationStep:
     method = build_iterative(context)
     method.train_ahead()
     method.assemble()
-    return DistillationStep(method)
+    return DistillationStep(method, gathers)

@@ -14,6 +14,8 @@ from hdd_tf.data.memory import peak_memory
 from hdd_tf.distillation.method import IterativeMethod, Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
+from hdd_tf.distributed.replica_sums import counted_sums
+from hdd_tf.methods.traits import Kind
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.random_keys import derive_key
 from hdd_tf.running.costs.further_memory import check_further_memory, further_copies
@@ -41,9 +43,10 @@ def estimate_run(run: RunContext) -> str:
     # A random choice keeps the same number of images, and needs no training.
     as_many = dataclasses.replace(config, keep="random")
     dataset = pruned_dataset(dataclasses.replace(run, config=as_many))
-    step = build_step(run.method_context(dataset, dry_run=True))
+    step = build_step(run.method_context(dataset, dry_run=True), gathers=False)
     kinds = _kinds(step.method, config.iterations)
-    seconds = [_seconds_per_iteration(step, first) for first, _ in kinds]
+    seconds, sent = zip(*(_measured(step, first) for first, _ in kinds), strict=True)
+    step.method.gather()
     total = sum(s * count for s, (_, count) in zip(seconds, kinds, strict=True))
     timing = f"{seconds[0]:.3f} s"
     if len(kinds) > 1:
@@ -61,6 +64,7 @@ def estimate_run(run: RunContext) -> str:
             f"time per iteration  {timing} ({_duration(total)} for "
             f"{config.iterations:,}{times})",
             *_lines(stages),
+            *_sent(run, step.method, max(sent)),
             *_whole_cost(run, total + sum(stage.seconds for stage in stages)),
             f"to be written       {_bytes_written(run, step.method) / 2**20:.1f} "
             f"MiB to {config.run_dir}{times}",
@@ -81,14 +85,44 @@ def _kinds(method: IterativeMethod, iterations: int) -> list[tuple[int, int]]:
     return list(kinds.values())
 
 
-def _seconds_per_iteration(step: DistillationStep, start: int) -> float:
-    """Returns the seconds of an iteration, measured or reckoned at `start`."""
-    step.run(start, 1)  # Traces the graph.
+def _measured(step: DistillationStep, start: int) -> tuple[float, int]:
+    """Measures an iteration.
+
+    Returns:
+        Its seconds, measured or reckoned; and the bytes that its devices sum up, or 0
+        if an iteration of the same graph was measured before.
+    """
+    with counted_sums() as sums:
+        step.run(start, 1)  # Traces the graph.
     began = time.perf_counter()
     for _ in range(_TIMED_ITERATIONS):
         step.run(start, 1)["gradient_norm"].numpy()
     seconds = (time.perf_counter() - began) / _TIMED_ITERATIONS
-    return seconds / step.method.dry_run_share
+    return seconds / step.method.dry_run_share, sum(sums)
+
+
+def _sent(run: RunContext, method: IterativeMethod, sums: int) -> list[str]:
+    """Returns a line about what devices send each other, if there are several.
+
+    Args:
+        run: The experiment.
+        method: The method, after `assemble`.
+        sums: Bytes that all devices sum up in an iteration.
+    """
+    devices = run.strategy.num_replicas_in_sync
+    # Other methods sum up in loops, whose lengths the graph does not tell.
+    if devices == 1 or run.config.traits.kind is not Kind.CLASS_WISE:
+        return []
+    gathered = method.gathered_bytes
+    more = f", and {_size(gathered)} of images are gathered where they are saved"
+    return [
+        f"sent an iteration   {_size(sums)} by each of {devices} devices"
+        + more * (gathered > 0)
+    ]
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.2f} KiB"
 
 
 def _estimate_selection(run: RunContext) -> str:

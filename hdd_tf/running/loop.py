@@ -25,12 +25,15 @@ class BlockReport:
         loss_per_class: `[count, C]` losses of the block's iterations.
         gradient_norm: `[count]` norms of the images' gradient.
         seconds: Wall time of the block.
+        limits: Least and largest value of the images on the 0-255 scale, if devices
+            hold parts of them; else None.
     """
 
     iteration: int
     loss_per_class: np.ndarray
     gradient_norm: np.ndarray
     seconds: float
+    limits: np.ndarray | None = None
 
 
 class StopRequest:
@@ -162,5 +165,5 @@ def run_iterations(
         check_finite(metrics, iteration, label_names, step.method.remedy)
         iteration += count
         loss, norm = metrics["loss_per_class"], metrics["gradient_norm"]
-        after_block(BlockReport(iteration, loss, norm, seconds))
+        after_block(BlockReport(iteration, loss, norm, seconds, metrics.get("limits")))
         length.learn(count, seconds)

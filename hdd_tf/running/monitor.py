@@ -63,6 +63,14 @@ class SilentMonitor:
             InterruptedRunError: a signal came, which ends the work at once.
         """
 
+    def reads_images(self, iteration: int) -> bool:
+        """Returns True if `after_block` is going to read the state of all classes.
+
+        Args:
+            iteration: Iterations done.
+        """
+        return False
+
     def after_block(self, report: BlockReport) -> None:
         """Does all work that is due after a block of iterations.
 
@@ -102,6 +110,8 @@ class RunMonitor(SilentMonitor):
         trackers: Trackers that receive the set after each score.
         notice: Function that returns a line for the user about the last iterations,
             or an empty one.
+        is_whole: Function that returns True if the images can be read, False if
+            devices hold parts of them that were not gathered.
     """
 
     def __init__(
@@ -118,6 +128,7 @@ class RunMonitor(SilentMonitor):
         analyse: Callable[[int, SummaryWriter], None],
         trackers: Sequence[SetTracker],
         notice: Callable[[], str] = str,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(stop)
         config = run.config
@@ -132,6 +143,7 @@ class RunMonitor(SilentMonitor):
         self._analyse = analyse
         self._trackers = trackers
         self._notice = notice
+        self._is_whole = is_whole
         self._start = start
         self._saved_at = time.monotonic()
         self.seconds = seconds
@@ -156,6 +168,11 @@ class RunMonitor(SilentMonitor):
         self._progress.close()
         self.summaries.close()
 
+    def reads_images(self, iteration: int) -> bool:
+        """Returns True if the state of all classes is read; see `SilentMonitor`."""
+        pictured = _due(iteration, self._config.picture_every)
+        return pictured or self._is_saved_after(iteration)
+
     def after_block(self, report: BlockReport) -> None:
         """Does all work that is due after a block of iterations.
 
@@ -175,16 +192,23 @@ class RunMonitor(SilentMonitor):
             self._picture(iteration, f"iter_{iteration:06d}.png")
         elif done:  # The file is final.png; TensorBoard has no other place for it.
             self._picture(iteration, "")
-        stopped = self._stop.signal is not None
+        # If not, the signal or the time came after `reads_images`, and is heeded after
+        # the next block.
+        if self._is_whole():
+            if self._is_saved_after(iteration):
+                self._save(iteration)
+            self._stop.check()
+        self.catch_up(iteration)
+
+    def _is_saved_after(self, iteration: int) -> bool:
+        config = self._config
+        if iteration == config.iterations or self._stop.signal is not None:
+            return True
         overdue = time.monotonic() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS
-        analysed = _due(iteration, config.analysis_every) and not done
         # The state is saved before scoring and analysis, which are slow; the analysis
         # also reads the checkpoint.
-        due = overdue or analysed or _due(iteration, config.eval_every)
-        if done or stopped or due or _due(iteration, config.checkpoint_every):
-            self._save(iteration)
-        self._stop.check()
-        self.catch_up(iteration)
+        every = (config.checkpoint_every, config.eval_every, config.analysis_every)
+        return overdue or any(_due(iteration, period) for period in every)
 
     def before_refusal(self, iteration: int) -> None:
         """Saves the state, and says so; see `SilentMonitor`."""
@@ -239,8 +263,9 @@ class RunMonitor(SilentMonitor):
             )
             self.summaries.loss_per_class(iteration, losses, self._label_names)
         # The 0-255 scale makes values outside of it easy to see.
-        least, largest = self._synthetic_set.limits()
-        limits = {"image/min": least, "image/max": largest}
+        found = report.limits
+        least, largest = self._synthetic_set.limits() if found is None else found
+        limits = {"image/min": float(least), "image/max": float(largest)}
         told = _LIMITS + _CLIPPED * self._config.traits.unit_range
         if self._synthetic_set.student_rate is not None:
             limits["student_rate"] = float(self._synthetic_set.student_rate.numpy())

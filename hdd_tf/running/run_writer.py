@@ -159,6 +159,7 @@ class RunWriter(SilentWriter):
             analyse=self._analysis(),
             trackers=[tracker for tracker in trackers if tracker],
             notice=self._method.notice,
+            is_whole=lambda: self._method.is_whole,
         )
 
     def profiled(self, step: DistillationStep) -> DistillationStep | ProfiledStep:

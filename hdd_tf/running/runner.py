@@ -66,13 +66,17 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
             asked = stop.signal is not None
             stopping = workers.any_process("whether to stop", asked)
             stop.share(stopping)
+            if not method.is_whole:
+                wanted = monitor.reads_images(report.iteration)
+                if workers.broadcast("whether to gather the images", wanted):
+                    method.gather()
             # If all processes stop, none waits for the chief.
             with nullcontext() if stopping else workers.chief_alone():
                 monitor.after_block(report)
 
         with workers.all_take_part():
             run_iterations(
-                writer.profiled(DistillationStep(method)),
+                writer.profiled(DistillationStep(method, gathers=False)),
                 start,
                 config.iterations,
                 config.steps_per_call,

@@ -195,3 +195,25 @@ def test_only_the_batch_leaves_the_host(store):
 def test_what_no_store_can_hold(images, labels, message):
     with pytest.raises(ValueError, match=message):
         ClassStore(images, np.array(labels), 2, Normalisation((0.5,), (0.5,)))
+
+
+def test_a_store_of_some_classes_draws_the_same_images():
+    whole, images, labels = make_store(3, 17, 40, 1)
+    held = np.isin(labels, [1, 3])
+    part = ClassStore(
+        images[held],
+        labels,
+        4,
+        Normalisation(MEAN, STD),
+        np.where(held, np.cumsum(held) - 1, 0),
+    )
+    np.testing.assert_array_equal(part.sizes, whole.sizes)
+    key = derive_key(5)
+    (rows, weights), (expected, same) = (s.draw_indices(key, 9) for s in (part, whole))
+    np.testing.assert_array_equal(weights, same)
+    for label in (1, 3):
+        np.testing.assert_array_equal(
+            part.gather(rows[label]), whole.gather(expected[label])
+        )
+    with pytest.raises(ValueError, match="need a store of all images"):
+        part.draw_batches(key, 1, 2)

@@ -10,12 +10,12 @@ from hdd_tf.augment import dsa
 from hdd_tf.config import Config
 from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.class_blocks import plan_class_blocks
 from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry

@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
+from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.normalisation import Normalisation, whitening_of
-from hdd_tf.distillation.synthetic_set import SyntheticSet, initial_images
+from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.errors import InputError
 
 MEAN, STD = (0.3, 0.4, 0.5), (0.2, 0.25, 0.3)

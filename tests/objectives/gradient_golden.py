@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa, warp
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.synthetic_set import SyntheticSet
+from hdd_tf.distributed.class_blocks import plan_class_blocks
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.gradient_matching.gradients import (

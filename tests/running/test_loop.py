@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import default_max_images, plan_class_blocks
+from hdd_tf.distributed.class_blocks import default_max_images, plan_class_blocks
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.running import loop
 from hdd_tf.running.divergence import check_finite

@@ -35,7 +35,13 @@ def uncollected():
     gc.enable()
 
 
-def monitor_of(place, analyse=lambda iteration, summaries: None, start=0, **settings):
+def monitor_of(
+    place,
+    analyse=lambda iteration, summaries: None,
+    start=0,
+    is_whole=lambda: True,
+    **settings,
+):
     """Returns the monitor of a run of two classes of one image."""
     config = Config(
         **{"dataset": "digits", "iterations": 9, **settings}, progress=False
@@ -59,6 +65,7 @@ def monitor_of(place, analyse=lambda iteration, summaries: None, start=0, **sett
         analyse=analyse,
         trackers=(),
         notice=lambda: "a limit was met",
+        is_whole=is_whole,
     )
 
 
@@ -110,3 +117,44 @@ def test_a_process_that_is_not_the_chief_stops_only_with_all_others():
         stop.share(True)
         with pytest.raises(InterruptedRunError):
             monitor.after_block(None)
+
+
+NEVER = {"picture_every": 0, "checkpoint_every": 8, "eval_every": 0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "iterations"),
+    [
+        (NEVER, [8, 9]),
+        (NEVER | {"picture_every": 3}, [3, 6, 8, 9]),
+        (NEVER | {"checkpoint_every": 4}, [4, 8, 9]),
+        (NEVER | {"eval_every": 5, "validation_fraction": 0.2}, [5, 8, 9]),
+        (NEVER | {"analysis_every": 7, "analysis": True}, [7, 8, 9]),
+    ],
+)
+def test_images_are_gathered_only_where_somebody_reads_them(
+    tmp_path, settings, iterations
+):
+    monitor = monitor_of(tmp_path, **settings)
+    assert [i for i in range(1, 10) if monitor.reads_images(i)] == iterations
+    monitor._stop.note(signal.SIGTERM)
+    assert monitor.reads_images(1)
+    monitor._stop.signal = None
+    monitor._saved_at -= 601  # Seconds.
+    assert monitor.reads_images(1)
+
+
+def test_a_signal_after_the_images_were_not_gathered_waits_for_the_next_block(tmp_path):
+    whole, saved = [False], []
+    report = BlockReport(1, np.ones([1, 2]), np.ones(1), 0.5, np.array([1.0, 2.0]))
+    with monitor_of(tmp_path, is_whole=lambda: whole[0], **NEVER) as monitor:
+        monitor._checkpoints.save = lambda iteration, seconds: saved.append(iteration)
+        monitor._stop.note(signal.SIGTERM)
+        monitor.after_block(report)
+        assert not saved
+        whole[0] = True
+        with pytest.raises(InterruptedRunError):
+            monitor.after_block(report)
+    assert saved == [1]
+    # What devices told of their images, which nobody gathered.
+    assert read_values(tmp_path / "tensorboard")["image/max"] == {1: 2.0}

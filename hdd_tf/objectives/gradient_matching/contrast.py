@@ -12,9 +12,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.class_matching import ClassMatching
+from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.objectives.gradient_matching.gradients import WeightGradients
 
 

@@ -9,10 +9,11 @@ import functools
 
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method import Phase
 from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distributed.class_blocks import plan_class_blocks
+from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.objectives.gradient_matching.contrast import ContrastMatching
 from hdd_tf.objectives.gradient_matching.gradients import (
     KEPT_ONCE,
@@ -122,16 +123,15 @@ class ContrastiveMatching(ClasswiseMatching):
         if phase == _CLASSWISE:
             return super()._update_images(iteration, pass_index, phase)
         strategy = self._context.strategy
-        sums = tf.nest.map_structure(
-            lambda part: strategy.reduce("SUM", part, axis=None),
-            strategy.run(self._contrast.sums, (iteration,)),
+        sums = sum_over_replicas(
+            strategy, strategy.run(self._contrast.sums, (iteration,))
         )
         with tf.GradientTape() as tape:
             tape.watch(sums.synthetic)
             loss = total_distance(self._distance, sums.real, sums.synthetic)
         cotangent = tape.gradient(loss, sums.synthetic)
         parts = strategy.run(self._contrast.pull_back, (iteration, cotangent))
-        gradient = strategy.reduce("SUM", parts, axis=None)
+        gradient = sum_over_replicas(strategy, parts)
         self._image_sgd.apply(gradient)
         num_classes = gradient.shape[0]
         return tf.fill([num_classes], loss / num_classes), gradient

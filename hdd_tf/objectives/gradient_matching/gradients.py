@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from hdd_tf.distillation.class_blocks import ClassBlocks
 from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.gradient_matching.row_distance import (
     RowDistance,

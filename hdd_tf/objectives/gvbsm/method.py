@@ -24,10 +24,10 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.data.memory import check_room
-from hdd_tf.distillation.class_blocks import plan_class_blocks
 from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase
 from hdd_tf.distillation.method_context import MethodContext
+from hdd_tf.distributed.class_blocks import plan_class_blocks
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.gvbsm.group_loss import GroupImages
 from hdd_tf.objectives.gvbsm.groups import Groups

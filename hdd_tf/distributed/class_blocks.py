@@ -19,7 +19,7 @@ class ClassBlocks:
 
     Attributes:
         classes: `[replicas, blocks, classes_per_block]` int32 class numbers; padding is
-            class 0.
+            a class of the replica, or any if it has none.
         valid: `[replicas, blocks, classes_per_block]` float32: 1, or 0 for padding.
         real_chunk: Largest number of real images of a forward pass: all images of a
             block, or a part of one class if the class exceeds the limit.
@@ -62,7 +62,10 @@ def plan_class_blocks(
     classes = index[None] * num_replicas + np.arange(num_replicas)[:, None, None]
     valid = (index[None] < share) & (classes < num_classes)
     return ClassBlocks(
-        classes=np.where(valid, classes, 0).astype(np.int32),
+        # A replica may hold the images of its own classes only.
+        classes=np.where(valid, classes, classes[:, :1, :1] % num_classes).astype(
+            np.int32
+        ),
         valid=valid.astype(np.float32),
         real_chunk=min(max_images, per_block * real_per_class),
     )
