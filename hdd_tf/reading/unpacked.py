@@ -8,7 +8,12 @@ import numpy as np
 
 from hdd_tf.errors import InputError
 from hdd_tf.files.json_files import read_ordinary_file
-from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.reading.folders.class_folders import (
+    FolderLister,
+    ImageFiles,
+    Paths,
+    list_classes,
+)
 
 # fastai's ImageWoof, in the order of labels that folders in alphabetical order give.
 IMAGEWOOF_CLASSES = {
@@ -190,5 +195,6 @@ def _annotated_files(folder: pathlib.Path, wnids: list[str]) -> ImageFiles:
             files.append((labels[annotations[path.name]], path))
     files.sort(key=lambda file: file[0])  # Stable: of a class in the order of names.
     return ImageFiles(
-        [path for _, path in files], np.array([label for label, _ in files], np.int64)
+        Paths(path for _, path in files),
+        np.array([label for label, _ in files], np.int64),
     )

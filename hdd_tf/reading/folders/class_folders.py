@@ -5,7 +5,8 @@ import functools
 import os
 import pathlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 from PIL import features
@@ -47,6 +48,31 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name in _LITTER
 
 
+class Paths(Sequence[pathlib.Path]):
+    """Paths that are kept as text: a million of objects would be a gigabyte.
+
+    Args:
+        paths: The paths.
+    """
+
+    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        self._texts = [os.fspath(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, row: int) -> pathlib.Path: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> "Paths": ...
+
+    def __getitem__(self, row: int | slice) -> "pathlib.Path | Paths":
+        if isinstance(row, slice):
+            return Paths(self._texts[row])
+        return pathlib.Path(self._texts[row])
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
     """Files of one split.
@@ -56,12 +82,12 @@ class ImageFiles:
         labels: `[n]` int64.
     """
 
-    paths: list[pathlib.Path]
+    paths: Sequence[pathlib.Path]
     labels: np.ndarray
 
     def take(self, rows: np.ndarray) -> "ImageFiles":
         """Returns the files at `rows`, in that order."""
-        return ImageFiles([self.paths[row] for row in rows], self.labels[rows])
+        return ImageFiles(Paths(self.paths[row] for row in rows), self.labels[rows])
 
 
 class FolderLister:
@@ -191,11 +217,11 @@ def list_classes(
         folders: Folder of each class; a class may be missing.
         names: The classes, in the order of their labels.
     """
-    paths: list[pathlib.Path] = []
-    labels: list[int] = []
+    paths: list[str] = []
+    sizes = np.zeros(len(names), np.int64)
     for label, name in enumerate(names):
         if name in folders:
-            found = lister.images(folders[name])
-            paths += found
-            labels += [label] * len(found)
-    return ImageFiles(paths, np.array(labels, np.int64))
+            before = len(paths)
+            paths += map(os.fspath, lister.images(folders[name]))
+            sizes[label] = len(paths) - before
+    return ImageFiles(Paths(paths), np.repeat(np.arange(len(names)), sizes))
