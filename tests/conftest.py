@@ -24,6 +24,17 @@ if hasattr(signal, "SIGHUP"):
 import pytest
 import tensorflow as tf
 
+
+def _no_fsync(descriptor):
+    """Leaves it to the system when to write to the disk, which takes milliseconds.
+
+    A test survives no loss of power. That files are synced, and when, is what
+    tests/files/test_atomic.py asks, which puts its own functions in this one's place.
+    """
+
+
+os.fsync = _no_fsync
+
 # Logical devices can only be made before TensorFlow first uses the CPU.
 _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
