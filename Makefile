@@ -9,6 +9,10 @@ BIN := .venv/bin
 # Test processes; each holds TensorFlow (about 1 GB).
 JOBS ?= auto
 
+# Bytecode is kept, whatever the environment says: each process that tests start would
+# compile all of hdd_tf anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: quickstart test test-fast lint types unit stress bench docs doctest bazel clean
 
 quickstart: .venv/.installed

@@ -1,6 +1,7 @@
 """What benchmarks/fuzz_readers.py makes edited copies of: whole records and sets."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import tempfile
@@ -57,8 +58,11 @@ FEATURES = {
 }
 
 
-def _original_sets() -> dict[str, pathlib.Path]:
+@functools.cache
+def original_sets() -> dict[str, pathlib.Path]:
     """Writes small sets in every encoding; they stay until the process ends.
+
+    Not on import: their teachers take seconds, and who only lists tests needs none.
 
     Returns:
         Their directories: of plain sets by the encoding's name, and of sets that carry
@@ -113,10 +117,11 @@ def _with_everything(plain: DistilledSet) -> DistilledSet:
     )
 
 
+@functools.cache
+def original_metadata(name: str) -> dict:
+    """Returns what `hdd_tf.json` of a set of `original_sets` says."""
+    return json.loads((original_sets()[name] / "hdd_tf.json").read_text("utf-8"))
+
+
 _KEPT: list[tempfile.TemporaryDirectory] = []
-SETS = _original_sets()
-METADATA = {
-    name: json.loads((path / "hdd_tf.json").read_text("utf-8"))
-    for name, path in SETS.items()
-}
-SET = st.sampled_from(sorted(SETS))
+SET = st.sampled_from(sorted([*ENCODINGS, *(f"{name} full" for name in ENCODINGS)]))

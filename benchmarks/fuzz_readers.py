@@ -57,12 +57,12 @@ from benchmarks.fuzz_originals import (
     ANALYSIS,
     FEATURES,
     HISTORY,
-    METADATA,
     RECORD,
     RESULT,
     SET,
-    SETS,
     SOURCE,
+    original_metadata,
+    original_sets,
 )
 from benchmarks.fuzz_values import (
     JSON,
@@ -167,9 +167,10 @@ def flag_files(files: tuple[bytes, ...], words: list[str]) -> None:
 @fed(st.data(), SET)
 def set_metadata(data: st.DataObject, original: str) -> None:
     """`hdd_tf.json` of every encoding, under a right checksum."""
+    whole = original_sets()[original]
     with sandbox("set_metadata") as place:
-        shutil.copytree(SETS[original], place / "set")
-        value = data.draw(edited(METADATA[original]))
+        shutil.copytree(whole, place / "set")
+        value = data.draw(edited(original_metadata(original)))
         if isinstance(value, dict):
             value = checksums.seal(
                 {k: v for k, v in value.items() if k != checksums.OWN_SUM}
@@ -188,9 +189,10 @@ def set_metadata(data: st.DataObject, original: str) -> None:
 @fed(st.data(), SET)
 def set_files(data: st.DataObject, original: str) -> None:
     """The files of every encoding, damaged under right checksums."""
+    whole = original_sets()[original]
     with sandbox("set_files") as place:
-        shutil.copytree(SETS[original], place / "set")
-        metadata = METADATA[original]
+        shutil.copytree(whole, place / "set")
+        metadata = original_metadata(original)
         name = data.draw(st.sampled_from(sorted(metadata["files"])))
         path = place / "set" / name
         path.write_bytes(data.draw(edited_bytes(path.read_bytes())))
@@ -204,8 +206,8 @@ def set_files(data: st.DataObject, original: str) -> None:
 @fed(st.data())
 def archives(data: st.DataObject) -> None:
     """Archives of arrays, damaged; experts are read by the same reader."""
+    whole = (original_sets()["npz"] / "distilled.npz").read_bytes()
     with sandbox("archives") as place:
-        whole = (SETS["npz"] / "distilled.npz").read_bytes()
         # NumPy reads a head as Python's literals.
         at = whole.index(b"{'descr'")
         head = data.draw(st.just(b"") | st.text("{}[](),'\":-0x1\\ \n", max_size=60)

@@ -1,6 +1,7 @@
 """What all tests share: quiet TensorFlow, a CPU split for replicas, and a guard."""
 
 import collections
+import gc
 import os
 import pathlib
 import signal
@@ -13,6 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # other. `make stress` has one process, with threads.
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # Until all tests are collected: what is imported lives as long as the process.
+    gc.disable()
 
 # `nohup` ignores it, and what is tested would not be stopped by it.
 if hasattr(signal, "SIGHUP"):
@@ -20,6 +23,17 @@ if hasattr(signal, "SIGHUP"):
 
 import pytest
 import tensorflow as tf
+
+
+def _no_fsync(descriptor):
+    """Leaves it to the system when to write to the disk, which takes milliseconds.
+
+    A test survives no loss of power. That files are synced, and when, is what
+    tests/files/test_atomic.py asks, which puts its own functions in this one's place.
+    """
+
+
+os.fsync = _no_fsync
 
 # Logical devices can only be made before TensorFlow first uses the CPU.
 _CPU = tf.config.list_physical_devices("CPU")[0]
@@ -29,6 +43,7 @@ tf.config.set_logical_device_configuration(
 
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.system"}
 _FORKS = {"os.fork", "os.forkpty"}
+_WATCHED = _STARTS | _FORKS
 # They end at once: config.json names the commit, platform asks for the processor,
 # matplotlib for fonts, the first k-means of scikit-learn for cores, and rm needs no
 # recursion in Python.
@@ -42,6 +57,12 @@ def pytest_collection_modifyitems(items):
         item.path for item in items if item.get_closest_marker("slow")
     )
     items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish():
+    """Lets the garbage collector look only at what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,7 +80,7 @@ def _guard(event, arguments):
 
     An audit hook sees every way to start one, in whatever module it is.
     """
-    if event not in _STARTS | _FORKS or not _running or os.getpid() != _PROCESS:
+    if event not in _WATCHED or not _running or os.getpid() != _PROCESS:
         return
     item = _running[-1]
     if item.get_closest_marker("slow") or item.get_closest_marker("stress"):

@@ -34,7 +34,7 @@ def digits():
 
 @pytest.mark.slow
 def test_arrays_in_arrays_out(digits):
-    settings = SETTINGS | {"strategy": "auto", "depth": 1, "dsa": "flip"}
+    settings = SETTINGS | {"strategy": "auto", "depth": 1, "dsa": "flip", "width": 4}
     images, labels = hdd_tf.distill(*digits, ipc=2, **settings)
     assert images.shape == (20, 32, 32, 1) and images.dtype == np.float32
     np.testing.assert_array_equal(labels, np.repeat(np.arange(10), 2))

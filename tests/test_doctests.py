@@ -4,8 +4,10 @@ import doctest
 import importlib
 
 import pytest
+import tensorflow as tf
 
 import hdd_tf
+from hdd_tf.api import distilling
 
 # Modules whose examples are run, and how many examples each has at least.
 MODULES = {
@@ -37,6 +39,9 @@ def test_examples_of_a_module(name):
 def test_examples_of_the_public_interface(tmp_path, monkeypatch):
     # Examples write below the working directory.
     monkeypatch.chdir(tmp_path)
+    # Not over the logical devices of tests/conftest.py.
+    one_device = tf.distribute.OneDeviceStrategy("CPU:0")
+    monkeypatch.setattr(distilling, "build_strategy", lambda *_: one_device)
     finder = doctest.DocTestFinder()
     public = [getattr(hdd_tf, name) for name in hdd_tf.__all__]
     documented = [item for item in public if getattr(item, "__doc__", None)]

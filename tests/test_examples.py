@@ -194,10 +194,7 @@ def printed(digits_set, tmp_path_factory):
         | {"labels": "epochs", "loss": "kl", "temperature": 2.0},
     )
     calls = {
-        "tfds": [train, digits_set, "--epochs=20", "--width=32", test],
-        "tfrecord": [
-            train, digits_set, "--reader=tfrecord", "--epochs=20", "--width=32",
-        ],
+        "tfds": [train, digits_set, "--epochs=20", "--width=32"],
         "carries": [train, place / "carries", "--reader=tfrecord", "--width=16", test],
         "epochs": [train, place / "epochs", "--width=16", test],
     }  # fmt: skip
@@ -227,16 +224,7 @@ def printed_by_search(digits_set, tmp_path_factory):
 def test_training_on_a_set_read_by_tfds(printed):
     out = printed["tfds"]
     assert "50 images of digits, 10 classes, read with tfds" in out
-    accuracy = percentages(out)
-    assert accuracy["training accuracy"] > 90
-    # Chance is 10 %.
-    assert accuracy["test accuracy on digits"] > 50
-
-
-@pytest.mark.slow
-def test_training_on_a_set_read_by_plain_tf_data(printed):
-    out = printed["tfrecord"]
-    assert "read with tfrecord" in out
+    # No test split was named.
     assert percentages(out).keys() == {"training accuracy"}
     assert percentages(out)["training accuracy"] > 90
 
@@ -246,7 +234,10 @@ def test_training_on_a_set_read_by_plain_tf_data(printed):
 def test_training_with_what_a_set_carries(printed, name):
     accuracy = percentages(printed[name])
     assert accuracy["training accuracy"] < 10
+    # Chance is 10 %.
     assert accuracy["test accuracy on digits"] > 50
+    if name == "carries":  # TensorFlow's own reader is enough.
+        assert "read with tfrecord" in printed[name]
 
 
 @pytest.mark.stress

@@ -1,6 +1,7 @@
 """docs/promises.md names tests that exist, and fast tests start no process."""
 
 import ast
+import functools
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,7 @@ TEXT = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`( \((slow|stress)\))?")
 
 
+@functools.cache
 def marks_of(path):
     """Returns the tests of a file by name, each with the marks of its decorators."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))

@@ -96,21 +96,35 @@ def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(analysed):
     np.testing.assert_array_equal(encoder.read[0], stacked[2])
 
 
-def test_analysis_can_be_left_out_and_caught_up_with(tmp_path):
+def test_analysis_can_be_left_out_stopped_and_caught_up_with(tmp_path, monkeypatch):
+    def stopped(*arguments, **named):
+        raise KeyboardInterrupt
+
     words = [*SMALL, f"--run_dir={tmp_path / 'run'}", f"--expert_dir={tmp_path / 'e'}"]
     words += ["--num_eval=1", "--eval_epochs=2", "--eval_dsa=none"]
     run_experiments(parse_command_line([*words, "--noanalysis"]))
     directory = RunDirectory(tmp_path / "run")
     assert not directory.analysis_file.exists()
     assert not directory.saved_models.exists() and not (tmp_path / "e").exists()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(of_run, "analyse", stopped)
+        run_experiments(parse_command_line(words))
+    assert not directory.analysis_file.exists()
     run_experiments(parse_command_line(words))
-    assert json.loads(directory.analysis_file.read_text())["iterations"] == 4
+    numbers = json.loads(directory.analysis_file.read_text())
+    assert numbers["iterations"] == 4 and numbers["curvature"] != -0.5
     # The classifier too: the network that the run was scored by.
     metadata = directory.saved_models / "classifier/hdd_tf.json"
     accuracy = directory.read_result()["accuracy"]["convnet"]["values"][0]
     found = json.loads(metadata.read_text())
     assert found["test_accuracy"] == pytest.approx(accuracy, abs=1e-3)
     assert found["learnt"]["iteration"] == 4
+    # Other settings ask for another analysis; the run itself stays finished.
+    result = directory.result_file.read_bytes()
+    run_experiments(parse_command_line([*words, "--analysis_curvature=-0.5"]))
+    numbers = json.loads(directory.analysis_file.read_text())
+    assert numbers["curvature"] == numbers["settings"]["analysis_curvature"] == -0.5
+    assert directory.result_file.read_bytes() == result
     # With more iterations they are other images: nothing of the old ones stays.
     run_experiments(parse_command_line([*words, "--noanalysis", "--iterations=5"]))
     assert not directory.analysis_file.exists() and not directory.saved_models.exists()
@@ -133,20 +147,3 @@ def test_a_failing_analysis_costs_no_result(tmp_path, capsys):
     # Both seeds, pooled; and nothing was lost on the way.
     assert json.loads((tmp_path / "run/result.json").read_text())["seeds"] == [0, 1]
     assert capsys.readouterr().out.count("no analysis of iteration 2") == 2
-
-
-def test_a_stopped_analysis_is_made_up_for_and_another_one_made(tmp_path, monkeypatch):
-    def stopped(*arguments, **named):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(of_run, "analyse", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path)
-    monkeypatch.undo()
-    _, directory, numbers = run(tmp_path)
-    assert numbers["iterations"] == 4 and numbers["curvature"] != -0.5
-    # Other settings ask for another analysis; the run itself stays finished.
-    result = directory.result_file.read_bytes()
-    _, _, numbers = run(tmp_path, "--analysis_curvature=-0.5")
-    assert numbers["curvature"] == numbers["settings"]["analysis_curvature"] == -0.5
-    assert directory.result_file.read_bytes() == result

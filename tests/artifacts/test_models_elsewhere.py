@@ -1,5 +1,7 @@
 """SavedModels converted for elsewhere: TFLite and ONNX give the same values."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -37,7 +39,19 @@ def saved(tmp_path_factory):
     return place
 
 
-@pytest.fixture(scope="module", params=["encoder", "classifier"])
+# A conversion takes seconds: each model and each signature once.
+EVERY_DAY = {("encoder", "serving_float"), ("classifier", "serving_default")}
+CASES = pytest.mark.parametrize(
+    ("model", "signature"),
+    [
+        pytest.param(*case, marks=[] if case in EVERY_DAY else pytest.mark.stress)
+        for case in itertools.product(("encoder", "classifier"), SIGNATURES)
+    ],
+    indirect=["model"],
+)
+
+
+@pytest.fixture(scope="module")
 def model(request, saved):
     """A SavedModel, images, and what it gives for them."""
     place = saved / request.param
@@ -52,7 +66,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("signature", SIGNATURES)
+@CASES
 # TensorFlow says that its interpreter will move to a package of its own.
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_tflite_without_operations_of_tensorflow(model, signature):
@@ -66,7 +80,7 @@ def test_tflite_without_operations_of_tensorflow(model, signature):
     assert_same(run(images=images.astype(SIGNATURES[signature])), expected)
 
 
-@pytest.mark.parametrize("signature", SIGNATURES)
+@CASES
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_onnx(model, signature):
     tf2onnx = pytest.importorskip("tf2onnx")

@@ -45,6 +45,10 @@ HEARD_BEFORE = """
 """
 
 
+# Before each signal, in seconds.
+PAUSE = 0.3
+
+
 def run(body, patience, *numbers):
     """Runs a body, sends it signals, and returns exit code, seconds and its lines."""
     program = PROGRAM.replace("BODY", body).replace("PATIENCE", str(patience))
@@ -55,7 +59,7 @@ def run(body, patience, *numbers):
     assert process.stdout.readline() == "deaf\n"
     began = time.monotonic()
     for number in numbers:
-        time.sleep(0.3)
+        time.sleep(PAUSE)
         process.send_signal(number)
     out, err = process.communicate(timeout=60)
     return process.returncode, time.monotonic() - began, out, err
@@ -64,8 +68,8 @@ def run(body, patience, *numbers):
 @pytest.mark.parametrize("body", [ALWAYS, HEARD_BEFORE])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_wait_after_a_while(body, number):
-    code, seconds, out, err = run(body, 1.0, number)
-    assert code == 128 + number and seconds > 1
+    code, seconds, out, err = run(body, 0.4, number)
+    assert code == 128 + number and seconds > 0.4 + PAUSE
     assert "went on" not in out
     assert err.startswith(f"hdd_tf: stopped by {number.name}") and err.count("\n") == 1
 
@@ -82,7 +86,7 @@ def test_a_wait_that_ends_or_has_something_to_save_is_left_alone(body, patience)
 
 
 def test_what_takes_too_long_ends_with_the_error_that_came_before():
-    body = "with ends_in_time(InputError('wrong'), 1.0): deaf()"
+    body = "with ends_in_time(InputError('wrong'), 0.3): deaf()"
     code, _, _, err = run(body, 1000)
     assert (code, err) == (2, "hdd_tf: wrong\n")
 

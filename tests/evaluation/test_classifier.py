@@ -43,6 +43,7 @@ def accuracy_of(network, classifier, dataset):
     return 100 * np.mean(np.argmax(logits, -1) == dataset.test.labels)
 
 
+# Beside a fair score: test_fair_score.py.
 @pytest.mark.parametrize("name", ["convnet", "convnet_batch"])
 @pytest.mark.slow
 def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name):
@@ -53,7 +54,6 @@ def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name
         num_eval=2,
         eval_networks=(name, "mlp") if beside else (name,),
         baselines=("random",),
-        fair_score=beside,
         whole_epochs=1,
     )
     assert evaluation.classifier is None
@@ -66,35 +66,18 @@ def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name
     shapes = [weight.shape for weight in classifier.weights]
     assert shapes == network.weight_shapes
     assert len(classifier.state) == len(network.state_specs)
+    # Moving statistics are those after training.
+    fresh = network.initial_variables(tf.constant([0, 0]))[1]
+    for new, old in zip(classifier.state, fresh, strict=True):
+        assert isinstance(new, np.ndarray) and np.abs(new - old).max() > 1e-3
     assert accuracy_of(network, classifier, dataset) == pytest.approx(
         classifier.accuracy
     )
 
 
-def test_other_scores_of_the_same_set_do_not_touch_it(dataset, distilled_set):
-    evaluation = evaluation_of(dataset, num_eval=1)
-    evaluation.result(distilled_set)
-    classifier = evaluation.classifier
-    evaluation.score_set(distilled_set, split="validation")
-    evaluation.score_set(distilled_set)
-    evaluation.score_coreset("random", 3)
-    assert evaluation.classifier is classifier
-
-
-def test_moving_statistics_are_those_after_training(dataset, distilled_set):
-    evaluation = evaluation_of(dataset, num_eval=1, eval_networks=("convnet_batch",))
-    evaluation.result(distilled_set)
-    state = evaluation.classifier.state
-    fresh = evaluation.scorer.build_network("convnet_batch").initial_variables(
-        tf.constant([0, 0])
-    )[1]
-    assert state and all(isinstance(tensor, np.ndarray) for tensor in state)
-    assert all(
-        np.abs(new - old).max() > 1e-3 for new, old in zip(state, fresh, strict=True)
-    )
-
-
-def test_nothing_is_trained_for_it(dataset, distilled_set, monkeypatch):
+def test_nothing_is_trained_for_it_and_other_scores_do_not_touch_it(
+    dataset, distilled_set, monkeypatch
+):
     trained = []
     train = NetworkTrainer.train
 
@@ -105,7 +88,12 @@ def test_nothing_is_trained_for_it(dataset, distilled_set, monkeypatch):
     monkeypatch.setattr(NetworkTrainer, "train", counted)
     evaluation = evaluation_of(dataset, num_eval=2)
     evaluation.result(distilled_set)
-    assert len(trained) == 2 and evaluation.classifier is not None
+    classifier = evaluation.classifier
+    assert len(trained) == 2 and classifier is not None
+    evaluation.score_set(distilled_set, split="validation")
+    evaluation.score_set(distilled_set)
+    evaluation.score_coreset("random", 3)
+    assert evaluation.classifier is classifier
 
 
 def test_without_networks_there_is_none(dataset, distilled_set):

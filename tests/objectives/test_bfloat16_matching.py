@@ -34,7 +34,9 @@ def method_of(**settings):
     return method
 
 
-@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize(
+    "geometry", [pytest.param("hyperbolic", marks=pytest.mark.slow), "euclidean"]
+)
 def test_the_gradient_of_images_is_that_of_float32(geometry):
     matches = [
         tf.function(method_of(geometry=geometry, precision=p).matching.match)

@@ -49,7 +49,7 @@ def stress(*values):
 @pytest.mark.parametrize(
     ("objective", "bank"),
     [
-        ("dm", 0),
+        stress("dm", 0),
         ("dm", 2),
         stress("dm", 5),
         stress("idm", 0),
