@@ -96,7 +96,7 @@ class MethodContext:
         if held.all():
             return self.store
         return ClassStore(
-            training.take(np.flatnonzero(held)).images,
+            training.select(np.flatnonzero(held)).images,
             training.labels,
             self.dataset.num_classes,
             self.dataset.normalisation,
