@@ -82,6 +82,7 @@ CASES = [
         [*OVER_ALL, "--bank_dir=a_file/below"],
         "--bank_dir=a_file/below: a_file is a file: name a directory",
     ),
+    ([*OVER_ALL, "--bank_dir=/proc/nothing"], "--bank_dir=/proc/nothing: /proc cannot"),
     ([*OVER_ALL, "--objective=idm"], "revisits networks and what they made"),
     (
         [*OVER_ALL, "--objective=dsa", "--dc_updates=1"],

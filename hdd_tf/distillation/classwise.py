@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from hdd_tf.augment import dsa
 from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
-from hdd_tf.distillation.bank.filling import fill
+from hdd_tf.distillation.bank.filling import check, fill
 from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distillation.class_matching import ClassMatching
 from hdd_tf.distillation.comparison import Comparison
@@ -93,10 +93,15 @@ class ClasswiseMatching(IterativeMethod):
 
     def train_ahead(self) -> None:
         """Trains the networks that the objective needs, and fills a bank over all."""
-        self._objective.train_ahead()
-        if self._bank is None or not self._is_over_all or self._context.dry_run:
+        if self._bank is None or not self._is_over_all:
+            self._objective.train_ahead()
             return
-        files, whole = self._bank_files(), self._whole_classes()
+        files = self._bank_files()
+        check(files)  # Networks may train for hours.
+        self._objective.train_ahead()
+        if self._context.dry_run:
+            return
+        whole = self._whole_classes()
         fill(
             files,
             whole.summaries,

@@ -90,6 +90,12 @@ def test_a_damaged_or_foreign_file_is_told_and_kept(tmp_path, damage):
         files.read(1)
     assert "\n" not in str(caught.value) and file.exists()
     files.read(0)
+    # What is missing beside it is not computed first.
+    files._file(2).unlink()
+    counting = Counting()
+    with pytest.raises(InputError, match="cannot be used"):
+        fill(files, counting)
+    assert counting.done == []
 
 
 def test_a_disk_that_is_too_small_is_told_before_the_work(tmp_path, monkeypatch):

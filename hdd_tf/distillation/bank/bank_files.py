@@ -84,6 +84,7 @@ class BankFiles:
 
     Attributes:
         path: The folder.
+        num_classes: Number of classes C.
         class_bytes: Bytes of the numbers of a class.
     """
 
@@ -96,7 +97,7 @@ class BankFiles:
     ) -> None:
         self.path = place_of(directory, kind)
         self._kind = dict(kind)
-        self._num_classes = num_classes
+        self.num_classes = num_classes
         # A folder of images may be spelt in several ways.
         text = atomic.json_text({**kind, "dataset": ""})
         self._digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
@@ -109,7 +110,7 @@ class BankFiles:
 
     def missing(self) -> list[int]:
         """Returns the classes whose files are not there."""
-        return [k for k in range(self._num_classes) if not self._file(k).exists()]
+        return [k for k in range(self.num_classes) if not self._file(k).exists()]
 
     def check_room(self, num_classes: int) -> None:
         """Checks that the disk holds the files of some more classes.

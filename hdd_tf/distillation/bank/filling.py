@@ -14,6 +14,24 @@ from hdd_tf.signals import interruptions_named
 Summaries = Callable[[int, Callable[[int], object]], list[np.ndarray]]
 
 
+def check(files: BankFiles) -> None:
+    """Checks what there is of a bank, and that the rest can be kept, before the work.
+
+    Args:
+        files: The files of the bank.
+
+    Raises:
+        InputError: a file is damaged or of another bank, the folder cannot be written,
+            or the disk is too small.
+    """
+    missing = files.missing()
+    for label in set(range(files.num_classes)).difference(missing):
+        files.read(label)
+    if missing:
+        links.check_writable(files.path, "--bank_dir: ")
+        files.check_room(len(missing))
+
+
 def fill(
     files: BankFiles,
     summaries: Summaries,
@@ -34,17 +52,16 @@ def fill(
         progress: True to show a progress bar.
 
     Raises:
-        InputError: the folder cannot be written, or the disk is too small.
+        InputError: as `check`.
         InterruptedRunError: a signal stopped it; all classes but one are kept.
         OSError: a file cannot be written.
     """
+    check(files)
     if not files.missing():
         return
-    links.check_writable(files.path, "--bank_dir: ")
     with lock.locked(files.path, lambda holder: _print_wait(files, holder)):
         links.refuse_links_out(files.path)
         missing = files.missing()  # Another process may have computed some meanwhile.
-        files.check_room(len(missing))
         if missing:
             files.begin()
         todo = iterations * int(sum(sizes[label] for label in missing))
