@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from hdd_tf.data import memory
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.strategies import mirror_over
-from hdd_tf.errors import InputError
+from hdd_tf.errors import InputError, InterruptedRunError
+from hdd_tf.objectives.gvbsm import real_statistics
 from hdd_tf.objectives.gvbsm.groups import Groups
 from hdd_tf.objectives.gvbsm.method import build
 from hdd_tf.protocols.published import evaluation_protocol
 from hdd_tf.protocols.views import ReplayedViews
 from hdd_tf.random_keys import derive_key
+from hdd_tf.training.network_trainer import NetworkTrainer
 
 ITERATIONS = 4
 METADATA = {
@@ -193,6 +197,45 @@ def test_the_set_has_8_bits_and_the_pools_labels_of_every_view(
         mine, other = (getattr(each, field.name) for each in (labels, again))
         np.testing.assert_array_equal(mine, other, err_msg=field.name)
     assert protocol.hard_weight == 0.15
+
+
+def test_a_pool_that_stopped_before_the_iterations_goes_on_to_the_bit(
+    problem, settings, one_device, finished, tmp_path, monkeypatch
+):
+    shutil.copytree(settings.expert_dir, tmp_path / "experts")
+    again = dataclasses.replace(settings, expert_dir=str(tmp_path / "experts"))
+    context = MethodContext(again, problem.dataset, problem.network, one_device)
+    second = build(context)._pool[1].shelf.buffer.path
+    (second / "expert_000.npz").unlink()
+    (second / "statistics_000.npz").unlink()
+    work = {
+        "train": (NetworkTrainer, NetworkTrainer.train),
+        "measure_batches": (real_statistics, real_statistics.measure_batches),
+    }
+    done = []
+    for stage, (owner, original) in work.items():
+
+        def noted(*arguments, stage=stage, original=original):
+            done.append(stage)
+            return original(*arguments)
+
+        def stop(*arguments):
+            raise InterruptedRunError(signal.SIGTERM)
+
+        monkeypatch.setattr(owner, stage, noted)
+        with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+            patch.setattr(owner, stage, stop)
+            build(context).train_ahead()
+    method = build(context)
+    method.train_ahead()
+    # What is done is not done again.
+    assert done == ["train", "measure_batches"]
+    for mine, other in zip(method._pool, finished.method._pool, strict=True):
+        np.testing.assert_array_equal(mine.real, other.real)
+        for name in ("trained", "state"):
+            parts = (getattr(each.experts, name) for each in (mine, other))
+            for found, expected in zip(*parts, strict=True):
+                np.testing.assert_array_equal(found, expected)
 
 
 def test_statistics_are_kept_and_a_damaged_file_is_named(

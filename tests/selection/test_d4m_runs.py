@@ -12,14 +12,18 @@ from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.config import Config
 from hdd_tf.distillation.method import Work
+from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.files import atomic
+from hdd_tf.networks.registry import build_network
 from hdd_tf.protocols.published import evaluation_protocol, sets_beside
 from hdd_tf.running.experiments import run_experiments
 from hdd_tf.selection.d4m import generation
+from hdd_tf.selection.d4m.generation import PrototypeGeneration
 from hdd_tf.selection.d4m.model import LatentDiffusion
 from hdd_tf.selection.d4m.noise import ddim_times
 from hdd_tf.selection.d4m.trainer import GenerativeTrainer
+from tests.blobs import blobs
 
 WORDS = [
     "main", "--dataset=digits", "--image_size=8", "--objective=d4m", "--ipc=2",
@@ -97,6 +101,41 @@ def test_a_run_scores_its_prototypes_and_random_images_by_its_teacher(
     settings = {"num_eval": 1, "eval_epochs": 1, "progress": False}
     score = hdd_tf.evaluate(tmp_path / "run", test=digits, **settings)
     assert set(score.baselines) == {"prototypes", "hard_labels"}
+
+
+def test_a_run_that_stopped_in_any_stage_makes_the_same_set(tmp_path, monkeypatch):
+    """Trainings that stop: test_d4m_models.py and tests/training/test_experts.py."""
+    network = build_network("convnet", (8, 8, 1), 2, 1, 4)
+    data, about = blobs(), {"objective": "d4m", "geometry": "none", "source": {}}
+    about |= {"dataset": "blobs", "label_names": ["a", "b"], "mean": [0.5]}
+
+    def made():
+        config = Config(
+            dataset="arrays", objective="d4m", geometry="euclidean", ipc=2, depth=1,
+            width=4, progress=False, expert_dir=str(tmp_path), d4m_teacher_epochs=1,
+        )  # fmt: skip
+        strategy = tf.distribute.get_strategy()
+        context = MethodContext(config, data, network, strategy)
+        method = PrototypeGeneration(context, PlainModel(config, data, 9))
+        method.train_ahead()
+        return method.result({**about, "std": [0.25]})
+
+    def refuse(*_):
+        raise InterruptedRunError(signal.SIGTERM)
+
+    whole = made()
+    for stage in ("prepare", "sample", "generate", "decode"):
+        with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+            patch.setattr(PlainModel, stage, refuse)
+            made()
+        again = made()
+        np.testing.assert_array_equal(again.images, whole.images)
+        np.testing.assert_array_equal(
+            again.beside["prototypes"], whole.beside["prototypes"]
+        )
+        (mine,), (other,) = (each.teacher.networks for each in (again, whole))
+        for found, expected in zip(mine.weights, other.weights, strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow
