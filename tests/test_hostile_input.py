@@ -35,7 +35,7 @@ TINY = [
     *("--dataset=digits", "--classes=0,1", "--ipc=1", "--iterations=2"),
     *("--real_batch=2", "--width=4", "--depth=1", "--num_eval=1", "--eval_epochs=1"),
     *("--checkpoint_every=1", "--noanalysis", "--noprogress", "--formation_factor=1"),
-    "--strategy=one_device",
+    *("--strategy=one_device", "--dsa=none", "--eval_dsa=none"),
 ]
 # A hang would be for ever; the slowest of these takes two seconds.
 LONGEST = 120
