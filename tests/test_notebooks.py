@@ -11,7 +11,7 @@ NOTEBOOKS = sorted((pathlib.Path(__file__).parents[1] / "examples").glob("*.ipyn
 # Sizes at which a cell takes a second; what a reader would wait for shows the same.
 TINY = {
     "SETTINGS": {"ipc": 1, "iterations": 2, "depth": 1, "width": 4, "real_batch": 8}
-    | {"dsa": "flip", "strategy": "one_device"},
+    | {"dsa": "none", "strategy": "one_device"},
     "SCORING": {"num_eval": 1, "eval_epochs": 2, "eval_dsa": "none"},
 }
 

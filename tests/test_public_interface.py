@@ -16,8 +16,10 @@ from hdd_tf.errors import InputError
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.training.settled_precision import settled
 
-QUICK = {"depth": 1, "width": 4, "progress": False, "strategy": "one_device"}
-SCORED = {"num_eval": 2, "eval_epochs": 3, "progress": False}
+QUICK = {
+    "depth": 1, "width": 4, "dsa": "none", "progress": False, "strategy": "one_device",
+}  # fmt: skip
+SCORED = {"num_eval": 2, "eval_epochs": 3, "eval_dsa": "none", "progress": False}
 
 
 def real_images(count, seed):

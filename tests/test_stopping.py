@@ -137,7 +137,7 @@ WILD = [
     "hdd_tf", "--flagfile=flags/quickstart.cfg", "--classes=0,1", "--ipc=1",
     "--width=8", "--real_batch=8", "--checkpoint_every=1", "--picture_every=0",
     "--num_eval=0", "--noprogress", "--noanalysis", "--iterations=9", "--run_dir=wild",
-    "--strategy=one_device",
+    "--strategy=one_device", "--depth=1", "--dsa=none",
 ]  # fmt: skip
 
 

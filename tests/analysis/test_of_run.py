@@ -20,7 +20,7 @@ from hdd_tf.running.experiments import run_experiments
 pytestmark = pytest.mark.slow
 
 SMALL = [
-    "main", "--dataset=digits", "--classes=0,1,2", "--dsa=flip", "--ipc=1",
+    "main", "--dataset=digits", "--classes=0,1,2", "--dsa=none", "--ipc=1",
     "--width=4", "--depth=1", "--real_batch=8", "--iterations=4", "--num_eval=0",
     "--noprogress", "--encoder_epochs=1",
     "--pretrain_epochs=1", "--num_experts=1", "--idm_train_steps=1",

@@ -24,7 +24,7 @@ def distilled_set(dataset):
 
 def evaluation_of(dataset, **settings):
     config = Config(
-        dataset="digits", depth=1, width=4, eval_epochs=3, dsa="flip",
+        dataset="digits", depth=1, width=4, eval_epochs=3, dsa="none",
         progress=False, **settings,
     )  # fmt: skip
     network = network_of_settings("convnet", config, dataset.image_shape, 10)
