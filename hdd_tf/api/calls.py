@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from hdd_tf.arguments.flag_names import suggestion
 from hdd_tf.config import rows
-from hdd_tf.data.stored_images import failed_reads_named
+from hdd_tf.data.image_rows import failed_reads_named
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.keras_settings import own_settings
 

@@ -151,7 +151,7 @@ def evaluate(argv: Sequence[str]) -> None:
     # Only now, seconds of imports: a bad flag is answered at once.
     keep_freed_memory()
     import_quietly()
-    from hdd_tf.data.stored_images import failed_reads_named
+    from hdd_tf.data.image_rows import failed_reads_named
 
     if is_own:
         from hdd_tf.evaluation.rescore import rescore

@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.image_rows import ask_ahead, gather_rows, hold
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.data.stored_images import ImageRows, ask_ahead, gather_rows, hold
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.random_keys import derive_key
 
 

@@ -1,7 +1,6 @@
 """Images of a split that stay on disk: rows of a file, read when they are used."""
 
 import collections
-import contextlib
 import errno
 import hashlib
 import itertools
@@ -13,14 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from hdd_tf.errors import InputError
 
 # Of images that are read at a time where all are.
 _CHUNK = 2**24
-# TensorFlow wraps what is raised within its graphs, and loses what it was.
-_failures: collections.deque[InputError] = collections.deque(maxlen=1)
+# The last failed read; TensorFlow loses what was raised within its graphs.
+FAILURES: collections.deque[InputError] = collections.deque(maxlen=1)
 
 
 # (name, function that computes a value of JSON) -> the value, new or from before
@@ -201,7 +199,7 @@ class _OpenFile:
                     "remove its folder, and the images are decoded anew; the same "
                     "command goes on from the last checkpoint."
                 )
-                _failures.append(failure)
+                FAILURES.append(failure)
                 raise failure from error
             view, offset = view[count:], offset + count
 
@@ -244,56 +242,3 @@ def chunks_of(images: ImageRows) -> Iterator[np.ndarray]:
     rows = max(1, _CHUNK // max(1, images[:1].nbytes))
     for start in range(0, len(images), rows):
         yield images[start : start + rows]
-
-
-def hold(images: ImageRows) -> tf.Tensor | StoredImages:
-    """Returns images as `gather_rows` takes them: a tensor of the host, or as they lie.
-
-    Args:
-        images: `[n, h, w, c]`.
-    """
-    if isinstance(images, StoredImages):
-        return images
-    with tf.device("CPU:0"):
-        return tf.constant(images)
-
-
-def gather_rows(
-    values: tf.Tensor | tf.Variable | StoredImages, rows: tf.Tensor
-) -> tf.Tensor:
-    """Returns rows of a set's images or labels; the set itself stays on the host.
-
-    Args:
-        values: `[n, ...]`.
-        rows: `[...]` integers.
-    """
-    with tf.device("CPU:0"):
-        if not isinstance(values, StoredImages):
-            return tf.gather(values, rows)
-        rows = tf.convert_to_tensor(rows)
-        # Stateful would forbid TensorFlow to run two at a time.
-        found = tf.numpy_function(values.take, [rows], tf.uint8, stateful=False)
-        return tf.ensure_shape(found, [*rows.shape, *values.shape[1:]])
-
-
-def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
-    """Has the system read rows of images on disk that will be gathered soon.
-
-    Args:
-        values: `[n, h, w, c]`.
-        rows: `[...]` integers.
-    """
-    if isinstance(values, StoredImages):
-        tf.numpy_function(values.ask_ahead, [rows], [])
-
-
-@contextlib.contextmanager
-def failed_reads_named() -> Iterator[None]:
-    """Raises as an `InputError` of one line what TensorFlow makes of a failed read."""
-    _failures.clear()
-    try:
-        yield
-    except tf.errors.OpError as error:
-        if not _failures:
-            raise
-        raise _failures.pop() from error

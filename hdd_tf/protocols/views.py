@@ -20,7 +20,8 @@ from hdd_tf.augment import (
     resized_crop,
 )
 from hdd_tf.data.epoch_labels import EpochLabels
-from hdd_tf.data.stored_images import StoredImages, gather_rows
+from hdd_tf.data.image_rows import gather_rows
+from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.protocols.losses import Mixing
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import Purpose, derive_key

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hdd_tf.analysis.finished_run import analyse_finished_run, analysis_is_due
 from hdd_tf.config import Config, cadences, identity
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.data.stored_images import failed_reads_named
+from hdd_tf.data.image_rows import failed_reads_named
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.compilation import check_compilation

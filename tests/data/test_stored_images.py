@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import LabelledImages, channel_statistics
+from hdd_tf.data.image_rows import failed_reads_named, gather_rows
 from hdd_tf.data.normalisation import Normalisation, whitening_of
-from hdd_tf.data.stored_images import StoredImages, failed_reads_named, gather_rows
+from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.errors import InputError
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (12, 3, 2, 3), np.uint8)

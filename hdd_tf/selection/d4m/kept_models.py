@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.data.stored_images import gather_rows, hold
+from hdd_tf.data.image_rows import gather_rows, hold
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.selection.d4m import autoencoder, denoiser
 from hdd_tf.selection.d4m.latents import Latents, to_unit

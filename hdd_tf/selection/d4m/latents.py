@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.image_rows import gather_rows, hold
 from hdd_tf.data.memory import check_room
-from hdd_tf.data.stored_images import ImageRows, gather_rows, hold
+from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.selection.d4m import autoencoder
 from hdd_tf.selection.d4m.autoencoder import Codes
 from hdd_tf.selection.d4m.layers import GenerativeNetwork

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.data.stored_images import ImageRows, StoredImages, gather_rows, hold
+from hdd_tf.data.image_rows import gather_rows, hold
+from hdd_tf.data.stored_images import ImageRows, StoredImages
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.graph.call_length import CallLength
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.image_rows import gather_rows
 from hdd_tf.data.normalisation import Normalisation
-from hdd_tf.data.stored_images import ImageRows, StoredImages, gather_rows
+from hdd_tf.data.stored_images import ImageRows, StoredImages
 from hdd_tf.protocols.label_sources import LabelSources
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.protocols.views import DrawnViews, ReplayedViews, View, Views

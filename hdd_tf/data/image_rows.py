@@ -1,0 +1,61 @@
+"""Rows of images in the graph, wherever the images lie: in memory or on disk."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from hdd_tf.data.stored_images import FAILURES, ImageRows, StoredImages
+
+
+def hold(images: ImageRows) -> tf.Tensor | StoredImages:
+    """Returns images as `gather_rows` takes them: a tensor of the host, or as they lie.
+
+    Args:
+        images: `[n, h, w, c]`.
+    """
+    if isinstance(images, StoredImages):
+        return images
+    with tf.device("CPU:0"):
+        return tf.constant(images)
+
+
+def gather_rows(
+    values: tf.Tensor | tf.Variable | StoredImages, rows: tf.Tensor
+) -> tf.Tensor:
+    """Returns rows of a set's images or labels; the set itself stays on the host.
+
+    Args:
+        values: `[n, ...]`.
+        rows: `[...]` integers.
+    """
+    with tf.device("CPU:0"):
+        if not isinstance(values, StoredImages):
+            return tf.gather(values, rows)
+        rows = tf.convert_to_tensor(rows)
+        # Stateful would forbid TensorFlow to run two at a time.
+        found = tf.numpy_function(values.take, [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(found, [*rows.shape, *values.shape[1:]])
+
+
+def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
+    """Has the system read rows of images on disk that will be gathered soon.
+
+    Args:
+        values: `[n, h, w, c]`.
+        rows: `[...]` integers.
+    """
+    if isinstance(values, StoredImages):
+        tf.numpy_function(values.ask_ahead, [rows], [])
+
+
+@contextlib.contextmanager
+def failed_reads_named() -> Iterator[None]:
+    """Raises as an `InputError` of one line what TensorFlow makes of a failed read."""
+    FAILURES.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not FAILURES:
+            raise
+        raise FAILURES.pop() from error
