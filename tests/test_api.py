@@ -91,7 +91,7 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
 
     def note(stated, config, *rest):
         places.append((stated.expert_dir, config.expert_dir))
-        assert os.path.isdir(config.expert_dir)
+        assert os.path.isdir(os.path.dirname(config.expert_dir))
         return small
 
     monkeypatch.setattr("hdd_tf.api.distilling._distil", note)
@@ -100,7 +100,8 @@ def test_experts_are_kept_where_that_is_asked_for_alone(small, tmp_path, monkeyp
     hdd_tf.distill(images, [0, 1])
     hdd_tf.distill(images, [0, 1], expert_dir=str(tmp_path))
     (stated, used), kept = places
-    assert not os.path.exists(used) and stated == Config(dataset="x").expert_dir
+    assert not os.path.exists(os.path.dirname(used))
+    assert stated == Config(dataset="x").expert_dir
     assert kept == (str(tmp_path), str(tmp_path))
 
 

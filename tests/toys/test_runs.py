@@ -210,9 +210,9 @@ def test_whitening_that_cannot_be_is_refused(tmp_path, monkeypatch):
 def test_arrays_are_whitened_where_a_method_takes_them_so(monkeypatch):
     contexts, build_step = [], api.build_step
 
-    def build(context):
+    def build(context, **how):
         contexts.append(context)
-        return build_step(context)
+        return build_step(context, **how)
 
     monkeypatch.setattr(api, "build_step", build)
     labels = np.repeat(np.arange(2), 8)
