@@ -79,12 +79,14 @@ class Problem:
             max_images_per_forward=max_images, cafe_discrimination_weight=0.01,
             cafe_network_lr=float(golden["loop_lr_network"]), cafe_network_batch=256,
             cafe_test_images=3, cafe_train_spread=0.03, jit_compile="off",
+            bank_over="batch",
         )  # fmt: skip
         sizes = types.SimpleNamespace(sizes=tf.fill([10], 3))
         dataset = types.SimpleNamespace(num_classes=10, image_shape=(16, 16, 3))
         strategy = tf.distribute.OneDeviceStrategy("CPU:0")
         context = MethodContext(config, dataset, network, strategy)
         context.__dict__["store"] = sizes
+        context.__dict__["class_sizes"] = np.full(10, 3)
         self.layers = LayerComparison(network, network, geometry or EuclideanGeometry())
         nothing = Normalisation((0.5,) * 3, (0.25,) * 3)
         self.set = SyntheticSet(golden["synthetic"], nothing)

@@ -83,8 +83,7 @@ def test_a_teacher_beside_the_images_is_exported_with_them(runs, tmp_path):
 @pytest.mark.slow
 def test_a_run_goes_on_as_its_own_version_would(runs, name):
     before = read_distilled_set(runs / name).images
-    further = {"iterations": 6, "strategy": "one_device", "num_eval": 0}
-    run_experiments(config_of(runs / name, **further))
+    run_experiments(config_of(runs / name, iterations=6, strategy="one_device"))
     found = read_distilled_set(runs / name).images
     with np.load(GOLDEN / "old_runs.npz") as golden:
         expected = golden[name]
