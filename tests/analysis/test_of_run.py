@@ -57,7 +57,7 @@ def analysed(tmp_path_factory):
     [
         ("dm", "trained on the real training split"),
         pytest.param("idm", "oldest network of IDM's pool", marks=pytest.mark.stress),
-        ("dance", "expert 0"),
+        pytest.param("dance", "expert 0", marks=pytest.mark.stress),
         ("random", "trained on the real training split"),
     ],
 )

@@ -35,7 +35,7 @@ def method_of(**settings):
 
 
 @pytest.mark.parametrize(
-    "geometry", [pytest.param("hyperbolic", marks=pytest.mark.slow), "euclidean"]
+    "geometry", [pytest.param("hyperbolic", marks=pytest.mark.stress), "euclidean"]
 )
 def test_the_gradient_of_images_is_that_of_float32(geometry):
     matches = [

@@ -229,7 +229,7 @@ def test_an_unrolled_tape_finds_the_same(golden, name):
     ("replicas", "most"),
     [
         (1, 3),
-        pytest.param(2, 99, marks=pytest.mark.slow),
+        pytest.param(2, 99, marks=pytest.mark.stress),
         pytest.param(3, 1, marks=pytest.mark.stress),
     ],
 )

@@ -55,7 +55,7 @@ def stress(*values):
         stress("idm", 0),
         ("dance", 0),
         stress("dance", 2),
-        ("dsdm", 0),
+        stress("dsdm", 0),
         stress("iid", 0),
     ],
 )

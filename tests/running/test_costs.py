@@ -158,4 +158,4 @@ def test_iterations_that_take_minutes_are_timed_in_part(monkeypatch):
     clock = iter([10.0, 16.0])
     monkeypatch.setattr(dry_run.time, "perf_counter", lambda: next(clock))
     # Two iterations in six seconds, each a quarter of one.
-    assert dry_run._seconds_per_iteration(step, 0) == 12.0
+    assert dry_run._measured(step, 0) == (12.0, 0)
