@@ -10,6 +10,7 @@ from benchmarks import fuzz_readers
 CASES = int(os.environ.get("HDD_TF_FUZZ_CASES", "25"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test", fuzz_readers.PROPERTIES, ids=lambda test: test.__name__
 )

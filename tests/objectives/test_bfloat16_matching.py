@@ -34,6 +34,7 @@ def method_of(**settings):
     return method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "geometry", [pytest.param("hyperbolic", marks=pytest.mark.stress), "euclidean"]
 )

@@ -23,6 +23,8 @@ from hdd_tf.protocols.views import ReplayedViews
 from hdd_tf.random_keys import derive_key
 from hdd_tf.training.network_trainer import NetworkTrainer
 
+pytestmark = pytest.mark.slow
+
 ITERATIONS = 4
 METADATA = {
     "dataset": "small", "label_names": list("01234"), "mean": (0.4, 0.5),

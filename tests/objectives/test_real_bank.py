@@ -121,6 +121,7 @@ def test_neither_devices_nor_blocks_change_the_images(
     assert error <= 3e-6 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_revisiting_reads_no_real_image(problem, one_device):
     step, _ = build(problem, one_device, bank_size=SIZE)
 

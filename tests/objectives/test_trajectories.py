@@ -147,6 +147,7 @@ def augmentation_of(golden, step):
     )
 
 
+@pytest.mark.slow
 def test_the_gradient_through_augmented_steps(golden):
     case, tolerance = Case(golden, "float64"), 1e-9
     found = case.compute(
@@ -212,6 +213,7 @@ def unrolled(case, rows):
     return value, [tf.convert_to_tensor(gradient) for gradient in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param("euclidean", marks=pytest.mark.stress), "hyperbolic"]
 )
@@ -241,6 +243,7 @@ def test_parts_and_replicas_add_up(golden, replicas, most):
     check(found, golden, "part", 1e-9)
 
 
+@pytest.mark.slow
 def test_memory_of_more_steps_is_that_of_their_weights(golden):
     """The graph is the same for any number of steps, and keeps one vector of each."""
     case, graphs = Case(golden, "float64"), []

@@ -28,6 +28,8 @@ from hdd_tf.training import network_trainer
 from hdd_tf.training.network_trainer import NetworkTrainer
 from tests.blobs import blobs
 
+pytestmark = pytest.mark.slow
+
 CLASSES, SHAPE = 2, (8, 8, 1)
 NETWORK = build_network("convnet", SHAPE, CLASSES, 2, 4)
 SIZE = FlatWeights(NETWORK.weight_shapes).size

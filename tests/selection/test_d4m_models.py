@@ -84,6 +84,7 @@ def test_denoiser_has_the_weights_it_should():
     assert [spec.shape for spec in network.state_specs] == [(3_439_816,)]
 
 
+@pytest.mark.slow
 def test_denoiser_sees_time_and_class_and_guidance_goes_to_the_class(unet):
     latents = tf.constant(RNG.normal(size=(1, 3, 5, 2)), tf.float32)
     start = unet.initial_weights(derive_key(0))

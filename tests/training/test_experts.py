@@ -64,6 +64,7 @@ def assert_equal(first, second):
         np.testing.assert_array_equal(mine, other)
 
 
+@pytest.mark.slow
 def test_trained_once_and_found_again(copied, trained, dataset, monkeypatch):
     _, taken, epochs = trained
     assert taken.number == 2 and sum(epochs) == 8
@@ -92,6 +93,7 @@ def test_a_folder_of_another_name_has_the_same_experts(tmp_path, dataset, monkey
     assert called("folder:link").path == called("folder:pets").path
 
 
+@pytest.mark.slow
 def test_experts_learn(tmp_path, dataset):
     taken = buffer(tmp_path, dataset, epochs=20).take(1)
     images = (dataset.training.images / 255 - 0.5) / 0.25
@@ -195,6 +197,7 @@ def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     assert_equal(buffer(tmp_path / "parts", dataset).take(2), trained[1])
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, capsys):
     place = buffer(tmp_path, dataset)
     train, trained = NetworkTrainer.train, []
