@@ -12,6 +12,8 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.networks.registry import build_network
 from hdd_tf.random_keys import derive_key
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (8, 10, 3)
 NORMALISATION = Normalisation((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
 SIGNATURES = {"serving_default": np.uint8, "serving_float": np.float32}

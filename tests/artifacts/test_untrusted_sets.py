@@ -20,6 +20,8 @@ from hdd_tf.files import checksums
 from tests.artifacts.conftest import make_small_set
 from tests.artifacts.full_set import assert_same_extras, full_set
 
+pytestmark = pytest.mark.slow
+
 # The file of each encoding that holds images.
 IMAGES = {
     "float32": "distilled-train.tfrecord-00000-of-00001",
