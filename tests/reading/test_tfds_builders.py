@@ -16,6 +16,8 @@ class HomeMade(tfds.core.GeneratorBasedBuilder):
     """A set that TFDS can make here; `_FAIL` interrupts the making."""
 
     VERSION = tfds.core.Version("1.0.0")
+    # TFDS 4.9.7 cannot look beside a module of a folder without __init__.py.
+    code_path = None
     BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name=name) for name in ("a", "b")
     ]
