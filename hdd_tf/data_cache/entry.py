@@ -185,7 +185,7 @@ def open_entry(directory: pathlib.Path, facts: Facts) -> Entry:
             raise UnusableError("of other images")
         if content.get("source") != dict(facts.source):
             raise UnusableError("older than the files that it was decoded from")
-        sizes = {name: _size_of_file(directory / name) for name in (IMAGES, LABELS)}
+        sizes = {name: size_of_file(directory / name) for name in (IMAGES, LABELS)}
         for name, size in ((IMAGES, facts.num_bytes), (LABELS, 8 * facts.shape[0])):
             if sizes[name] != size:
                 raise UnusableError(f"damaged: {name} has {sizes[name]:,} bytes")
@@ -258,8 +258,13 @@ def _rows_of_chunk(shape: tuple[int, int, int, int]) -> int:
     return max(1, _CHUNK // max(1, math.prod(shape[1:])))
 
 
-def _size_of_file(path: pathlib.Path) -> int:
-    """Returns the size of an ordinary file; a pipe would be waited for."""
+def size_of_file(path: pathlib.Path) -> int:
+    """Returns the bytes of an ordinary file; a pipe would be waited for.
+
+    Raises:
+        OSError: it is not there.
+        UnusableError: it is something else.
+    """
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise UnusableError(f"damaged: {path.name} is no ordinary file")

@@ -18,6 +18,7 @@ from hdd_tf.data_cache.entry import (
 )
 from hdd_tf.data_cache.written import unfinished_of
 from hdd_tf.errors import InputError, warn
+from hdd_tf.files.disk_room import size_text
 
 # Left free for whatever else is written there.
 _SPARE = 2**26
@@ -132,4 +133,4 @@ class Places:
 
 def size_of(facts: Facts) -> str:
     """Returns the size of the images of a split, for messages."""
-    return f"{facts.num_bytes / 2**20:.1f} MiB"
+    return size_text(facts.num_bytes)

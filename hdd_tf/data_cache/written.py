@@ -24,8 +24,10 @@ from hdd_tf.data_cache.entry import (
     IMAGES,
     LABELS,
     Facts,
+    UnusableError,
     digest_of,
     positions_of,
+    size_of_file,
     write_facts,
 )
 from hdd_tf.errors import InputError
@@ -178,20 +180,23 @@ class _Unfinished:
         """Looks whether there is something to go on with, and removes anything else."""
         if not os.path.lexists(self._directory):
             return False
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            noted = read_json(self._directory / _PROGRESS)
-            labels = np.fromfile(self._directory / LABELS, "<i8").astype(np.int64)
-            sizes = [os.lstat(self._directory / name).st_size for name in (IMAGES,)]
-            count = self._facts.shape[0]
+        damage = OSError, ValueError, TypeError, KeyError, UnusableError
+        with contextlib.suppress(*damage):
+            # It may come from anyone, like a finished entry.
+            noted, count = read_json(self._directory / _PROGRESS), self._facts.shape[0]
+            sizes = [size_of_file(self._directory / n) for n in (IMAGES, LABELS)]
             if (
                 not self._directory.is_symlink()
                 and noted["of"] == self._digest
-                and 0 <= noted["done"] <= count == len(labels)
-                and sizes == [self._facts.num_bytes]
+                and type(noted["done"]) is int
+                and 0 <= noted["done"] <= count
+                and sizes == [self._facts.num_bytes, 8 * count]
             ):
-                self.labels, self.done = labels, noted["done"]
-                atomic.remove_leftovers(self._directory)  # Of the note, by a kill.
-                return True
+                labels = np.fromfile(self._directory / LABELS, "<i8").astype(np.int64)
+                if (labels >= 0).all():
+                    self.labels, self.done = labels, noted["done"]
+                    atomic.remove_leftovers(self._directory)  # Of the note, by a kill.
+                    return True
         if self._directory.is_dir() and not self._directory.is_symlink():
             shutil.rmtree(self._directory)
         else:
@@ -207,7 +212,10 @@ class _Unfinished:
         try:
             with (self._directory / IMAGES).open("xb") as file:
                 # A disk that is too small is known now, and not hours later.
-                os.posix_fallocate(file.fileno(), 0, self._facts.num_bytes)
+                if hasattr(os, "posix_fallocate"):  # Not on every system.
+                    os.posix_fallocate(file.fileno(), 0, self._facts.num_bytes)
+                else:
+                    file.truncate(self._facts.num_bytes)
             (self._directory / LABELS).write_bytes(self.labels.astype("<i8").tobytes())
             self._write_note()
         except BaseException:
@@ -216,7 +224,7 @@ class _Unfinished:
 
     def _note(self) -> None:
         # What is noted must be on the disk, also where the machine goes down.
-        os.fdatasync(self._descriptor)
+        os.fsync(self._descriptor)
         self._write_note()
         self._noted_at = time.monotonic()
 

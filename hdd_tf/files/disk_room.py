@@ -34,5 +34,9 @@ def check_disk_room(
 
 
 def size_text(count: int) -> str:
-    """Returns a number of bytes as text: `12.4 GiB`, or `0.3 MiB`."""
-    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+    """Returns a number of bytes as text: `12.4 GiB`, `0.3 MiB` or `7.8 KiB`."""
+    if count >= 2**30:
+        return f"{count / 2**30:,.1f} GiB"
+    if count >= 2**20 / 10:  # Fewer would be 0.0.
+        return f"{count / 2**20:.1f} MiB"
+    return f"{count / 2**10:.1f} KiB"

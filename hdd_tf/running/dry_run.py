@@ -15,6 +15,7 @@ from hdd_tf.distillation.method import IterativeMethod, Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.replica_sums import counted_sums
+from hdd_tf.files.disk_room import size_text
 from hdd_tf.methods.traits import Kind
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.random_keys import derive_key
@@ -114,15 +115,11 @@ def _sent(run: RunContext, method: IterativeMethod, sums: int) -> list[str]:
     if devices == 1 or run.config.traits.kind is not Kind.CLASS_WISE:
         return []
     gathered = method.gathered_bytes
-    more = f", and {_size(gathered)} of images are gathered where they are saved"
+    more = f", and {size_text(gathered)} of images are gathered where they are saved"
     return [
-        f"sent an iteration   {_size(sums)} by each of {devices} devices"
+        f"sent an iteration   {size_text(sums)} by each of {devices} devices"
         + more * (gathered > 0)
     ]
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.2f} KiB"
 
 
 def _estimate_selection(run: RunContext) -> str:

@@ -214,7 +214,8 @@ class RunMonitor(SilentMonitor):
         """Saves the state, and says so; see `SilentMonitor`."""
         if iteration > self._start:
             self._save(iteration)
-        print(f"the state after iteration {iteration} is saved", flush=True)
+        if iteration:
+            print(f"the state after iteration {iteration} is saved", flush=True)
 
     def catch_up(self, iteration: int) -> None:
         """Does analysis and scoring that are due; see `SilentMonitor`."""

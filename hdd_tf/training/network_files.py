@@ -130,10 +130,7 @@ def kind_of(
     """
     kind: dict[str, Any] = {
         "format": _FORMAT,
-        "dataset": dataset.name,
-        "training_images": dataset.training.checksum,
-        "mean": dataset.mean,
-        "std": dataset.std,
+        **kind_of_images(dataset),
         "network": network_name,
         "weight_shapes": network.weight_shapes,
         "protocol": protocol.describe(),
@@ -149,6 +146,20 @@ def kind_of(
     if label_names:
         kind["label_names"] = list(label_names)
     return kind | dict(more)
+
+
+def kind_of_images(dataset: Dataset) -> dict[str, Any]:
+    """Returns what identifies training images as networks see them, for `kind.json`.
+
+    Args:
+        dataset: The data set; a whitening is not told.
+    """
+    return {
+        "dataset": dataset.name,
+        "training_images": dataset.training.checksum,
+        "mean": dataset.mean,
+        "std": dataset.std,
+    }
 
 
 def place_of(directory: str | pathlib.Path, kind: Mapping[str, Any]) -> pathlib.Path:

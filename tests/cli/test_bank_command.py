@@ -30,7 +30,7 @@ def test_a_bank_is_filled_and_a_stop_changes_no_byte(tmp_path, capsys, monkeypat
     assert main([*words, "--bank_dir=whole"]) == 0
     printed = capsys.readouterr()
     found = re.findall(
-        r"^bank: 2 x \d+ images, 0.0 MiB, kept in (.+)$", printed.out, re.M
+        r"^bank: 2 x \d+ images, [0-9.]+ KiB, kept in (.+)$", printed.out, re.M
     )
     assert len(set(found)) == 2 and printed.err.count("Error") == 0
     whole = contents(tmp_path / "whole")

@@ -62,7 +62,7 @@ def test_second_start_decodes_nothing_and_has_the_same_bits(kept):
     found = DataCache(kept, tell=told.append).whole(ABOUT, decode)
     same(found, part())
     assert decode.calls == 0 and found.checksum == part().checksum
-    assert told == [f"decoded images      train, 0.0 MiB: read from {only_entry(kept)}"]
+    assert told == [f"decoded images      train, 0.1 KiB: read from {only_entry(kept)}"]
 
 
 def test_files_are_sorted_by_class(kept):
@@ -267,7 +267,7 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path):
     cache = CacheSetting(str(tmp_path / "new"), False, told.append).beside("data")
     same(cache.whole(ABOUT, part), part())
     assert not list(tmp_path.iterdir())
-    assert "train, 0.0 MiB: a run writes them to " in told[0]
+    assert "train, 0.1 KiB: a run writes them to " in told[0]
 
 
 @pytest.mark.parametrize(

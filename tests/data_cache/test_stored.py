@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ from hdd_tf.data.dataset import LabelledImages, channel_statistics
 from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache import written
 from hdd_tf.data_cache.cache import DataCache
-from hdd_tf.data_cache.entry import FACTS, IMAGES, Entry, Facts
+from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Entry, Facts
 from hdd_tf.data_cache.store import lies_on_disk
 from hdd_tf.data_cache.written import Decoding
 from hdd_tf.errors import InputError
@@ -102,7 +103,9 @@ def test_a_kill_costs_what_was_not_noted(tmp_path, monkeypatch):
     assert notes == [3, 6, 9, 9] and source.asked == [6]
 
 
-@pytest.mark.parametrize("change", ["source", "note", "images", "link"])
+@pytest.mark.parametrize(
+    "change", ["source", "note", "number", "images", "labels", "class", "pipe", "link"]
+)
 def test_what_cannot_be_gone_on_with_is_begun_anew(tmp_path, change):
     with pytest.raises(KeyboardInterrupt):
         stored(tmp_path / "kept", Source(fails_at=7))
@@ -112,6 +115,16 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(tmp_path, change):
         about = Facts(*(ABOUT.data, ABOUT.split, ABOUT.shape, ABOUT.decoding), {"b": 8})
     elif change == "note":
         (place / "progress.json").write_text("{")
+    elif change == "number":
+        noted = json.loads((place / "progress.json").read_text())
+        (place / "progress.json").write_text(json.dumps(noted | {"done": 2.0}))
+    elif change == "labels":
+        (place / LABELS).write_bytes((place / LABELS).read_bytes() + bytes(8))
+    elif change == "class":
+        (place / LABELS).write_bytes(b"\xff" * (place / LABELS).stat().st_size)
+    elif change == "pipe":
+        (place / LABELS).unlink()
+        os.mkfifo(place / LABELS)
     elif change == "images":
         os.truncate(place / IMAGES, 5)
     else:
@@ -169,9 +182,14 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(
         shutil, "disk_usage", lambda place: types.SimpleNamespace(free=2**26)
     )
     source = Source()
-    with pytest.raises(InputError, match=r"MiB, cannot be kept in .*No space left"):
+    with pytest.raises(InputError, match=r"iB, cannot be kept in .*No space left"):
         stored(tmp_path / "kept", source)
     assert not source.asked and not (tmp_path / "kept").exists()
+
+
+def test_systems_that_take_no_place_beforehand_have_the_same(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    same(stored(tmp_path, Source()))
 
 
 def test_a_disk_that_fills_up_costs_nothing_that_is_decoded(tmp_path, monkeypatch):

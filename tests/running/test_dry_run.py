@@ -42,7 +42,7 @@ def told_of(objective, devices, gathered):
 
 
 def test_what_several_devices_send_is_told():
-    sent = "sent an iteration   7.81 KiB by each of 2 devices"
+    sent = "sent an iteration   7.8 KiB by each of 2 devices"
     gathered = ", and 93.8 MiB of images are gathered where they are saved"
     assert told_of("dm", 2, 98_304_000) == [sent + gathered]
     assert told_of("dc", 2, 0) == [sent]

@@ -22,7 +22,7 @@ from hdd_tf.files.npz_file import read_npz, write_npz
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.settings.row import row_of
 from hdd_tf.settings.scope import Scope
-from hdd_tf.training.network_files import KIND_FILE, place_of
+from hdd_tf.training.network_files import KIND_FILE, kind_of_images, place_of
 
 _FORMAT = 1
 
@@ -37,13 +37,7 @@ def kind_of_bank(
         dataset: The real images that the bank is over.
         network: The network `--network`, a function of its weights.
     """
-    kind: dict[str, Any] = {
-        "format": _FORMAT,
-        "dataset": dataset.name,
-        "training_images": dataset.training.checksum,
-        "mean": dataset.mean,
-        "std": dataset.std,
-    }
+    kind: dict[str, Any] = {"format": _FORMAT, **kind_of_images(dataset)}
     if dataset.whitening is not None:
         # Its matrices follow from the training images.
         kind["whitening"] = {"epsilon": dataset.whitening.epsilon}
