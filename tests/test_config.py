@@ -391,6 +391,10 @@ def test_refused_values_are_named_in_one_line(name, value):
     [
         ({}, "--dataset is not set"),
         (
+            {"dataset": "x", "objective": "m3d", "geometry": "euclidean_unsquared"},
+            "has no form of --objective=m3d: give euclidean or hyperbolic",
+        ),
+        (
             {"dataset": "x", "select": "best_validation", "validation_fraction": 0},
             "nothing to choose by",
         ),
@@ -570,7 +574,7 @@ def test_lists_of_settings_follow_their_scopes(scopes, names):
 
 def test_settings_of_hyperbolic_geometry_cadences_and_budgets_say_so():
     rows = config_lib.rows()
-    assert {name for name, row in rows.items() if row.geometry == "hyperbolic"} == {
+    assert {name for name, row in rows.items() if "hyperbolic" in row.geometries} == {
         "curvature", "loss_weight", "lift", "max_tangent_norm", "row_radius",
         "iid_curvature", "trajectory_radius",
     }  # fmt: skip

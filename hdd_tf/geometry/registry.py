@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import tensorflow as tf
 
 from hdd_tf.errors import InputError
-from hdd_tf.geometry.euclidean import EuclideanGeometry
+from hdd_tf.geometry.euclidean import EuclideanGeometry, UnsquaredGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
 
 Summary = TypeVar("Summary", bound=tuple)
@@ -78,12 +78,13 @@ class Geometry(Protocol[Summary]):
         """
 
 
-# (`Config` of the run) -> geometry. Only the hyperbolic loss has the parameter lambda.
+# (`Config` of the run) -> geometry. All losses but the plain one have a factor lambda.
 GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
     "hyperbolic": lambda config: HyperbolicGeometry(
         config.curvature, config.lift, config.max_tangent_norm, config.loss_weight
     ),
     "euclidean": lambda config: EuclideanGeometry(),
+    "euclidean_unsquared": lambda config: UnsquaredGeometry(config.loss_weight),
 }
 
 

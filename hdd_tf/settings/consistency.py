@@ -21,6 +21,7 @@ def check_consistency(config: Any) -> None:
     Raises:
         InputError: two settings contradict each other; the message says how to mend it.
     """
+    _check_geometry(config)
     _check_formation(config)
     _check_shared_directories(config)
     _check_pool(config)
@@ -29,6 +30,17 @@ def check_consistency(config: Any) -> None:
     _check_compilation(config)
     _check_selection(config)
     _check_scores(config)
+
+
+def _check_geometry(config: Any) -> None:
+    traits = config.traits
+    if not traits.has_geometry or not traits.geometries:
+        return
+    if config.geometry not in traits.geometries:
+        raise InputError(
+            f"--geometry={config.geometry} has no form of --objective="
+            f"{config.objective}: give {' or '.join(traits.geometries)}"
+        )
 
 
 def _check_formation(config: Any) -> None:

@@ -11,6 +11,7 @@ from hdd_tf.geometry.registry import (
     GEOMETRIES,
     EuclideanGeometry,
     HyperbolicGeometry,
+    UnsquaredGeometry,
     build_geometry,
 )
 from tests.geometry import oracle
@@ -20,6 +21,7 @@ REAL, SYNTHETIC = features(1, (3, 8, 4), 2.0), features(2, (3, 2, 4), 2.0)
 BUILT = {
     "hyperbolic": lambda: HyperbolicGeometry(-0.5, "expmap0", 10.0, 20.0),
     "euclidean": EuclideanGeometry,
+    "euclidean_unsquared": lambda: UnsquaredGeometry(20.0),
 }
 each_geometry = pytest.mark.parametrize("name", sorted(BUILT))
 
@@ -53,6 +55,9 @@ def test_losses_by_name():
     expected = np.square(REAL.mean(1) - SYNTHETIC.mean(1)).sum(-1)
     actual = euclidean.loss(euclidean.summarize(real), synthetic)
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    unsquared = build_geometry(config(geometry="euclidean_unsquared"))
+    actual = unsquared.loss(unsquared.summarize(real), synthetic)
+    np.testing.assert_allclose(actual, 20.0 * np.sqrt(expected), rtol=1e-12)
 
 
 @each_geometry
@@ -139,7 +144,7 @@ def test_graph_with_unknown_sizes(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"geometry": "spherical"}, "--geometry=spherical.*euclidean, hyperbolic"),
+        ({"geometry": "spherical"}, "--geometry=spherical.*euclidean, .*hyperbolic"),
         ({"curvature": 1.0}, "`curvature` must be negative.*Received: 1.0"),
         ({"loss_weight": -1.0}, "`loss_weight`.*Received: -1.0"),
         ({"lift": "log"}, "`lift` must be one of.*Received: 'log'"),
@@ -157,7 +162,7 @@ def test_centroids_blend_by_share_whatever_their_masses(name):
     for share in (0.0, 0.3, 1.0):
         found = geometry.blend(first, second, tf.constant(share, tf.float64))
         for label in range(3):
-            if name == "euclidean":
+            if name.startswith("euclidean"):
                 means = REAL[label].mean(0), SYNTHETIC[label].mean(0)
                 expected = (1 - share) * means[0] + share * means[1]
                 np.testing.assert_allclose(found.mean[label], expected, rtol=1e-12)
@@ -179,7 +184,7 @@ def test_scatter_is_the_sum_of_squared_distances_from_the_centroid(name):
     geometry = BUILT[name]()
     for label, found in enumerate(geometry.scatter(tf.constant(REAL))):
         rows = REAL[label]
-        if name == "euclidean":
+        if name.startswith("euclidean"):
             expected = np.square(rows - rows.mean(0)).sum()
         else:
             centre = oracle.centre(rows, -0.5, "expmap0", 10.0)
