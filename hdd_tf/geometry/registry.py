@@ -13,6 +13,7 @@ import tensorflow as tf
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry, UnsquaredGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
+from hdd_tf.geometry.root_weighted import RootWeightedGeometry
 
 Summary = TypeVar("Summary", bound=tuple)
 
@@ -85,6 +86,13 @@ GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
     ),
     "euclidean": lambda config: EuclideanGeometry(),
     "euclidean_unsquared": lambda config: UnsquaredGeometry(config.loss_weight),
+    "root_weighted": lambda config: RootWeightedGeometry(
+        config.curvature,
+        config.root_power,
+        config.lift,
+        config.max_tangent_norm,
+        config.loss_weight,
+    ),
 }
 
 
@@ -92,8 +100,7 @@ def build_geometry(config: Any) -> Geometry[Any]:
     """Builds the geometry of a run's settings.
 
     Args:
-        config: Settings, of which `geometry`, `curvature`, `lift`, `max_tangent_norm`
-            and `loss_weight` are used.
+        config: Settings, of which `geometry` and those of the geometry are used.
 
     Raises:
         InputError: the name is unknown, or an option is out of its range.

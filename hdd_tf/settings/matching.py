@@ -13,10 +13,11 @@ GEOMETRIES = {
     "hyperbolic": "+HDD",
     "euclidean": "",
     "euclidean_unsquared": " unsquared",
+    "root_weighted": " root-weighted",
 }
-# Those whose loss has the factor lambda, and those that lift features.
-_WEIGHTED = ("hyperbolic", "euclidean_unsquared")
-_LIFTED = ("hyperbolic",)
+# Those that lift features, and those whose loss has the factor lambda.
+_LIFTED = ("hyperbolic", "root_weighted")
+_WEIGHTED = (*_LIFTED, "euclidean_unsquared")
 LIFTS = ("expmap0", "project")
 
 
@@ -65,7 +66,8 @@ class MatchingSettings:
         tuple(GEOMETRIES),
         "Where it is matched: hyperbolic = geodesic distance of Lorentz centroids "
         "(HDD), euclidean = squared distance of means (the plain objective), "
-        "euclidean_unsquared = their distance times lambda.",
+        "euclidean_unsquared = their distance times lambda, root_weighted = geodesic "
+        "distance of centroids that lean to the root (--root_power).",
         Scope.MATCHING,
         is_cell=True,
     )

@@ -42,22 +42,32 @@ def lift(
 
 
 def centroid(
-    points: list[Vector], curvature: float, weights: Sequence[float] | None = None
+    points: list[Vector], curvature: float, weights: Sequence | None = None
 ) -> Vector:
     weights = [1.0] * len(points) if weights is None else weights
     total = [
-        sum(mpf(float(w)) * x for w, x in zip(weights, axis, strict=True))
+        sum(mpf(w) * x for w, x in zip(weights, axis, strict=True))
         for axis in zip(*points, strict=True)
     ]
     s = mpmath.sqrt(-mpf(curvature))
     return [x / (s * mpmath.sqrt(abs(inner(total, total)))) for x in total]
 
 
+def rooted(points: list[Vector], curvature: float, power: float) -> list[mpf]:
+    """Weights of the Lorentz centroid that stand for cosh(r)^power of Klein points."""
+    s = mpmath.sqrt(-mpf(curvature))
+    return [(s * x[0]) ** (mpf(power) - 1) for x in points]
+
+
 def centre(
-    features: Sequence, curvature: float, name: str, max_tangent_norm: float
+    features: Sequence,
+    curvature: float,
+    name: str,
+    max_tangent_norm: float,
+    power: float = 1.0,
 ) -> Vector:
     points = [lift(row, curvature, name, max_tangent_norm) for row in features]
-    return centroid(points, curvature)
+    return centroid(points, curvature, rooted(points, curvature, power))
 
 
 def distance(x: Vector, y: Vector, curvature: float) -> mpf:
@@ -72,10 +82,11 @@ def loss(
     curvature: float,
     name: str = "expmap0",
     max_tangent_norm: float = 0.0,
+    power: float = 1.0,
 ) -> float:
     """Distance of the centroids of features `[n, d]` and `[m, d]`."""
     with mpmath.workdps(digits(real, synthetic, curvature=curvature)):
-        options = (curvature, name, max_tangent_norm)
+        options = (curvature, name, max_tangent_norm, power)
         return float(
             distance(centre(real, *options), centre(synthetic, *options), curvature)
         )
@@ -87,9 +98,10 @@ def loss_gradient(
     curvature: float,
     name: str = "expmap0",
     max_tangent_norm: float = 0.0,
+    power: float = 1.0,
 ) -> np.ndarray:
     """Gradient of `loss` with respect to `synthetic`, by central differences."""
-    options = (curvature, name, max_tangent_norm)
+    options = (curvature, name, max_tangent_norm, power)
     gradient = np.zeros(synthetic.shape)
     with mpmath.workdps(digits(real, synthetic, curvature=curvature) + 30):
         step = mpf(10) ** -25

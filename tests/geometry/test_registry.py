@@ -11,6 +11,7 @@ from hdd_tf.geometry.registry import (
     GEOMETRIES,
     EuclideanGeometry,
     HyperbolicGeometry,
+    RootWeightedGeometry,
     UnsquaredGeometry,
     build_geometry,
 )
@@ -22,7 +23,10 @@ BUILT = {
     "hyperbolic": lambda: HyperbolicGeometry(-0.5, "expmap0", 10.0, 20.0),
     "euclidean": EuclideanGeometry,
     "euclidean_unsquared": lambda: UnsquaredGeometry(20.0),
+    "root_weighted": lambda: RootWeightedGeometry(-0.5, -2.0, "expmap0", 10.0, 20.0),
 }
+# Power of cosh(r) in the weights of the centroids.
+POWERS = {"hyperbolic": 1, "root_weighted": -2}
 each_geometry = pytest.mark.parametrize("name", sorted(BUILT))
 
 
@@ -33,6 +37,7 @@ def config(**changes):
         "lift": "project",
         "max_tangent_norm": 0.0,
         "loss_weight": 20.0,
+        "root_power": -1.0,
     }
     return types.SimpleNamespace(**(values | changes))
 
@@ -147,6 +152,7 @@ def test_graph_with_unknown_sizes(name):
         ({"geometry": "spherical"}, "--geometry=spherical.*euclidean, .*hyperbolic"),
         ({"curvature": 1.0}, "`curvature` must be negative.*Received: 1.0"),
         ({"loss_weight": -1.0}, "`loss_weight`.*Received: -1.0"),
+        ({"geometry": "root_weighted", "root_power": 2.0}, "`power`.*Received: 2.0"),
         ({"lift": "log"}, "`lift` must be one of.*Received: 'log'"),
     ],
 )
@@ -168,10 +174,12 @@ def test_centroids_blend_by_share_whatever_their_masses(name):
                 np.testing.assert_allclose(found.mean[label], expected, rtol=1e-12)
                 continue
             centres = [
-                oracle.centre(rows[label], -0.5, "expmap0", 10.0)
+                oracle.centre(rows[label], -0.5, "expmap0", 10.0, POWERS[name])
                 for rows in (REAL, SYNTHETIC)
             ]
-            expected = oracle.centroid(centres, -0.5, [1 - share, share])
+            leaning = oracle.rooted(centres, -0.5, POWERS[name])
+            shares = [(1 - share) * leaning[0], share * leaning[1]]
+            expected = oracle.centroid(centres, -0.5, shares)
             klein = [float(x / expected[0]) for x in expected[1:]]
             np.testing.assert_allclose(found.klein[label], klein, rtol=1e-9)
             # The time coordinate is cosh(r) / s.
@@ -187,7 +195,7 @@ def test_scatter_is_the_sum_of_squared_distances_from_the_centroid(name):
         if name.startswith("euclidean"):
             expected = np.square(rows - rows.mean(0)).sum()
         else:
-            centre = oracle.centre(rows, -0.5, "expmap0", 10.0)
+            centre = oracle.centre(rows, -0.5, "expmap0", 10.0, POWERS[name])
             points = [oracle.lift(row, -0.5, "expmap0", 10.0) for row in rows]
             expected = sum(float(oracle.distance(p, centre, -0.5)) ** 2 for p in points)
         np.testing.assert_allclose(found, expected, rtol=1e-9)
