@@ -33,6 +33,7 @@ OTHER_VALUES = {
     "loss_weight": 40.0,
     "lift": "project",
     "max_tangent_norm": 0.0,
+    "matched_maps": "blocks",
     "dsa": "none",
     "zca": False,
     "formation_factor": 3,
@@ -395,6 +396,10 @@ def test_refused_values_are_named_in_one_line(name, value):
         (
             {"dataset": "x", "objective": "m3d", "geometry": "euclidean_unsquared"},
             "has no form of --objective=m3d: give euclidean or hyperbolic",
+        ),
+        (
+            {"dataset": "x", "objective": "m3d", "matched_maps": "blocks"},
+            "has no form of --objective=m3d, which matches what its paper says",
         ),
         (
             {"dataset": "x", "select": "best_validation", "validation_fraction": 0},

@@ -68,6 +68,7 @@ GRADIENT_CELLS = [
 
 # What the files of our own geometries change of a cell.
 OUR_GEOMETRIES = {
+    "all_blocks": ("matched_maps",),
     "root_weighted": ("geometry", "curvature", "max_tangent_norm"),
 }
 

@@ -129,3 +129,35 @@ class Merging(Protocol):
         Returns:
             The summary of whole classes, tensors `[b, ...]`.
         """
+
+
+class Discrepancy(Protocol):
+    """The distance of a class's synthetic vectors from its real vectors.
+
+    Attributes:
+        merges: True if summaries of parts of a class can be merged, see `Merging`.
+    """
+
+    merges: bool
+
+    def summarize(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
+        """Returns the summary of each class's vectors.
+
+        Args:
+            features: `[c, n, d]` vectors of n images of each class.
+            weights: `[c, n]` weights >= 0; None for weights of 1.
+
+        Returns:
+            A NamedTuple of float32 tensors `[c, ...]`.
+        """
+
+    def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each class.
+
+        Args:
+            real: Summary of the real vectors; no gradient flows to it.
+            synthetic_features: `[c, m, d]` vectors of m images of each class.
+
+        Returns:
+            `[c]` losses.
+        """

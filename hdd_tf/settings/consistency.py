@@ -22,6 +22,7 @@ def check_consistency(config: Any) -> None:
         InputError: two settings contradict each other; the message says how to mend it.
     """
     _check_geometry(config)
+    _check_maps(config)
     _check_formation(config)
     _check_shared_directories(config)
     _check_pool(config)
@@ -40,6 +41,17 @@ def _check_geometry(config: Any) -> None:
         raise InputError(
             f"--geometry={config.geometry} has no form of --objective="
             f"{config.objective}: give {' or '.join(traits.geometries)}"
+        )
+
+
+def _check_maps(config: Any) -> None:
+    traits = config.traits
+    if config.matched_maps == "last" or traits.is_selection:
+        return
+    if not "matched_maps".startswith(traits.own_settings):
+        raise InputError(
+            f"--matched_maps={config.matched_maps} has no form of --objective="
+            f"{config.objective}, which matches what its paper says: leave it at last"
         )
 
 

@@ -18,6 +18,7 @@ GEOMETRIES = {
 # Those that lift features, and those whose loss has the factor lambda.
 _LIFTED = ("hyperbolic", "root_weighted")
 _WEIGHTED = (*_LIFTED, "euclidean_unsquared")
+MAPS = ("last", "blocks", "block_means")
 LIFTS = ("expmap0", "project")
 
 
@@ -102,6 +103,14 @@ class MatchingSettings:
         "the published numbers used, 0 means no clamp.",
         Scope.MATCHING,
         geometries=_LIFTED,
+    )
+    matched_maps: str = choice(
+        "last",
+        MAPS,
+        "Maps of the network whose centroids dm, idm and dance match: last = the "
+        "features, blocks = the pooled maps of every block, each by itself, with the "
+        "distances added, block_means = the means of these maps over the positions.",
+        Scope.MATCHING,
     )
     dsa: str = setting(
         None,
