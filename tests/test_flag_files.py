@@ -69,6 +69,7 @@ GRADIENT_CELLS = [
 # What the files of our own geometries change of a cell.
 OUR_GEOMETRIES = {
     "all_blocks": ("matched_maps",),
+    "product": ("geometry", "curvature", "spherical_curvature", "max_tangent_norm"),
     "root_weighted": ("geometry", "curvature", "max_tangent_norm"),
 }
 

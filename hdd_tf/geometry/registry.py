@@ -13,6 +13,8 @@ import tensorflow as tf
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry, UnsquaredGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
+from hdd_tf.geometry.product import ProductGeometry
+from hdd_tf.geometry.product_parameters import ProductParameters
 from hdd_tf.geometry.root_weighted import RootWeightedGeometry
 
 Summary = TypeVar("Summary", bound=tuple)
@@ -86,6 +88,18 @@ GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
     ),
     "euclidean": lambda config: EuclideanGeometry(),
     "euclidean_unsquared": lambda config: UnsquaredGeometry(config.loss_weight),
+    "product": lambda config: ProductGeometry(
+        ProductParameters(
+            config.curvature,
+            config.spherical_curvature,
+            config.product_radius,
+            config.product_curvature_lr,
+            config.product_weight_lr,
+        ),
+        config.lift,
+        config.max_tangent_norm,
+        config.loss_weight,
+    ),
     "root_weighted": lambda config: RootWeightedGeometry(
         config.curvature,
         config.root_power,

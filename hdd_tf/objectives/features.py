@@ -16,9 +16,11 @@ from hdd_tf.distillation.comparison import (
     Merging,
     RealBatch,
     SyntheticBatch,
+    learner_of,
 )
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.parts import PartsDiscrepancy, block_readout, block_sizes
@@ -58,6 +60,7 @@ class FeatureComparison:
         real_network: FunctionalNetwork | None = None,
     ) -> None:
         self.merges = discrepancy.merges
+        self.learner = learner_of(discrepancy)
         # The check for blocks is here, so that it fails before anything is trained.
         self._outputs = _outputs_of(network, blocks)
         self._real_outputs = _outputs_of(real_network or network, blocks)
@@ -74,6 +77,29 @@ class FeatureComparison:
 
     def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
         """Returns the discrepancy plus the weighted cross-entropy; see `Comparison`."""
+        return self._compared(work, real, synthetic, self._discrepancy.loss)
+
+    def loss_and_facts(
+        self, work: Pass, real: Any, synthetic: SyntheticBatch
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the loss and what the learner has to know; see `Learning`."""
+        told: list[tf.Tensor] = []
+
+        def loss(real: Any, features: tf.Tensor) -> tf.Tensor:
+            found, facts = cast(Any, self._discrepancy).loss_and_facts(real, features)
+            told.append(facts)
+            return found
+
+        return self._compared(work, real, synthetic, loss), told[0]
+
+    def _compared(
+        self,
+        work: Pass,
+        real: Any,
+        synthetic: SyntheticBatch,
+        discrepancy: Callable[[Any, tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        """Returns the loss of each class `[b]`, with a function for the discrepancy."""
         leading = synthetic.images.shape[:2]
         outputs = self._outputs(
             work.weights,
@@ -82,7 +108,7 @@ class FeatureComparison:
         loss = tf.zeros([leading[0]])
         if work.compare:
             features = tf.reshape(self._readout(outputs), [*leading, -1])
-            loss += self._discrepancy.loss(real, features)
+            loss += discrepancy(real, features)
         if work.cross_entropy_weight is not None:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 tf.repeat(synthetic.labels, leading[1]), outputs["logits"]
@@ -144,6 +170,11 @@ def maps_comparison(context: MethodContext) -> FeatureComparison:
         return geometry_comparison(context)
     sizes = block_sizes(context.network, kind)
     parts = [build_geometry(context.config) for _ in sizes]
+    if any(learner_of(part) for part in parts):
+        raise InputError(
+            f"--matched_maps={kind} adds distances of several maps, and --geometry="
+            f"{context.config.geometry} learns what one distance is: leave it at last"
+        )
     discrepancy = PartsDiscrepancy(sizes[:-1], parts, [1.0] * len(sizes))
     return FeatureComparison(
         context.network,

@@ -14,9 +14,10 @@ GEOMETRIES = {
     "euclidean": "",
     "euclidean_unsquared": " unsquared",
     "root_weighted": " root-weighted",
+    "product": " in a product",
 }
 # Those that lift features, and those whose loss has the factor lambda.
-_LIFTED = ("hyperbolic", "root_weighted")
+_LIFTED = ("hyperbolic", "root_weighted", "product")
 _WEIGHTED = (*_LIFTED, "euclidean_unsquared")
 MAPS = ("last", "blocks", "block_means")
 LIFTS = ("expmap0", "project")
@@ -68,7 +69,9 @@ class MatchingSettings:
         "Where it is matched: hyperbolic = geodesic distance of Lorentz centroids "
         "(HDD), euclidean = squared distance of means (the plain objective), "
         "euclidean_unsquared = their distance times lambda, root_weighted = geodesic "
-        "distance of centroids that lean to the root (--root_power).",
+        "distance of centroids that lean to the root (--root_power), product = "
+        "distance in Euclidean x hyperbolic x spherical space, whose curvatures and "
+        "weights are learnt.",
         Scope.MATCHING,
         is_cell=True,
     )

@@ -11,6 +11,8 @@ from hdd_tf.geometry.registry import (
     GEOMETRIES,
     EuclideanGeometry,
     HyperbolicGeometry,
+    ProductGeometry,
+    ProductParameters,
     RootWeightedGeometry,
     UnsquaredGeometry,
     build_geometry,
@@ -23,10 +25,15 @@ BUILT = {
     "hyperbolic": lambda: HyperbolicGeometry(-0.5, "expmap0", 10.0, 20.0),
     "euclidean": EuclideanGeometry,
     "euclidean_unsquared": lambda: UnsquaredGeometry(20.0),
+    "product": lambda: ProductGeometry(
+        ProductParameters(-0.5, 0.2, 1.0, 0.1, 0.1), "expmap0", 10.0, 20.0
+    ),
     "root_weighted": lambda: RootWeightedGeometry(-0.5, -2.0, "expmap0", 10.0, 20.0),
 }
 # Power of cosh(r) in the weights of the centroids.
 POWERS = {"hyperbolic": 1, "root_weighted": -2}
+# The factors of a product have tests of their own.
+each_single = pytest.mark.parametrize("name", sorted({*BUILT} - {"product"}))
 each_geometry = pytest.mark.parametrize("name", sorted(BUILT))
 
 
@@ -40,6 +47,10 @@ def config(**changes):
         "root_power": -1.0,
     }
     return types.SimpleNamespace(**(values | changes))
+
+
+def each_tensor(*summaries):
+    return zip(*map(tf.nest.flatten, summaries), strict=True)
 
 
 def test_every_geometry_is_tested():
@@ -80,7 +91,7 @@ def test_merged_chunks_are_the_whole(name, weighted):
     stacked = tf.nest.map_structure(lambda *parts: tf.stack(parts), *chunks)
     merged = geometry.merge(stacked)
     assert type(merged) is type(whole)
-    for actual, expected in zip(merged, whole, strict=True):
+    for actual, expected in each_tensor(merged, whole):
         np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(
         geometry.loss(merged, tf.constant(SYNTHETIC)),
@@ -93,8 +104,8 @@ def test_merged_chunks_are_the_whole(name, weighted):
 def test_weight_zero_is_absence(name):
     geometry, real = BUILT[name](), tf.constant(REAL)
     weights = tf.constant([[1.0] * 5 + [0.0] * 3] * 3)
-    for actual, expected in zip(
-        geometry.summarize(real, weights), geometry.summarize(real[:, :5]), strict=True
+    for actual, expected in each_tensor(
+        geometry.summarize(real, weights), geometry.summarize(real[:, :5])
     ):
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
 
@@ -116,7 +127,7 @@ def test_low_precision_features(name):
     geometry = BUILT[name]()
     real, synthetic = tf.cast(REAL, "bfloat16"), tf.cast(SYNTHETIC, "bfloat16")
     summary = geometry.summarize(real, tf.ones([3, 8]))
-    assert {tensor.dtype for tensor in summary} == {tf.float32}
+    assert {tensor.dtype for tensor in tf.nest.flatten(summary)} == {tf.float32}
     loss = geometry.loss(summary, synthetic)
     assert loss.dtype == tf.float32
     wide = geometry.loss(
@@ -161,7 +172,7 @@ def test_unusable_configurations_are_input_errors(changes, message):
         build_geometry(config(**changes))
 
 
-@each_geometry
+@each_single
 def test_centroids_blend_by_share_whatever_their_masses(name):
     geometry = BUILT[name]()
     first, second = geometry.summarize(REAL), geometry.summarize(SYNTHETIC)
@@ -187,7 +198,7 @@ def test_centroids_blend_by_share_whatever_their_masses(name):
             np.testing.assert_allclose(found.log_gamma[label], gamma, rtol=1e-9)
 
 
-@each_geometry
+@each_single
 def test_scatter_is_the_sum_of_squared_distances_from_the_centroid(name):
     geometry = BUILT[name]()
     for label, found in enumerate(geometry.scatter(tf.constant(REAL))):

@@ -23,3 +23,36 @@ class GeometrySettings:
         Scope.MATCHING,
         geometries=("root_weighted",),
     )
+    spherical_curvature: float = setting(
+        1.0,
+        parsers.SPHERICAL,
+        "Curvature of the spherical factor of --geometry=product at first, K > 0; that "
+        "of the hyperbolic factor is --curvature.",
+        Scope.MATCHING,
+        geometries=("product",),
+    )
+    product_radius: float = setting(
+        1.0,
+        parsers.PRODUCT_RADIUS,
+        "Radius sqrt(|K|)|v| of real features that both curvatures of "
+        "--geometry=product are learnt for: that of their geometric mean length.",
+        Scope.MATCHING,
+        geometries=("product",),
+    )
+    product_curvature_lr: float = setting(
+        0.1,
+        parsers.SHARE,
+        "Rate at which curvatures of --geometry=product are learnt, the share of the "
+        "way in log sqrt(|K|) of an iteration; 0 keeps them, as a bank needs it.",
+        Scope.MATCHING,
+        geometries=("product",),
+    )
+    product_weight_lr: float = setting(
+        0.1,
+        parsers.SHARE,
+        "Rate at which the weights of the factors of --geometry=product are learnt, "
+        "towards equal shares of the squared distance; 0 keeps them a third each.",
+        Scope.MATCHING,
+        geometries=("product",),
+        is_unbanked=True,
+    )
