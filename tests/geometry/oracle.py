@@ -117,6 +117,25 @@ def loss_gradient(
     return gradient
 
 
+def spherical_point(row: Sequence[float]) -> Vector:
+    """The point of the unit sphere at the end of a tangent vector at the root."""
+    v = [mpf(float(x)) for x in row]
+    r = mpmath.sqrt(sum(x * x for x in v))
+    return [mpmath.cos(r), *(mpmath.sin(r) * x / r for x in v)]
+
+
+def spherical_loss(real: np.ndarray, synthetic: np.ndarray) -> float:
+    """The arc cosine of the product of normalised mean points."""
+    with mpmath.workdps(50):
+        centres = []
+        for rows in (real, synthetic):
+            points = [spherical_point(row) for row in rows]
+            mean = [sum(axis) for axis in zip(*points, strict=True)]
+            length = mpmath.sqrt(sum(x * x for x in mean))
+            centres.append([x / length for x in mean])
+        return float(mpmath.acos(sum(a * b for a, b in zip(*centres, strict=True))))
+
+
 def numpy_loss(
     real: np.ndarray, synthetic: np.ndarray, curvature: float, name: str
 ) -> float:

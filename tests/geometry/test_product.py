@@ -8,7 +8,6 @@ from hdd_tf.geometry.product import ProductGeometry
 from hdd_tf.geometry.product_parameters import ProductParameters
 from tests.geometry import oracle
 from tests.geometry.matching import features
-from tests.geometry.test_spherical import textbook_loss
 
 CURVATURES = ((-1.0, 1.0), (-0.5, 0.2), (-2.0, 0.05))
 LEARNING = (1.0, 0.1, 0.1)
@@ -29,7 +28,7 @@ def textbook_distances(real, made, curvature, spherical):
     return [
         np.linalg.norm(real.mean(0) - made.mean(0)),
         oracle.loss(real, made, curvature),
-        textbook_loss(scale * real, scale * made) / scale,
+        oracle.spherical_loss(scale * real, scale * made) / scale,
     ]
 
 
