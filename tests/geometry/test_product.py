@@ -111,9 +111,13 @@ def test_blend_takes_each_factor_by_itself():
 
 
 def learnt(geometry, parameters, real, made, steps):
-    for _ in range(steps):
+    @tf.function
+    def step():
         summary = geometry.summarize(tf.constant(real))
         parameters.learn(geometry.loss_and_facts(summary, tf.constant(made))[1])
+
+    for _ in range(steps):
+        step()
 
 
 def test_curvatures_end_where_features_lie_at_the_radius():
