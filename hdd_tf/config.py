@@ -31,6 +31,7 @@ from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives.cafe import CafeSettings
 from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
 from hdd_tf.settings.objectives.generation import D4mSettings
+from hdd_tf.settings.objectives.geometries import GeometrySettings
 from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
 from hdd_tf.settings.objectives.rded import RdedSettings
 from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
@@ -64,6 +65,7 @@ class Config(
     DanceSettings,
     IdmSettings,
     OptimisationSettings,
+    GeometrySettings,
     MatchingSettings,
     DataSettings,
 ):

@@ -66,6 +66,14 @@ GRADIENT_CELLS = [
 ]
 
 
+# What the files of our own geometries change of a cell.
+OUR_GEOMETRIES = {
+    "all_blocks": ("matched_maps",),
+    "product": ("geometry", "curvature", "spherical_curvature", "max_tangent_norm"),
+    "root_weighted": ("geometry", "curvature", "max_tangent_norm"),
+}
+
+
 def texts(*arguments: str) -> list[str]:
     return [argument.text for argument in flag_files.expand_flag_files(arguments)[0]]
 
@@ -273,13 +281,30 @@ def test_every_published_file_parses_and_no_cell_is_missing():
     shared |= {f"{published_crops.OBJECTIVE}/base"}
     plain = [file for module in PLAIN for file in module.files()]
     shared |= {f"{objective}/base" for objective in settings.GRADIENTS}
-    shared |= {"gvbsm/base"}
+    shared |= {"gvbsm/base"} | {f"geometries/{name}" for name in OUR_GEOMETRIES}
     shared |= {f"gvbsm/{write_name(*cell)}" for cell in published_statistics.CELLS}
     cells = {stem for stem, *_ in (*CELLS, *GRADIENT_CELLS, *plain)}
     cells |= set(map(published_crops.stem, published_crops.CELLS))
     assert cells | shared == set(names)
     for name in names:
         parse_command_line(["main", f"--flagfile={name}", "--dataset=digits"])
+
+
+@pytest.mark.parametrize("name", OUR_GEOMETRIES)
+def test_a_geometry_of_our_own_goes_behind_the_file_of_a_cell(name):
+    file = f"flags/geometries/{name}.cfg"
+    words = ["main", "--flagfile=flags/cifar10_ipc10.cfg"]
+    alone = parse_command_line(words)
+    both = parse_command_line([*words, f"--flagfile={file}"])
+    changed = {
+        field.name
+        for field in dataclasses.fields(Config)
+        if getattr(alone, field.name) != getattr(both, field.name)
+    }
+    assert changed == {"run_dir", *OUR_GEOMETRIES[name]}
+    text = (flag_files.published_directory() / f"geometries/{name}.cfg").read_text()
+    assert "no number of this form was ever published" in text
+    assert f"--flagfile={file}" in text
 
 
 def test_quickstart_is_hyperbolic_dm_on_digits_with_baselines():

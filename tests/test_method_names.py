@@ -102,7 +102,7 @@ def test_settings_are_read_by_the_methods_that_say_so():
             names = set(re.findall(r"\bconfig\.([a-z]\w*)", path.read_text("utf-8")))
             for name in names & set(known):
                 row = known[name]
-                geometry = row.geometry or "hyperbolic"
+                geometry = (row.geometries or ("hyperbolic",))[0]
                 readers = readers_of(path)
                 claimed = any(row.is_read(name, each, geometry) for each in readers)
                 assert claimed, f"{path} reads --{name}: own_settings of {readers}"

@@ -28,6 +28,13 @@ def test_flags_offer_what_the_registries_hold():
     assert {METHODS[name].kind for name in SELECTIONS} == {Kind.SELECTION}
 
 
+def test_titles_tell_geometries_apart():
+    titles = [matching.geometry_title(name) for name in GEOMETRIES]
+    assert len(set(titles)) == len(titles)
+    assert matching.geometry_title("none") == ""
+    assert matching.geometry_title("of another version") == " (of another version)"
+
+
 def test_what_changes_results_has_no_default():
     needed = {
         field.name

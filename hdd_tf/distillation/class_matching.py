@@ -1,6 +1,6 @@
 """The computation of one replica: the losses and gradients of its classes."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
 
@@ -8,7 +8,12 @@ from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distillation.class_loop import ClassLoop
-from hdd_tf.distillation.comparison import Comparison, SyntheticBatch
+from hdd_tf.distillation.comparison import (
+    Comparison,
+    Learning,
+    SyntheticBatch,
+    learner_of,
+)
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
@@ -26,11 +31,14 @@ class Matched(NamedTuple):
             are spread over the replicas, `[S, ipc, h, w, c]`, of the replica's rows.
         real: Float32 tensors `[C, ...]` of the real images' summary, if they are to be
             written to a bank; else empty.
+        facts: `[C, k]` float32 facts for what learns in the comparison, a list of this
+            one tensor; empty if nothing learns from the pass.
     """
 
     loss: tf.Tensor
     gradient: tf.Tensor
     real: list[tf.Tensor]
+    facts: list[tf.Tensor]
 
 
 class ClassMatching:
@@ -112,6 +120,7 @@ class ClassMatching:
         )
         subset = self._decoded_subset(iteration, pass_index)
         num_kept = self.bank.num_parts if self.bank and with_real else 0
+        learns = work.compare and learner_of(self._comparison) is not None
 
         def match_block(classes: tf.Tensor) -> Matched:
             parameters = dsa.gather(augmentation, classes)
@@ -129,20 +138,24 @@ class ClassMatching:
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
             own = read_images(classes)
-            loss, gradient = self.piece(
+            loss, gradient, facts = self.piece(
                 lambda: self._synthetic_side(
-                    work, classes, own, subset, parameters, real
+                    work, classes, own, subset, parameters, real, learns
                 )
             )
-            return Matched(loss, gradient, tf.nest.flatten(real) if num_kept else [])
+            kept = tf.nest.flatten(real) if num_kept else []
+            return Matched(loss, gradient, kept, facts)
 
-        signature = Matched(tf.float32, tf.float32, [tf.float32] * num_kept)
+        signature = Matched(
+            tf.float32, tf.float32, [tf.float32] * num_kept, [tf.float32] * learns
+        )
         spread = self.synthetic_set.spread
         if spread is None:
             return self._loop.scatter(match_block, signature)
         own = self._loop.own_rows(match_block, signature)
         place = spread.shares.place
-        return Matched(place(own.loss), own.gradient, [place(r) for r in own.real])
+        real, facts = ([place(r) for r in parts] for parts in (own.real, own.facts))
+        return Matched(place(own.loss), own.gradient, real, facts)
 
     def draw_real(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws the real images of an iteration.
@@ -237,14 +250,21 @@ class ClassMatching:
         subset: tf.Tensor | None,
         parameters: dsa.DSAParameters | None,
         real: Any,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the loss `[b]` and the gradient of `images` `[b, ipc, h, w, c]`."""
+        learns: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Returns the loss `[b]`, the gradient of `images`, and `Matched.facts`."""
         with tf.GradientTape() as tape:
             tape.watch(images)
             decoded = self.synthetic_set.decode(images)
             if subset is not None:
                 decoded = tf.gather(decoded, subset, axis=1)
             augmented = dsa.apply(decoded, parameters, differentiable=True)
-            loss = self._comparison.loss(work, real, SyntheticBatch(augmented, classes))
+            batch, facts = SyntheticBatch(augmented, classes), []
+            if learns:
+                comparison = cast(Learning, self._comparison)
+                loss, told = comparison.loss_and_facts(work, real, batch)
+                facts.append(told)
+            else:
+                loss = self._comparison.loss(work, real, batch)
             total = tf.reduce_sum(loss)
-        return loss, tape.gradient(total, images)
+        return loss, tape.gradient(total, images), facts

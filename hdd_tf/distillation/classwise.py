@@ -16,8 +16,8 @@ from hdd_tf.augment import dsa
 from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
 from hdd_tf.distillation.bank.filling import check, fill
 from hdd_tf.distillation.bank.real_bank import RealBank
-from hdd_tf.distillation.class_matching import ClassMatching
-from hdd_tf.distillation.comparison import Comparison
+from hdd_tf.distillation.class_matching import ClassMatching, Matched
+from hdd_tf.distillation.comparison import Comparison, learner_of
 from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase, Work
 from hdd_tf.distillation.method_context import MethodContext
@@ -76,7 +76,14 @@ class ClasswiseMatching(IterativeMethod):
         self._max_decoded = max_decoded
         self._plan_blocks = plan_blocks or context.class_blocks
         self._bank: RealBank | None = None
+        self._learner = learner_of(comparison)
         size = context.config.real_bank_size
+        if size and self._learner and self._learner.bank_remedy:
+            raise InputError(
+                f"--real_bank_size={size} keeps summaries of real images, which change "
+                f"with what --geometry={context.config.geometry} learns: leave it at "
+                f"0, or give {self._learner.bank_remedy}"
+            )
         self._is_over_all = size > 0 and context.config.bank_over == "all"
         if self._is_over_all and not comparison.merges:
             raise InputError(
@@ -193,6 +200,7 @@ class ClasswiseMatching(IterativeMethod):
             "velocity": self._image_sgd.velocity,
             "objective": self._objective,
             **bank,
+            **({"learner": self._learner} if self._learner else {}),
         }
 
     def iterate(self, iteration: tf.Tensor, phase: int) -> Metrics:
@@ -202,13 +210,16 @@ class ClasswiseMatching(IterativeMethod):
         loss, squared_norm = tf.zeros([num_classes]), tf.constant(0.0)
         for pass_index in range(self._objective.num_passes):
             if self._spread is None:
-                pass_loss, gradient = self._update_images(iteration, pass_index, phase)
-                squares = gradient * gradient
+                matched = self._update_images(iteration, pass_index, phase)
+                pass_loss, facts = matched.loss, matched.facts
+                squares = matched.gradient * matched.gradient
             else:
-                pass_loss, squares, real = self._spread.update(
+                pass_loss, squares, real, facts = self._spread.update(
                     iteration, pass_index, phase == _REVISITING
                 )
                 self._keep(iteration, real)
+            if self._learner and facts:
+                self._learner.learn(*facts)
             loss += pass_loss
             squared_norm += tf.reduce_sum(squares)
         # Before `clip`, because an objective may record the images of the update.
@@ -249,11 +260,11 @@ class ClasswiseMatching(IterativeMethod):
 
     def _update_images(
         self, iteration: tf.Tensor, pass_index: int, phase: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> Matched:
         """Computes one pass over all classes, and updates the images.
 
         Returns:
-            The losses `[C]` and the gradients `[C, ipc, h, w, c]`.
+            The results of all replicas together.
         """
         strategy = self._context.strategy
         self._image_sgd.before_gradient()
@@ -263,10 +274,10 @@ class ClasswiseMatching(IterativeMethod):
         parts = strategy.run(match, (iteration,))
         # One replica computes a class, and the others return zeros for it, so the sum
         # gathers all classes.
-        matched = sum_over_replicas(strategy, parts)
+        matched: Matched = sum_over_replicas(strategy, parts)
         self._keep(iteration, matched.real)
         self._image_sgd.apply(matched.gradient)
-        return matched.loss, matched.gradient
+        return matched
 
     def _keep(self, iteration: tf.Tensor, real: list[tf.Tensor]) -> None:
         """Writes the real summaries of an iteration to the bank, if there are any."""

@@ -129,3 +129,81 @@ class Merging(Protocol):
         Returns:
             The summary of whole classes, tensors `[b, ...]`.
         """
+
+
+class Discrepancy(Protocol):
+    """The distance of a class's synthetic vectors from its real vectors.
+
+    Attributes:
+        merges: True if summaries of parts of a class can be merged, see `Merging`.
+    """
+
+    merges: bool
+
+    def summarize(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
+        """Returns the summary of each class's vectors.
+
+        Args:
+            features: `[c, n, d]` vectors of n images of each class.
+            weights: `[c, n]` weights >= 0; None for weights of 1.
+
+        Returns:
+            A NamedTuple of float32 tensors `[c, ...]`.
+        """
+
+    def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each class.
+
+        Args:
+            real: Summary of the real vectors; no gradient flows to it.
+            synthetic_features: `[c, m, d]` vectors of m images of each class.
+
+        Returns:
+            `[c]` losses.
+        """
+
+
+class Learner(Protocol):
+    """What a comparison learns beside the images, such as curvatures.
+
+    A learner is a `tf.Module`, whose variables are saved with the run. After the update
+    of the images of a pass with comparison, it gets facts of all classes.
+
+    Attributes:
+        num_facts: Number k of facts of a class.
+        bank_remedy: Settings with which summaries of real images stay as they are, so
+            that a bank can keep them; empty if they do not depend on the variables.
+    """
+
+    num_facts: int
+    bank_remedy: str
+
+    def learn(self, facts: tf.Tensor) -> None:
+        """Updates the variables; called outside `strategy.run`.
+
+        Args:
+            facts: `[C, k]` float32 facts of all classes, the same in every process.
+        """
+
+
+class Learning(Protocol):
+    """What a comparison that learns has besides.
+
+    Attributes:
+        learner: What learns.
+    """
+
+    learner: Learner
+
+    def loss_and_facts(
+        self, work: Pass, real: Any, synthetic: SyntheticBatch
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns `Comparison.loss`, and the facts `[b, k]` of the learner.
+
+        No gradient flows to the facts.
+        """
+
+
+def learner_of(comparison: Any) -> Learner | None:
+    """Returns what learns in a comparison, or in a discrepancy of vectors, if any."""
+    return getattr(comparison, "learner", None)

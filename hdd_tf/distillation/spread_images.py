@@ -4,6 +4,8 @@ Each replica holds the images and velocities of its own classes and updates them
 losses travel in an iteration; whoever needs the images of all classes gathers them.
 """
 
+from typing import Any
+
 import tensorflow as tf
 
 from hdd_tf.distillation.class_matching import ClassMatching
@@ -44,7 +46,7 @@ class SpreadImages:
 
     def update(
         self, iteration: tf.Tensor, pass_index: int, revisit: bool
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
         """Computes one pass over all classes, in which each replica updates its images.
 
         Args:
@@ -53,22 +55,23 @@ class SpreadImages:
             revisit: See `ClassMatching.match`.
 
         Returns:
-            The losses `[C]`, the sum of the squared gradients of each class `[C]`, and
-            `Matched.real`.
+            The losses `[C]`, the sum of the squared gradients of each class `[C]`,
+            `Matched.real` and `Matched.facts`.
         """
         place = self._images.shares.place
 
-        def of_replica(iteration: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        def of_replica(iteration: tf.Tensor) -> tuple[Any, ...]:
             self._image_sgd.before_gradient()
             matched = self._matching.match(iteration, pass_index, revisit)
             self._image_sgd.apply(matched.gradient)
             axes = list(range(1, matched.gradient.shape.rank))
             squares = tf.reduce_sum(matched.gradient**2, axes)
-            return tf.stack([matched.loss, place(squares)]), matched.real
+            told = tf.stack([matched.loss, place(squares)])
+            return told, matched.real, matched.facts
 
         parts = self._strategy.run(of_replica, (iteration,))
-        told, real = sum_over_replicas(self._strategy, parts)
-        return told[0], told[1], real
+        told, real, facts = sum_over_replicas(self._strategy, parts)
+        return told[0], told[1], real, facts
 
     def facts(self) -> dict[str, tf.Tensor]:
         """Returns `finite_images` and `limits`; see `IterativeMethod.facts`."""

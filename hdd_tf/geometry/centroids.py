@@ -52,7 +52,10 @@ def centroid(
 
 
 def centroid_with_mass(
-    klein: tf.Tensor, log_gamma: tf.Tensor, weights: tf.Tensor | None = None
+    klein: tf.Tensor,
+    log_gamma: tf.Tensor,
+    weights: tf.Tensor | None = None,
+    power: float = 1.0,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the `centroid` and the logarithm of its mass.
 
@@ -60,12 +63,16 @@ def centroid_with_mass(
         klein: `[..., n, d]` Klein coordinates of the points.
         log_gamma: `[..., n]` log cosh(r) of the points.
         weights: `[..., n]` weights >= 0; None for weights of 1.
+        power: Power b of cosh(r). The Lorentz centroid has 1, the mean of the Klein
+            coordinates 0; below that, points near the origin count more.
 
     Returns:
         `(klein [..., d], log_gamma [...], log_mass [...])` with log_mass =
-        log sum_i w_i cosh(r_i), which is -1e30 where all weights are 0.
+        log sum_i w_i cosh(r_i)^b, which is -1e30 where all weights are 0.
     """
-    return _midpoint(klein, log_gamma, _add_log(weights, log_gamma))
+    # Powers of 1 are not multiplied: the published centroid stays as it is.
+    share = log_gamma if power == 1.0 else power * log_gamma
+    return _midpoint(klein, log_gamma, _add_log(weights, share))
 
 
 def merge_centroids(

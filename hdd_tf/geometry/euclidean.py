@@ -1,12 +1,13 @@
-"""The Euclidean geometry of plain methods: means and their squared distance."""
+"""The Euclidean geometries: means, and their distance or its square."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from hdd_tf.exact_product import exact_matmul
+from hdd_tf.geometry.finite import norm
 from hdd_tf.geometry.layers import widen
-from hdd_tf.geometry.losses import MeanFeatureLoss
+from hdd_tf.geometry.losses import MeanFeatureLoss, check_loss_weight
 
 
 class EuclideanSummary(NamedTuple):
@@ -67,3 +68,32 @@ class EuclideanGeometry:
     def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns the squared distance `[c]` to the means of features `[c, m, d]`."""
         return self._loss.call(real.mean, synthetic_features)
+
+
+class UnsquaredGeometry(EuclideanGeometry):
+    """Means, and lambda times the distance between them.
+
+    The gradient of a class then has a length that does not depend on how far its means
+    are apart, as it does not with a geodesic distance either. So this is the control
+    that tells curvature from the size of the steps.
+
+    Args:
+        loss_weight: Lambda, >= 0.
+
+    Raises:
+        ValueError: `loss_weight` is out of its range.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        check_loss_weight(loss_weight)
+        self._weight = float(loss_weight)
+
+    def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
+        """Returns lambda times the distance `[c]` to the means of `[c, m, d]`.
+
+        Where the means coincide, the gradient is 0.
+        """
+        synthetic = tf.reduce_mean(widen(synthetic_features), axis=1)
+        difference = tf.stop_gradient(real.mean) - synthetic
+        return self._weight * norm(difference)[..., 0]

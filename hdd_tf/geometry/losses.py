@@ -17,6 +17,14 @@ from hdd_tf.geometry import centroids, lorentz
 from hdd_tf.geometry.layers import widen, widen_point
 
 
+def check_loss_weight(loss_weight: float) -> None:
+    """Raises ValueError if a weight lambda is negative or not finite."""
+    if not 0 <= loss_weight < math.inf:
+        raise ValueError(
+            f"`loss_weight` must be finite and not negative. Received: {loss_weight}."
+        )
+
+
 class _MatchingLoss(keras.losses.Loss):
     """Base of both losses: the weight lambda, and its check."""
 
@@ -26,11 +34,7 @@ class _MatchingLoss(keras.losses.Loss):
         # Keras takes its `floatx`, and would round the features to one of 16 bits.
         wide = "float64" if keras.config.floatx() == "float64" else "float32"
         super().__init__(dtype=dtype or wide, **kwargs)
-        if not 0 <= loss_weight < math.inf:
-            raise ValueError(
-                "`loss_weight` must be finite and not negative. "
-                f"Received: {loss_weight}."
-            )
+        check_loss_weight(loss_weight)
         self.loss_weight = float(loss_weight)
 
     def get_config(self) -> dict[str, Any]:

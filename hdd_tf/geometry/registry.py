@@ -11,8 +11,11 @@ from typing import Any, Protocol, TypeVar
 import tensorflow as tf
 
 from hdd_tf.errors import InputError
-from hdd_tf.geometry.euclidean import EuclideanGeometry
+from hdd_tf.geometry.euclidean import EuclideanGeometry, UnsquaredGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
+from hdd_tf.geometry.product import ProductGeometry
+from hdd_tf.geometry.product_parameters import ProductParameters
+from hdd_tf.geometry.root_weighted import RootWeightedGeometry
 
 Summary = TypeVar("Summary", bound=tuple)
 
@@ -78,12 +81,32 @@ class Geometry(Protocol[Summary]):
         """
 
 
-# (`Config` of the run) -> geometry. Only the hyperbolic loss has the parameter lambda.
+# (`Config` of the run) -> geometry. All losses but the plain one have a factor lambda.
 GEOMETRIES: dict[str, Callable[[Any], Geometry[Any]]] = {
     "hyperbolic": lambda config: HyperbolicGeometry(
         config.curvature, config.lift, config.max_tangent_norm, config.loss_weight
     ),
     "euclidean": lambda config: EuclideanGeometry(),
+    "euclidean_unsquared": lambda config: UnsquaredGeometry(config.loss_weight),
+    "product": lambda config: ProductGeometry(
+        ProductParameters(
+            config.curvature,
+            config.spherical_curvature,
+            config.product_radius,
+            config.product_curvature_lr,
+            config.product_weight_lr,
+        ),
+        config.lift,
+        config.max_tangent_norm,
+        config.loss_weight,
+    ),
+    "root_weighted": lambda config: RootWeightedGeometry(
+        config.curvature,
+        config.root_power,
+        config.lift,
+        config.max_tangent_norm,
+        config.loss_weight,
+    ),
 }
 
 
@@ -91,8 +114,7 @@ def build_geometry(config: Any) -> Geometry[Any]:
     """Builds the geometry of a run's settings.
 
     Args:
-        config: Settings, of which `geometry`, `curvature`, `lift`, `max_tangent_norm`
-            and `loss_weight` are used.
+        config: Settings, of which `geometry` and those of the geometry are used.
 
     Raises:
         InputError: the name is unknown, or an option is out of its range.

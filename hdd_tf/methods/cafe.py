@@ -8,7 +8,15 @@ authors' program; it releases the command of CIFAR-10 with 10 images per class a
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
-from hdd_tf.methods.traits import FULL_DSA, AccuracyRow, Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import (
+    FULL_DSA,
+    PLAIN_AND_HYPERBOLIC,
+    AccuracyRow,
+    Budget,
+    Encoder,
+    Kind,
+    Traits,
+)
 
 
 def _cafe(
@@ -27,6 +35,7 @@ def _cafe(
         build="hdd_tf.objectives.cafe.method:build",
         own_settings=("cafe_",),
         has_geometry=True,
+        geometries=PLAIN_AND_HYPERBOLIC,
         formation_factor=1,
         unit_range=False,
         update_per_class=False,

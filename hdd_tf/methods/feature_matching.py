@@ -11,7 +11,14 @@ Sources of the published values:
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
-from hdd_tf.methods.traits import FULL_DSA, Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import (
+    FULL_DSA,
+    PLAIN_AND_HYPERBOLIC,
+    Budget,
+    Encoder,
+    Kind,
+    Traits,
+)
 
 
 def _m3d_budget(dataset: str, ipc: int, geometry: str) -> Budget:
@@ -29,6 +36,7 @@ M3D = Traits(
     build="hdd_tf.objectives.m3d:build",
     own_settings=("m3d_", "dance_max_decoded", "iterations_per_network"),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=2,
     unit_range=True,
     update_per_class=True,
@@ -62,6 +70,7 @@ DATADAM = Traits(
     build="hdd_tf.objectives.datadam:build",
     own_settings=("datadam_", "iterations_per_network"),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=1,
     unit_range=False,
     update_per_class=False,

@@ -9,7 +9,13 @@ trained is not published.
 from typing import Any
 
 from hdd_tf.methods.distribution_matching import DM_SETTINGS
-from hdd_tf.methods.traits import Encoder, Kind, PublishedAs, Traits
+from hdd_tf.methods.traits import (
+    PLAIN_AND_HYPERBOLIC,
+    Encoder,
+    Kind,
+    PublishedAs,
+    Traits,
+)
 
 
 def _beside(config: Any) -> tuple[str, ...]:
@@ -26,6 +32,7 @@ D4M = Traits(
     build="hdd_tf.selection.d4m.generation:build",
     own_settings=("d4m_",),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=1,
     unit_range=False,
     update_per_class=False,

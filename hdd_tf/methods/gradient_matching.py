@@ -20,6 +20,7 @@ from collections.abc import Callable
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
+    PLAIN_AND_HYPERBOLIC,
     Budget,
     Encoder,
     Kind,
@@ -51,6 +52,7 @@ DC = Traits(
     build="hdd_tf.objectives.gradient_matching.dc:build",
     own_settings=("dc_", "row_radius"),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=1,
     unit_range=False,
     update_per_class=False,
@@ -110,6 +112,7 @@ DCC = Traits(
     build="hdd_tf.objectives.gradient_matching.dcc:build",
     own_settings=("dc_", "dcc_", "row_radius"),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=1,
     unit_range=False,
     update_per_class=False,

@@ -11,7 +11,13 @@ The standard deviations are missing: our source has the means alone.
 """
 
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH, DM_SETTINGS
-from hdd_tf.methods.traits import Budget, Encoder, Kind, Traits
+from hdd_tf.methods.traits import (
+    PLAIN_AND_HYPERBOLIC,
+    Budget,
+    Encoder,
+    Kind,
+    Traits,
+)
 
 
 def _dsdm_budget(dataset: str, ipc: int, geometry: str) -> Budget:
@@ -30,6 +36,7 @@ DSDM = Traits(
     build="hdd_tf.objectives.dsdm:build",
     own_settings=("dsdm_",),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=2,
     unit_range=True,
     update_per_class=True,
@@ -66,6 +73,7 @@ IID = Traits(
     build="hdd_tf.objectives.iid:build",
     own_settings=("idm_", "iid_"),
     has_geometry=True,
+    geometries=PLAIN_AND_HYPERBOLIC,
     formation_factor=2,
     unit_range=False,
     update_per_class=True,

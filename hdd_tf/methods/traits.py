@@ -20,6 +20,8 @@ PUBLISHED_IPC = (1, 10, 50)
 # Flags whose default is the method's own value.
 DEFAULTED = ("image_lr", "iterations", "real_batch", "init", "dsa")
 FULL_DSA = "color_crop_cutout_flip_scale_rotate"
+# The geometries of methods with formulas, or weights of several terms, for each.
+PLAIN_AND_HYPERBOLIC = ("euclidean", "hyperbolic")
 
 
 class Kind(enum.Enum):
@@ -83,6 +85,8 @@ class Traits:
             `module:function`, which is imported when it is needed.
         has_geometry: True if the method compares in the geometry of `--geometry`; the
             geometry of other methods is `none`.
+        geometries: Names of the geometries that the method has a form in; empty for
+            all.
         formation_factor: Default of `--formation_factor`. Selections choose whole
             images, so this is their only value.
         unit_range: True if the images are learnt in [0, 1], where they are clipped;
@@ -159,6 +163,7 @@ class Traits:
     whitened: bool
     encoder_source: str = ""
     ahead_source: str = ""
+    geometries: tuple[str, ...] = ()
     carries: frozenset[str] = frozenset()
     beside: Callable[[Any], tuple[str, ...]] | None = None
     own_settings: tuple[str, ...] = ()

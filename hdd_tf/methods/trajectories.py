@@ -12,6 +12,7 @@ from typing import Any
 from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
+    PLAIN_AND_HYPERBOLIC,
     Budget,
     Encoder,
     Kind,
@@ -38,6 +39,7 @@ def _traits(experts: str, **own: Any) -> Traits:
     return Traits(
         kind=Kind.WHOLE_SET,
         has_geometry=True,
+        geometries=PLAIN_AND_HYPERBOLIC,
         formation_factor=1,
         unit_range=False,
         update_per_class=False,

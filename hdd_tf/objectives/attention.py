@@ -2,18 +2,16 @@
 
 The map of an activation `[h, w, channels]` is the sum over channels of its p-th power,
 flattened and scaled to length 1. A vector of an image joins the maps of several blocks
-and the features: parts of very different length, which `PartsDiscrepancy` compares
-each by itself.
+and the features: parts of very different length, which `parts.PartsDiscrepancy`
+compares each by itself.
 """
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import tensorflow as tf
 
-from hdd_tf.distillation.comparison import Merging
 from hdd_tf.geometry.layers import widen
-from hdd_tf.objectives.features import Discrepancy, Readout
+from hdd_tf.objectives.features import Readout
 
 
 def attention(maps: tf.Tensor, power: int) -> tf.Tensor:
@@ -45,60 +43,6 @@ def attention_readout(power: int) -> Readout:
         return tf.concat([*maps, outputs["features"]], axis=-1)
 
     return read
-
-
-class PartsDiscrepancy:
-    """The weighted sum of discrepancies of the parts of vectors; see `Discrepancy`.
-
-    Args:
-        sizes: Lengths of all parts but the last, which has what is left.
-        discrepancies: Discrepancy of each part.
-        weights: Weight of each part.
-    """
-
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        discrepancies: Sequence[Discrepancy],
-        weights: Sequence[float],
-    ) -> None:
-        self.merges = all(part.merges for part in discrepancies)
-        self._sizes = [*sizes, -1]
-        self._discrepancies = discrepancies
-        self._weights = weights
-
-    def summarize(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
-        """Returns the summaries of the parts of vectors `[c, n, d]`."""
-        return tuple(
-            part.summarize(vectors, weights)
-            for part, vectors in zip(
-                self._discrepancies, self._split(features), strict=True
-            )
-        )
-
-    def merge(self, parts: Any) -> Any:
-        """Returns the summaries of the union of parts, stacked to `[p, c, ...]`."""
-        return tuple(
-            cast(Merging, part).merge(summaries)
-            for part, summaries in zip(self._discrepancies, parts, strict=True)
-        )
-
-    def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns the losses `[c]` of vectors `[c, m, d]`."""
-        losses = [
-            weight * part.loss(summary, vectors)
-            for weight, part, summary, vectors in zip(
-                self._weights,
-                self._discrepancies,
-                real,
-                self._split(synthetic_features),
-                strict=True,
-            )
-        ]
-        return tf.add_n(losses)
-
-    def _split(self, features: tf.Tensor) -> list[tf.Tensor]:
-        return tf.split(features, self._sizes, axis=-1)
 
 
 def _power(values: tf.Tensor, power: int) -> tf.Tensor:

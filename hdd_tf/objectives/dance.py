@@ -16,7 +16,7 @@ from hdd_tf.distillation.classwise import ClasswiseMatching
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.features import geometry_comparison
+from hdd_tf.objectives.features import maps_comparison
 from hdd_tf.protocols.beforehand import expert_protocol
 from hdd_tf.random_keys import Purpose, derive_key
 from hdd_tf.training.experts import ExpertBuffer, Experts
@@ -114,7 +114,7 @@ def build(context: MethodContext) -> ClasswiseMatching:
     return ClasswiseMatching(
         context,
         DualViewAlignment(context.taker(shelf), config.seed),
-        geometry_comparison(context),
+        maps_comparison(context),
         dsa.dance_choice(dsa.parse_strategy(config.dsa)),
         config.dance_max_decoded,
     )

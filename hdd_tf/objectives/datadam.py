@@ -26,10 +26,11 @@ from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.registry import build_network
-from hdd_tf.objectives.attention import PartsDiscrepancy, attention, attention_readout
+from hdd_tf.objectives.attention import attention, attention_readout
 from hdd_tf.objectives.batch_statistics import BatchConvNet
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.features import Discrepancy, FeatureComparison
+from hdd_tf.objectives.parts import PartsDiscrepancy
 
 # The program's factor of the whole loss. Hyperbolic losses have `--loss_weight`.
 _FACTOR = 100.0

@@ -6,7 +6,7 @@ from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.features import geometry_comparison
+from hdd_tf.objectives.features import maps_comparison
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -58,6 +58,6 @@ def build(context: MethodContext) -> ClasswiseMatching:
     return ClasswiseMatching(
         context,
         fresh_networks(context),
-        geometry_comparison(context),
+        maps_comparison(context),
         one_of_named(context),
     )

@@ -7,51 +7,27 @@ is a geometry (centroids and their distance), or kernels, moments, sums of sever
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import tensorflow as tf
 
-from hdd_tf.distillation.comparison import Merging, RealBatch, SyntheticBatch
+from hdd_tf.distillation.comparison import (
+    Discrepancy,
+    Merging,
+    RealBatch,
+    SyntheticBatch,
+    learner_of,
+)
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
+from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
+from hdd_tf.objectives.parts import PartsDiscrepancy, block_readout, block_sizes
 
 # (outputs of a network for n images) -> `[n, d]` float32 vectors, each of which depends
 # on its own image alone.
 Readout = Callable[[dict[str, Any]], tf.Tensor]
-
-
-class Discrepancy(Protocol):
-    """The distance of a class's synthetic vectors from its real vectors.
-
-    Attributes:
-        merges: True if summaries of parts of a class can be merged, see `Merging`.
-    """
-
-    merges: bool
-
-    def summarize(self, features: tf.Tensor, weights: tf.Tensor | None = None) -> Any:
-        """Returns the summary of each class's vectors.
-
-        Args:
-            features: `[c, n, d]` vectors of n images of each class.
-            weights: `[c, n]` weights >= 0; None for weights of 1.
-
-        Returns:
-            A NamedTuple of float32 tensors `[c, ...]`.
-        """
-
-    def loss(self, real: Any, synthetic_features: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each class.
-
-        Args:
-            real: Summary of the real vectors; no gradient flows to it.
-            synthetic_features: `[c, m, d]` vectors of m images of each class.
-
-        Returns:
-            `[c]` losses.
-        """
 
 
 def last_features(outputs: dict[str, Any]) -> tf.Tensor:
@@ -84,6 +60,7 @@ class FeatureComparison:
         real_network: FunctionalNetwork | None = None,
     ) -> None:
         self.merges = discrepancy.merges
+        self.learner = learner_of(discrepancy)
         # The check for blocks is here, so that it fails before anything is trained.
         self._outputs = _outputs_of(network, blocks)
         self._real_outputs = _outputs_of(real_network or network, blocks)
@@ -100,6 +77,29 @@ class FeatureComparison:
 
     def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
         """Returns the discrepancy plus the weighted cross-entropy; see `Comparison`."""
+        return self._compared(work, real, synthetic, self._discrepancy.loss)
+
+    def loss_and_facts(
+        self, work: Pass, real: Any, synthetic: SyntheticBatch
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the loss and what the learner has to know; see `Learning`."""
+        told: list[tf.Tensor] = []
+
+        def loss(real: Any, features: tf.Tensor) -> tf.Tensor:
+            found, facts = cast(Any, self._discrepancy).loss_and_facts(real, features)
+            told.append(facts)
+            return found
+
+        return self._compared(work, real, synthetic, loss), told[0]
+
+    def _compared(
+        self,
+        work: Pass,
+        real: Any,
+        synthetic: SyntheticBatch,
+        discrepancy: Callable[[Any, tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        """Returns the loss of each class `[b]`, with a function for the discrepancy."""
         leading = synthetic.images.shape[:2]
         outputs = self._outputs(
             work.weights,
@@ -108,7 +108,7 @@ class FeatureComparison:
         loss = tf.zeros([leading[0]])
         if work.compare:
             features = tf.reshape(self._readout(outputs), [*leading, -1])
-            loss += self._discrepancy.loss(real, features)
+            loss += discrepancy(real, features)
         if work.cross_entropy_weight is not None:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 tf.repeat(synthetic.labels, leading[1]), outputs["logits"]
@@ -139,7 +139,7 @@ class FeatureComparison:
 def geometry_comparison(
     context: MethodContext, readout: Readout = last_features, blocks: bool = False
 ) -> FeatureComparison:
-    """Returns the comparison in the geometry of a run's settings.
+    """Returns the comparison of a readout in the geometry of a run's settings.
 
     Args:
         context: The run's settings, data, network and devices.
@@ -152,6 +152,36 @@ def geometry_comparison(
     geometry = build_geometry(context.config)
     return FeatureComparison(
         context.network, geometry, readout, blocks, context.fast_network
+    )
+
+
+def maps_comparison(context: MethodContext) -> FeatureComparison:
+    """Returns the comparison of the maps of `--matched_maps`, in the run's geometry.
+
+    Args:
+        context: The run's settings, data, network and devices.
+
+    Raises:
+        InputError: the network does not provide the maps of its blocks, or an option of
+            the geometry is out of its range.
+    """
+    kind = context.config.matched_maps
+    if kind == "last":
+        return geometry_comparison(context)
+    sizes = block_sizes(context.network, kind)
+    parts = [build_geometry(context.config) for _ in sizes]
+    if any(learner_of(part) for part in parts):
+        raise InputError(
+            f"--matched_maps={kind} adds distances of several maps, and --geometry="
+            f"{context.config.geometry} learns what one distance is: leave it at last"
+        )
+    discrepancy = PartsDiscrepancy(sizes[:-1], parts, [1.0] * len(sizes))
+    return FeatureComparison(
+        context.network,
+        discrepancy,
+        block_readout(kind),
+        blocks=True,
+        real_network=context.fast_network,
     )
 
 

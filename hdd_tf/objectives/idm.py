@@ -20,7 +20,7 @@ from hdd_tf.distributed.compilation import Piece, as_it_is
 from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.pool import NetworkPool, PoolSchedule
-from hdd_tf.objectives.features import geometry_comparison
+from hdd_tf.objectives.features import maps_comparison
 from hdd_tf.protocols.sgd import classification_step
 from hdd_tf.random_keys import Purpose, derive_key
 
@@ -223,6 +223,6 @@ def build(context: MethodContext) -> ClasswiseMatching:
     return ClasswiseMatching(
         context,
         pool_objective(context),
-        geometry_comparison(context),
+        maps_comparison(context),
         one_of_named(context),
     )

@@ -145,7 +145,7 @@ def _for_geometry(settings: Mapping[str, Any], run: Run) -> dict[str, Any]:
     # Without a geometry there is no other form.
     if run.geometry in (settings["geometry"], "none"):
         return dict(settings)
-    of_one_geometry = {name for name, row in rows().items() if row.geometry}
+    of_one_geometry = {name for name, row in rows().items() if row.geometries}
     plain = {k: v for k, v in settings.items() if k not in of_one_geometry}
     return {**plain, "image_lr": plain_image_lr(run.dataset, run.ipc, run.objective)}
 

@@ -22,6 +22,7 @@ from hdd_tf.report.marks import (
 from hdd_tf.report.published import accuracy_text
 from hdd_tf.report.rows import Row
 from hdd_tf.report.run import Run
+from hdd_tf.settings.matching import geometry_title
 
 _WHOLE_TITLE = "whole training set"
 _COLUMNS = {  # Title and alignment.
@@ -124,7 +125,7 @@ def method_title(run: Run) -> str:
     traits = traits_of(run.objective)
     if traits is None:
         return run.objective
-    return traits.title + "+HDD" * (run.geometry == "hyperbolic")
+    return traits.title + geometry_title(run.geometry)
 
 
 def trained_on(row: Row) -> str:

@@ -21,6 +21,8 @@ def check_consistency(config: Any) -> None:
     Raises:
         InputError: two settings contradict each other; the message says how to mend it.
     """
+    _check_geometry(config)
+    _check_maps(config)
     _check_formation(config)
     _check_shared_directories(config)
     _check_pool(config)
@@ -29,6 +31,28 @@ def check_consistency(config: Any) -> None:
     _check_compilation(config)
     _check_selection(config)
     _check_scores(config)
+
+
+def _check_geometry(config: Any) -> None:
+    traits = config.traits
+    if not traits.has_geometry or not traits.geometries:
+        return
+    if config.geometry not in traits.geometries:
+        raise InputError(
+            f"--geometry={config.geometry} has no form of --objective="
+            f"{config.objective}: give {' or '.join(traits.geometries)}"
+        )
+
+
+def _check_maps(config: Any) -> None:
+    traits = config.traits
+    if config.matched_maps == "last" or traits.is_selection:
+        return
+    if not "matched_maps".startswith(traits.own_settings):
+        raise InputError(
+            f"--matched_maps={config.matched_maps} has no form of --objective="
+            f"{config.objective}, which matches what its paper says: leave it at last"
+        )
 
 
 def _check_formation(config: Any) -> None:

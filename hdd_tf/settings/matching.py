@@ -8,7 +8,18 @@ from hdd_tf.settings import parsers
 from hdd_tf.settings.row import choice, setting, unset
 from hdd_tf.settings.scope import Scope
 
-GEOMETRIES = ("hyperbolic", "euclidean")
+# What titles say of a geometry, behind the name of the method.
+GEOMETRIES = {
+    "hyperbolic": "+HDD",
+    "euclidean": "",
+    "euclidean_unsquared": " unsquared",
+    "root_weighted": " root-weighted",
+    "product": " in a product",
+}
+# Those that lift features, and those whose loss has the factor lambda.
+_LIFTED = ("hyperbolic", "root_weighted", "product")
+_WEIGHTED = (*_LIFTED, "euclidean_unsquared")
+MAPS = ("last", "blocks", "block_means")
 LIFTS = ("expmap0", "project")
 
 
@@ -54,9 +65,13 @@ class MatchingSettings:
     )
     geometry: str = choice(
         "hyperbolic",
-        GEOMETRIES,
+        tuple(GEOMETRIES),
         "Where it is matched: hyperbolic = geodesic distance of Lorentz centroids "
-        "(HDD), euclidean = squared distance of means (the plain objective).",
+        "(HDD), euclidean = squared distance of means (the plain objective), "
+        "euclidean_unsquared = their distance times lambda, root_weighted = geodesic "
+        "distance of centroids that lean to the root (--root_power), product = "
+        "distance in Euclidean x hyperbolic x spherical space, whose curvatures and "
+        "weights are learnt.",
         Scope.MATCHING,
         is_cell=True,
     )
@@ -64,16 +79,16 @@ class MatchingSettings:
         -1.0,
         parsers.CURVATURE,
         "Sectional curvature K of the hyperboloid; the paper's tables give -1/K, so "
-        "their 3 is -1/3 here. Unused in euclidean geometry.",
+        "their 3 is -1/3 here. Unused in Euclidean geometry.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=_LIFTED,
     )
     loss_weight: float = setting(
         1.0,
         parsers.POSITIVE,
-        "Factor lambda of the geodesic distance. Unused in euclidean geometry.",
+        "Factor lambda of the distance. Unused with --geometry=euclidean.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=_WEIGHTED,
         is_unbanked=True,
     )
     lift: str = choice(
@@ -82,7 +97,7 @@ class MatchingSettings:
         "From features to the hyperboloid: exponential map at the origin, or "
         "projection along the time axis.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=_LIFTED,
     )
     max_tangent_norm: float = setting(
         10.0,
@@ -90,7 +105,15 @@ class MatchingSettings:
         "Clamp on the exponential map's hyperbolic radius r = sqrt(-K)|v|; 10 is what "
         "the published numbers used, 0 means no clamp.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=_LIFTED,
+    )
+    matched_maps: str = choice(
+        "last",
+        MAPS,
+        "Maps of the network whose centroids dm, idm and dance match: last = the "
+        "features, blocks = the pooled maps of every block, each by itself, with the "
+        "distances added, block_means = the means of these maps over the positions.",
+        Scope.MATCHING,
     )
     dsa: str = setting(
         None,
@@ -122,3 +145,14 @@ class MatchingSettings:
         Scope.MATCHING,
         is_of_iterations=True,
     )
+
+
+def geometry_title(geometry: str) -> str:
+    """Returns what titles say of a geometry, behind the name of the method.
+
+    Args:
+        geometry: Name of a geometry, `none`, or one that this version does not know.
+    """
+    if geometry == "none":
+        return ""
+    return GEOMETRIES.get(geometry, f" ({geometry})")

@@ -158,6 +158,12 @@ CURVATURE_OR_ZERO = _Parser(
     "0, or a number below it such as -1, -0.5 or -1/3 (from -1e12 to -1e-12)",
     number(lambda x: x == 0 or -1e12 <= x <= -1e-12),
 )
+ROOT_POWER = _Parser("a number from -100 to 1", number(lambda x: -100 <= x <= 1))
+SPHERICAL = _Parser(
+    "a number above 0 (from 1e-12 to 1e12)", number(lambda x: 1e-12 <= x <= 1e12)
+)
+# Points of the sphere stay in a hemisphere, and most of them within it.
+PRODUCT_RADIUS = _Parser("a number above 0, up to 1.5", number(lambda x: 0 < x <= 1.5))
 # Beyond, its hyperbolic sine leaves float32.
 ROW_RADIUS = _Parser("a number above 0, up to 80", number(lambda x: 0 < x <= 80))
 INIT = _Parser(f"real, mix, noise or from:DIR, {LIMITS}", initialisation)

@@ -17,7 +17,7 @@ class Row:
         parser: Accepts a value, as text or from Python, or raises ValueError.
         help: Meaning and unit.
         scope: The part of a run that it belongs to.
-        geometry: The one geometry that it has a meaning in; empty for all.
+        geometries: The geometries that it has a meaning in; empty for all.
         before: What runs had of versions that did not know it; None for its default.
         is_cell: Whether it is part of the name of a published table's cell.
         is_budget: Whether published budgets say it (methods/traits.py).
@@ -37,7 +37,7 @@ class Row:
     parser: flags.ArgumentParser
     help: str
     scope: Scope
-    geometry: str = ""
+    geometries: tuple[str, ...] = ()
     before: Any = None
     is_cell: bool = False
     is_budget: bool = False
@@ -59,7 +59,7 @@ class Row:
         traits = traits_of(method)
         if traits is None:
             return True
-        if self.geometry and self.geometry != geometry:
+        if self.geometries and geometry not in self.geometries:
             return False
         if self.is_of_iterations and traits.is_selection:
             return False

@@ -46,8 +46,14 @@ def two_iterations(step):
 
 # XLA takes 5 to 20 seconds for steps even as small as these.
 @pytest.mark.stress
-@pytest.mark.parametrize("geometry", GEOMETRIES)
-@pytest.mark.parametrize("objective", CLASS_WISE)
+@pytest.mark.parametrize(
+    ("objective", "geometry"),
+    [
+        (objective, geometry)
+        for objective in CLASS_WISE
+        for geometry in METHODS[objective].geometries or GEOMETRIES
+    ],
+)
 def test_compiled_iterations_are_those_without_xla(objective, geometry):
     plain = two_iterations(step_of(objective, geometry, "off"))
     step = step_of(objective, geometry, "on")

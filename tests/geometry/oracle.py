@@ -42,22 +42,32 @@ def lift(
 
 
 def centroid(
-    points: list[Vector], curvature: float, weights: Sequence[float] | None = None
+    points: list[Vector], curvature: float, weights: Sequence | None = None
 ) -> Vector:
     weights = [1.0] * len(points) if weights is None else weights
     total = [
-        sum(mpf(float(w)) * x for w, x in zip(weights, axis, strict=True))
+        sum(mpf(w) * x for w, x in zip(weights, axis, strict=True))
         for axis in zip(*points, strict=True)
     ]
     s = mpmath.sqrt(-mpf(curvature))
     return [x / (s * mpmath.sqrt(abs(inner(total, total)))) for x in total]
 
 
+def rooted(points: list[Vector], curvature: float, power: float) -> list[mpf]:
+    """Weights of the Lorentz centroid that stand for cosh(r)^power of Klein points."""
+    s = mpmath.sqrt(-mpf(curvature))
+    return [(s * x[0]) ** (mpf(power) - 1) for x in points]
+
+
 def centre(
-    features: Sequence, curvature: float, name: str, max_tangent_norm: float
+    features: Sequence,
+    curvature: float,
+    name: str,
+    max_tangent_norm: float,
+    power: float = 1.0,
 ) -> Vector:
     points = [lift(row, curvature, name, max_tangent_norm) for row in features]
-    return centroid(points, curvature)
+    return centroid(points, curvature, rooted(points, curvature, power))
 
 
 def distance(x: Vector, y: Vector, curvature: float) -> mpf:
@@ -72,10 +82,11 @@ def loss(
     curvature: float,
     name: str = "expmap0",
     max_tangent_norm: float = 0.0,
+    power: float = 1.0,
 ) -> float:
     """Distance of the centroids of features `[n, d]` and `[m, d]`."""
     with mpmath.workdps(digits(real, synthetic, curvature=curvature)):
-        options = (curvature, name, max_tangent_norm)
+        options = (curvature, name, max_tangent_norm, power)
         return float(
             distance(centre(real, *options), centre(synthetic, *options), curvature)
         )
@@ -87,9 +98,10 @@ def loss_gradient(
     curvature: float,
     name: str = "expmap0",
     max_tangent_norm: float = 0.0,
+    power: float = 1.0,
 ) -> np.ndarray:
     """Gradient of `loss` with respect to `synthetic`, by central differences."""
-    options = (curvature, name, max_tangent_norm)
+    options = (curvature, name, max_tangent_norm, power)
     gradient = np.zeros(synthetic.shape)
     with mpmath.workdps(digits(real, synthetic, curvature=curvature) + 30):
         step = mpf(10) ** -25
@@ -103,6 +115,25 @@ def loss_gradient(
                 values.append(distance(real_centre, moved_centre, curvature))
             gradient[index] = float((values[0] - values[1]) / (2 * step))
     return gradient
+
+
+def spherical_point(row: Sequence[float]) -> Vector:
+    """The point of the unit sphere at the end of a tangent vector at the root."""
+    v = [mpf(float(x)) for x in row]
+    r = mpmath.sqrt(sum(x * x for x in v))
+    return [mpmath.cos(r), *(mpmath.sin(r) * x / r for x in v)]
+
+
+def spherical_loss(real: np.ndarray, synthetic: np.ndarray) -> float:
+    """The arc cosine of the product of normalised mean points."""
+    with mpmath.workdps(50):
+        centres = []
+        for rows in (real, synthetic):
+            points = [spherical_point(row) for row in rows]
+            mean = [sum(axis) for axis in zip(*points, strict=True)]
+            length = mpmath.sqrt(sum(x * x for x in mean))
+            centres.append([x / length for x in mean])
+        return float(mpmath.acos(sum(a * b for a, b in zip(*centres, strict=True))))
 
 
 def numpy_loss(

@@ -11,6 +11,10 @@ from hdd_tf.geometry.registry import (
     GEOMETRIES,
     EuclideanGeometry,
     HyperbolicGeometry,
+    ProductGeometry,
+    ProductParameters,
+    RootWeightedGeometry,
+    UnsquaredGeometry,
     build_geometry,
 )
 from tests.geometry import oracle
@@ -20,7 +24,16 @@ REAL, SYNTHETIC = features(1, (3, 8, 4), 2.0), features(2, (3, 2, 4), 2.0)
 BUILT = {
     "hyperbolic": lambda: HyperbolicGeometry(-0.5, "expmap0", 10.0, 20.0),
     "euclidean": EuclideanGeometry,
+    "euclidean_unsquared": lambda: UnsquaredGeometry(20.0),
+    "product": lambda: ProductGeometry(
+        ProductParameters(-0.5, 0.2, 1.0, 0.1, 0.1), "expmap0", 10.0, 20.0
+    ),
+    "root_weighted": lambda: RootWeightedGeometry(-0.5, -2.0, "expmap0", 10.0, 20.0),
 }
+# Power of cosh(r) in the weights of the centroids.
+POWERS = {"hyperbolic": 1, "root_weighted": -2}
+# The factors of a product have tests of their own.
+each_single = pytest.mark.parametrize("name", sorted({*BUILT} - {"product"}))
 each_geometry = pytest.mark.parametrize("name", sorted(BUILT))
 
 
@@ -31,8 +44,13 @@ def config(**changes):
         "lift": "project",
         "max_tangent_norm": 0.0,
         "loss_weight": 20.0,
+        "root_power": -1.0,
     }
     return types.SimpleNamespace(**(values | changes))
+
+
+def each_tensor(*summaries):
+    return zip(*map(tf.nest.flatten, summaries), strict=True)
 
 
 def test_every_geometry_is_tested():
@@ -53,6 +71,9 @@ def test_losses_by_name():
     expected = np.square(REAL.mean(1) - SYNTHETIC.mean(1)).sum(-1)
     actual = euclidean.loss(euclidean.summarize(real), synthetic)
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    unsquared = build_geometry(config(geometry="euclidean_unsquared"))
+    actual = unsquared.loss(unsquared.summarize(real), synthetic)
+    np.testing.assert_allclose(actual, 20.0 * np.sqrt(expected), rtol=1e-12)
 
 
 @each_geometry
@@ -70,7 +91,7 @@ def test_merged_chunks_are_the_whole(name, weighted):
     stacked = tf.nest.map_structure(lambda *parts: tf.stack(parts), *chunks)
     merged = geometry.merge(stacked)
     assert type(merged) is type(whole)
-    for actual, expected in zip(merged, whole, strict=True):
+    for actual, expected in each_tensor(merged, whole):
         np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(
         geometry.loss(merged, tf.constant(SYNTHETIC)),
@@ -83,8 +104,8 @@ def test_merged_chunks_are_the_whole(name, weighted):
 def test_weight_zero_is_absence(name):
     geometry, real = BUILT[name](), tf.constant(REAL)
     weights = tf.constant([[1.0] * 5 + [0.0] * 3] * 3)
-    for actual, expected in zip(
-        geometry.summarize(real, weights), geometry.summarize(real[:, :5]), strict=True
+    for actual, expected in each_tensor(
+        geometry.summarize(real, weights), geometry.summarize(real[:, :5])
     ):
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
 
@@ -106,7 +127,7 @@ def test_low_precision_features(name):
     geometry = BUILT[name]()
     real, synthetic = tf.cast(REAL, "bfloat16"), tf.cast(SYNTHETIC, "bfloat16")
     summary = geometry.summarize(real, tf.ones([3, 8]))
-    assert {tensor.dtype for tensor in summary} == {tf.float32}
+    assert {tensor.dtype for tensor in tf.nest.flatten(summary)} == {tf.float32}
     loss = geometry.loss(summary, synthetic)
     assert loss.dtype == tf.float32
     wide = geometry.loss(
@@ -139,9 +160,10 @@ def test_graph_with_unknown_sizes(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"geometry": "spherical"}, "--geometry=spherical.*euclidean, hyperbolic"),
+        ({"geometry": "spherical"}, "--geometry=spherical.*euclidean, .*hyperbolic"),
         ({"curvature": 1.0}, "`curvature` must be negative.*Received: 1.0"),
         ({"loss_weight": -1.0}, "`loss_weight`.*Received: -1.0"),
+        ({"geometry": "root_weighted", "root_power": 2.0}, "`power`.*Received: 2.0"),
         ({"lift": "log"}, "`lift` must be one of.*Received: 'log'"),
     ],
 )
@@ -150,23 +172,25 @@ def test_unusable_configurations_are_input_errors(changes, message):
         build_geometry(config(**changes))
 
 
-@each_geometry
+@each_single
 def test_centroids_blend_by_share_whatever_their_masses(name):
     geometry = BUILT[name]()
     first, second = geometry.summarize(REAL), geometry.summarize(SYNTHETIC)
     for share in (0.0, 0.3, 1.0):
         found = geometry.blend(first, second, tf.constant(share, tf.float64))
         for label in range(3):
-            if name == "euclidean":
+            if name.startswith("euclidean"):
                 means = REAL[label].mean(0), SYNTHETIC[label].mean(0)
                 expected = (1 - share) * means[0] + share * means[1]
                 np.testing.assert_allclose(found.mean[label], expected, rtol=1e-12)
                 continue
             centres = [
-                oracle.centre(rows[label], -0.5, "expmap0", 10.0)
+                oracle.centre(rows[label], -0.5, "expmap0", 10.0, POWERS[name])
                 for rows in (REAL, SYNTHETIC)
             ]
-            expected = oracle.centroid(centres, -0.5, [1 - share, share])
+            leaning = oracle.rooted(centres, -0.5, POWERS[name])
+            shares = [(1 - share) * leaning[0], share * leaning[1]]
+            expected = oracle.centroid(centres, -0.5, shares)
             klein = [float(x / expected[0]) for x in expected[1:]]
             np.testing.assert_allclose(found.klein[label], klein, rtol=1e-9)
             # The time coordinate is cosh(r) / s.
@@ -174,15 +198,15 @@ def test_centroids_blend_by_share_whatever_their_masses(name):
             np.testing.assert_allclose(found.log_gamma[label], gamma, rtol=1e-9)
 
 
-@each_geometry
+@each_single
 def test_scatter_is_the_sum_of_squared_distances_from_the_centroid(name):
     geometry = BUILT[name]()
     for label, found in enumerate(geometry.scatter(tf.constant(REAL))):
         rows = REAL[label]
-        if name == "euclidean":
+        if name.startswith("euclidean"):
             expected = np.square(rows - rows.mean(0)).sum()
         else:
-            centre = oracle.centre(rows, -0.5, "expmap0", 10.0)
+            centre = oracle.centre(rows, -0.5, "expmap0", 10.0, POWERS[name])
             points = [oracle.lift(row, -0.5, "expmap0", 10.0) for row in rows]
             expected = sum(float(oracle.distance(p, centre, -0.5)) ** 2 for p in points)
         np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -9,6 +9,7 @@ import functools
 
 import tensorflow as tf
 
+from hdd_tf.distillation.class_matching import Matched
 from hdd_tf.distillation.classwise import ClasswiseMatching, one_of_named
 from hdd_tf.distillation.method import Phase
 from hdd_tf.distillation.method_context import MethodContext
@@ -113,12 +114,12 @@ class ContrastiveMatching(ClasswiseMatching):
 
     def _update_images(
         self, iteration: tf.Tensor, pass_index: int, phase: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> Matched:
         """Computes one update of the images.
 
         Returns:
-            The losses `[C]` and the gradients `[C, ipc, h, w, c]`. A loss of all
-            classes has no parts; each class is told its C-th.
+            Losses and gradients of all classes. A loss of all classes has no parts;
+            each class is told its C-th.
         """
         if phase == _CLASSWISE:
             return super()._update_images(iteration, pass_index, phase)
@@ -134,7 +135,7 @@ class ContrastiveMatching(ClasswiseMatching):
         gradient = sum_over_replicas(strategy, parts)
         self._image_sgd.apply(gradient)
         num_classes = gradient.shape[0]
-        return tf.fill([num_classes], loss / num_classes), gradient
+        return Matched(tf.fill([num_classes], loss / num_classes), gradient, [], [])
 
 
 def build(context: MethodContext) -> ContrastiveMatching:

@@ -54,7 +54,7 @@ class D4mSettings:
         "Latents of a class, as a multiple of --ipc, that k-means learns at once. "
         "Unused in hyperbolic geometry.",
         Scope.MATCHING,
-        geometry="euclidean",
+        geometries=("euclidean",),
     )
     d4m_width: int = setting(
         64,

@@ -63,5 +63,5 @@ class GradientMatchingSettings:
         "small one compares chords, a large one logarithms of angles. For "
         "gradients, --lift and --max_tangent_norm are unused.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=("hyperbolic",),
     )

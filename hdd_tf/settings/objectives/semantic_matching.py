@@ -119,5 +119,5 @@ class IidSettings:
         "Curvature K of the hyperboloid of these networks' features. Unused in "
         "euclidean geometry.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=("hyperbolic",),
     )

@@ -83,7 +83,7 @@ class TrajectorySettings:
         "Length of the expert's path in the tangent space of its start. Unused in "
         "euclidean geometry.",
         Scope.MATCHING,
-        geometry="hyperbolic",
+        geometries=("hyperbolic",),
     )
     trajectory_init: str = choice(
         "right",
