@@ -82,7 +82,7 @@ def about(
         "command": shlex.join(["hdd-tf", *flags]),
         "revision": record["environment"]["git_revision"],
         "seconds": result["seconds"]["distil"],
-        "network": network,
+        "network": f"{network}, width {config.width}",
         "epochs": result["protocol"]["epochs"],
         "accuracy": {key: score[key] for key in kept},
         "real": {key: real[key] for key in kept} if real else None,
@@ -144,7 +144,7 @@ def tabulate() -> None:
         lines.append(
             f"| `{each.name}` | {each.images} of {size} | {each.bytes / 1000:.0f} "
             f"| {each.mean:.2f} ± {each.std:.2f} "
-            f"| {each.networks} x {each.epochs} epochs | {real} "
+            f"| {each.networks} x {each.epochs} epochs, {each.network} | {real} "
             f"| {each.method}, {each.iterations:,} iterations, {each.seconds:,.0f} s |"
         )
     for file in sorted(PICTURES.glob("*.png")):

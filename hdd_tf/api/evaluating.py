@@ -86,8 +86,8 @@ def evaluate(
     """
     check_names("evaluate", settings)
     told = Told(set_scale, set_labels, set_cells, set_number)
-    if isinstance(source, str):
-        source = place_of_set(source)
+    if isinstance(source, (str, os.PathLike)):
+        source = place_of_set(os.fspath(source))
     arrays = {"test": test, "train": train, "class_names": class_names}
     if (foreign := foreign_result(source, told, arrays, settings)) is not None:
         return _result(foreign)

@@ -73,7 +73,7 @@ def _description(each: ShippedSet) -> str:
         "set": each.name,
         "directory": str(each.directory),
         "images": f"{images}, {each.ipc} of each class of {each.dataset}; {size} kB",
-        "accuracy": f"{accuracy} % on the test split ({networks})",
+        "accuracy": f"{accuracy} % on the test split ({networks}, {each.network})",
         "real": f"{real} % by as many real images, chosen at random"
         if each.real_mean is not None
         else "not measured",

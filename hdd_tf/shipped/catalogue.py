@@ -31,6 +31,7 @@ class ShippedSet(NamedTuple):
         mean: Mean test accuracy of the networks that were trained on it, in percent.
         std: Its standard deviation over these networks.
         networks: Their number.
+        network: What they are, such as `convnet, width 32`.
         epochs: Epochs that each of them trained.
         real_mean: The same accuracy of as many random real images; None where that was
             not measured.
@@ -52,6 +53,7 @@ class ShippedSet(NamedTuple):
     mean: float
     std: float
     networks: int
+    network: str
     epochs: int
     real_mean: float | None
     command: str
@@ -120,6 +122,7 @@ def _shipped_set(
         mean=score["mean"],
         std=score["std"],
         networks=len(score["values"]),
+        network=about["network"],
         epochs=about["epochs"],
         real_mean=real["mean"] if real else None,
         command=about["command"],

@@ -39,9 +39,10 @@ def place_of_set(place: str) -> str:
         return str(shipped_directory() / place)
     if os.path.lexists(place) or not _NAME.fullmatch(place):
         return place
+    names = ", ".join(nearest_names(place)) or "none is there"
     raise InputError(
         f"{place} does not exist: give a distilled set or a run, or a set that comes "
-        f"with hdd_tf: {', '.join(nearest_names(place))}"
+        f"with hdd_tf: {names}"
     )
 
 

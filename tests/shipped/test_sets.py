@@ -140,13 +140,20 @@ def test_they_are_exported_by_their_names(words, tmp_path, monkeypatch, capsys):
     assert any((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize(
+    "words", [["evaluate"], ["export", "--output_dir=x"], ["export", "hub"]]
+)
+def test_a_misspelt_name_is_one_line(words, capsys):
+    assert main(["hdd-tf", *words, "--set=digits_ipc10_dn"]) == 2
+    said = capsys.readouterr().err
+    assert "comes with hdd_tf: digits_ipc10_dm, " in said and said.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_a_name_is_scored(capsys):
     words = ["--num_eval=1", "--eval_epochs=1", "--baselines=none", "--noprogress"]
     assert main(["hdd-tf", "evaluate", "--set=digits_ipc10_dm", *words]) == 0
     assert "distilled (convnet)" in capsys.readouterr().out
-    assert main(["hdd-tf", "evaluate", "digits_ipc10_dn", *words]) == 2
-    assert "comes with hdd_tf: digits_ipc10_dm, " in capsys.readouterr().err
 
 
 @pytest.mark.slow
