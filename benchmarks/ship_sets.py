@@ -48,6 +48,7 @@ TERMS = {
 }
 # Of the pictures: pixels beside a grid, and the size of the palette.
 GAP, COLOURS = 24, 64
+HEAD = ("name", "images", "kB", "accuracy (%)", "networks", "real (%)", "by", "commit")
 REFER = " NOTICE.md beside the sets says more; we make no claim to these images."
 
 
@@ -134,19 +135,21 @@ def draw() -> None:
 
 def tabulate() -> None:
     """Writes the table and the pictures' places into docs/sets.md."""
-    lines = [
-        "| name | images | kB | accuracy (%) | networks | real (%) | made by |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     for each in sets():
         size = "x".join(map(str, each.shape))
         real = "-" if each.real_mean is None else f"{each.real_mean:.2f}"
-        lines.append(
-            f"| `{each.name}` | {each.images} of {size} | {each.bytes / 1000:.0f} "
-            f"| {each.mean:.2f} ± {each.std:.2f} "
-            f"| {each.networks} x {each.epochs} epochs, {each.network} | {real} "
-            f"| {each.method}, {each.iterations:,} iterations, {each.seconds:,.0f} s |"
+        cells = (
+            f"`{each.name}`",
+            f"{each.images} of {size}",
+            f"{each.bytes / 1000:.0f}",
+            f"{each.mean:.2f} ± {each.std:.2f}",
+            f"{each.networks} x {each.epochs} epochs, {each.network}",
+            real,
+            f"{each.method}, {each.iterations:,} iterations, {each.seconds:,.0f} s",
+            each.revision[:7],
         )
+        lines.append(f"| {' | '.join(cells)} |")
     for file in sorted(PICTURES.glob("*.png")):
         lines += ["", f"![Images of {file.stem}](sets/{file.name})"]
     before, begin, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
