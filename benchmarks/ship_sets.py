@@ -37,6 +37,13 @@ DOCUMENT = ROOT / "docs" / "sets.md"
 BEGIN, END = "<!-- sets: begin -->", "<!-- sets: end -->"
 # The settings that say where files lie on this machine.
 PLACES = ("data_dir", "data_cache", "run_dir", "expert_dir", "bank_dir")
+# Names that TFDS reads from the authors' archive, which prepared data may lack.
+NAMES = {
+    "cifar10": [
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ]
+}
 TERMS = {
     "digits": "Made from scikit-learn's digits (3-clause BSD licence), the test part "
     "of Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.",
@@ -103,7 +110,12 @@ def ship(name: str, flags: Iterable[str], place: pathlib.Path) -> None:
     source = given.metadata["source"] | {key: defaults[key] for key in PLACES}
     revision = record["environment"]["git_revision"]
     metadata = given.metadata | {"source": source, "revision": revision}
+    if metadata["label_names"] == list(map(str, range(len(metadata["label_names"])))):
+        names = NAMES.get(config.dataset, metadata["label_names"])
+        metadata = metadata | {"label_names": names}
     target = DISTILLED / name
+    # A set replaces a set, but not what has other files as well.
+    (target / ABOUT_FILE).unlink(missing_ok=True)
     write_distilled_set(target, dataclasses.replace(given, metadata=metadata), "npz")
     atomic.write_json(target / ABOUT_FILE, about(flags, config, record, result))
 
