@@ -13,7 +13,7 @@ JOBS ?= auto
 # compile all of hdd_tf anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-fast lint types unit stress bench docs doctest bazel clean
+.PHONY: quickstart test test-fast lint types unit stress bench distilled docs doctest bazel clean
 
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
@@ -50,6 +50,11 @@ stress: .venv/.installed-dev
 BENCH ?= --record
 bench: .venv/.installed
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# The sets of distilled/ anew, by distilled/commands.txt: DATA=DIR where prepared data lie.
+DATA ?=
+distilled: .venv/.installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python benchmarks/ship_sets.py --data_dir=$(DATA)
 
 # The documents with the reference, which docstrings make; a warning is an error.
 docs: .venv/.installed-docs

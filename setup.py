@@ -23,13 +23,22 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
-    # The published settings are data of the package: an installed wheel finds
-    # `--flagfile=flags/NAME.cfg` as a clone does (hdd_tf/arguments/flag_files.py).
-    packages=[*find_packages(include=["hdd_tf", "hdd_tf.*"]), "hdd_tf.published_flags"],
-    package_dir={"hdd_tf.published_flags": "flags"},
+    # The published settings and the distilled sets are data of the package: a wheel
+    # finds `--flagfile=flags/NAME.cfg` and the names of the sets as a clone does
+    # (hdd_tf/arguments/flag_files.py, hdd_tf/shipped/catalogue.py).
+    packages=[
+        *find_packages(include=["hdd_tf", "hdd_tf.*"]),
+        "hdd_tf.published_flags",
+        "hdd_tf.distilled_sets",
+    ],
+    package_dir={
+        "hdd_tf.published_flags": "flags",
+        "hdd_tf.distilled_sets": "distilled",
+    },
     package_data={
         "hdd_tf": ["py.typed"],
         "hdd_tf.published_flags": ["*.cfg", "*/*.cfg"],
+        "hdd_tf.distilled_sets": ["*.md", "*.txt", "*/*.json", "*/*.npz"],
     },
     install_requires=[
         "absl-py>=2.1,<3",

@@ -8,9 +8,10 @@
     images, labels = hdd_tf.load("my_set")
 
 `distill` makes a set, `evaluate` trains networks on one and tests them, `load` reads
-one or that of a run, `export` writes one for other programs. `layers` and `losses` are
-Keras layers and losses of hyperbolic geometry. What cannot be used is an `InputError`
-of one line. The command is `hdd-tf`, or `python -m hdd_tf`.
+one or that of a run, `export` writes one for other programs; `sets` are those that come
+with hdd_tf, which all take by their names. `layers` and `losses` are Keras layers and
+losses of hyperbolic geometry. What cannot be used is an `InputError` of one line. The
+command is `hdd-tf`, or `python -m hdd_tf`.
 """
 
 import importlib
@@ -28,18 +29,21 @@ if TYPE_CHECKING:
     from hdd_tf.api.sets import export, load
     from hdd_tf.artifacts.sets.set_content import DistilledSet
     from hdd_tf.errors import InputError
+    from hdd_tf.shipped.catalogue import ShippedSet, sets
 
 __all__ = [
     "DistillationResult",
     "DistilledSet",
     "EvaluationResult",
     "InputError",
+    "ShippedSet",
     "distill",
     "evaluate",
     "export",
     "layers",
     "load",
     "losses",
+    "sets",
 ]
 __version__ = "0.2.0"
 
@@ -50,10 +54,12 @@ _HOMES = {
     "DistilledSet": "hdd_tf.artifacts.sets.set_content",
     "EvaluationResult": "hdd_tf.api.results",
     "InputError": "hdd_tf.errors",
+    "ShippedSet": "hdd_tf.shipped.catalogue",
     "distill": "hdd_tf.api.distilling",
     "evaluate": "hdd_tf.api.evaluating",
     "export": "hdd_tf.api.sets",
     "load": "hdd_tf.api.sets",
+    "sets": "hdd_tf.shipped.catalogue",
 }
 _MODULES = ("layers", "losses")
 

@@ -36,6 +36,7 @@ LAYERS = (
     ("networks.layers",),
     ("reading.folders",),
     ("data_cache",),
+    ("shipped",),
     ("data", "distributed", "files", "arguments"),
     ("config",),
     ("settings.objectives",),

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import hdd_tf
+
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # [text](target) and ![text](target), without targets on other sites.
@@ -27,8 +29,18 @@ def test_relative_links_exist(path):
 
 
 def test_its_picture_is_small():
-    assert "docs/distilled.png" in LINK.findall(README)
-    assert (ROOT / "docs/distilled.png").stat().st_size < 300_000
+    (picture,) = [target for target in LINK.findall(README) if target.endswith(".png")]
+    assert (ROOT / picture).stat().st_size < 150_000
+
+
+def test_every_set_that_comes_with_it_is_in_the_document():
+    text = (ROOT / "docs/sets.md").read_text(encoding="utf-8")
+    for each in hdd_tf.sets():
+        (row,) = [line for line in text.splitlines() if f"`{each.name}` |" in line]
+        assert f"| {each.mean:.2f} ± {each.std:.2f} |" in row
+        picture = each.name if each.ipc > 1 else f"{each.dataset}_ipc1"
+        assert f"(sets/{picture}.png)" in text
+        assert (ROOT / f"docs/sets/{picture}.png").stat().st_size < 150_000
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from hdd_tf.networks.registry import network_of_settings
 from hdd_tf.reading.arrays import as_float_images, labelled_images, mend_of_labels
 from hdd_tf.reading.labels import labels_in
 from hdd_tf.reading.loading import ARRAYS, load_configured_dataset
+from hdd_tf.shipped.naming import place_of_set
 
 Pair = Sequence[Any]
 
@@ -50,10 +51,11 @@ def evaluate(
     """Trains fresh networks on a set and tests them, by the protocols of the papers.
 
     Args:
-        source: What networks train on: the directory of a set or of a run, what `load`
-            or `distill` returned, or a pair of images `[n, h, w, c]` on the 0-255
-            scale and labels `[n]`. Labels are numbers of classes, or texts and other
-            names of them, as `distill` takes them, in all pairs alike. Or, with
+        source: What networks train on: the directory of a set or of a run, the name of
+            a set that comes with hdd_tf, what `load` or `distill` returned, or a pair
+            of images `[n, h, w, c]` on the 0-255 scale and labels `[n]`. Labels are
+            numbers of classes, or texts and other names of them, as `distill` takes
+            them, in all pairs alike. Or, with
             `dataset=NAME`, the set of another program, as `hdd-tf evaluate --set` takes
             it: an `.npz`, `.pt` or `.parquet` file or a folder. A line says what was
             taken for what.
@@ -84,6 +86,8 @@ def evaluate(
     """
     check_names("evaluate", settings)
     told = Told(set_scale, set_labels, set_cells, set_number)
+    if isinstance(source, (str, os.PathLike)):
+        source = place_of_set(os.fspath(source))
     arrays = {"test": test, "train": train, "class_names": class_names}
     if (foreign := foreign_result(source, told, arrays, settings)) is not None:
         return _result(foreign)

@@ -6,6 +6,7 @@ import pathlib
 
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.sets import check_output, check_outside
+from hdd_tf.shipped.naming import place_of_set
 
 
 def checked_path(value: object, title: str) -> pathlib.Path:
@@ -33,6 +34,21 @@ def checked_path(value: object, title: str) -> pathlib.Path:
             f"{title}={os.fspath(value)!r} is no usable path: {reason}"
         ) from error
     return path
+
+
+def path_of_set(value: object, title: str) -> pathlib.Path:
+    """Returns where a set or run lies that is given by its path or its name.
+
+    Args:
+        value: What was given: a path, or the name of a set that comes with hdd_tf.
+        title: What messages call it.
+
+    Raises:
+        InputError: It is neither, as `checked_path` says; or it can only be a name, and
+            no set has it.
+    """
+    path = checked_path(value, title)
+    return pathlib.Path(place_of_set(os.fspath(path)))
 
 
 def checked_target(

@@ -5,7 +5,7 @@ import pathlib
 
 from hdd_tf.api.arguments import check_kind
 from hdd_tf.api.calls import python_call
-from hdd_tf.api.places import checked_path, checked_target
+from hdd_tf.api.places import checked_path, checked_target, path_of_set
 from hdd_tf.api.results import DistillationResult
 from hdd_tf.artifacts.encodings.registry import encoding_of_name
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -34,7 +34,9 @@ def load(directory: str | os.PathLike, *, images: str = "decoded") -> DistilledS
     """Reads a distilled set and verifies its checksums.
 
     Args:
-        directory: Of a set in any encoding, or of a finished run.
+        directory: Of a set in any encoding, or of a finished run. Or the name of a set
+            that comes with hdd_tf, see `hdd_tf.sets`; a directory of that name in the
+            working directory is meant where there is one.
         images: `decoded`: as networks train on them; `stored`: as they are in the
             files, where a formation factor makes an image a grid of training images.
 
@@ -47,7 +49,7 @@ def load(directory: str | os.PathLike, *, images: str = "decoded") -> DistilledS
             cannot hold it; or decoded images are to be stored ones.
     """
     check_kind(images)
-    return as_kind(read_distilled_set(checked_path(directory, "directory")), images)
+    return as_kind(read_distilled_set(path_of_set(directory, "directory")), images)
 
 
 @python_call
@@ -63,8 +65,8 @@ def export(
 
     Args:
         source: A run's directory (its newest checkpoint's images), a checkpoint
-            (`RUN/checkpoints/iteration-100`), a set's directory, or what `load` or
-            `distill` returned.
+            (`RUN/checkpoints/iteration-100`), a set's directory, the name of a set that
+            comes with hdd_tf, or what `load` or `distill` returned.
         output_dir: Where to, new or empty.
         encoding: `float32`, `png`, `png_folder`, `npz` or `dd_ranking`; see
             `hdd-tf export --help`. `hub`: parquet with a card for the Hugging Face Hub,
@@ -84,7 +86,7 @@ def export(
     """
     check_kind(images)
     if not isinstance(source, DistilledSet | DistillationResult):
-        source = checked_path(source, "source")
+        source = path_of_set(source, "source")
     if encoding == _HUB:
         target = checked_path(output_dir, "output_dir")
         check_hub_output(target, overwrite, flag="", replace="give overwrite=True")

@@ -5,12 +5,14 @@ Nothing here imports TensorFlow, or a command before it is asked for.
 
 import difflib
 import importlib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from hdd_tf.cli.program import wants_help
+from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.errors import InputError
+from hdd_tf.shipped.naming import is_shipped
 
 
 class Command(NamedTuple):
@@ -38,10 +40,13 @@ COMMANDS: Mapping[str, Command] = {
         "hdd_tf.cli.evaluate_command:main", "Train fresh networks on a distilled set."
     ),
     "export": Command(
-        "hdd_tf.cli.export_command:main", "Write sets and models for other programs."
+        "hdd_tf.cli.commands:export_main", "Write sets and models for other programs."
     ),
     "report": Command(
         "hdd_tf.cli.report_command:main", "Compare runs with the published numbers."
+    ),
+    "sets": Command(
+        "hdd_tf.cli.sets_command:main", "List the distilled sets that come with it."
     ),
 }
 EXPORTS: Mapping[str, Command] = {
@@ -89,6 +94,23 @@ def run_command(commands: Mapping[str, Command], argv: Sequence[str]) -> int:
     if wants_help(words):
         print(commands_text(commands, called))
     return _function(next(iter(commands.values())))([called, *words])
+
+
+def export_main(argv: Sequence[str]) -> int:
+    """Runs the export that the first word names, or else that of the set.
+
+    Returns:
+        The exit code, as `run_program` does.
+    """
+    return run_program(_export, argv)
+
+
+def _export(argv: Sequence[str]) -> int:
+    called, *words = argv
+    is_source = words and (os.path.isdir(words[0]) or is_shipped(words[0]))
+    if is_source and words[0] not in EXPORTS:
+        words = [next(iter(EXPORTS)), *words]
+    return run_command(EXPORTS, [called, *words])
 
 
 def commands_text(commands: Mapping[str, Command], called: str) -> str:

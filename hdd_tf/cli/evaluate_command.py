@@ -21,6 +21,7 @@ from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.score_file import check_new_file
 from hdd_tf.files.links import check_place
 from hdd_tf.settings.paths import check_length
+from hdd_tf.shipped.naming import place_of_set
 
 _HELP = """\
 Trains fresh networks on a distilled set and prints their accuracy.
@@ -28,10 +29,11 @@ Trains fresh networks on a distilled set and prints their accuracy.
 usage: {called} SET_OR_RUN [--name=value ...]
        {called} --set=FILE_OR_DIR --dataset=NAME [--name=value ...]
 
-SET_OR_RUN is the directory of a set, in any encoding, or of a run. The settings are
-those the set was distilled with; flags after it override them, such as --num_eval=20,
---eval_epochs=300, --eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or
---fair_score. --baselines=none leaves out those that the run recorded.
+SET_OR_RUN is the directory of a set, in any encoding, or of a run, or the name of a set
+that comes with hdd_tf (`hdd-tf sets`). The settings are those the set was distilled
+with; flags after it override them, such as --num_eval=20, --eval_epochs=300,
+--eval_networks=convnet,resnet18, --data_dir=DIR, --baselines or --fair_score.
+--baselines=none leaves out those that the run recorded.
 
 Scores of a run are recorded in RUN/evaluations/, which `hdd-tf report` reads. Networks
 recorded there with these settings and seed are not trained again; name the set itself,
@@ -126,6 +128,7 @@ def evaluate(argv: Sequence[str]) -> None:
         )
     check_length(place)
     check_scoring_flags(overrides)
+    place = place_of_set(place)
     is_own = is_of_hdd_tf(place)
     own = [f"--{name}" for name in values if name != "set" and values[name].present]
     if is_own and values.output is not None:

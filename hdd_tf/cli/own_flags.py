@@ -14,6 +14,7 @@ from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
 from hdd_tf.files.links import check_writable
 from hdd_tf.settings.paths import check_length
+from hdd_tf.shipped.naming import is_shipped, place_of_set
 
 # Flags that name what to export.
 SOURCES = ("run_dir", "checkpoint", "set")
@@ -73,8 +74,9 @@ def parse_own_flags(
 ) -> ParsedFlags:
     """Sets a command's own flags from its command line.
 
-    A first word that is a directory stands for the flag that names the source: a run's
-    for --run_dir, any other for --set where the command has that flag.
+    A first word that is a directory, or the name of a set that comes with hdd_tf,
+    stands for the flag that names the source: a run's for --run_dir, any other for
+    --set where the command has that flag.
 
     Args:
         argv: Program name and arguments.
@@ -87,7 +89,7 @@ def parse_own_flags(
         flags.Error: one of them has an invalid value.
     """
     _, *others = values(list(argv), known_only=True)
-    if others and os.path.isdir(others[0]):
+    if others and (os.path.isdir(others[0]) or is_shipped(others[0])):
         place = others.pop(0)
         is_run = os.path.isfile(os.path.join(place, "config.json"))
         name = "run_dir" if is_run or "set" not in values else "set"
@@ -98,6 +100,8 @@ def parse_own_flags(
         values[name].parse(place)
         values[name].present += 1
     check_paths(values)
+    if "set" in values and values["set"].value:
+        values["set"].value = place_of_set(values["set"].value)
     _check_names(others, [*values, *(rows() if settings else ())])
     if others and not settings:
         raise InputError(

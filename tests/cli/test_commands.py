@@ -87,7 +87,7 @@ def test_version(capsys):
     [
         (["evalaute", "run"], "not a command of hdd-tf; did you mean evaluate?"),
         (["distil", "--ipc=1"], "did you mean distill?"),
-        (["xyzzy"], "there are distill, bank, evaluate, export and report"),
+        (["xyzzy"], "there are distill, bank, evaluate, export, report and sets"),
         (["export", "savedmodel"], "hdd-tf export; did you mean saved_model?"),
         (["export", "saved-model"], "did you mean saved_model?"),
         # What may be meant for a flag is one.

@@ -34,14 +34,19 @@ def files(metadata):
                 yield path.relative_to(ROOT).as_posix()
 
 
-def test_every_module_and_every_published_setting_is_in_it(metadata):
+def test_every_module_published_setting_and_distilled_set_is_in_it(metadata):
     found = set(files(metadata))
     assert found == {
         path.relative_to(ROOT).as_posix()
-        for tree, pattern in (("hdd_tf", "*.py"), ("flags", "*.cfg"))
+        for tree, pattern in (
+            *(("hdd_tf", "*.py"), ("flags", "*.cfg")),
+            # Every file: each set is whole there, with the terms of its data.
+            ("distilled", "*.*"),
+        )
         for path in (ROOT / tree).rglob(pattern)
     } | {"hdd_tf/py.typed"}
     assert {"hdd_tf/cli/export_set.py", "flags/idm/base.cfg"} <= found
+    assert {"distilled/NOTICE.md", "distilled/digits_ipc10_dm/distilled.npz"} <= found
 
 
 def test_the_version_is_that_of_the_package(metadata):
