@@ -38,6 +38,11 @@ def gather_rows(
         return tf.ensure_shape(found, [*rows.shape, *values.shape[1:]])
 
 
+def lies_on_disk(values: tf.Tensor | StoredImages) -> bool:
+    """Tells whether rows of what `hold` has returned are read when they are used."""
+    return isinstance(values, StoredImages)
+
+
 def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
     """Has the system read rows of images on disk that will be gathered soon.
 
