@@ -15,6 +15,8 @@ def hold(images: ImageRows) -> tf.Tensor | StoredImages:
         images: `[n, h, w, c]`.
     """
     if isinstance(images, StoredImages):
+        images = images.settled()
+    if isinstance(images, StoredImages):
         return images
     with tf.device("CPU:0"):
         return tf.constant(images)

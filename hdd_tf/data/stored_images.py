@@ -121,6 +121,10 @@ class StoredImages:
         chosen.shape = (len(chosen._positions), *self.shape[1:])
         return chosen
 
+    def settled(self) -> "ImageRows":
+        """Returns the images as graphs take them: an array, or rows of a file."""
+        return self
+
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields all images in their order, a few megabytes at a time."""
         rows = max(1, _CHUNK // max(1, self.size // max(1, len(self))))
