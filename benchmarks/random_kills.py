@@ -2,14 +2,14 @@
 
     python benchmarks/random_kills.py --kills 8 --seed 0 --place /tmp/kills
 
-For each objective, for one with a bank of real centroids, and for two experiments of
-one command, a run is left alone. Then the same command is started, killed after a
-random time by SIGKILL, SIGTERM or SIGINT, and started again, until so many kills are
-done and it ends. After every kill all that lies under its final name, checkpoints above
-all, must be what the undisturbed run has; in the end everything must be there too, bit
-for bit. A tenth of the kills fall into the start of the process; half anywhere after
-this start has saved a checkpoint, where all that is written is written; and the rest
-anywhere after TensorFlow is up.
+For each objective, for one with a bank of drawn images' summaries and one with a bank
+over all images, and for two experiments of one command, a run is left alone. Then the
+same command is started, killed after a random time by SIGKILL, SIGTERM or SIGINT, and
+started again, until so many kills are done and it ends. After every kill all that lies
+under its final name, checkpoints above all, must be what the undisturbed run has; in
+the end everything must be there too, bit for bit. A tenth of the kills fall into the
+start of the process; half anywhere after this start has saved a checkpoint, where all
+that is written is written; and the rest anywhere after TensorFlow is up.
 """
 
 import argparse
@@ -42,6 +42,10 @@ RUN = [
 COMMANDS = {
     "dm": ["--objective=dm", "--ipc=2"],
     "bank": ["--objective=dm", "--ipc=2", "--real_bank_size=13"],
+    "bank_all": [
+        "--objective=dm", "--ipc=2", "--real_bank_size=5", "--bank_over=all",
+        "--bank_dir=banks",
+    ],
     "idm": [
         "--objective=idm", "--ipc=1", "--formation_factor=2", "--idm_pool_start=1",
         "--idm_pool_size=3", "--idm_join_every=4", "--idm_reset_every=6",

@@ -18,7 +18,10 @@ from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.files.atomic import is_leftover
 
 # Clocks, and how many checkpoints there are: nothing of it changes what is computed.
-CLOCKS = {"seconds", "environment", "later_environments", "sha256_of_this_object"}
+CLOCKS = {
+    "seconds", "environment", "later_environments", "sha256_of_this_object",
+    "set_sha256",  # Of a description that has some of these.
+}  # fmt: skip
 CADENCES = {"checkpoint_every", "keep_checkpoints"}
 _CADENCE_LINES = rb"--(checkpoint_every|keep_checkpoints)=.*"
 _NOT_COMPARED = re.compile(r"seconds_per_iteration|image/")

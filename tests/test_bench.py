@@ -1,5 +1,6 @@
 """benchmarks/bench.py measures, keeps a history, and writes it into the documents."""
 
+import argparse
 import importlib
 import json
 import pathlib
@@ -15,6 +16,7 @@ def modules():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "benchmarks"))
         names = ("bench", "bench_groups", "bench_history", "cost_curves", "timing")
+        names += ("disk_curves",)
         yield {name: importlib.import_module(name) for name in names}
 
 
@@ -192,3 +194,25 @@ def test_a_curve_is_called_what_it_is(modules, seconds, constant, said):
 def test_a_bent_curve_says_where_a_unit_costs_more(modules):
     sentence = modules["cost_curves"].sentence([1, 2, 4], [1.0, 2.0, 9.0], "image")
     assert "one image more costs 1e+03 ms at the small end and 3.5e+03 ms" in sentence
+
+
+@pytest.mark.slow
+def test_an_iteration_on_disk_is_measured_and_drawn(modules, tmp_path):
+    curves = modules["disk_curves"]
+    given = argparse.Namespace(
+        **{"objective": "dm", "ipc": 1, "width": 4, "real": 2, "max_images": 3},
+        **{"repeats": 1, "place": tmp_path},
+    )
+    row = curves.measure_row(given, classes=3, side=16)
+    assert row["seconds"] > 0 and row["peak"] >= row["start"] > 2**20
+    assert not any(tmp_path.iterdir())
+    picture = tmp_path / "curves.png"
+    curves.draw(picture, {"classes": ([1, 3], [row, row])})
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_random_images_on_disk_are_of_every_class(modules, tmp_path):
+    dataset = modules["disk_curves"].stored_dataset(tmp_path / "images", 3, 4, 16)
+    assert (tmp_path / "images").stat().st_size == 12 * 16 * 16 * 3
+    assert dataset.training.images[[0, 11]].std() > 60
+    assert dataset.training.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4

@@ -122,6 +122,38 @@ def test_two_workers_give_the_images_of_one_process(objective, tmp_path):
     assert told(said[1]) == ["worker 1 of 2, computing on CPU:0"]
 
 
+@pytest.mark.stress
+@pytest.mark.parametrize(
+    "more",
+    [[], ["--real_bank_size=2", "--bank_over=all", f"--bank_dir={os.curdir}/banks"]],
+    ids=["drawn", "bank"],
+)
+def test_workers_with_their_own_classes_on_disk_give_the_images_of_one(more, tmp_path):
+    rng = np.random.default_rng(4)
+    for label in range(7):
+        folder = tmp_path / f"pets/{label}"
+        folder.mkdir(parents=True)
+        for name in range(10):
+            pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+    words = [
+        "--dataset=folder:pets", "--classes=", "--iterations=4", "--real_store=disk",
+        "--data_cache=kept", *more,
+    ]  # fmt: skip
+    codes, said = Pair(tmp_path, *words, of_second=["--data_cache=kept1"]).wait()
+    assert codes == [0, 0], said
+    images, iteration = load_images(tmp_path / "run")
+    expected, same = alone(tmp_path, *words)
+    assert iteration == same == 4
+    np.testing.assert_allclose(images, expected, atol=ROUNDING)
+    # A fifth of the ten images of each class is held out for the score.
+    sizes = [
+        sorted(path.stat().st_size // 768 for path in (tmp_path / name).rglob("*.u8"))
+        for name in ("kept", "kept1")
+    ]
+    assert sizes == [[7 * 2, 7 * 8], [3 * 8]]
+
+
 ENDLESS = ["--objective=dm", "--iterations=10000", "--image_lr=0.01"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.data.image_rows import ask_ahead, gather_rows, hold
+from hdd_tf.data.image_rows import ask_ahead, gather_rows, hold, lies_on_disk
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.random_keys import derive_key
@@ -68,7 +68,9 @@ class ClassStore:
         height, width, channels = self._images.shape[1:]
         return height, width, channels
 
-    def draw_indices(self, key: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw_indices(
+        self, key: tf.Tensor, count: int, next_key: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws images of every class at random, without replacement.
 
         The draw ranks random 32-bit keys. `tf.random.experimental.index_shuffle` would
@@ -80,6 +82,8 @@ class ClassStore:
                 the class and the size of the class.
             count: Number of images of each class; it is limited to the size of the
                 largest class.
+            next_key: `[2]` int32 key of the draw after this one, or None. The system is
+                asked to read its images from the disk meanwhile, if they are there.
 
         Returns:
             `[C, count]` int64 rows of the split, and their `[C, count]` float32
@@ -87,6 +91,16 @@ class ClassStore:
             weight 0 repeats an image of the class.
         """
         count = min(count, self._largest)
+        rows = self._draw_rows(key, count)
+        ask_ahead(self._images, rows)
+        if next_key is not None and lies_on_disk(self._images):
+            ask_ahead(self._images, self._draw_rows(next_key, count))
+        with tf.device("CPU:0"):
+            weights = tf.cast(tf.range(count) < self.sizes[:, None], tf.float32)
+        return rows, weights
+
+    def _draw_rows(self, key: tf.Tensor, count: int) -> tf.Tensor:
+        """Returns the rows of a draw, see `draw_indices`."""
 
         def draw_class(label: tf.Tensor) -> tf.Tensor:
             size = tf.gather(self.sizes, label)
@@ -102,12 +116,9 @@ class ClassStore:
                 tf.range(self._num_classes),
                 fn_output_signature=tf.TensorSpec([count], tf.int32),
             )
-            rows = tf.gather(
+            return tf.gather(
                 self._order, self._starts[:, None] + tf.cast(within_class, tf.int64)
             )
-            weights = tf.cast(tf.range(count) < self.sizes[:, None], tf.float32)
-        ask_ahead(self._images, rows)
-        return rows, weights
 
     def draw_batches(
         self, key: tf.Tensor, count: int, batch_size: int

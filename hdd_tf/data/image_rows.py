@@ -15,6 +15,8 @@ def hold(images: ImageRows) -> tf.Tensor | StoredImages:
         images: `[n, h, w, c]`.
     """
     if isinstance(images, StoredImages):
+        images = images.settled()
+    if isinstance(images, StoredImages):
         return images
     with tf.device("CPU:0"):
         return tf.constant(images)
@@ -36,6 +38,11 @@ def gather_rows(
         # Stateful would forbid TensorFlow to run two at a time.
         found = tf.numpy_function(values.take, [rows], tf.uint8, stateful=False)
         return tf.ensure_shape(found, [*rows.shape, *values.shape[1:]])
+
+
+def lies_on_disk(values: tf.Tensor | StoredImages) -> bool:
+    """Tells whether rows of what `hold` has returned are read when they are used."""
+    return isinstance(values, StoredImages)
 
 
 def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:

@@ -1,14 +1,16 @@
 """Images of a split that stay on disk: rows of a file, read when they are used."""
 
 import collections
+import contextlib
 import errno
 import hashlib
 import itertools
 import os
 import pathlib
 import stat
+import threading
+import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -119,6 +121,10 @@ class StoredImages:
         chosen.shape = (len(chosen._positions), *self.shape[1:])
         return chosen
 
+    def settled(self) -> "ImageRows":
+        """Returns the images as graphs take them: an array, or rows of a file."""
+        return self
+
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields all images in their order, a few megabytes at a time."""
         rows = max(1, _CHUNK // max(1, self.size // max(1, len(self))))
@@ -128,17 +134,15 @@ class StoredImages:
     def ask_ahead(self, rows: np.ndarray) -> None:
         """Has the system read rows that will be taken soon; does not wait for it.
 
+        The rows come into the system's cache of pages and take no memory of this
+        process. The system drops them where memory is wanted, and then they are read
+        when they are taken.
+
         Args:
             rows: `[...]` integers.
         """
-        positions = np.sort(self._positions[np.asarray(rows).ravel()])
-        self._open.ask_ahead(
-            [
-                (int(positions[first]), stop - first)
-                for first, stop in stretches(positions)
-            ],
-            self.size // max(1, len(self)),
-        )
+        positions = self._positions[np.asarray(rows).ravel()]
+        self._open.ask_ahead(positions, self.size // max(1, len(self)))
 
     def remembered(
         self, name: str, compute: Callable[[], Any], labels: np.ndarray | None = None
@@ -173,16 +177,14 @@ class _OpenFile:
         # Not of a link, which may lead anywhere; nor waiting for a pipe.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(path, flags)
+        weakref.finalize(self, os.close, self._descriptor)
         found = os.fstat(self._descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size != size:
             raise ValueError(f"{path.name} has {found.st_size:,} bytes")
-        # One thread: to ask is to wait for a place in the queue of the disk.
-        self._threads = ThreadPoolExecutor(1)
-        self._asking: Future | None = None
-
-    def __del__(self) -> None:
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+        self._lock = threading.Lock()
+        self._asked: collections.deque[int] = collections.deque(maxlen=2)
+        self._wanted: tuple[np.ndarray, int] | None = None
+        self._asking: threading.Thread | None = None
 
     def read_into(self, images: np.ndarray, position: int) -> None:
         """Fills `[k, h, w, c]` uint8 with the images from `position` on."""
@@ -203,23 +205,48 @@ class _OpenFile:
                 raise failure from error
             view, offset = view[count:], offset + count
 
-    def ask_ahead(self, parts: list[tuple[int, int]], image_bytes: int) -> None:
-        """Asks for (position, number of images) each, in a thread of its own."""
+    def ask_ahead(self, positions: np.ndarray, image_bytes: int) -> None:
+        """Asks for images, in a thread that ends when all are asked for.
+
+        To ask is to wait for a place in the queue of the disk. While one request is
+        under way the newest other one waits, and takes the place of any before: what
+        was not asked for is read when it is needed.
+
+        Args:
+            positions: `[n]` int64, in any order, each once or more often.
+            image_bytes: Bytes of an image.
+        """
         if not hasattr(os, "posix_fadvise"):  # Not on every system.
             return
-        if self._asking is not None and not self._asking.done():
-            return  # The disk is slower than who asks; what is read is read anyway.
+        request = hash(positions.tobytes())
+        with self._lock:
+            # Several devices ask for the same, and each iteration for what the one
+            # before it has asked for already.
+            if request in self._asked:
+                return
+            self._asked.append(request)
+            self._wanted = positions, image_bytes
+            if self._asking is None:
+                # A daemon, so that a process that ends does not wait for the disk.
+                self._asking = threading.Thread(target=self._ask, daemon=True)
+                self._asking.start()
 
-        def ask() -> None:
-            for position, count in parts:
-                os.posix_fadvise(
-                    self._descriptor,
-                    position * image_bytes,
-                    count * image_bytes,
-                    os.POSIX_FADV_WILLNEED,
-                )
-
-        self._asking = self._threads.submit(ask)
+    def _ask(self) -> None:
+        while True:
+            with self._lock:
+                wanted, self._wanted = self._wanted, None
+                if wanted is None:
+                    self._asking = None
+                    return
+            positions, size = np.unique(wanted[0]), wanted[1]
+            for first, stop in stretches(positions):
+                with contextlib.suppress(OSError):  # Who reads the file is told.
+                    os.posix_fadvise(
+                        self._descriptor,
+                        int(positions[first]) * size,
+                        (stop - first) * size,
+                        os.POSIX_FADV_WILLNEED,
+                    )
 
 
 def stretches(positions: np.ndarray) -> Iterator[tuple[int, int]]:

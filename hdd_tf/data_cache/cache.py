@@ -6,6 +6,8 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data_cache.entry import (
     Entry,
@@ -141,6 +143,25 @@ class DataCache(Places):
                 f"the decoded images in {place} are {error} right after they were "
                 "written: the disk cannot be trusted, name another --data_cache=DIR"
             ) from error
+
+    def stored_rows(
+        self, whole: Facts, rows: np.ndarray, part: Facts, decoding: Decoding
+    ) -> LabelledImages:
+        """Returns some rows of a split, whose images stay on disk.
+
+        Args:
+            whole: What decides the images of the split; its entry is used if there is
+                one, such as of another process that shares the directory.
+            rows: `[k]` rows of the split.
+            part: What decides the images of these rows, which else have an entry.
+            decoding: Decodes these rows, a part at a time.
+
+        Raises:
+            InputError: the images cannot be kept, or from `decoding`.
+        """
+        place = self.place_of(whole)
+        found = self._read_stored(place, whole)
+        return self.stored(part, decoding) if found is None else found.select(rows)
 
     def can_hold(self, splits: Sequence[Facts]) -> bool:
         """Returns whether splits are there already, or can be written.

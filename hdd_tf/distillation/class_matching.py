@@ -111,7 +111,8 @@ class ClassMatching:
             raise ValueError("a bank keeps what the first pass of an iteration sees.")
         with_real = work.compare and not revisit
         if with_real:
-            rows, row_weights = self.draw_real(drawn)
+            following = self.bank.entry(iteration + 1) if self.bank else iteration + 1
+            rows, row_weights = self.draw_real(drawn, following)
         read_images = self.synthetic_set.reader()
         # A pass without comparison needs no stored summary, so its augmentation can be
         # fresh in every iteration.
@@ -157,18 +158,24 @@ class ClassMatching:
         real, facts = ([place(r) for r in parts] for parts in (own.real, own.facts))
         return Matched(place(own.loss), own.gradient, real, facts)
 
-    def draw_real(self, iteration: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw_real(
+        self, iteration: tf.Tensor, following: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws the real images of an iteration.
 
         Args:
             iteration: Number of the iteration that selects the draw, scalar int32.
+            following: That of the next iteration, whose images can be read ahead; None
+                for none.
 
         Returns:
             `[C, n]` rows of the training split and their `[C, n]` weights, as
             `ClassStore.draw_indices` gives them.
         """
-        key = derive_key(self._seed, Purpose.REAL_BATCH, iteration)
-        return self._store.draw_indices(key, self._real_batch)
+        key, next_key = derive_key(self._seed, Purpose.REAL_BATCH, iteration), None
+        if following is not None:
+            next_key = derive_key(self._seed, Purpose.REAL_BATCH, following)
+        return self._store.draw_indices(key, self._real_batch, next_key)
 
     def real_images(
         self,

@@ -18,6 +18,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.distributed.signal_watch import SignalWatch, ends_in_time
@@ -66,9 +67,8 @@ class Workers:
         self.count = spec.num_tasks("worker") if spec else 1
         self.index = resolver.task_id if self.count > 1 else 0
         self._strategy = strategy
-        self._total = tf.function(
-            self._sum, input_signature=[tf.TensorSpec([3], tf.int64)]
-        )
+        # A trace for the three values of an agreement, and one for each length of text.
+        self._total = tf.function(self._sum)
 
     @property
     def is_chief(self) -> bool:
@@ -121,13 +121,56 @@ class Workers:
         """
         mine = _digest(json.dumps(value))
         with self.all_take_part():
-            differs = self.broadcast(what, mine) != mine
-            if self.any_process(f"other {what}", differs):
-                who = f"worker {self.index}" if differs else "a worker"
-                raise InputError(
-                    f"{who} of TF_CONFIG has other {what} than the chief: give all of "
-                    "them the same command and the same data."
-                )
+            self.refuse_other(what, self.broadcast(what, mine) != mine)
+
+    def refuse_other(self, what: str, differs: bool) -> None:
+        """Ends all processes if one differs from the chief; all must call it.
+
+        Args:
+            what: The name of what they compare in messages, in the plural; it is also
+                the name of the agreement.
+            differs: Whether this process differs.
+
+        Raises:
+            InputError: a process differs (all processes raise it), or the chief has
+                ended with an error.
+            InterruptedRunError: a signal has ended the chief.
+            RuntimeError: the processes have come to different agreements.
+        """
+        if self.any_process(f"other {what}", differs):
+            who = f"worker {self.index}" if differs else "a worker"
+            raise InputError(
+                f"{who} of TF_CONFIG has other {what} than the chief: give all of "
+                "them the same command and the same data."
+            )
+
+    def tell(self, name: str, value: Any) -> Any:
+        """Returns the chief's value in every process; all processes must call it.
+
+        Args:
+            name: The name of the agreement, the same in all processes.
+            value: The chief's value, which JSON can represent; the values of other
+                processes are ignored.
+
+        Returns:
+            The value as JSON has it, with lists in place of tuples.
+
+        Raises:
+            InputError: the chief has ended with an error.
+            InterruptedRunError: a signal has ended the chief.
+            RuntimeError: the processes have come to different agreements.
+        """
+        text = json.dumps(value).encode() if self.is_chief else b""
+        length = self.broadcast(name, len(text))
+        if self.count == 1:
+            return json.loads(text)
+        # Four bytes in each number, whose sum over many replicas then has room.
+        words = np.zeros(-(-length // 4) * 4, np.uint8)
+        words[: len(text)] = np.frombuffer(text, np.uint8)
+        with self.all_take_part():
+            values = self._sum_of_processes(words.view("<u4").tolist())
+        found = np.array(values, "<u4").tobytes()[:length]
+        return json.loads(found)
 
     def wait(self, name: str) -> None:
         """Waits until every process gets here; the chief waits only for live ones.

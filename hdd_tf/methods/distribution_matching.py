@@ -55,6 +55,7 @@ DM = Traits(
     title="DM",
     summary="features of random networks",
     kind=Kind.CLASS_WISE,
+    draws_own_classes=True,
     build="hdd_tf.objectives.dm:build",
     own_settings=("iterations_per_network", "matched_maps"),
     has_geometry=True,
@@ -126,6 +127,7 @@ DANCE = Traits(
     summary="of encoders between an expert's start and end, with calibration by "
     "the expert",
     kind=Kind.CLASS_WISE,
+    draws_own_classes=True,
     build="hdd_tf.objectives.dance:build",
     has_geometry=True,
     formation_factor=2,

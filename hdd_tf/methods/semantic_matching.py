@@ -33,6 +33,7 @@ DSDM = Traits(
     title="DSDM",
     summary="means, covariances and remembered prototypes in trained networks",
     kind=Kind.CLASS_WISE,
+    draws_own_classes=True,
     build="hdd_tf.objectives.dsdm:build",
     own_settings=("dsdm_",),
     has_geometry=True,

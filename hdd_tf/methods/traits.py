@@ -121,6 +121,9 @@ class Traits:
             normalised by channel.
         baseline_title: Title of the method's row in comparisons with a distilled set;
             empty if `--baselines` does not offer the method.
+        draws_own_classes: True if an iteration draws real images of the classes alone
+            that a device matches, so that of several machines each needs those of its
+            own. False is always right: then each reads all.
         loops: Published loops of a network that trains on the synthetic images, by
             images per class: updates of the images in its life, and its epochs between
             two of them. Other numbers of images take those of the next larger one.
@@ -168,6 +171,7 @@ class Traits:
     beside: Callable[[Any], tuple[str, ...]] | None = None
     own_settings: tuple[str, ...] = ()
     rate_falls: bool = False
+    draws_own_classes: bool = False
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""
     trains_network: bool = False

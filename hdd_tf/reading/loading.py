@@ -17,6 +17,7 @@ from hdd_tf.data.class_sizes import (
     warn_of_small_classes,
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.sharing import ALONE, Sharing
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.errors import InputError, warn
@@ -29,13 +30,16 @@ from hdd_tf.settings.conversions import height_and_width
 ARRAYS = "arrays"
 
 
-def load_configured_dataset(config: Config, keeps: bool = True) -> Dataset:
+def load_configured_dataset(
+    config: Config, keeps: bool = True, sharing: Sharing = ALONE
+) -> Dataset:
     """Loads the data set that a run's settings name.
 
     Args:
         config: Settings of the run.
         keeps: Whether `--data_cache` may be written. It may not where a file says where
             it is and not whoever starts the command, nor where they expect no files.
+        sharing: How several processes share the data.
 
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable; or
@@ -62,6 +66,7 @@ def load_configured_dataset(config: Config, keeps: bool = True) -> Dataset:
             config.real_store,
             config.progress,
         ),
+        sharing,
     )
     # Otherwise real images are drawn, and too few of them are refused.
     if not config.traits.is_selection and config.init not in ("real", "mix"):
@@ -78,6 +83,7 @@ def load_dataset(
     image_size: tuple[int, int] | None = None,
     classes: Sequence[str] = (),
     caching: CacheSetting = NOT_CACHED,
+    sharing: Sharing = ALONE,
 ) -> Dataset:
     """Loads an image classification set into memory.
 
@@ -96,6 +102,7 @@ def load_dataset(
         classes: Indices or names of the classes to keep, which get new numbers; empty
             keeps all.
         caching: Where decoded images are kept.
+        sharing: How several processes share the data.
 
     Returns:
         The data set. A published set has its published normalisation. Any other set
@@ -104,7 +111,9 @@ def load_dataset(
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
     """
-    source = read_source(canonical_name(name), data_dir, image_size, classes, caching)
+    source = read_source(
+        canonical_name(name), data_dir, image_size, classes, caching, sharing
+    )
     _warn_of_partial_set(source.name, source.num_training, source.num_test)
     if source.validation is not None and validation_fraction:
         warn(
@@ -120,6 +129,7 @@ def load_dataset(
         validation_fraction,
         seed,
         source.validation,
+        sharing,
     )
 
 
@@ -187,10 +197,16 @@ def _build_dataset(
     validation_fraction: float,
     seed: int,
     validation: LabelledImages | None = None,
+    sharing: Sharing = ALONE,
 ) -> Dataset:
     _check_labels(name, training.labels, test.labels, len(label_names))
     check_two_classes("labels have" if name == ARRAYS else f"{name} has", label_names)
-    mean, std = normalisation or channel_statistics(training.images)
+    mean, std = normalisation or map(
+        tuple,
+        sharing.of_chief(
+            "statistics of the channels", lambda: channel_statistics(training.images)
+        ),
+    )
     channels = training.images.shape[-1]
     if len(mean) != channels:
         raise InputError(

@@ -4,7 +4,8 @@ import functools
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.digits import read_digits
 from hdd_tf.data.names import Request, root_directory
+from hdd_tf.data.sharing import ALONE, Sharing
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -25,9 +27,11 @@ from hdd_tf.data_cache.facts import facts_of_embedded, facts_of_files
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.data_cache.store import lies_on_disk
 from hdd_tf.data_cache.written import Decoding
+from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.folders.image_files import fit_image, read_images
 from hdd_tf.reading.folders.image_parts import decoding_of_files
+from hdd_tf.reading.folders.own_files import FilesOfSplit
 from hdd_tf.reading.unpacked import ARCHIVES, find_unpacked, list_unpacked
 
 
@@ -37,6 +41,7 @@ def read_source(
     image_size: tuple[int, int] | None,
     classes: Sequence[str],
     caching: CacheSetting = NOT_CACHED,
+    sharing: Sharing = ALONE,
 ) -> SourceImages:
     """Reads the images of a data set.
 
@@ -46,6 +51,7 @@ def read_source(
         image_size: Height and width to fit the images to; None for their own.
         classes: Indices or names of the classes to keep; empty keeps all.
         caching: Where decoded images are kept.
+        sharing: How several processes share the data.
 
     Raises:
         InputError: the set is unknown, missing, damaged, too large or unsuitable.
@@ -56,7 +62,11 @@ def read_source(
         return _read_digits(image_size, classes, caching.beside(own_root))
     if name.startswith(FOLDER):
         return read_folder(
-            name.removeprefix(FOLDER), image_size, classes, caching.beside(own_root)
+            name.removeprefix(FOLDER),
+            image_size,
+            classes,
+            caching.beside(own_root),
+            sharing,
         )
     # TFDS takes seconds to import, and digits and folders do not need it.
     from hdd_tf.reading.archives import fetch_archive
@@ -71,9 +81,10 @@ def read_source(
         folder = find_unpacked(request.name, pathlib.Path(root))
         if folder is None:
             folder = fetch_archive(request.name, root)
-        return read_unpacked(request.name, folder, image_size, classes, cache)
+        return read_unpacked(request.name, folder, image_size, classes, cache, sharing)
     builder = open_builder(request, data_dir, image_size)
     features = classification_features(builder.info, image_size)
+    # Only a record says which class it is of, so every process decodes all of them.
     return read_splits(builder, features, classes, cache)
 
 
@@ -83,6 +94,7 @@ def read_unpacked(
     image_size: tuple[int, int] | None,
     classes: Sequence[str],
     cache: DataCache = WITHOUT_CACHE,
+    sharing: Sharing = ALONE,
 ) -> SourceImages:
     """Reads TinyImageNet or ImageWoof from the files of its archive.
 
@@ -96,6 +108,8 @@ def read_unpacked(
             None for the set's own size.
         classes: Indices or names of the classes to keep; empty keeps all.
         cache: Where decoded splits are, see `tfds_reader.read_splits`.
+        sharing: How several processes share the data: the class of a file is known from
+            its place, so a process reads the files of its own classes.
 
     Raises:
         InputError: files are missing or damaged, or memory cannot hold them.
@@ -114,8 +128,32 @@ def read_unpacked(
 
     @functools.cache
     def facts_of(split: str) -> Facts:
-        files = splits[split]
-        return facts_of_files(name, split, files.paths, files.labels, sizes, folder)
+        return _facts(name, split, sizes, folder, splits[split], {})
+
+    if not sharing.reads_all:
+        training, test = (
+            FilesOfSplit(
+                name,
+                ImageFiles(part.paths, renumber(part.labels, kept)),
+                3,
+                sizes,
+                functools.partial(_facts, name, split, sizes, folder),
+                splits[split],
+                rows[split],
+                is_kept=True,
+            )
+            for split in splits
+            for part in [splits[split].take(rows[split])]
+        )
+        return SourceImages(
+            name,
+            training.read_own(cache, sharing),
+            None,
+            test.read_none(),
+            kept_names(files.label_names, kept),
+            len(files.training.paths),
+            len(files.test.paths),
+        )
 
     on_disk = lies_on_disk(
         cache, name, counts, (*size, 3), lambda: list(map(facts_of, splits))
@@ -148,6 +186,20 @@ def read_unpacked(
         kept_names(files.label_names, kept),
         len(files.training.paths),
         len(files.test.paths),
+    )
+
+
+def _facts(
+    name: str,
+    split: str,
+    sizes: Sequence[tuple[int, int]],
+    folder: pathlib.Path,
+    files: ImageFiles,
+    more: Mapping[str, Any],
+) -> Facts:
+    """Returns what decides the images of some files of an unpacked set."""
+    return facts_of_files(
+        name, split, files.paths, files.labels, sizes, folder, more=more
     )
 
 

@@ -30,6 +30,7 @@ from hdd_tf.running.dry_run import estimate_run
 from hdd_tf.running.outputs import check_parent
 from hdd_tf.running.runner import fill_bank, run_experiment
 from hdd_tf.running.selection_run import run_selection
+from hdd_tf.running.shared_data import load_shared
 from hdd_tf.training.settled_precision import settled, told_slowness
 
 _SHOWN_NAMES = 20
@@ -210,16 +211,32 @@ def _run_one(
     """
     if config.traits.is_selection and not workers.is_chief:
         return None, None
-    run = RunContext.build(config, _load(config, workers), strategy, workers)
+    if config.traits.is_selection:
+        dataset = _load(config, workers)
+    else:
+        dataset = _load(config, workers, strategy)
+    run = RunContext.build(config, dataset, strategy, workers)
     result = run_selection(run) if config.traits.is_selection else run_experiment(run)
     if result is not None:
         print(result_table(result, config.run_dir), flush=True)
     return run, result
 
 
-def _load(config: Config, workers: Workers) -> Dataset:
-    """Loads the data, and says which classes are kept where some were chosen."""
-    dataset = load_configured_dataset(config)
+def _load(
+    config: Config, workers: Workers, shared_by: tf.distribute.Strategy | None = None
+) -> Dataset:
+    """Loads the data, and says which classes are kept where some were chosen.
+
+    Args:
+        config: Settings of the experiment.
+        workers: The processes.
+        shared_by: Strategy of the processes that load the data together; None where
+            this process uses them alone.
+    """
+    if shared_by is None:
+        dataset = load_configured_dataset(config)
+    else:
+        dataset = load_shared(config, shared_by, workers)
     if config.classes and workers.is_chief:
         names = list(dataset.label_names)
         more = ", ..." if len(names) > _SHOWN_NAMES else ""

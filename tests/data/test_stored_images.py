@@ -1,4 +1,7 @@
+import errno
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -119,10 +122,85 @@ def test_only_a_file_of_the_size_is_opened(path, change):
         StoredImages(path, IMAGES.shape, np.arange(12))
 
 
-def test_asking_ahead_reaches_the_system(stored, monkeypatch):
-    asked = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda *given: asked.append(given[1:3]))
-    stored.ask_ahead(np.array([[11, 0], [3, 1]]))
-    stored._open._asking.result()
+class Advice:
+    """Stands for the system, which is asked for parts of the file."""
+
+    def __init__(self, monkeypatch):
+        self.asked = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        monkeypatch.setattr(os, "posix_fadvise", self)
+
+    def __call__(self, descriptor, offset, size, advice):
+        self.asked.append((offset, size))
+        assert self.may_go_on.wait(10)
+
+    def all_asked(self, stored):
+        """Waits for the thread that asks, and returns what it has asked for."""
+        self.may_go_on.set()
+        deadline = time.monotonic() + 10
+        while stored._open._asking is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return self.asked
+
+
+def test_asking_ahead_reaches_the_system_once(stored, monkeypatch):
+    advice = Advice(monkeypatch)
+    rows = np.array([[11, 0], [3, 1], [3, 11]])
     # Two classes: 0 at its first place, 1 at three of its five.
-    assert asked == [(0, 18), (4 * 18, 36), (8 * 18, 18)]
+    expected = [(0, 18), (4 * 18, 36), (8 * 18, 18)]
+    stored.ask_ahead(rows)
+    assert advice.all_asked(stored) == expected
+    stored.ask_ahead(rows)
+    assert advice.all_asked(stored) == expected
+
+
+def test_the_newest_request_waits_and_no_thread_stays(stored, monkeypatch):
+    threads = threading.active_count()
+    advice = Advice(monkeypatch)
+    advice.may_go_on.clear()
+    for row in (1, 4, 5):  # The first three places of the file.
+        stored.ask_ahead(np.array([row]))
+        assert threading.active_count() == threads + 1
+        while not advice.asked:  # The first is under way.
+            time.sleep(0.001)
+    assert advice.all_asked(stored) == [(0, 18), (36, 18)]
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_system_that_fails_to_read_ahead_is_no_error(stored, monkeypatch):
+    def fail(*given):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "posix_fadvise", fail)
+    stored.ask_ahead(np.array([1]))
+    while stored._open._asking is not None:
+        time.sleep(0.001)
+    np.testing.assert_array_equal(stored[1], IMAGES[1])
+
+
+def test_images_of_the_next_draw_are_asked_for(stored, monkeypatch):
+    store = ClassStore(stored, LABELS, 3, NORMALISATION)
+    requests = []
+    monkeypatch.setattr(stored, "ask_ahead", lambda rows: requests.append(rows.copy()))
+    keys = tf.constant([[3, 4], [5, 6], [7, 8]])
+
+    @tf.function
+    def draw(index):
+        return store.draw_indices(keys[index], 2, keys[index + 1])
+
+    for index in (0, 1):
+        rows, weights = draw(tf.constant(index))
+        expected, same = store.draw_indices(keys[index], 2)
+        np.testing.assert_array_equal(rows, expected)
+        np.testing.assert_array_equal(weights, same)
+        asked = requests[-3:-1]  # The last one is of the draw without a next.
+        np.testing.assert_array_equal(asked[0], rows)
+        np.testing.assert_array_equal(
+            asked[1], store.draw_indices(keys[index + 1], 2)[0]
+        )
+    assert draw.experimental_get_tracing_count() == 1

@@ -33,7 +33,7 @@ class GoldenStore:
         self._flat = tf.constant(real.reshape(-1, *real.shape[2:]))
         self._shape = real.shape[:2]
 
-    def draw_indices(self, key, count):
+    def draw_indices(self, key, count, next_key=None):
         rows = tf.reshape(tf.range(self._flat.shape[0]), self._shape)
         return rows, tf.ones(self._shape)
 

@@ -1,6 +1,7 @@
 """Agreements of the processes of a run, on what stands for several processes."""
 
 import contextlib
+import json
 import signal
 
 import pytest
@@ -42,6 +43,7 @@ def test_alone_everything_is_free():
     assert alone.broadcast("steps", 7) == 7
     assert alone.any_process("stop", True) and not alone.any_process("stop", False)
     alone.assert_same("settings", [1, 2])
+    assert alone.tell("sizes", (1, "é")) == [1, "é"]
     alone.wait("end")
     with alone.chief_first("work"):
         pass
@@ -52,6 +54,17 @@ def test_all_get_what_the_chief_says():
     by_other = sent_by(1, "broadcast", "steps", 3)
     assert Together(0, [by_other]).broadcast("steps", 7) == 7
     assert Together(1, [by_chief]).broadcast("steps", 3) == 7
+
+
+@pytest.mark.parametrize("value", ["", [0.1, "é"], {"a": list(range(40))}])
+def test_all_get_whatever_the_chief_tells(value):
+    nothing = sent_by(1, "broadcast", "sizes", 0)
+    words = -(-len(json.dumps(value)) // 4)
+    chief = Together(0, [nothing, [0] * words])
+    assert chief.tell("sizes", value) == value
+    other = Together(1, chief.sent)
+    assert other.tell("sizes", "not this") == value
+    assert all(word == 0 for word in other.sent[1])
 
 
 def test_a_flag_of_any_process_is_seen_by_all():

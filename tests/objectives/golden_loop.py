@@ -29,7 +29,7 @@ class _RecordedDraws(ClassStore):
         starts = per_class * np.arange(len(self.sizes))[:, None]
         self._rows = [tf.constant(rows + starts, tf.int64) for rows in real_index]
 
-    def draw_indices(self, key, count):
+    def draw_indices(self, key, count, next_key=None):
         if count != self._rows[0].shape[1]:
             return super().draw_indices(key, count)  # The initial images.
         return self._rows[self.now], tf.ones_like(self._rows[self.now], tf.float32)

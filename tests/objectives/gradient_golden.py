@@ -141,7 +141,7 @@ class GivenImages:
         self._rows = tf.constant(rows.reshape(len(images), -1))
         self._weights = tf.sequence_mask(count, images.shape[1], tf.float32)
 
-    def draw_indices(self, key, count):
+    def draw_indices(self, key, count, next_key=None):
         return self._rows, self._weights
 
     def gather(self, rows):

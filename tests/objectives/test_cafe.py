@@ -61,7 +61,7 @@ class GivenImages:
         self._images = tf.constant(images.reshape(-1, *images.shape[2:]))
         self._rows = tf.reshape(tf.range(len(images) * count), [-1, count])
 
-    def draw_indices(self, key, count):
+    def draw_indices(self, key, count, next_key=None):
         return self._rows, tf.ones(self._rows.shape)
 
     def gather(self, rows):

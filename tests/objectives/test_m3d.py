@@ -242,7 +242,7 @@ class GoldenStore:
         self._each = images.shape[1]
         self.drawn = None
 
-    def draw_indices(self, key, count):
+    def draw_indices(self, key, count, next_key=None):
         assert self.drawn.shape[1] == count
         rows = self.drawn + self._each * np.arange(len(self.drawn))[:, None]
         return tf.constant(rows), tf.ones(rows.shape)

@@ -216,7 +216,7 @@ def test_unusable_arguments(arguments, message):
 )
 def test_who_may_keep_decoded_images(monkeypatch, dry, keeps):
     given = []
-    monkeypatch.setattr(loading, "read_source", lambda *args: given.append(args[-1]))
+    monkeypatch.setattr(loading, "read_source", lambda *args: given.append(args[4]))
     config = Config(dataset="cifar10", data_cache="kept", dry_run=dry, run_dir="r")
     with pytest.raises(AttributeError):
         load_configured_dataset(config, keeps)

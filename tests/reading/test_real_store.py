@@ -5,6 +5,7 @@ import pytest
 
 from hdd_tf.data import memory
 from hdd_tf.data.dataset import data_record
+from hdd_tf.data.sharing import ALONE, PartOfImages, Sharing
 from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
@@ -38,10 +39,21 @@ def folder(tmp_path, draw_image):
     return f"folder:{tmp_path / 'pets'}"
 
 
-def load(name, place, store, classes=(), held_out=0.25, keeps=True):
+def load(name, place, store, classes=(), held_out=0.25, keeps=True, sharing=ALONE):
     caching = CacheSetting("auto", keeps, store=store)
     size = None if name == "pictures" else (7, 6)
-    return load_dataset(name, str(place), held_out, 3, {}, size, classes, caching)
+    return load_dataset(
+        name, str(place), held_out, 3, {}, size, classes, caching, sharing
+    )
+
+
+class OfClassOne(Sharing):
+    """A process that matches class 1."""
+
+    reads_all = False
+
+    def own_classes(self, num_classes):
+        return np.array([1])
 
 
 @pytest.mark.parametrize("source", ["prepared", "unpacked", "folder", "digits"])
@@ -57,6 +69,36 @@ def test_images_on_disk_are_those_from_memory(source, classes, request, tmp_path
             assert isinstance(images, StoredImages)
             np.testing.assert_array_equal(images[:], getattr(expected, split).images)
     assert (tmp_path / "hdd_tf_cache").is_dir()
+
+
+@pytest.mark.parametrize("classes", [(), ("1", "2")], ids=["all", "some"])
+@pytest.mark.parametrize("store", ["memory", "disk", "kept"])
+def test_a_process_holds_its_own_classes_of_an_unpacked_set(
+    store, classes, unpacked, tmp_path
+):
+    expected = load(unpacked, tmp_path, "memory", classes)
+    if store == "kept":  # By the chief, before.
+        load(unpacked, tmp_path, "disk")
+    found = load(
+        unpacked,
+        tmp_path,
+        "disk" if store == "kept" else store,
+        classes,
+        sharing=OfClassOne(),
+    )
+    training = found.training
+    own = np.flatnonzero(training.labels == 1)
+    np.testing.assert_array_equal(training.labels, expected.training.labels)
+    assert isinstance(training.images, PartOfImages) and len(own) == 3
+    for rows in (own, np.arange(len(training.labels))):
+        np.testing.assert_array_equal(
+            training.images[rows], expected.training.images[rows]
+        )
+    lies = isinstance(training.select(own).images.settled(), StoredImages)
+    assert lies == (store != "memory")
+    sizes = {path.stat().st_size // 126 for path in tmp_path.rglob("images.u8")}
+    # Before validation images are held out: one of four.
+    assert sizes == {"memory": set(), "disk": {4}, "kept": {12, 6}}[store]
 
 
 def test_auto_takes_the_disk_where_memory_is_too_small(folder, tmp_path, monkeypatch):

@@ -74,8 +74,11 @@ class ImageGradient:
             The loss of each class `[C]`, and the gradient `[C, ipc, h, w, c]` of their
             sum. The discrimination loss of a class is that of its real images.
         """
-        key = derive_key(self._seed, Purpose.REAL_BATCH, network, update)
-        drawn = self._store.draw_indices(key, self._real_batch)
+        key, next_key = (
+            derive_key(self._seed, Purpose.REAL_BATCH, network, number)
+            for number in (update, update + 1)
+        )
+        drawn = self._store.draw_indices(key, self._real_batch, next_key)
         images = tf.convert_to_tensor(self._synthetic_set.images)
         parameters = dsa.draw_choice(
             derive_key(self._seed, Purpose.AUGMENTATION, network, update),

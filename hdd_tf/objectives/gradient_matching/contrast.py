@@ -62,7 +62,7 @@ class ContrastMatching:
         """
         matching, signature = self._matching, self._gradients.signature
         weights = matching.objective.pass_of(iteration, 0).weights
-        rows, row_weights = matching.draw_real(iteration)
+        rows, row_weights = matching.draw_real(iteration, iteration + 1)
         # Every class counts the same, also one that has fewer images.
         shares = row_weights / tf.reduce_sum(row_weights, axis=1, keepdims=True)
         augmentation = matching.draw_augmentation(iteration)

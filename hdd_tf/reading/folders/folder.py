@@ -3,7 +3,8 @@
 import functools
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.names import no_such_folder
+from hdd_tf.data.sharing import ALONE, Sharing
 from hdd_tf.data.splits import draw_held_out
 from hdd_tf.data.subsets import (
     check_splits,
@@ -34,6 +36,7 @@ from hdd_tf.reading.folders.folder_format import (
 from hdd_tf.reading.folders.image_files import read_images
 from hdd_tf.reading.folders.image_parts import decoding_of_files
 from hdd_tf.reading.folders.linked_images import remarks_on_links
+from hdd_tf.reading.folders.own_files import FilesOfSplit
 from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
 
 _TEST_FRACTION = 0.2
@@ -46,6 +49,7 @@ def read_folder(
     image_size: tuple[int, int] | None = None,
     classes: Sequence[str] = (),
     cache: DataCache = WITHOUT_CACHE,
+    sharing: Sharing = ALONE,
 ) -> SourceImages:
     """Reads a folder of class folders, or one of `train/`, `validation/`, `test/`.
 
@@ -60,6 +64,8 @@ def read_folder(
             None where all have one size already.
         classes: Indices or names of the classes to keep; empty for all.
         cache: Where images lie that do not fit into memory; others are not kept.
+        sharing: How several processes share the data: the class of a file is known from
+            its place, so a process reads the files of its own classes.
 
     Raises:
         InputError: the folder, or what lies in it, cannot be used as it is.
@@ -75,13 +81,17 @@ def read_folder(
         str(root), {split: len(part.paths) for split, part in files.items()}, classes
     )
     files, note = _with_test_split(root, files, len(label_names))
-    form = common_format(files, image_size)
+    form = _agreed_format(files, image_size, sharing)
+    if not sharing.reads_all:
+        return _read_own(root, files, form, label_names, cache, sharing)
     num_training, *others = (len(part.paths) for part in files.values())
     shape = (*form.size, form.channels)
 
     @functools.cache
     def facts() -> dict[str, Facts]:
-        return _facts(root, files, form)
+        return {
+            split: _facts(root, split, form, part, {}) for split, part in files.items()
+        }
 
     counts = [num_training, *others]
     if lies_on_disk(cache, str(root), counts, shape, lambda: list(facts().values())):
@@ -98,10 +108,8 @@ def read_folder(
     for line in (*found.notes, note, *linked, *remarks_on(form, files, read)):
         if line:
             warn(line)
-    name = os.path.basename(os.path.abspath(root))
     return SourceImages(
-        # Printed and recorded; an archive may have unpacked to any name.
-        FOLDER + (name if name.isprintable() else one_line(name)),
+        _shown_name(root),
         read["train"],
         read.get("validation"),
         read["test"],
@@ -146,24 +154,81 @@ def _read_part(part: ImageFiles, form: Format) -> LabelledImages:
     return LabelledImages(images, part.labels)
 
 
-def _facts(
-    root: pathlib.Path, files: dict[str, ImageFiles], form: Format
-) -> dict[str, Facts]:
-    """Returns what decides the images of each split."""
-    return {
-        split: facts_of_files(
-            FOLDER + root.name,
-            split,
-            part.paths,
-            part.labels,
-            [form.size],
-            root,
+def _agreed_format(
+    files: dict[str, ImageFiles], image_size: tuple[int, int] | None, sharing: Sharing
+) -> Format:
+    """Returns the format of all images, for which the chief alone opens all files."""
+    form: Format | None = None
+
+    def find() -> list[int]:
+        nonlocal form
+        form = common_format(files, image_size)
+        return [*form.size, form.channels, form.bits]
+
+    height, width, channels, bits = sharing.of_chief("format of the images", find)
+    return form or Format.known((height, width), channels, bits)
+
+
+def _read_own(
+    root: pathlib.Path,
+    files: dict[str, ImageFiles],
+    form: Format,
+    label_names: tuple[str, ...],
+    cache: DataCache,
+    sharing: Sharing,
+) -> SourceImages:
+    """Reads the training images of this process' classes, and no others."""
+    splits = {
+        split: FilesOfSplit(
+            str(root),
+            part,
             form.channels,
-            # Two folders of one name are not the same data.
-            {"bits": form.bits, "folder": os.path.realpath(root)},
+            (form.size,),
+            functools.partial(_facts, root, split, form),
+            part,
+            np.arange(len(part.labels)),
+            form.bits,
         )
         for split, part in files.items()
     }
+    validation = splits.get("validation")
+    return SourceImages(
+        _shown_name(root),
+        splits["train"].read_own(cache, sharing),
+        None if validation is None else validation.read_none(),
+        splits["test"].read_none(),
+        label_names,
+        len(files["train"].paths),
+        len(files["test"].paths),
+    )
+
+
+def _shown_name(root: pathlib.Path) -> str:
+    """Returns what the data set is called where it is printed and recorded."""
+    name = os.path.basename(os.path.abspath(root))
+    # An archive may have unpacked to any name.
+    return FOLDER + (name if name.isprintable() else one_line(name))
+
+
+def _facts(
+    root: pathlib.Path,
+    split: str,
+    form: Format,
+    files: ImageFiles,
+    more: Mapping[str, Any],
+) -> Facts:
+    """Returns what decides the images of files of a split."""
+    return facts_of_files(
+        FOLDER + root.name,
+        split,
+        files.paths,
+        files.labels,
+        [form.size],
+        root,
+        form.channels,
+        # Two folders of one name are not the same data.
+        {"bits": form.bits, "folder": os.path.realpath(root), **more},
+    )
 
 
 def _stored_part(

@@ -39,6 +39,19 @@ class Format:
     with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
     transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
 
+    @classmethod
+    def known(cls, size: tuple[int, int], channels: int, bits: int) -> "Format":
+        """Returns the format that another process has found.
+
+        Args:
+            size: As in the class.
+            channels: As in the class.
+            bits: Value of the property.
+        """
+        form = cls(size, channels)
+        vars(form)["bits"] = bits
+        return form
+
     @functools.cached_property
     def bits(self) -> int:
         """Bits that gray images of more than 8 use; the first call decodes them."""
