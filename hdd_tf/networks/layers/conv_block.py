@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.own_gradients import neighbours, relu
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -27,7 +28,8 @@ class ConvBlock(keras.layers.Layer):
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
-    shift, and what follows them, are float32.
+    shift, and what follows them, are float32. There ReLU is plain, since the maximum's
+    gradient takes more time, and nothing is to be the same as in float32.
 
     Args:
         width: Number of output channels, > 0.
@@ -109,13 +111,18 @@ class ConvBlock(keras.layers.Layer):
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
+        if self.compute_dtype != self.variable_dtype:
+            activation = tf.nn.relu(maps * scale + shift)
+            return _average_pool(activation), lambda: activation
         clipped = tf.maximum(maps * scale, -shift)
         return _average_pool(clipped) + shift, lambda: clipped + shift
 
     def _from_patches(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
-        patches, height, width = _centred_patches(inputs, self.padding)
+        padded = _centred(inputs, self.padding)
+        height, width = padded.shape[1] - 2, padded.shape[2] - 2
+        patches = _patches(padded)
         taps = patches.shape[-1] - 1
         kernel = tf.reshape(kernel, [1, taps, self.width])
         # Moments of the taps over all positions of an image; the last tap is the
@@ -127,10 +134,13 @@ class ConvBlock(keras.layers.Layer):
         scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         folded = kernel * scale[:, None]  # [n, t, width]
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
-        factors = patches, tf.concat([folded, shift], axis=1)
-        maps = tf.matmul(*(tf.cast(x, self.compute_dtype) for x in factors))
+        folded = tf.cast(tf.concat([folded, shift], axis=1), self.compute_dtype)
+        if self.compute_dtype != patches.dtype:
+            # Rounded pixels are cheaper than rounded patches, and the same.
+            patches = _patches(tf.cast(padded, self.compute_dtype))
+        maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
-        activation = tf.nn.relu(maps)
+        activation = relu(maps)
         pooled = tf.cast(_average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 
@@ -165,10 +175,8 @@ def _average_pool(maps: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(maps, 2, 2, "VALID")
 
 
-def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, int]:
-    """Returns `[n, h * w, 9 c + 1]` patches minus the mean colour, and h, w.
-
-    The last value of each patch is 1, for the shift.
+def _centred(images: tf.Tensor, padding: int) -> tf.Tensor:
+    """Returns padded images minus the mean colour.
 
     Subtracting the same colour from every tap (padding included) adds one constant to
     the map's channel, which the normalisation removes. Without the subtraction the
@@ -176,14 +184,11 @@ def _centred_patches(images: tf.Tensor, padding: int) -> tuple[tf.Tensor, int, i
     """
     colour = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
     rows = [padding, padding]
-    padded = tf.pad(images, [[0, 0], rows, rows, [0, 0]]) - colour
-    height, width = padded.shape[1] - 2, padded.shape[2] - 2
-    taps = [
-        padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
-    ]
-    patches = tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
-    return (
-        tf.reshape(patches, [-1, height * width, patches.shape[-1]]),
-        height,
-        width,
-    )
+    return tf.pad(images, [[0, 0], rows, rows, [0, 0]]) - colour
+
+
+def _patches(padded: tf.Tensor) -> tf.Tensor:
+    """Returns `[n, h * w, 9 c + 1]` patches; the last value of each is 1."""
+    patches = neighbours(padded)
+    _, height, width, taps = patches.shape
+    return tf.reshape(patches, [-1, height * width, taps])
