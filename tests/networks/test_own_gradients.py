@@ -57,14 +57,17 @@ def test_rounded_neighbours_sum_their_gradient_in_float32():
     np.testing.assert_array_equal(first, rounded_gradient)
 
 
+@pytest.mark.parametrize("has_nan", [False, True])
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
-def test_relu_is_tensorflows(dtype):
+def test_relu_is_tensorflows(dtype, has_nan):
     ends = [0.0, -0.0, np.inf, -np.inf, 1e-37, -1e-37, 3e38, -3e38]
-    x = tf.concat([tf.reshape(PADDED, [-1]), ends], 0)
+    nan = [np.nan, -np.nan] if has_nan else []
+    x = tf.concat([tf.reshape(PADDED, [-1]), ends, nan], 0)
     x = tf.cast(tf.reshape(x, [1, 1, -1, 1]), dtype)
     above = tf.cast(tf.random.stateless_normal(x.shape, [5, 6]), dtype)
     found, expected = (
-        with_gradients(operation, x, above) for operation in (relu, tf.nn.relu)
+        with_gradients(operation, x, above)
+        for operation in (lambda maps: relu(maps, tf.constant(has_nan)), tf.nn.relu)
     )
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -134,13 +134,15 @@ class ConvBlock(keras.layers.Layer):
         scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         folded = kernel * scale[:, None]  # [n, t, width]
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
+        # Products of finite numbers of this size are no NaN.
+        has_nan = ~tf.reduce_all(tf.math.is_finite(shift))
         folded = tf.cast(tf.concat([folded, shift], axis=1), self.compute_dtype)
         if self.compute_dtype != patches.dtype:
             # Rounded pixels are cheaper than rounded patches, and the same.
             patches = _patches(tf.cast(padded, self.compute_dtype))
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
-        activation = relu(maps)
+        activation = relu(maps, has_nan)
         pooled = tf.cast(_average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 

@@ -35,26 +35,32 @@ def _traced_once(
 
 
 @_traced_once
-def _bits_relu(maps: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-    positive = tf.maximum(tf.bitcast(maps, tf.int16), tf.zeros([], tf.int16))
-    values = tf.bitcast(positive, maps.dtype)
+def _bits_relu(maps: tf.Tensor, has_nan: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    def of_bits() -> tf.Tensor:
+        bits = tf.bitcast(maps, tf.int16)
+        return tf.bitcast(tf.maximum(bits, tf.zeros([], tf.int16)), maps.dtype)
 
-    def gradient(above: tf.Tensor) -> tf.Tensor:
-        return tf.raw_ops.ReluGrad(gradients=above, features=values)
+    values = tf.cond(has_nan, lambda: tf.nn.relu(maps), of_bits)
+
+    def gradient(above: tf.Tensor) -> tuple[tf.Tensor, None]:
+        return tf.raw_ops.ReluGrad(gradients=above, features=values), None
 
     return values, gradient
 
 
-def relu(maps: tf.Tensor) -> tf.Tensor:
-    """Returns `max(maps, 0)` of `[n, h, w, c]` maps.
+def relu(maps: tf.Tensor, has_nan: tf.Tensor) -> tf.Tensor:
+    """Returns `max(maps, 0)`.
 
     TensorFlow's kernel for bfloat16 on a CPU takes several times the time of that for
-    whole numbers of as many bits, whose sign and order are the same. (A NaN with a
-    negative sign becomes 0.)
+    whole numbers of as many bits, whose sign and order are the same, but for NaN.
+
+    Args:
+        maps: `[n, h, w, c]` maps.
+        has_nan: Bool scalar, False where it is known that no map has a NaN.
     """
     if maps.dtype != tf.bfloat16 or tf.config.list_physical_devices("GPU"):
         return tf.nn.relu(maps)
-    return _bits_relu(maps)
+    return _bits_relu(maps, has_nan)
 
 
 def _neighbours(padded: tf.Tensor) -> tf.Tensor:
