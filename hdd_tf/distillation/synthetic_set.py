@@ -171,9 +171,16 @@ class SyntheticSet(tf.Module):
         """Returns the least and the largest value on the 0-255 scale."""
         if self._normalisation.whitening is not None:
             pixels = self.pixels()
-        else:
-            pixels = self.shown(self._whole_images())
-        return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
+            return float(pixels.min()), float(pixels.max())
+        # Scales are positive and rounding keeps order: the limits of each channel are
+        # shown as the limits, and no copy of the images is made.
+        images = tf.convert_to_tensor(self._whole_images())
+        axes = list(range(images.shape.rank - 1))
+        least, largest = (f(images, axes) for f in (tf.reduce_min, tf.reduce_max))
+        return (
+            float(tf.reduce_min(self.shown(least))),
+            float(tf.reduce_max(self.shown(largest))),
+        )
 
     def shown(self, images: tf.Tensor) -> tf.Tensor:
         """Returns images that are not whitened, on the 0-255 scale, not clipped.
@@ -218,4 +225,8 @@ def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.n
         scale: `[c]` factors from `images` to the 0-1 scale.
         offset: `[c]` summands from `images` to the 0-1 scale.
     """
-    return ((images * scale + offset) * 255.0).astype(np.float32)
+    # In place, for there can be a million of them.
+    pixels = images * scale
+    pixels += offset
+    pixels *= 255.0
+    return pixels.astype(np.float32, copy=False)

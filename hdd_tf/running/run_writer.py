@@ -1,5 +1,6 @@
 """The writers of an experiment: the chief writes all files, other processes none."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -173,6 +174,10 @@ class RunWriter(SilentWriter):
         run = self._run
         distilled = self._best.read() if self._best else self._made_set()
         write_export(run, distilled)
+        # The files are scored. What made them would lie beside the networks, and its
+        # graphs and the functions that trace them hold each other.
+        del distilled, self._method
+        gc.collect()
         spent = {"distil": round(seconds, 3)}
         result = score_export(run, self._evaluation, run.config.iterations, spent)
         if self._every:
