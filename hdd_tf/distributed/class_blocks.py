@@ -7,6 +7,9 @@ import numpy as np
 # Largest memory of the first layer's output in a forward pass, the largest tensor of a
 # step: that of 2,560 images of 32x32 at width 128. A step then takes about 4 GiB.
 FIRST_MAP_BYTES = 1280 * 2**20
+# Of a smaller memory: what is taken before the step, and what a step takes of the rest
+# in units of that output. A machine of 5.5 GiB and more is not smaller.
+_TAKEN_BYTES, _OUTPUTS_OF_STEP, _LEAST_MAP_BYTES = 2**29, 4, 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +74,20 @@ def plan_class_blocks(
     )
 
 
-def default_max_images(image_shape: tuple[int, int, int], width: int) -> int:
+def default_max_images(
+    image_shape: tuple[int, int, int], width: int, memory: int | None = None
+) -> int:
     """Returns the default of the largest number of images of one forward pass.
 
     Args:
         image_shape: `(height, width, channels)` of the images.
         width: Channels of the network's first layer.
+        memory: Bytes that the process can have; None if that is unknown, or does not
+            matter because another device has the images.
     """
+    most = FIRST_MAP_BYTES
+    if memory is not None:
+        part = (memory - _TAKEN_BYTES) // _OUTPUTS_OF_STEP
+        most = min(most, max(_LEAST_MAP_BYTES, part))
     bytes_per_image = image_shape[0] * image_shape[1] * width * 4
-    return max(1, FIRST_MAP_BYTES // bytes_per_image)
+    return max(1, most // bytes_per_image)

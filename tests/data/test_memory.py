@@ -41,7 +41,8 @@ def test_peak_is_of_this_process_and_not_of_the_one_that_started_it():
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_container_has_what_its_group_leaves(tmp_path, version):
+def test_a_container_has_what_its_group_leaves(tmp_path, version, monkeypatch):
+    groups = memory._groups
     most, used, cached = (
         ("memory.max", "memory.current", "inactive_file")
         if version == 2
@@ -59,11 +60,16 @@ def test_a_container_has_what_its_group_leaves(tmp_path, version):
         (place / used).write_text("700\n")
         (place / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
     own = tmp_path / "self"
+    monkeypatch.setattr(
+        memory, "_groups", lambda *given: groups(*(given or (root, own)))
+    )
     line = "0::/jobs/own" if version == 2 else "4:memory:/jobs/own"
     own.write_text(f"7:cpu,cpuacct:/\n{line}\n")
     # 700 are taken, of which 200 of files go where memory is wanted.
     assert list(memory.bounds_of_groups(root, own)) == [4500, 500]
+    assert memory.memory_at_most() == 1000
     # A path of the machine that a container does not see.
     own.write_text(line.replace("/jobs", "/slice/jobs") + "\n")
     assert list(memory.bounds_of_groups(root, own)) == []
     assert list(memory.bounds_of_groups(root, tmp_path / "none")) == []
+    assert memory.memory_at_most() > 2**20  # The machine's.
