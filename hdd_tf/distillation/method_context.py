@@ -142,6 +142,7 @@ class MethodContext:
             self.dataset.image_shape,
             self.config.width,
             memory_at_most() if on_host else None,
+            self.config.ipc * self.dataset.num_classes,
         )
 
     def images_of_pass(self, maps: int) -> int:

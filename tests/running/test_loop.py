@@ -188,5 +188,9 @@ def test_default_bound_shrinks_with_a_small_memory():
         memory = int(gibibytes * 2**30)
         most = default_max_images((32, 32, 3), 128, memory)
         assert most == int(first_map * 2**30) // image <= usual
+    # Synthetic images are there six times, with all that an update makes of them.
+    gibibyte_and_set = 2**30 + 6 * 500 * 32 * 32 * 3 * 4
+    most = default_max_images((32, 32, 3), 128, gibibyte_and_set, 500)
+    assert most == 2**27 // image
     # What is too small for the program has a few images at a time.
     assert default_max_images((32, 32, 3), 128, 2**20) == 2**24 // image
