@@ -343,7 +343,6 @@ def test_images_keep_the_order_of_their_files(tmp_path):
         read_images(paths, 3, (2, 2))
 
 
-@pytest.mark.slow
 def test_files_that_wait_for_a_thread_are_few():
     count, rows = 20_000, []
     tracemalloc.start()
@@ -378,6 +377,7 @@ def test_a_part_of_the_images_is_forgotten_before_the_next_is_read(
     assert seen == [1, 2, 3, 4] and len(earlier) == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_image_does_not_wait_for_the_others(tmp_path, monkeypatch):
     asked = []
 
