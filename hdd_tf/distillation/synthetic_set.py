@@ -165,7 +165,8 @@ class SyntheticSet(tf.Module):
         images = self._whole_images().numpy()
         if self._normalisation.whitening is not None:
             return self._normalisation.to_pixels(images)
-        return to_pixels(images, self.scale.numpy(), self.offset.numpy())
+        # `numpy` has made a copy, which nobody else has.
+        return to_pixels(images, self.scale.numpy(), self.offset.numpy(), out=images)
 
     def limits(self) -> tuple[float, float]:
         """Returns the least and the largest value on the 0-255 scale."""
@@ -217,16 +218,22 @@ class SyntheticSet(tf.Module):
         )
 
 
-def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def to_pixels(
+    images: np.ndarray,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Returns float32 images on the 0-255 scale, not clipped.
 
     Args:
         images: `[..., h, w, c]` images.
         scale: `[c]` factors from `images` to the 0-1 scale.
         offset: `[c]` summands from `images` to the 0-1 scale.
+        out: Where to write them, which may be `images`; None for a new array.
     """
     # In place, for there can be a million of them.
-    pixels = images * scale
+    pixels = np.multiply(images, scale, out=out)
     pixels += offset
     pixels *= 255.0
     return pixels.astype(np.float32, copy=False)

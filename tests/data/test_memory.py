@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 
@@ -73,3 +74,28 @@ def test_a_container_has_what_its_group_leaves(tmp_path, version, monkeypatch):
     assert list(memory.bounds_of_groups(root, own)) == []
     assert list(memory.bounds_of_groups(root, tmp_path / "none")) == []
     assert memory.memory_at_most() > 2**20  # The machine's.
+
+
+@pytest.mark.skipif(
+    "glibc" not in platform.libc_ver(), reason="only glibc keeps what is freed"
+)
+@pytest.mark.slow
+def test_what_was_freed_is_given_back():
+    # Small pieces, of which every second one is freed, and then all but the last.
+    program = """
+import re
+from hdd_tf.data.memory import give_back
+
+def own():
+    return int(re.search(r"RssAnon:\\s*(\\d+)", open("/proc/self/status").read())[1])
+
+pieces = [bytearray(10_000) for _ in range(20_000)]
+del pieces[:-1]
+before = own()
+give_back()
+print(before - own())
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(child.stdout) > 150_000  # Of 195,313 KiB.
