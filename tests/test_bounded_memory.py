@@ -12,8 +12,8 @@ from benchmarks.large_data import write_class
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 
 ROOT = pathlib.Path(__file__).parents[1]
-CLASSES, IMAGES, SIDE = 4, 640, 512
-# TensorFlow alone takes 200 MiB, so the data must have 4 x 480.
+CLASSES, IMAGES, SIDE = 4, 1000, 512
+# TensorFlow alone takes 200 MiB, and such a run 500, so the data must have 3,000.
 BOUND = CLASSES * IMAGES * SIDE**2 * 3 // 4
 
 
