@@ -141,22 +141,17 @@ def _shown(
 
 def _page(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
     """Draws the blocks of a page side by side."""
-    blocks = [
-        _block(images[k : k + layout.block], labels[k : k + layout.block], layout)
-        for k in range(0, len(images), layout.block)
-    ]
-    height = max(len(block) for block in blocks)
-    return np.concatenate(
-        [
-            np.pad(
-                block,
-                [(0, height - len(block)), (0, 0), (0, 0)],
-                constant_values=_BACKGROUND,
-            )
-            for block in blocks
-        ],
-        axis=1,
-    )
+    starts = range(0, len(images), layout.block)
+    grid = np.empty(0)
+    for number, k in enumerate(starts):
+        rows = slice(k, k + layout.block)
+        block = _block(images[rows], labels[rows], layout)
+        height, width = block.shape[:2]
+        if not number:  # The others are as wide, and none is higher.
+            shape = (height, len(starts) * width, 3)
+            grid = np.full(shape, _BACKGROUND, np.uint8)
+        grid[:height, number * width : (number + 1) * width] = block
+    return grid
 
 
 def _block(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
@@ -185,7 +180,8 @@ def _block(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.
 def _titled(grid: np.ndarray, title: str) -> np.ndarray:
     """Returns a grid below its title, as wide as the title needs."""
     room = max(0, _LEAST_TITLE - grid.shape[1])
-    grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
+    if room:  # Of nothing it would be a copy.
+        grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
     strip = title_strip(title, grid.shape[1])
     return np.concatenate([strip[: LINE * MOST_TITLE_LINES], grid])
 
