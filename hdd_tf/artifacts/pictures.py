@@ -3,7 +3,7 @@
 import io
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -37,7 +37,7 @@ def grid_array(
         label_names: As there.
         title: As there.
     """
-    return pages(images, label_names, title, most=1)[0]
+    return next(pages(images, label_names, title, most=1))
 
 
 def pages(
@@ -45,8 +45,8 @@ def pages(
     label_names: Sequence[str] | None = None,
     title: str = "",
     most: int = MOST_PAGES,
-) -> list[np.ndarray]:
-    """Lays images out in rows and columns.
+) -> Iterator[np.ndarray]:
+    """Lays images out in rows and columns, a page at a time.
 
     Args:
         images: `[rows, columns, h, w, c]` on the 0-255 scale, c = 1 or 3. The pictures
@@ -55,7 +55,7 @@ def pages(
         title: Written above each page, with what is left out; "" writes nothing.
         most: Largest number of pages.
 
-    Returns:
+    Yields:
         `[height, width, 3]` uint8, one or more pages.
 
     Raises:
@@ -73,7 +73,6 @@ def pages(
     margin = max(map(text_width, labels)) + 2 * _LABEL_PADDING if labels else 0
     layout = PageLayout.of(images.shape, margin, bool(title))
     count = min(most, -(-rows // layout.capacity))
-    found = []
     for page in range(count):
         first = page * layout.capacity
         last = min(first + layout.capacity, rows)
@@ -81,8 +80,7 @@ def pages(
         if title:
             shown = _shown(images.shape, layout, first, last, page, count)
             grid = _titled(grid, title + shown)
-        found.append(grid)
-    return found
+        yield grid
 
 
 def save_grid(
@@ -102,10 +100,12 @@ def save_grid(
         most: As there.
     """
     first = pathlib.Path(path)
-    made = pages(images, label_names, title, most)
-    for number, grid in enumerate(made, start=1):
-        atomic.write_bytes(_page_file(first, number), _png(grid))
-    for number in range(len(made) + 1, MOST_PAGES + 1):
+    written = 0
+    # One page in memory at a time.
+    for grid in pages(images, label_names, title, most):
+        written += 1
+        atomic.write_bytes(_page_file(first, written), _png(grid))
+    for number in range(written + 1, MOST_PAGES + 1):
         _page_file(first, number).unlink(missing_ok=True)
 
 
@@ -141,22 +141,17 @@ def _shown(
 
 def _page(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
     """Draws the blocks of a page side by side."""
-    blocks = [
-        _block(images[k : k + layout.block], labels[k : k + layout.block], layout)
-        for k in range(0, len(images), layout.block)
-    ]
-    height = max(len(block) for block in blocks)
-    return np.concatenate(
-        [
-            np.pad(
-                block,
-                [(0, height - len(block)), (0, 0), (0, 0)],
-                constant_values=_BACKGROUND,
-            )
-            for block in blocks
-        ],
-        axis=1,
-    )
+    starts = range(0, len(images), layout.block)
+    grid = np.empty(0)
+    for number, k in enumerate(starts):
+        rows = slice(k, k + layout.block)
+        block = _block(images[rows], labels[rows], layout)
+        height, width = block.shape[:2]
+        if not number:  # The others are as wide, and none is higher.
+            shape = (height, len(starts) * width, 3)
+            grid = np.full(shape, _BACKGROUND, np.uint8)
+        grid[:height, number * width : (number + 1) * width] = block
+    return grid
 
 
 def _block(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.ndarray:
@@ -185,7 +180,8 @@ def _block(images: np.ndarray, labels: Sequence[str], layout: PageLayout) -> np.
 def _titled(grid: np.ndarray, title: str) -> np.ndarray:
     """Returns a grid below its title, as wide as the title needs."""
     room = max(0, _LEAST_TITLE - grid.shape[1])
-    grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
+    if room:  # Of nothing it would be a copy.
+        grid = np.pad(grid, [(0, 0), (0, room), (0, 0)], constant_values=_BACKGROUND)
     strip = title_strip(title, grid.shape[1])
     return np.concatenate([strip[: LINE * MOST_TITLE_LINES], grid])
 

@@ -1,11 +1,13 @@
 """How much memory there is, and whether a data set fits into it."""
 
 import contextlib
+import ctypes
 import math
 import pathlib
 import re
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from hdd_tf.errors import InputError
 
@@ -91,9 +93,48 @@ def available_memory() -> int | None:
     return min([*bounds, *bounds_of_groups()], default=None)
 
 
+def memory_at_most() -> int | None:
+    """Returns the bytes that a process here can have at most; None if unknown.
+
+    Unlike `available_memory` it does not depend on what runs at the moment.
+    """
+    try:
+        text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:  # Only Linux has this file.
+        return None
+    found = re.search(r"^MemTotal:\s*(\d+) kB", text, re.MULTILINE)
+    bounds = [int(found[1]) * 1024] if found else []
+    for place, names in _groups():
+        with contextlib.suppress(OSError, ValueError):
+            bounds.append(_number(place / names.most))
+    return min(bounds, default=None)
+
+
+class _Names(NamedTuple):
+    """Names of a version of control groups.
+
+    Attributes:
+        most: File of the bound.
+        used: File of what is taken, with pages of files.
+        cached: Line of `memory.stat` of those that go where memory is wanted.
+    """
+
+    most: str
+    used: str
+    cached: str
+
+
+_VERSION_1 = _Names(
+    "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+)
+_VERSION_2 = _Names("memory.max", "memory.current", "inactive_file")
+# Where the kernel shows its control groups, and the file that names those of a process.
+_ROOT = pathlib.Path("/sys/fs/cgroup")
+_OWN = pathlib.Path("/proc/self/cgroup")
+
+
 def bounds_of_groups(
-    root: pathlib.Path = pathlib.Path("/sys/fs/cgroup"),
-    own: pathlib.Path = pathlib.Path("/proc/self/cgroup"),
+    root: pathlib.Path = _ROOT, own: pathlib.Path = _OWN
 ) -> Iterator[int]:
     """Yields what each group of processes that this one is in leaves of its bound.
 
@@ -101,6 +142,15 @@ def bounds_of_groups(
         root: Where the kernel shows its control groups, of version 1 or 2.
         own: The file that names those of this process.
     """
+    for place, names in _groups(root, own):
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            yield _left_in(place, names)
+
+
+def _groups(
+    root: pathlib.Path = _ROOT, own: pathlib.Path = _OWN
+) -> Iterator[tuple[pathlib.Path, _Names]]:
+    """Yields the directory of each group that bounds this process' memory."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -108,36 +158,38 @@ def bounds_of_groups(
     for line in lines:
         number, controllers, path = line.split(":", 2)
         if number == "0":
-            top, names = root, ("memory.max", "memory.current", "inactive_file")
+            top, names = root, _VERSION_2
         elif "memory" in controllers.split(","):
-            top = root / "memory"
-            names = (
-                *("memory.limit_in_bytes", "memory.usage_in_bytes"),
-                "total_inactive_file",
-            )
+            top, names = root / "memory", _VERSION_1
         else:
             continue
         # In a container the path may be the machine's, of which there is only the end.
         place = top / path.lstrip("/")
         while place != top.parent:
-            with contextlib.suppress(OSError, ValueError, LookupError):
-                yield _left_in(place, *names)
+            yield place, names
             place = place.parent
 
 
-def _left_in(place: pathlib.Path, most: str, used: str, cached: str) -> int:
-    """Returns the bytes that a group may still take; raises where there is no bound.
-
-    Args:
-        place: Directory of the group.
-        most: File of the bound.
-        used: File of what is taken, with pages of files.
-        cached: Line of `memory.stat` of those that go where memory is wanted.
-    """
+def _left_in(place: pathlib.Path, names: _Names) -> int:
+    """Returns the bytes that a group may still take; raises where there is no bound."""
     stat = (place / "memory.stat").read_text(encoding="ascii")
     lines = dict(line.split() for line in stat.splitlines())
-    taken = int((place / used).read_text(encoding="ascii")) - int(lines[cached])
-    return max(0, int((place / most).read_text(encoding="ascii")) - taken)
+    taken = _number(place / names.used) - int(lines[names.cached])
+    return max(0, _number(place / names.most) - taken)
+
+
+def _number(file: pathlib.Path) -> int:
+    return int(file.read_text(encoding="ascii"))
+
+
+def give_back() -> None:
+    """Gives memory that was freed back to the system, where the C library keeps it.
+
+    An iteration frees what its passes needed, which is more than what is needed later.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):  # Of glibc alone.
+        library.malloc_trim(0)
 
 
 def peak_memory() -> int:

@@ -82,6 +82,7 @@ def write_in_parts(
             unfinished.add(part)
             digest.update(np.ascontiguousarray(part.images).data)
             bar.update(len(part.labels))
+            del part  # Before the next one is decoded.
         unfinished.check_all_there()
     digest.update(unfinished.labels.data)
     unfinished.finish(directory, digest.hexdigest())

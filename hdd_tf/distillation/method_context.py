@@ -13,7 +13,7 @@ from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.config import Config
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.dataset import Dataset
-from hdd_tf.data.memory import check_room
+from hdd_tf.data.memory import check_room, memory_at_most
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.distributed.class_blocks import (
     ClassBlocks,
@@ -136,8 +136,13 @@ class MethodContext:
     @property
     def max_images(self) -> int:
         """Largest number of images of a forward pass, by the settings or by memory."""
+        # GPUs have memory of their own.
+        on_host = not tf.config.get_visible_devices("GPU")
         return self.config.max_images_per_forward or default_max_images(
-            self.dataset.image_shape, self.config.width
+            self.dataset.image_shape,
+            self.config.width,
+            memory_at_most() if on_host else None,
+            self.config.ipc * self.dataset.num_classes,
         )
 
     def images_of_pass(self, maps: int) -> int:

@@ -165,15 +165,23 @@ class SyntheticSet(tf.Module):
         images = self._whole_images().numpy()
         if self._normalisation.whitening is not None:
             return self._normalisation.to_pixels(images)
-        return to_pixels(images, self.scale.numpy(), self.offset.numpy())
+        # `numpy` has made a copy, which nobody else has.
+        return to_pixels(images, self.scale.numpy(), self.offset.numpy(), out=images)
 
     def limits(self) -> tuple[float, float]:
         """Returns the least and the largest value on the 0-255 scale."""
         if self._normalisation.whitening is not None:
             pixels = self.pixels()
-        else:
-            pixels = self.shown(self._whole_images())
-        return float(tf.reduce_min(pixels)), float(tf.reduce_max(pixels))
+            return float(pixels.min()), float(pixels.max())
+        # Scales are positive and rounding keeps order: the limits of each channel are
+        # shown as the limits, and no copy of the images is made.
+        images = tf.convert_to_tensor(self._whole_images())
+        axes = list(range(images.shape.rank - 1))
+        least, largest = (f(images, axes) for f in (tf.reduce_min, tf.reduce_max))
+        return (
+            float(tf.reduce_min(self.shown(least))),
+            float(tf.reduce_max(self.shown(largest))),
+        )
 
     def shown(self, images: tf.Tensor) -> tf.Tensor:
         """Returns images that are not whitened, on the 0-255 scale, not clipped.
@@ -210,12 +218,22 @@ class SyntheticSet(tf.Module):
         )
 
 
-def to_pixels(images: np.ndarray, scale: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def to_pixels(
+    images: np.ndarray,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Returns float32 images on the 0-255 scale, not clipped.
 
     Args:
         images: `[..., h, w, c]` images.
         scale: `[c]` factors from `images` to the 0-1 scale.
         offset: `[c]` summands from `images` to the 0-1 scale.
+        out: Where to write them, which may be `images`; None for a new array.
     """
-    return ((images * scale + offset) * 255.0).astype(np.float32)
+    # In place, for there can be a million of them.
+    pixels = np.multiply(images, scale, out=out)
+    pixels += offset
+    pixels *= 255.0
+    return pixels.astype(np.float32, copy=False)

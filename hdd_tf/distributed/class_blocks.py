@@ -1,12 +1,17 @@
 """The split of the classes over replicas and blocks."""
 
 import dataclasses
+import math
 
 import numpy as np
 
 # Largest memory of the first layer's output in a forward pass, the largest tensor of a
 # step: that of 2,560 images of 32x32 at width 128. A step then takes about 4 GiB.
 FIRST_MAP_BYTES = 1280 * 2**20
+# Of a smaller memory: what the program takes before the step; copies of the synthetic
+# images (with velocity, gradient, its parts and its squares); and what a step takes of
+# the rest in units of that output. A machine of 5.5 GiB and more is not smaller.
+_TAKEN_BYTES, _COPIES, _OUTPUTS_OF_STEP, _LEAST_MAP_BYTES = 2**29, 6, 4, 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +76,25 @@ def plan_class_blocks(
     )
 
 
-def default_max_images(image_shape: tuple[int, int, int], width: int) -> int:
+def default_max_images(
+    image_shape: tuple[int, int, int],
+    width: int,
+    memory: int | None = None,
+    num_synthetic: int = 0,
+) -> int:
     """Returns the default of the largest number of images of one forward pass.
 
     Args:
         image_shape: `(height, width, channels)` of the images.
         width: Channels of the network's first layer.
+        memory: Bytes that the process can have; None if that is unknown, or does not
+            matter because another device has the images.
+        num_synthetic: Number of synthetic images of all classes.
     """
+    most = FIRST_MAP_BYTES
+    if memory is not None:
+        copies = _COPIES * num_synthetic * math.prod(image_shape) * 4
+        part = (memory - _TAKEN_BYTES - copies) // _OUTPUTS_OF_STEP
+        most = min(most, max(_LEAST_MAP_BYTES, part))
     bytes_per_image = image_shape[0] * image_shape[1] * width * 4
-    return max(1, FIRST_MAP_BYTES // bytes_per_image)
+    return max(1, most // bytes_per_image)

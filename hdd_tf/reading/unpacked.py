@@ -8,12 +8,8 @@ import numpy as np
 
 from hdd_tf.errors import InputError
 from hdd_tf.files.json_files import read_ordinary_file
-from hdd_tf.reading.folders.class_folders import (
-    FolderLister,
-    ImageFiles,
-    Paths,
-    list_classes,
-)
+from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.reading.folders.compact_paths import Paths
 
 # fastai's ImageWoof, in the order of labels that folders in alphabetical order give.
 IMAGEWOOF_CLASSES = {

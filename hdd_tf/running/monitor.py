@@ -12,6 +12,7 @@ from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.summaries import SummaryWriter
 from hdd_tf.artifacts.titles import set_title
 from hdd_tf.config import identity
+from hdd_tf.data.memory import give_back
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.progress import progress_bar
@@ -276,6 +277,7 @@ class RunMonitor(SilentMonitor):
 
     def _picture(self, iteration: int, name: str) -> None:
         """Shows the images in TensorBoard, and in a file where it has a name."""
+        give_back()
         pixels = self._synthetic_set.pixels()
         directory = self._directory.pictures
         directory.mkdir(parents=True, exist_ok=True)

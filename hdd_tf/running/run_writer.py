@@ -1,5 +1,6 @@
 """The writers of an experiment: the chief writes all files, other processes none."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet
 from hdd_tf.artifacts.sets.run_whitening import keep_whitening
 from hdd_tf.artifacts.summaries import SummaryWriter
+from hdd_tf.data.memory import give_back
 from hdd_tf.distillation.method import IterativeMethod
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
@@ -171,8 +173,14 @@ class RunWriter(SilentWriter):
     def finish(self, seconds: float) -> dict[str, Any] | None:
         """Exports, scores and returns the result; see `SilentWriter`."""
         run = self._run
+        give_back()
         distilled = self._best.read() if self._best else self._made_set()
         write_export(run, distilled)
+        # The files are scored. What made them would lie beside the networks, and its
+        # graphs and the functions that trace them hold each other.
+        del distilled, self._method
+        gc.collect()
+        give_back()
         spent = {"distil": round(seconds, 3)}
         result = score_export(run, self._evaluation, run.config.iterations, spent)
         if self._every:

@@ -16,7 +16,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, run_iterations, stop_on_signals
-from hdd_tf.running.run_writer import run_writer
+from hdd_tf.running.run_writer import SilentWriter, run_writer
 
 
 def run_experiment(run: RunContext) -> dict[str, Any] | None:
@@ -35,12 +35,22 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
         InputError: settings, data and run directory do not match.
         InterruptedRunError: a signal stopped the run, with its state saved.
     """
-    config, workers = run.config, run.workers
+    workers = run.workers
     writer = run_writer(run)
     # Checked first, because an invalid or finished run trains no networks.
     if workers.broadcast("whether the run is finished", writer.is_finished()):
         return writer.complete()
-    dataset = run.dataset
+    # In a call of its own, so that the method is gone when networks are scored.
+    return writer.finish(_distil(run, writer))
+
+
+def _distil(run: RunContext, writer: SilentWriter) -> float:
+    """Does the iterations of an experiment that are not done yet.
+
+    Returns:
+        Seconds of distillation in all.
+    """
+    config, workers = run.config, run.workers
     # The chief trains networks and stores them; the other processes read them.
     with workers.chief_first("networks that train ahead"):
         writer.check()
@@ -80,11 +90,11 @@ def run_experiment(run: RunContext) -> dict[str, Any] | None:
                 config.steps_per_call,
                 after_block,
                 cadences(config),
-                dataset.label_names,
+                run.dataset.label_names,
                 lambda steps: workers.broadcast("iterations of a call", steps),
                 monitor.before_refusal,
             )
-    return writer.finish(monitor.seconds)
+    return monitor.seconds
 
 
 def fill_bank(run: RunContext) -> list[Work]:

@@ -33,7 +33,8 @@ class DeviceSettings:
         0,
         parsers.COUNT_OR_ZERO,
         "Images in one forward pass; bounds memory, same result. 0: as many as keep "
-        "the first layer's map within 1.25 GiB.",
+        "the first layer's map within 1.25 GiB, or fewer where the machine or its "
+        "container has less than 5.5 GiB.",
         Scope.PROCESS,
         is_making_only=True,
     )

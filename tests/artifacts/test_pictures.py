@@ -108,7 +108,7 @@ def test_many_classes_are_readable(shape, pages):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "title_strip", told)
-        found = pictures.pages(images, names, "set")
+        found = list(pictures.pages(images, names, "set"))
     assert len(found) == len(said) == pages
     assert max(max(page.shape) for page in found) <= 3500
     if pages == 1:
@@ -126,7 +126,7 @@ def test_pages_that_nobody_would_look_at_are_not_drawn(monkeypatch):
         "title_strip",
         lambda title, width: said.append(title) or np.zeros([14, width, 3], np.uint8),
     )
-    found = pictures.pages(images, title="set")
+    found = list(pictures.pages(images, title="set"))
     assert len(found) == len(said) == 10
     # Four below each other, and five side by side.
     assert said[-1] == "set; classes 181-200 of 1,000 (page 10 of 10)"

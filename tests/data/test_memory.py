@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 
@@ -41,7 +42,8 @@ def test_peak_is_of_this_process_and_not_of_the_one_that_started_it():
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_container_has_what_its_group_leaves(tmp_path, version):
+def test_a_container_has_what_its_group_leaves(tmp_path, version, monkeypatch):
+    groups = memory._groups
     most, used, cached = (
         ("memory.max", "memory.current", "inactive_file")
         if version == 2
@@ -59,11 +61,41 @@ def test_a_container_has_what_its_group_leaves(tmp_path, version):
         (place / used).write_text("700\n")
         (place / "memory.stat").write_text(f"anon 5\n{cached} 200\n")
     own = tmp_path / "self"
+    monkeypatch.setattr(
+        memory, "_groups", lambda *given: groups(*(given or (root, own)))
+    )
     line = "0::/jobs/own" if version == 2 else "4:memory:/jobs/own"
     own.write_text(f"7:cpu,cpuacct:/\n{line}\n")
     # 700 are taken, of which 200 of files go where memory is wanted.
     assert list(memory.bounds_of_groups(root, own)) == [4500, 500]
+    assert memory.memory_at_most() == 1000
     # A path of the machine that a container does not see.
     own.write_text(line.replace("/jobs", "/slice/jobs") + "\n")
     assert list(memory.bounds_of_groups(root, own)) == []
     assert list(memory.bounds_of_groups(root, tmp_path / "none")) == []
+    assert memory.memory_at_most() > 2**20  # The machine's.
+
+
+@pytest.mark.skipif(
+    "glibc" not in platform.libc_ver(), reason="only glibc keeps what is freed"
+)
+@pytest.mark.slow
+def test_what_was_freed_is_given_back():
+    # Small pieces, of which every second one is freed, and then all but the last.
+    program = """
+import re
+from hdd_tf.data.memory import give_back
+
+def own():
+    return int(re.search(r"RssAnon:\\s*(\\d+)", open("/proc/self/status").read())[1])
+
+pieces = [bytearray(10_000) for _ in range(20_000)]
+del pieces[:-1]
+before = own()
+give_back()
+print(before - own())
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(child.stdout) > 150_000  # Of 195,313 KiB.

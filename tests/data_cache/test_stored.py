@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -70,6 +71,21 @@ def test_images_and_description_are_those_that_memory_would_write(tmp_path):
     assert part.checksum == SPLIT.checksum
     # Either way of reading takes what the other has written.
     same(stored(tmp_path / "memory", Source(fails_at=0)))
+
+
+def test_memory_has_one_part_at_a_time(tmp_path):
+    parts = []
+
+    def images_from(start):
+        for first in range(start, 11, 3):
+            assert all(part() is None for part in parts)
+            part = SPLIT.take(np.arange(first, min(first + 3, 11)))
+            parts.append(weakref.ref(part))
+            yield part
+            del part
+
+    same(DataCache(tmp_path).stored(ABOUT, Decoding(lambda: SPLIT.labels, images_from)))
+    assert len(parts) == 4
 
 
 def test_a_stopped_decoding_goes_on_where_it_was(tmp_path):

@@ -116,3 +116,22 @@ def test_limits_of_whitened_images_are_those_of_their_pixels():
     images = whitened.normalise(real[:2]).reshape(2, 1, 4, 4, 1)
     limits = SyntheticSet(tf.constant(images), whitened).limits()
     np.testing.assert_allclose(limits, (real[:2].min(), real[:2].max()), atol=0.01)
+
+
+def test_limits_are_those_of_the_pixels_to_the_bit():
+    rng = np.random.default_rng(5)
+    for unit_range in (False, True):
+        images = SyntheticSet(
+            tf.constant(rng.normal(size=(7, 3, 9, 5, 3)), tf.float32),
+            Normalisation((0.3, 0.41, 0.517), (0.21, 0.25, 0.233)),
+            unit_range=unit_range,
+        )
+        shown = images.shown(images.images)
+        assert images.limits() == (
+            float(tf.reduce_min(shown)),
+            float(tf.reduce_max(shown)),
+        )
+        expected = (
+            images.images.numpy() * images.scale.numpy() + images.offset
+        ) * 255.0
+        np.testing.assert_array_equal(images.pixels(), expected)

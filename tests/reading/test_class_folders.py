@@ -1,12 +1,10 @@
 import os
-import pathlib
-import tracemalloc
 
 import numpy as np
 import pytest
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.folders.class_folders import FolderLister, Paths, list_classes
+from hdd_tf.reading.folders.class_folders import FolderLister, list_classes
 
 
 def make(root, *names):
@@ -111,14 +109,3 @@ def test_classes_in_the_order_of_their_labels(tmp_path):
     part = files.take(np.array([2, 0]))
     assert [path.parent.name for path in part.paths] == ["a", "b"]
     assert part.labels.tolist() == [2, 0]
-
-
-def test_paths_are_small_however_many(tmp_path):
-    names = [f"{tmp_path}/n{label:08}/{label:08}.JPEG" for label in range(1000)]
-    tracemalloc.start()
-    paths = Paths(f"{name}" for name in names)
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert held < 1000 * (len(names[0]) + 100)
-    assert paths[7] == pathlib.Path(names[7]) and paths[-1].name == "00000999.JPEG"
-    assert list(paths[3:5]) == [pathlib.Path(name) for name in names[3:5]]

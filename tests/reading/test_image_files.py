@@ -1,4 +1,6 @@
 import struct
+import tracemalloc
+import weakref
 import zlib
 
 import numpy as np
@@ -6,8 +8,9 @@ import pytest
 from PIL import Image
 
 from hdd_tf.errors import InputError
-from hdd_tf.reading.folders import image_files
-from hdd_tf.reading.folders.class_folders import image_suffixes
+from hdd_tf.reading.folders import image_files, image_parts
+from hdd_tf.reading.folders.class_folders import ImageFiles, image_suffixes
+from hdd_tf.reading.folders.compact_paths import Paths
 from hdd_tf.reading.folders.image_files import (
     fit_image,
     read_image,
@@ -338,6 +341,40 @@ def test_images_keep_the_order_of_their_files(tmp_path):
     (tmp_path / "7.png").write_text("damaged")
     with pytest.raises(InputError, match=r"7\.png"):
         read_images(paths, 3, (2, 2))
+
+
+def test_files_that_wait_for_a_thread_are_few():
+    count, rows = 20_000, []
+    tracemalloc.start()
+    image_files._for_each(count, lambda row: row, lambda row, same: rows.append(same))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows == list(range(count))
+    assert peak < 600 * count  # Each that waits takes a kilobyte and more.
+
+
+def test_a_part_of_the_images_is_forgotten_before_the_next_is_read(
+    tmp_path, monkeypatch
+):
+    places = [tmp_path / f"{row}.png" for row in range(5)]
+    for row, place in enumerate(places):
+        Image.new("L", (3, 2), row).save(place)
+    read, earlier = image_files.read_images, []
+
+    def read_images(*args, **kwargs):
+        assert all(part() is None for part in earlier)
+        images = read(*args, **kwargs)
+        earlier.append(weakref.ref(images))
+        return images
+
+    monkeypatch.setattr(image_parts, "_PART", 2 * 3 * 2)
+    monkeypatch.setattr(image_parts, "read_images", read_images)
+    files = ImageFiles(Paths(places), np.arange(5))
+    seen = []
+    for part in image_parts.decoding_of_files(files, 1, (2, 3)).images_from(1):
+        seen += part.images[:, 0, 0, 0].tolist()
+        del part
+    assert seen == [1, 2, 3, 4] and len(earlier) == 2
 
 
 @pytest.mark.slow

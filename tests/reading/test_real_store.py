@@ -1,7 +1,10 @@
 """Real images on disk are those from memory, of every kind of source."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from hdd_tf.data import memory
 from hdd_tf.data.dataset import data_record
@@ -10,6 +13,7 @@ from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.reading import tfds_reader
+from hdd_tf.reading.folders import image_files
 from hdd_tf.reading.loading import load_dataset
 
 
@@ -111,6 +115,32 @@ def test_auto_takes_the_disk_where_memory_is_too_small(folder, tmp_path, monkeyp
     with pytest.raises(InputError, match="start the run itself first"):
         load(folder, tmp_path, "auto", keeps=False)
     assert isinstance(load(folder, tmp_path, "auto").training.images, StoredImages)
+
+
+def test_a_file_of_a_folder_takes_few_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "_WAITING", 64)  # Of thousands, in a few.
+    for name, value in (("dark", 10), ("light", 200)):
+        Image.new("L", (4, 4), value).save(tmp_path / f"{name}.png")
+    peaks = []
+    for per_class in (60, 60, 560):  # The first one imports.
+        root = tmp_path / f"pets{len(peaks)}"
+        for split, count in (("train", per_class), ("test", 1)):
+            for name in ("dark", "light"):
+                content = (tmp_path / f"{name}.png").read_bytes()
+                (root / split / name).mkdir(parents=True)
+                for row in range(count):
+                    (root / split / name / f"{row:06}.png").write_bytes(content)
+        tracemalloc.start()
+        found = load_dataset(
+            *(f"folder:{root}", str(tmp_path), 0.0, 3, {}, None, ()),
+            CacheSetting("auto", True, store="disk"),
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found.training.images.shape == (2 * per_class, 4, 4, 1)
+    a_file = (peaks[2] - peaks[1]) / 1000
+    # Its name and folder, 16 pixels, and a few numbers of where it is.
+    assert a_file < 150
 
 
 def test_a_stopped_decoding_of_shards_goes_on_within_one(

@@ -179,3 +179,18 @@ def test_default_bound_shrinks_with_the_images():
     small = default_max_images((32, 32, 3), 128)
     assert default_max_images((128, 128, 3), 128) * 16 == small
     assert default_max_images((4096, 4096, 3), 1024) == 1
+
+
+def test_default_bound_shrinks_with_a_small_memory():
+    image = 32 * 32 * 128 * 4
+    usual = default_max_images((32, 32, 3), 128)
+    for gibibytes, first_map in ((64, 1.25), (5.5, 1.25), (4.5, 1.0), (1, 0.125)):
+        memory = int(gibibytes * 2**30)
+        most = default_max_images((32, 32, 3), 128, memory)
+        assert most == int(first_map * 2**30) // image <= usual
+    # Synthetic images are there six times, with all that an update makes of them.
+    gibibyte_and_set = 2**30 + 6 * 500 * 32 * 32 * 3 * 4
+    most = default_max_images((32, 32, 3), 128, gibibyte_and_set, 500)
+    assert most == 2**27 // image
+    # What is too small for the program has a few images at a time.
+    assert default_max_images((32, 32, 3), 128, 2**20) == 2**24 // image

@@ -2,16 +2,17 @@
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import features
 
 from hdd_tf.errors import InputError, warn
+from hdd_tf.reading.folders.compact_paths import Paths
 
 _SUFFIXES = (
     *(".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"),
@@ -48,31 +49,6 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name in _LITTER
 
 
-class Paths(Sequence[pathlib.Path]):
-    """Paths that are kept as text: a million of objects would be a gigabyte.
-
-    Args:
-        paths: The paths.
-    """
-
-    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        self._texts = [os.fspath(path) for path in paths]
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, row: int) -> pathlib.Path: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> "Paths": ...
-
-    def __getitem__(self, row: int | slice) -> "pathlib.Path | Paths":
-        if isinstance(row, slice):
-            return Paths(self._texts[row])
-        return pathlib.Path(self._texts[row])
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
     """Files of one split.
@@ -82,12 +58,12 @@ class ImageFiles:
         labels: `[n]` int64.
     """
 
-    paths: Sequence[pathlib.Path]
+    paths: Paths
     labels: np.ndarray
 
     def take(self, rows: np.ndarray) -> "ImageFiles":
         """Returns the files at `rows`, in that order."""
-        return ImageFiles(Paths(self.paths[row] for row in rows), self.labels[rows])
+        return ImageFiles(self.paths.take(rows), self.labels[rows])
 
 
 class FolderLister:
@@ -104,22 +80,22 @@ class FolderLister:
     def __init__(self, root: pathlib.Path) -> None:
         self._root = root
         self._real_root = os.path.realpath(root)
-        self._left_out: list[pathlib.Path] = []
+        self._left_out = Paths()
         self.has_links = False
 
     def folders(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """Returns the folders in a folder; notes the files beside them as left out."""
         entries = list(self._entries(folder))
-        self._left_out += [path for path in entries if not path.is_dir()]
+        self._left_out.extend(path for path in entries if not path.is_dir())
         return [path for path in entries if path.is_dir()]
 
-    def images(self, folder: pathlib.Path) -> list[pathlib.Path]:
+    def images(self, folder: pathlib.Path) -> Paths:
         """Returns the image files at any depth below a folder.
 
         Raises:
             InputError: there is none, or a link leads out of the root.
         """
-        images: list[pathlib.Path] = []
+        images = Paths()
         for path in self._walk(folder):
             (images if is_image(path) else self._left_out).append(path)
         if not images:
@@ -137,13 +113,14 @@ class FolderLister:
         """Says in one line what was found and not used."""
         if self._left_out:
             # What may well have been meant is named before texts beside the images.
-            meant = [path for path in self._left_out if path.is_dir()] + [
-                path for path in self._left_out if is_image(path)
-            ]
+            meant = itertools.chain(
+                (path for path in self._left_out if path.is_dir()),
+                (path for path in self._left_out if is_image(path)),
+            )
             warn(
                 f"{len(self._left_out)} files or folders below {self._root} are not "
                 "images of a class and were left out, such as "
-                f"{(meant or self._left_out)[0]}."
+                f"{next(meant, self._left_out[0])}."
             )
 
     def _walk(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -217,11 +194,11 @@ def list_classes(
         folders: Folder of each class; a class may be missing.
         names: The classes, in the order of their labels.
     """
-    paths: list[str] = []
+    paths = Paths()
     sizes = np.zeros(len(names), np.int64)
     for label, name in enumerate(names):
         if name in folders:
             before = len(paths)
-            paths += map(os.fspath, lister.images(folders[name]))
+            paths.extend(lister.images(folders[name]))
             sizes[label] = len(paths) - before
-    return ImageFiles(Paths(paths), np.repeat(np.arange(len(names)), sizes))
+    return ImageFiles(paths, np.repeat(np.arange(len(names)), sizes))

@@ -10,6 +10,7 @@ from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data.stored_images import ImageRows, chunks_of
 from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import ImageFiles
+from hdd_tf.reading.folders.compact_paths import Paths
 from hdd_tf.reading.folders.image_files import used_bits
 from hdd_tf.reading.folders.image_headers import read_header
 
@@ -33,11 +34,11 @@ class Format:
 
     size: tuple[int, int] = (0, 0)
     channels: int = 1
-    deep: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    deep: Paths = dataclasses.field(default_factory=Paths)
     noted_bits: set[int] = dataclasses.field(default_factory=set)
-    deep_colours: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    with_more: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    transparent: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    deep_colours: Paths = dataclasses.field(default_factory=Paths)
+    with_more: Paths = dataclasses.field(default_factory=Paths)
+    transparent: Paths = dataclasses.field(default_factory=Paths)
 
     @classmethod
     def known(cls, size: tuple[int, int], channels: int, bits: int) -> "Format":
@@ -157,16 +158,7 @@ def remarks_on(
             f"{form.deep[0]}, use {form.bits} bits: 0 ... {2**form.bits - 1} becomes "
             "0 ... 255."
         )
-    deep_colours = set(form.deep_colours)
-    largest = max(
-        (
-            int(read[split].images[row].max())
-            for split, part in files.items()
-            for row, path in enumerate(part.paths)
-            if path in deep_colours
-        ),
-        default=255,
-    )
+    largest = _largest_deep_colour(form, files, read) if form.deep_colours else 255
     if largest < _FEW_LEVELS:
         remarks.append(
             f"{len(form.deep_colours)} colour images of 16 bits, such as "
@@ -174,3 +166,19 @@ def remarks_on(
             "are read: save them with 8 bits a colour, scaled to 0 ... 255."
         )
     return remarks
+
+
+def _largest_deep_colour(
+    form: Format, files: dict[str, ImageFiles], read: dict[str, LabelledImages]
+) -> int:
+    """Returns the largest value that was read of an image with colours of 16 bits."""
+    largest = 0
+    # They were noted in the order of the files.
+    waiting = iter(form.deep_colours)
+    awaited = next(waiting, None)
+    for split, part in files.items():
+        for row, path in enumerate(part.paths):
+            if path == awaited:
+                largest = max(largest, int(read[split].images[row].max()))
+                awaited = next(waiting, None)
+    return largest

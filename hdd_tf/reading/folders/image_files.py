@@ -21,6 +21,8 @@ from hdd_tf.reading.folders.image_headers import (
 _Result = TypeVar("_Result")
 # How many of 16 bits cameras and scanners use.
 _USUAL_BITS = (8, 10, 12, 14)
+# Files that are handed to threads at a time; at the end of these some wait for others.
+_WAITING = 4096
 
 
 def read_image(
@@ -129,8 +131,11 @@ def _for_each(
     try:
         # Here, for the list of filters is one for all threads.
         with quiet():
-            for row, result in enumerate(pool.map(work, range(count))):
-                then(row, result)
+            # A million of calls that wait would take a gigabyte.
+            for first in range(0, count, _WAITING):
+                rows = range(first, min(first + _WAITING, count))
+                for row, result in zip(rows, pool.map(work, rows), strict=True):
+                    then(row, result)
     finally:
         # A damaged file or a signal need not wait for all the other files.
         pool.shutdown(cancel_futures=True)

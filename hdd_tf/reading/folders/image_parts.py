@@ -12,7 +12,7 @@ from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.image_files import read_images
 
 # Of a part: many files, so that all threads have some.
-_PART = 2**26
+_PART = 2**25
 
 
 def decoding_of_files(
@@ -36,9 +36,16 @@ def decoding_of_files(
     def images_from(start: int) -> Iterator[LabelledImages]:
         for first in range(start, len(files.paths), count):
             part = files.take(np.arange(first, min(first + count, len(files.paths))))
-            images = read_images(
-                part.paths, channels, *sizes, bits=bits, on_transparent=on_transparent
+            # Without a name, which would keep them while the next ones are decoded.
+            yield LabelledImages(
+                read_images(
+                    part.paths,
+                    channels,
+                    *sizes,
+                    bits=bits,
+                    on_transparent=on_transparent,
+                ),
+                part.labels,
             )
-            yield LabelledImages(images, part.labels)
 
     return Decoding(lambda: files.labels, images_from)
