@@ -8,13 +8,11 @@ classes, devices, the bank of real summaries, and the optimiser of the images.
 
 import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
-from hdd_tf.distillation.bank.filling import check, fill
 from hdd_tf.distillation.bank.real_bank import RealBank
 from hdd_tf.distillation.class_matching import ClassMatching, Matched
 from hdd_tf.distillation.comparison import Comparison, learner_of
@@ -23,13 +21,12 @@ from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
 from hdd_tf.distillation.spread_images import SpreadImages
-from hdd_tf.distillation.whole_classes import WholeClasses
+from hdd_tf.distillation.whole_classes import BankOverAll
 from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.distributed.class_shares import has_other_processes
 from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.distributed.spread_variable import SpreadVariable
 from hdd_tf.errors import InputError
-from hdd_tf.files.disk_room import size_text
 
 # The phases of a run with a bank: real images are drawn, then their summaries reused.
 _DRAWING, _REVISITING = 0, 1
@@ -84,54 +81,31 @@ class ClasswiseMatching(IterativeMethod):
                 f"with what --geometry={context.config.geometry} learns: leave it at "
                 f"0, or give {self._learner.bank_remedy}"
             )
-        self._is_over_all = size > 0 and context.config.bank_over == "all"
-        if self._is_over_all and not comparison.merges:
-            raise InputError(
-                "--bank_over=all merges the summaries of parts of a class, and those "
-                f"of --objective={context.config.objective} (with these settings) "
-                "cannot be merged: leave it at batch"
-            )
+        self._over_all: BankOverAll | None = None
         if size:
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
+            if context.config.bank_over == "all":
+                self._over_all = BankOverAll(
+                    self._bank, context, objective, comparison, augmentations
+                )
         self._shares = context.shares(objective.needs_whole_set)
         self._store = context.store_of(self._shares)
         self._start: tf.Tensor | None = context.initial_images(self._store)
 
     def train_ahead(self) -> None:
         """Trains the networks that the objective needs, and fills a bank over all."""
-        if self._bank is None or not self._is_over_all:
+        if self._over_all is None:
             self._objective.train_ahead()
             return
-        files = self._bank_files()
-        check(files)  # Networks may train for hours.
+        self._over_all.check()  # Networks may train for hours.
         self._objective.train_ahead()
-        if self._context.dry_run:
-            return
-        whole = self._whole_classes()
-        fill(
-            files,
-            whole.summaries,
-            whole.sizes,
-            self._bank.size,
-            self._context.config.progress,
-        )
-        for label in range(self._context.dataset.num_classes):
-            self._bank.write_class(label, files.read(label))
+        if not self._context.dry_run:
+            self._over_all.fill()
 
     def stages(self) -> list[Work]:
         """Returns the cost of a bank over all real images, if there is one."""
-        if self._bank is None or not self._is_over_all:
-            return []
-        files, whole = self._bank_files(), self._whole_classes()
-        size, missing = self._bank.size, files.missing()
-        room = size_text(self._bank.num_bytes)
-        count = f"{size} x {whole.sizes.sum():,} images, {room}"
-        if not missing:
-            return [Work("bank", f"{count}, kept in {files.path}", 0.0)]
-        images = size * int(whole.sizes[missing].sum())
-        seconds = images * whole.seconds_per_image()
-        return [Work("bank", f"{count}, where {files.path} lacks them", seconds)]
+        return [self._over_all.work()] if self._over_all else []
 
     def assemble(self) -> None:
         """Makes the images and their optimiser."""
@@ -180,7 +154,7 @@ class ClasswiseMatching(IterativeMethod):
         """Returns the phase: real images are drawn, or a full bank is reused."""
         if self._bank is None:
             return Phase(_DRAWING)
-        if self._is_over_all or iteration >= self._bank.size:
+        if self._over_all or iteration >= self._bank.size:
             return Phase(_REVISITING)
         return Phase(_DRAWING, self._bank.size)
 
@@ -194,7 +168,7 @@ class ClasswiseMatching(IterativeMethod):
         A bank over all real images has files of its own.
         """
         own = {"real_bank": self._bank} if self._bank else {}
-        bank = {} if self._is_over_all else own
+        bank = {} if self._over_all else own
         return {
             "synthetic_set": self.synthetic_set,
             "velocity": self._image_sgd.velocity,
@@ -240,23 +214,6 @@ class ClasswiseMatching(IterativeMethod):
     def spread_variables(self) -> Sequence[SpreadVariable]:
         """Returns images and velocities, if replicas have their own classes' only."""
         return () if self._spread is None else self._spread.variables
-
-    def _whole_classes(self) -> WholeClasses:
-        """Returns what computes a bank over all; it is not kept, for its networks."""
-        return WholeClasses(
-            self._context, self._objective, self._comparison, self._augmentations
-        )
-
-    def _bank_files(self) -> BankFiles:
-        """Returns the files of a bank over all real images."""
-        context, bank = self._context, cast(RealBank, self._bank)
-        kind = kind_of_bank(context.config, context.dataset, context.network)
-        return BankFiles(
-            context.config.bank_dir,
-            kind,
-            bank.class_shapes,
-            context.dataset.num_classes,
-        )
 
     def _update_images(
         self, iteration: tf.Tensor, pass_index: int, phase: int

@@ -175,3 +175,47 @@ class RealImages:
             parallel_iterations=1,
         )
         return tf.nest.map_structure(lambda x: tf.reduce_sum(x, axis=0), sums)
+
+
+class PartOfClass:
+    """A part of the images of one class, see `RealBatch`.
+
+    Args:
+        label: `[]` int32 class number.
+        images: `[n, h, w, c]` normalised images, of any number n.
+        parameters: Augmentation of the class, of one group; None for none.
+        piece: Function that runs a piece of the graph, compiled or not.
+    """
+
+    def __init__(
+        self,
+        label: tf.Tensor,
+        images: tf.Tensor,
+        parameters: dsa.DSAParameters | None,
+        piece: Piece,
+    ) -> None:
+        self.labels = label[None]
+        self.weights = tf.ones([1, tf.shape(images)[0]])
+        self._images = images
+        self._parameters = parameters
+        self._piece = piece
+
+    def map(self, per_image: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """Applies a function of single images; see `RealBatch`."""
+        return self._piece(lambda: per_image(self._augmented()))[None]
+
+    def map_classes(
+        self,
+        per_class: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
+        signature: Any,
+        join: Callable[[Any], Any] = add_parts,
+    ) -> Any:
+        """Applies a function of a whole class to this part; see `RealBatch`."""
+        del signature
+        found = self._piece(
+            lambda: per_class(self._augmented(), self.weights[0], self.labels[0])
+        )
+        return join(tf.nest.map_structure(lambda x: x[None, None], found))
+
+    def _augmented(self) -> tf.Tensor:
+        return dsa.apply(self._images[None], self._parameters, differentiable=False)[0]

@@ -15,10 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from hdd_tf.augment import dsa
-from hdd_tf.distillation.comparison import Comparison, Merging, add_parts
+from hdd_tf.distillation.bank.bank_files import BankFiles, kind_of_bank
+from hdd_tf.distillation.bank.filling import check, fill
+from hdd_tf.distillation.bank.real_bank import RealBank
+from hdd_tf.distillation.comparison import Comparison, Merging
+from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective, Pass
-from hdd_tf.distributed.compilation import Piece
+from hdd_tf.distillation.real_images import PartOfClass
+from hdd_tf.errors import InputError
+from hdd_tf.files.disk_room import size_text
 from hdd_tf.random_keys import Purpose, derive_key
 
 # Most bytes of the weights of networks that look at the same images in turn, where
@@ -38,50 +44,6 @@ class _Look(NamedTuple):
     weights: list[tf.Tensor]
     more: Any
     parameters: dsa.DSAParameters | None
-
-
-class _Part:
-    """A part of the images of one class, see `RealBatch`.
-
-    Args:
-        label: `[]` int32 class number.
-        images: `[n, h, w, c]` normalised images, of any number n.
-        parameters: Augmentation of the class, of one group; None for none.
-        piece: Function that runs a piece of the graph, compiled or not.
-    """
-
-    def __init__(
-        self,
-        label: tf.Tensor,
-        images: tf.Tensor,
-        parameters: dsa.DSAParameters | None,
-        piece: Piece,
-    ) -> None:
-        self.labels = label[None]
-        self.weights = tf.ones([1, tf.shape(images)[0]])
-        self._images = images
-        self._parameters = parameters
-        self._piece = piece
-
-    def map(self, per_image: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """Applies a function of single images; see `RealBatch`."""
-        return self._piece(lambda: per_image(self._augmented()))[None]
-
-    def map_classes(
-        self,
-        per_class: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
-        signature: Any,
-        join: Callable[[Any], Any] = add_parts,
-    ) -> Any:
-        """Applies a function of a whole class to this part; see `RealBatch`."""
-        del signature
-        found = self._piece(
-            lambda: per_class(self._augmented(), self.weights[0], self.labels[0])
-        )
-        return join(tf.nest.map_structure(lambda x: x[None, None], found))
-
-    def _augmented(self) -> tf.Tensor:
-        return dsa.apply(self._images[None], self._parameters, differentiable=False)[0]
 
 
 class WholeClasses:
@@ -234,6 +196,73 @@ class WholeClasses:
     ) -> list[tf.Tensor]:
         """Returns the summary `[1, ...]` of a part of a class, in the graph."""
         parameters = dsa.gather(look.parameters, label[None])
-        part = _Part(label, images, parameters, self._context.piece)
+        part = PartOfClass(label, images, parameters, self._context.piece)
         work = Pass(look.weights, more=look.more)
         return tf.nest.flatten(self._comparison.summarize(work, part))
+
+
+class BankOverAll:
+    """A bank of summaries of all real images: what it costs, its files, its filling.
+
+    Args:
+        bank: The bank that is filled.
+        context: The run's settings, data, network and devices.
+        objective: Objective, which gives the weights of each pass.
+        comparison: Comparison, which `merges`.
+        augmentations: Transformations that a class draws.
+
+    Raises:
+        InputError: the summaries of parts of a class cannot be merged.
+    """
+
+    def __init__(
+        self,
+        bank: RealBank,
+        context: MethodContext,
+        objective: Objective,
+        comparison: Comparison,
+        augmentations: dsa.Choice,
+    ) -> None:
+        if not comparison.merges:
+            raise InputError(
+                "--bank_over=all merges the summaries of parts of a class, and those "
+                f"of --objective={context.config.objective} (with these settings) "
+                "cannot be merged: leave it at batch"
+            )
+        self._bank = bank
+        self._context = context
+        # Made where it is used, and not kept, for its networks.
+        self._whole = functools.partial(
+            WholeClasses, context, objective, comparison, augmentations
+        )
+
+    def check(self) -> None:
+        """Checks that its files can be written; raises an InputError if not."""
+        check(self._files())
+
+    def fill(self) -> None:
+        """Computes what the files lack, and takes all summaries from them."""
+        files, whole, config = self._files(), self._whole(), self._context.config
+        fill(files, whole.summaries, whole.sizes, self._bank.size, config.progress)
+        for label in range(self._context.dataset.num_classes):
+            self._bank.write_class(label, files.read(label))
+
+    def work(self) -> Work:
+        """Returns what it costs to compute what the files lack."""
+        files, whole, size = self._files(), self._whole(), self._bank.size
+        room = size_text(self._bank.num_bytes)
+        count = f"{size} x {whole.sizes.sum():,} images, {room}"
+        missing = files.missing()
+        if not missing:
+            return Work("bank", f"{count}, kept in {files.path}", 0.0)
+        images = size * int(whole.sizes[missing].sum())
+        seconds = images * whole.seconds_per_image()
+        return Work("bank", f"{count}, where {files.path} lacks them", seconds)
+
+    def _files(self) -> BankFiles:
+        context = self._context
+        kind = kind_of_bank(context.config, context.dataset, context.network)
+        classes = context.dataset.num_classes
+        return BankFiles(
+            context.config.bank_dir, kind, self._bank.class_shapes, classes
+        )
