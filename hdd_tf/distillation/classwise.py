@@ -21,7 +21,7 @@ from hdd_tf.distillation.method import IterativeMethod, Metrics, Phase, Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Objective
 from hdd_tf.distillation.spread_images import SpreadImages
-from hdd_tf.distillation.whole_classes import BankOverAll
+from hdd_tf.distillation.whole_classes import BankOverAll, check_merges
 from hdd_tf.distributed.class_blocks import ClassBlocks
 from hdd_tf.distributed.class_shares import has_other_processes
 from hdd_tf.distributed.replica_sums import sum_over_replicas
@@ -82,10 +82,13 @@ class ClasswiseMatching(IterativeMethod):
                 f"0, or give {self._learner.bank_remedy}"
             )
         self._over_all: BankOverAll | None = None
+        is_over_all = size > 0 and context.config.bank_over == "all"
+        if is_over_all:
+            check_merges(comparison, context.config.objective)
         if size:
             example = comparison.empty_summary(context.dataset.num_classes)
             self._bank = RealBank(size, example)
-            if context.config.bank_over == "all":
+            if is_over_all:
                 self._over_all = BankOverAll(
                     self._bank, context, objective, comparison, augmentations
                 )

@@ -210,9 +210,6 @@ class BankOverAll:
         objective: Objective, which gives the weights of each pass.
         comparison: Comparison, which `merges`.
         augmentations: Transformations that a class draws.
-
-    Raises:
-        InputError: the summaries of parts of a class cannot be merged.
     """
 
     def __init__(
@@ -223,12 +220,6 @@ class BankOverAll:
         comparison: Comparison,
         augmentations: dsa.Choice,
     ) -> None:
-        if not comparison.merges:
-            raise InputError(
-                "--bank_over=all merges the summaries of parts of a class, and those "
-                f"of --objective={context.config.objective} (with these settings) "
-                "cannot be merged: leave it at batch"
-            )
         self._bank = bank
         self._context = context
         # Made where it is used, and not kept, for its networks.
@@ -265,4 +256,22 @@ class BankOverAll:
         classes = context.dataset.num_classes
         return BankFiles(
             context.config.bank_dir, kind, self._bank.class_shapes, classes
+        )
+
+
+def check_merges(comparison: Comparison, objective: str) -> None:
+    """Checks that a bank can be over all real images.
+
+    Args:
+        comparison: Comparison whose summaries the bank is to keep.
+        objective: Name of the method, for the message.
+
+    Raises:
+        InputError: the summaries of parts of a class cannot be merged.
+    """
+    if not comparison.merges:
+        raise InputError(
+            "--bank_over=all merges the summaries of parts of a class, and those of "
+            f"--objective={objective} (with these settings) cannot be merged: leave it "
+            "at batch"
         )
