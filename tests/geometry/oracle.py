@@ -45,8 +45,10 @@ def centroid(
     points: list[Vector], curvature: float, weights: Sequence | None = None
 ) -> Vector:
     weights = [1.0] * len(points) if weights is None else weights
+    # NumPy's numbers are none that mpmath takes.
+    weights = [w if isinstance(w, mpf) else mpf(float(w)) for w in weights]
     total = [
-        sum(mpf(w) * x for w, x in zip(weights, axis, strict=True))
+        sum(w * x for w, x in zip(weights, axis, strict=True))
         for axis in zip(*points, strict=True)
     ]
     s = mpmath.sqrt(-mpf(curvature))
