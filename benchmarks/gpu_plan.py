@@ -8,12 +8,13 @@ from typing import Any
 
 from hdd_tf.config import Config
 from hdd_tf.methods.registry import METHODS
-from hdd_tf.settings.matching import GEOMETRIES
 
 # Methods whose iterations run on the device.
 ITERATIVE = tuple(name for name, traits in METHODS.items() if not traits.is_selection)
 # Those that fit into the time unless others are asked for.
 USUAL = ("dm", "idm", "dance", "dc")
+# Those that methods are published in.
+GEOMETRIES = ("hyperbolic", "euclidean")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,8 @@ def parse_own_flags(
         values[name].parse(place)
         values[name].present += 1
     check_paths(values)
-    if "set" in values and values["set"].value:
+    given = [name for name in SOURCES if name in values and values[name].value]
+    if given == ["set"]:  # Of two sources the command says that they are two.
         values["set"].value = place_of_set(values["set"].value)
     _check_names(others, [*values, *(rows() if settings else ())])
     if others and not settings:
