@@ -102,7 +102,7 @@ def parse_own_flags(
     check_paths(values)
     given = [name for name in SOURCES if name in values and values[name].value]
     if given == ["set"]:  # Of two sources the command says that they are two.
-        values["set"].value = place_of_set(values["set"].value)
+        values["set"].value = place_of_set(str(values["set"].value))
     _check_names(others, [*values, *(rows() if settings else ())])
     if others and not settings:
         raise InputError(

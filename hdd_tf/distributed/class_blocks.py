@@ -9,9 +9,11 @@ import numpy as np
 # step: that of 2,560 images of 32x32 at width 128. A step then takes about 4 GiB.
 FIRST_MAP_BYTES = 1280 * 2**20
 # Of a smaller memory: what the program takes before the step; copies of the synthetic
-# images (with velocity, gradient, its parts and its squares); and what a step takes of
-# the rest in units of that output. A machine of 5.5 GiB and more is not smaller.
-_TAKEN_BYTES, _COPIES, _OUTPUTS_OF_STEP, _LEAST_MAP_BYTES = 2**29, 6, 4, 2**24
+# images (with velocity, gradient, its parts and its squares); and how often a step has
+# the first layer's output and the patches that it is computed from, which are larger in
+# a narrow network.
+_SMALLER = int(5.5 * 2**30)
+_TAKEN_BYTES, _COPIES, _OUTPUTS, _PATCHES, _LEAST_BYTES = 2**29, 6, 3, 4, 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +93,11 @@ def default_max_images(
             matter because another device has the images.
         num_synthetic: Number of synthetic images of all classes.
     """
-    most = FIRST_MAP_BYTES
-    if memory is not None:
+    rows, columns, channels = image_shape
+    most = FIRST_MAP_BYTES // (4 * rows * columns * width)
+    if memory is not None and memory < _SMALLER:
         copies = _COPIES * num_synthetic * math.prod(image_shape) * 4
-        part = (memory - _TAKEN_BYTES - copies) // _OUTPUTS_OF_STEP
-        most = min(most, max(_LEAST_MAP_BYTES, part))
-    bytes_per_image = image_shape[0] * image_shape[1] * width * 4
-    return max(1, most // bytes_per_image)
+        values = _OUTPUTS * width + _PATCHES * (9 * channels + 1)
+        room = max(_LEAST_BYTES, memory - _TAKEN_BYTES - copies)
+        most = min(most, room // (4 * rows * columns * values))
+    return max(1, most)

@@ -182,15 +182,21 @@ def test_default_bound_shrinks_with_the_images():
 
 
 def test_default_bound_shrinks_with_a_small_memory():
-    image = 32 * 32 * 128 * 4
+    # Three outputs of 128 channels, and four times 27 neighbours and a 1.
+    of_image = 32 * 32 * (3 * 128 + 4 * 28) * 4
     usual = default_max_images((32, 32, 3), 128)
-    for gibibytes, first_map in ((64, 1.25), (5.5, 1.25), (4.5, 1.0), (1, 0.125)):
+    for gibibytes in (64, 5.5):
         memory = int(gibibytes * 2**30)
-        most = default_max_images((32, 32, 3), 128, memory)
-        assert most == int(first_map * 2**30) // image <= usual
+        assert default_max_images((32, 32, 3), 128, memory) == usual
+        assert default_max_images((32, 32, 3), 8, memory) == usual * 16
+    for gibibytes in (4.5, 1):
+        most = default_max_images((32, 32, 3), 128, int(gibibytes * 2**30))
+        assert most == int((gibibytes - 0.5) * 2**30) // of_image < usual
     # Synthetic images are there six times, with all that an update makes of them.
     gibibyte_and_set = 2**30 + 6 * 500 * 32 * 32 * 3 * 4
     most = default_max_images((32, 32, 3), 128, gibibyte_and_set, 500)
-    assert most == 2**27 // image
+    assert most == 2**29 // of_image
+    # The neighbours of a narrow network are more than its outputs.
+    assert default_max_images((32, 32, 3), 8, 2**30) == 2**29 // (32 * 32 * 136 * 4)
     # What is too small for the program has a few images at a time.
-    assert default_max_images((32, 32, 3), 128, 2**20) == 2**24 // image
+    assert default_max_images((32, 32, 3), 128, 2**20) == 2**26 // of_image
