@@ -56,7 +56,7 @@ class HyperbolicGeometry:
         self, features: tf.Tensor, weights: tf.Tensor | None = None
     ) -> HyperbolicSummary:
         """Returns the centroids of features `[c, n, d]` with weights `[c, n]` >= 0."""
-        return HyperbolicSummary(*self._centroid(self._lift(features), weights))
+        return self._centroid_of(self._lift(features), weights)
 
     def merge(self, parts: HyperbolicSummary) -> HyperbolicSummary:
         """Returns the centroids of the union of p parts, stacked to `[p, c, ...]`."""
@@ -69,8 +69,10 @@ class HyperbolicGeometry:
         share: float | tf.Tensor,
     ) -> HyperbolicSummary:
         """Returns the centroids of two points each, of weights 1 - share and share."""
-        points, weights = self._pairs(first, second, share)
-        return HyperbolicSummary(*centroids.centroid_with_mass(*points, weights))
+        klein = tf.stack([first.klein, second.klein], axis=-2)
+        log_gamma = tf.stack([first.log_gamma, second.log_gamma], axis=-1)
+        weights = tf.stack([1.0 - share, share]) * tf.ones_like(log_gamma)
+        return self._centroid_of((klein, log_gamma), weights)
 
     def scatter(self, features: tf.Tensor) -> tf.Tensor:
         """Returns the sum of squared distances `[c]` from the centroid, of `[c, n, d]`.
@@ -78,29 +80,19 @@ class HyperbolicGeometry:
         Lambda is no factor of it.
         """
         points = self._lift(features)
-        return self._scatter_around(points, centroids.centroid(*points))
+        centroid = self._centroid_of(points)
+        around = centroid.klein[:, None], centroid.log_gamma[:, None]
+        distances = lorentz.geodesic_distance(points, around, self._curvature)
+        return tf.reduce_sum(tf.square(distances), axis=-1)
 
     def loss(self, real: HyperbolicSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns lambda times the distance `[c]` to centroids of `[c, m, d]`."""
         # `__call__` would cast float64 features to float32.
         return self._loss.call((real.klein, real.log_gamma), synthetic_features)
 
-    def _pairs(
-        self,
-        first: HyperbolicSummary,
-        second: HyperbolicSummary,
-        share: float | tf.Tensor,
-    ) -> tuple[lorentz.Point, tf.Tensor]:
-        """Returns pairs of points `[c, 2]` with their weights, see `blend`."""
-        klein = tf.stack([first.klein, second.klein], axis=-2)
-        log_gamma = tf.stack([first.log_gamma, second.log_gamma], axis=-1)
-        weights = tf.stack([1.0 - share, share]) * tf.ones_like(log_gamma)
-        return (klein, log_gamma), weights
-
-    def _scatter_around(
-        self, points: lorentz.Point, centroid: tuple[tf.Tensor, ...]
-    ) -> tf.Tensor:
-        """Returns the sum of squared distances `[c]` of points `[c, n]`."""
-        around = centroid[0][:, None], centroid[1][:, None]
-        distances = lorentz.geodesic_distance(points, around, self._curvature)
-        return tf.reduce_sum(tf.square(distances), axis=-1)
+    def _centroid_of(
+        self, points: lorentz.Point, weights: tf.Tensor | None = None
+    ) -> HyperbolicSummary:
+        """Returns the centroids of points `[c, n, d]` with weights `[c, n]` >= 0."""
+        # `__call__` would cast float64 points to float32.
+        return HyperbolicSummary(*self._centroid.call(points, weights))

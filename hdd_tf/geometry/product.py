@@ -16,7 +16,7 @@ from hdd_tf.geometry.hyperbolic import HyperbolicGeometry, HyperbolicSummary
 from hdd_tf.geometry.layers import widen
 from hdd_tf.geometry.losses import check_loss_weight
 from hdd_tf.geometry.product_parameters import ProductParameters
-from hdd_tf.geometry.spherical import SphericalGeometry, SphericalSummary
+from hdd_tf.geometry.spherical import SphericalGeometry
 
 
 class ProductSummary(NamedTuple):
@@ -31,7 +31,7 @@ class ProductSummary(NamedTuple):
 
     flat: EuclideanSummary
     hyperbolic: HyperbolicSummary
-    spherical: SphericalSummary
+    spherical: EuclideanSummary
     log_length: tf.Tensor
 
 

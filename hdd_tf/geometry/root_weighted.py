@@ -45,32 +45,6 @@ class RootWeightedGeometry(HyperbolicGeometry):
         self._power = float(power)
         self._weight = float(loss_weight)
 
-    def summarize(
-        self, features: tf.Tensor, weights: tf.Tensor | None = None
-    ) -> HyperbolicSummary:
-        """Returns the centroids of features `[c, n, d]` with weights `[c, n]` >= 0.
-
-        The mass of a class is the sum of the powers, so that `merge` is exact.
-        """
-        return self._centroid_of(self._lift(features), weights)
-
-    def blend(
-        self,
-        first: HyperbolicSummary,
-        second: HyperbolicSummary,
-        share: float | tf.Tensor,
-    ) -> HyperbolicSummary:
-        """Returns the centroids of two points each, of weights 1 - share and share."""
-        return self._centroid_of(*self._pairs(first, second, share))
-
-    def scatter(self, features: tf.Tensor) -> tf.Tensor:
-        """Returns the sum of squared distances `[c]` from the centroid, of `[c, n, d]`.
-
-        Lambda is no factor of it.
-        """
-        points = self._lift(features)
-        return self._scatter_around(points, self._centroid_of(points))
-
     def loss(self, real: HyperbolicSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns lambda times the distance `[c]` to centroids of `[c, m, d]`."""
         made = self._centroid_of(self._lift(widen(synthetic_features)))
@@ -83,5 +57,6 @@ class RootWeightedGeometry(HyperbolicGeometry):
     def _centroid_of(
         self, points: lorentz.Point, weights: tf.Tensor | None = None
     ) -> HyperbolicSummary:
+        """Returns centroids, whose mass is the sum of the powers: `merge` is exact."""
         found = centroids.centroid_with_mass(*points, weights, self._power)
         return HyperbolicSummary(*found)

@@ -10,11 +10,10 @@ cancel and have no mean direction.
 """
 
 import math
-from typing import NamedTuple
 
 import tensorflow as tf
 
-from hdd_tf.exact_product import exact_matmul
+from hdd_tf.geometry.euclidean import EuclideanGeometry, EuclideanSummary
 from hdd_tf.geometry.finite import TINY_NORM, norm, replace
 from hdd_tf.geometry.layers import widen
 
@@ -63,50 +62,38 @@ def angle(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return 2.0 * tf.atan2(norm(x - y), norm(x + y))[..., 0]
 
 
-class SphericalSummary(NamedTuple):
-    """Mean points of c classes, in float32 or wider.
-
-    Attributes:
-        mean: `[c, d + 1]` weighted mean of the points, not scaled to length 1.
-        mass: `[c]` sum of the weights.
-    """
-
-    mean: tf.Tensor
-    mass: tf.Tensor
-
-
 class SphericalGeometry:
     """Mean directions on the unit sphere, and the angle between them."""
 
     merges = True
 
+    def __init__(self) -> None:
+        self._means = EuclideanGeometry()
+
     def summarize(
         self, features: tf.Tensor, weights: tf.Tensor | None = None
-    ) -> SphericalSummary:
-        """Returns the means of features `[c, n, d]` with weights `[c, n]` >= 0."""
-        points = expmap0(widen(features))
-        if weights is None:
-            weights = tf.ones_like(points[..., 0])
-        weights = tf.cast(weights, points.dtype)
-        total = exact_matmul(weights[..., None, :], points)[..., 0, :]
-        mass = tf.reduce_sum(weights, axis=-1)
-        return SphericalSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
+    ) -> EuclideanSummary:
+        """Returns the mean points, `[c, d + 1]` and not of length 1.
 
-    def merge(self, parts: SphericalSummary) -> SphericalSummary:
+        Args:
+            features: `[c, n, d]` tangent vectors at the root.
+            weights: `[c, n]` weights >= 0; None for weights of 1.
+        """
+        return self._means.summarize(expmap0(widen(features)), weights)
+
+    def merge(self, parts: EuclideanSummary) -> EuclideanSummary:
         """Returns the means of the union of p parts, stacked to `[p, c, ...]`."""
-        total = tf.reduce_sum(parts.mass[..., None] * parts.mean, axis=0)
-        mass = tf.reduce_sum(parts.mass, axis=0)
-        return SphericalSummary(tf.math.divide_no_nan(total, mass[..., None]), mass)
+        return self._means.merge(parts)
 
     def blend(
         self,
-        first: SphericalSummary,
-        second: SphericalSummary,
+        first: EuclideanSummary,
+        second: EuclideanSummary,
         share: float | tf.Tensor,
-    ) -> SphericalSummary:
+    ) -> EuclideanSummary:
         """Returns means of two points each, of weights 1 - share and share."""
         mean = (1.0 - share) * direction(first.mean) + share * direction(second.mean)
-        return SphericalSummary(mean, tf.ones_like(first.mass))
+        return EuclideanSummary(mean, tf.ones_like(first.mass))
 
     def scatter(self, features: tf.Tensor) -> tf.Tensor:
         """Returns the sum of squared angles `[c]` from the centroid of `[c, n, d]`."""
@@ -114,7 +101,7 @@ class SphericalGeometry:
         centre = direction(tf.reduce_mean(points, axis=1, keepdims=True))
         return tf.reduce_sum(tf.square(angle(points, centre)), axis=-1)
 
-    def loss(self, real: SphericalSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
+    def loss(self, real: EuclideanSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns the angle `[c]` to the centroids of features `[c, m, d]`."""
         made = tf.reduce_mean(expmap0(widen(synthetic_features)), axis=1)
         return angle(direction(tf.stop_gradient(real.mean)), direction(made))
