@@ -3,12 +3,16 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import termios
+import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -37,14 +41,28 @@ PHASES = {
 
 
 def start(place):
-    with (place / "errors").open("w") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "hdd_tf.main", *RUN],
-            cwd=place,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
+    """Starts the run; `errors` gets what it shows in a terminal, where bars move."""
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 100))
+    errors = (place / "errors").open("wb", buffering=0)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hdd_tf.main", *RUN],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+    )
+    os.close(end)
+
+    def copy():
+        # Reading fails when the last process of the terminal has ended.
+        with errors, suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as shown:
+            while text := shown.read(2**16):
+                errors.write(text)
+
+    process.copying = threading.Thread(target=copy)
+    process.copying.start()
+    return process
 
 
 def stop_when(process, place, reached):
@@ -57,6 +75,7 @@ def stop_when(process, place, reached):
         began = time.monotonic()
         process.terminate()
         process.wait(60)
+        process.copying.join(60)
         return process.returncode, time.monotonic() - began
     finally:
         process.kill()
