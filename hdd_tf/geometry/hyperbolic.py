@@ -56,7 +56,8 @@ class HyperbolicGeometry:
         self, features: tf.Tensor, weights: tf.Tensor | None = None
     ) -> HyperbolicSummary:
         """Returns the centroids of features `[c, n, d]` with weights `[c, n]` >= 0."""
-        return self._centroid_of(self._lift(features), weights)
+        # Other calls of the layer's function trace other graphs, and last bits.
+        return HyperbolicSummary(*self._centroid(self._lift(features), weights))
 
     def merge(self, parts: HyperbolicSummary) -> HyperbolicSummary:
         """Returns the centroids of the union of p parts, stacked to `[p, c, ...]`."""
@@ -94,5 +95,4 @@ class HyperbolicGeometry:
         self, points: lorentz.Point, weights: tf.Tensor | None = None
     ) -> HyperbolicSummary:
         """Returns the centroids of points `[c, n, d]` with weights `[c, n]` >= 0."""
-        # `__call__` would cast float64 points to float32.
-        return HyperbolicSummary(*self._centroid.call(points, weights))
+        return HyperbolicSummary(*centroids.centroid_with_mass(*points, weights))

@@ -45,6 +45,12 @@ class RootWeightedGeometry(HyperbolicGeometry):
         self._power = float(power)
         self._weight = float(loss_weight)
 
+    def summarize(
+        self, features: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> HyperbolicSummary:
+        """Returns the centroids of features `[c, n, d]` with weights `[c, n]` >= 0."""
+        return self._centroid_of(self._lift(features), weights)
+
     def loss(self, real: HyperbolicSummary, synthetic_features: tf.Tensor) -> tf.Tensor:
         """Returns lambda times the distance `[c]` to centroids of `[c, m, d]`."""
         made = self._centroid_of(self._lift(widen(synthetic_features)))
