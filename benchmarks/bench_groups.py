@@ -13,6 +13,7 @@ from bare_convolutions import (
     epoch_convolutions,
     gradient_convolutions,
     step_convolutions,
+    step_passes,
 )
 from timing import Run
 from workloads import distillation_step, step_run, training_run
@@ -81,7 +82,16 @@ class Sizes:
             precision: That of the real images.
             decoded: Training images that a stored image is cut into.
         """
-        return step_convolutions(
+        return step_convolutions(*self._of_step(precision, decoded))
+
+    def floor(self, precision: str) -> Run:
+        """Returns a step's convolutions, then what its norms and pools must move."""
+        convolutions = self.convolutions(precision)
+        passes = step_passes(*self._of_step(precision))
+        return lambda: (convolutions(), passes())
+
+    def _of_step(self, precision: str, decoded: int = 1) -> tuple[Any, ...]:
+        return (
             self.classes * self.real_batch,
             self.classes * self.ipc * decoded,
             self.image_shape,
@@ -136,6 +146,8 @@ def step_group(sizes: Sizes) -> Group:
         "convolutions": sizes.convolutions("float32"),
         "bfloat16": sizes.step(precision="bfloat16"),
         "bfloat16 convolutions": sizes.convolutions("bfloat16"),
+        "floor": sizes.floor("float32"),
+        "bfloat16 floor": sizes.floor("bfloat16"),
         "class by class": sizes.step(max_images_per_forward=sizes.real_batch),
         "full bank": sizes.step(real_bank_size=1),
         **_torch(sizes, "matching_step", counts=(sizes.ipc, sizes.real_batch)),
@@ -148,6 +160,12 @@ def step_group(sizes: Sizes) -> Group:
                 "bfloat16 step / its bare convolutions",
                 "bfloat16",
                 "bfloat16 convolutions",
+            ),
+            ("step / convolutions and memory passes", "step", "floor"),
+            (
+                "bfloat16 step / its convolutions and memory passes",
+                "bfloat16",
+                "bfloat16 floor",
             ),
             ("bfloat16 step / float32 step", "bfloat16", "step"),
             ("step with one class a block / step", "class by class", "step"),
