@@ -97,6 +97,7 @@ def test_idm_reads_the_oldest_network_of_the_newest_checkpoint(analysed):
     np.testing.assert_array_equal(encoder.read[0], stacked[2])
 
 
+@pytest.mark.stress
 def test_analysis_can_be_left_out_stopped_and_caught_up_with(tmp_path, monkeypatch):
     def stopped(*arguments, **named):
         raise KeyboardInterrupt

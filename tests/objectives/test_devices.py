@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 EVERY_DAY = {
     ("dm", "hyperbolic"): (3,),
     ("idm", "hyperbolic"): (2,),
-    ("dance", "hyperbolic"): (2,),
+    ("dance", "hyperbolic"): (),
     ("dm", "euclidean"): (),
     ("idm", "euclidean"): (),
     ("dance", "euclidean"): (),

@@ -96,7 +96,10 @@ def two_iterations(context):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize(
+    "geometry",
+    ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)],
+)
 def test_blocks_of_classes_and_devices_give_the_same_images(
     dataset, one_device, geometry
 ):

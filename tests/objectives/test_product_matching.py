@@ -58,7 +58,11 @@ def whole(dataset, one_device):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("devices", "changes"),
-    [(1, {"max_images_per_forward": 4}), (2, {}), (3, {"max_images_per_forward": 4})],
+    [
+        pytest.param(1, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
+        pytest.param(2, {}, marks=pytest.mark.stress),
+        (3, {"max_images_per_forward": 4}),
+    ],
 )
 def test_blocks_and_devices_learn_the_same(dataset, whole, devices, changes):
     strategy = mirror_over([f"CPU:{i}" for i in range(devices)])

@@ -53,7 +53,7 @@ def stress(*values):
         ("dm", 2),
         stress("dm", 5),
         stress("idm", 0),
-        ("dance", 0),
+        stress("dance", 0),
         stress("dance", 2),
         stress("dsdm", 0),
         stress("iid", 0),

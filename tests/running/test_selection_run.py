@@ -103,6 +103,7 @@ def test_existing_coreset_is_scored_as_any_set(finished):
     assert f"{result['accuracy']['convnet']['mean']:.2f}" in table
 
 
+@pytest.mark.stress
 def test_several_seeds_pool(tmp_path):
     result = run(tmp_path / "run", "--objective=random", "--num_experiments=2")
     assert result["seeds"] == [0, 1] and result["iterations"] == 0

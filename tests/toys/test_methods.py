@@ -123,6 +123,7 @@ def test_devices_and_blocks_give_the_same_and_stops_do_not_matter(
             assert error <= 1e-6 * np.abs(expected[key]).max() + 1e-4 * moved, key
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("name", ["toy_attention"])
 def test_a_bank_keeps_any_summary(name, dataset, one_device):
     step = step_of(name, dataset, one_device, real_bank_size=2)

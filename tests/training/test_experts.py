@@ -177,7 +177,7 @@ def test_damaged_file_is_named(copied, trained, dataset, damage):
         buffer(copied, dataset).take(1)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     tmp_path, trained, dataset, monkeypatch
 ):
