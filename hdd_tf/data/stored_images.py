@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.data.memory import empty_images
 from hdd_tf.errors import InputError
 
 # Of images that are read at a time where all are.
@@ -108,7 +109,7 @@ class StoredImages:
         """
         rows = np.asarray(rows)
         positions = self._positions[rows.ravel()]
-        found = np.empty((len(positions), *self.shape[1:]), np.uint8)
+        found = empty_images((len(positions), *self.shape[1:]))
         for first, stop in stretches(positions):
             self._open.read_into(found[first:stop], int(positions[first]))
         return found.reshape(*rows.shape, *self.shape[1:])

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from hdd_tf.data.memory import empty_images
 from hdd_tf.reading.folders.image_headers import (
     is_deep,
     is_gray,
@@ -76,7 +77,7 @@ def read_images(
         InputError: a file cannot be decoded.
     """
     first, *later = sizes
-    images = np.empty((len(paths), *sizes[-1], channels), np.uint8)
+    images = empty_images((len(paths), *sizes[-1], channels))
 
     def read(row: int) -> bool:
         image, is_transparent = _decode(paths[row], channels, first, bits)
