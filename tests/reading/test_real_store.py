@@ -13,7 +13,7 @@ from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.reading import tfds_reader
-from hdd_tf.reading.folders import image_files
+from hdd_tf.reading.folders import image_files, known_headers
 from hdd_tf.reading.loading import load_dataset
 
 
@@ -122,7 +122,9 @@ def test_auto_takes_the_disk_where_memory_is_too_small(folder, tmp_path, monkeyp
 
 
 def test_a_file_of_a_folder_takes_few_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(image_files, "_WAITING", 64)  # Of thousands, in a few.
+    # Of thousands, in a few.
+    monkeypatch.setattr(image_files, "_WAITING", 64)
+    monkeypatch.setattr(known_headers, "_AT_ONCE", 64)
     for name, value in (("dark", 10), ("light", 200)):
         Image.new("L", (4, 4), value).save(tmp_path / f"{name}.png")
     peaks = []
