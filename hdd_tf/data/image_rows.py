@@ -1,6 +1,7 @@
 """Rows of images in the graph, wherever the images lie: in memory or on disk."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,15 +55,19 @@ def lies_on_disk(values: tf.Tensor | StoredImages) -> bool:
     return isinstance(values, StoredImages)
 
 
-def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
+def ask_ahead(
+    values: tf.Tensor | StoredImages, rows: tf.Tensor, stream: str = ""
+) -> None:
     """Has the system read rows of images on disk that will be gathered soon.
 
     Args:
         values: `[n, h, w, c]`.
         rows: `[...]` integers.
+        stream: Name of the draws that the rows are one of.
     """
     if isinstance(values, StoredImages):
-        tf.numpy_function(values.ask_ahead, [rows], [])
+        ask = functools.partial(values.ask_ahead, stream=stream)
+        tf.numpy_function(ask, [rows], [])
 
 
 @contextlib.contextmanager

@@ -99,11 +99,11 @@ class PartOfImages(StoredImages):
         """Returns the images as they are held; itself where some are not."""
         return self._source.settled(self._positions, self)
 
-    def ask_ahead(self, rows: np.ndarray) -> None:
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
         """Has the system read rows soon; see `StoredImages`."""
         settled = self.settled()
         if isinstance(settled, StoredImages) and settled is not self:
-            settled.ask_ahead(rows)
+            settled.ask_ahead(rows, stream)
 
     def know(self, name: str, value: Any, labels: np.ndarray | None = None) -> None:
         """Takes a value that `remembered` returns, from a process that reads all."""
