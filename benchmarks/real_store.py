@@ -6,7 +6,9 @@ All steps have the same random images and are timed in turn in one process. `dis
 them in the system's cache of pages. With `--cold` three more have them out of it before
 every iteration, but for what the iteration before has asked for: `cold` as it is, with
 rows asked for an iteration ahead; `as drawn`, asked for when they are drawn; and `not
-asked`. CPU seconds are of all threads together.
+asked`. Where networks train on batches too (`--objective=idm --batches`), `batches as
+drawn` asks ahead for the images that are matched, and no others. CPU seconds are of all
+threads together.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import os
 import pathlib
 import tempfile
 import time
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,24 +48,37 @@ def on_disk(
 class AskedWhenDrawn(StoredImages):
     """Rows are asked for when they are drawn: those of the next draw are not."""
 
-    requests = 0  # In this iteration; the first one is of its own rows.
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.noted: set[str] = set()  # Streams that have asked in this iteration.
 
-    def ask_ahead(self, rows: np.ndarray) -> None:
-        """Asks for the first request of an iteration."""
-        self.requests += 1
-        if self.requests == 1:
-            super().ask_ahead(rows)
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
+        """Asks for the first request of a stream, which is of its own rows."""
+        if stream not in self.noted:
+            self.noted.add(stream)
+            super().ask_ahead(rows, stream)
+
+
+class BatchesAsDrawn(AskedWhenDrawn):
+    """Those of the next draw are asked for, but for batches that networks train on."""
+
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
+        """Asks for every request of images that are matched."""
+        if not stream:
+            self.noted.discard(stream)
+        super().ask_ahead(rows, stream)
 
 
 class NotAsked(StoredImages):
     """Rows are read when they are used."""
 
-    def ask_ahead(self, rows: np.ndarray) -> None:
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
         """Asks for nothing."""
 
 
 COLD: dict[str, type[StoredImages]] = {
     "cold": StoredImages,
+    "batches as drawn": BatchesAsDrawn,
     "as drawn": AskedWhenDrawn,
     "not asked": NotAsked,
 }
@@ -88,6 +104,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--place", help="where the files are; a disk, not memory")
     parser.add_argument("--cold", action="store_true", help="also out of the cache")
+    parser.add_argument("--batches", action="store_true", help="see above")
     given = parser.parse_args()
     shape = (given.side, given.side, 3)
     config = Config(
@@ -110,6 +127,8 @@ def main() -> None:
         paths = {name: pathlib.Path(place) / name for name in ("disk", *COLD)}
         kinds = {"memory": data, "disk": on_disk(data, paths["disk"])}
         for name, kind in COLD.items() if given.cold else ():
+            if kind is BatchesAsDrawn and not given.batches:
+                continue
             kinds[name] = on_disk(data, paths[name], kind)
         network = matched_network(config, shape, given.classes)
         strategy = tf.distribute.OneDeviceStrategy("CPU:0")
@@ -128,7 +147,7 @@ def main() -> None:
             for run in (lambda: runs[name](), lambda: timed(name, runs[name])):
                 images = kinds[name].training.images
                 if isinstance(images, AskedWhenDrawn):
-                    images.requests = 0
+                    images.noted.clear()
                 run()  # The first one asks for the rows of the one that is timed.
 
         for number in range(given.rounds):

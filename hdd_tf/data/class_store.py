@@ -68,6 +68,11 @@ class ClassStore:
         height, width, channels = self._images.shape[1:]
         return height, width, channels
 
+    @property
+    def lies_on_disk(self) -> bool:
+        """Whether images are read when they are used."""
+        return lies_on_disk(self._images)
+
     def draw_indices(
         self, key: tf.Tensor, count: int, next_key: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -93,7 +98,7 @@ class ClassStore:
         count = min(count, self._largest)
         rows = self._draw_rows(key, count)
         ask_ahead(self._images, rows)
-        if next_key is not None and lies_on_disk(self._images):
+        if next_key is not None and self.lies_on_disk:
             ask_ahead(self._images, self._draw_rows(next_key, count))
         with tf.device("CPU:0"):
             weights = tf.cast(tf.range(count) < self.sizes[:, None], tf.float32)
@@ -121,7 +126,12 @@ class ClassStore:
             )
 
     def draw_batches(
-        self, key: tf.Tensor, count: int, batch_size: int
+        self,
+        key: tf.Tensor,
+        count: int,
+        batch_size: int,
+        next_key: tf.Tensor | None = None,
+        stream: str = "",
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws batches of all classes, as in shuffled passes over the split.
 
@@ -132,6 +142,10 @@ class ClassStore:
             key: `[2]` int32 key of the draw.
             count: Number of batches.
             batch_size: Number of images of each batch.
+            next_key: `[2]` int32 key of the draw after this one in its stream, or None.
+                The system is asked to read its images from the disk meanwhile, if they
+                are there.
+            stream: Name of this draw and those before and after it.
 
         Returns:
             `[count, batch_size]` int32 rows of the split, and their
@@ -142,6 +156,16 @@ class ClassStore:
         """
         if not self._has_all:
             raise ValueError("batches of all classes need a store of all images.")
+        rows = self._batch_rows(key, count, batch_size)
+        ask_ahead(self._images, rows, stream)
+        if next_key is not None and self.lies_on_disk:
+            following = self._batch_rows(next_key, count, batch_size)
+            ask_ahead(self._images, following, stream)
+        with tf.device("CPU:0"):
+            return rows, tf.gather(self._labels, rows)
+
+    def _batch_rows(self, key: tf.Tensor, count: int, batch_size: int) -> tf.Tensor:
+        """Returns the rows of batches, see `draw_batches`."""
         size, wanted = self._labels.shape[0], count * batch_size
         with tf.device("CPU:0"):
             # This ranks random keys like `draw_indices`, because a shuffle of the whole
@@ -151,10 +175,7 @@ class ClassStore:
             )
             rows = tf.math.top_k(keys, min(wanted, size)).indices
             rows = tf.reshape(rows, [-1])[:wanted]
-            rows = tf.reshape(rows, [count, batch_size])
-            labels = tf.gather(self._labels, rows)
-        ask_ahead(self._images, rows)
-        return rows, labels
+            return tf.reshape(rows, [count, batch_size])
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns the normalised images at `rows`.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.data.memory import take_images
 from hdd_tf.data.normalisation import Normalisation, Whitening
 from hdd_tf.data.stored_images import ImageRows, StoredImages, chunks_of
 
@@ -43,7 +44,10 @@ class LabelledImages:
 
     def take(self, rows: np.ndarray) -> "LabelledImages":
         """Returns the images at `rows`, in that order, as a copy in memory."""
-        return LabelledImages(self.images[rows], self.labels[rows])
+        labels = self.labels[rows]  # Raises for rows that there are not.
+        if isinstance(self.images, StoredImages) or self.images.dtype != np.uint8:
+            return LabelledImages(self.images[rows], labels)
+        return LabelledImages(take_images(self.images, rows), labels)
 
     def select(self, rows: np.ndarray) -> "LabelledImages":
         """Returns the images at `rows`, in that order, where all of them are."""

@@ -1,15 +1,21 @@
 """Rows of images in the graph, wherever the images lie: in memory or on disk."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.memory import as_shareable
 from hdd_tf.data.stored_images import FAILURES, ImageRows, StoredImages
 
 
 def hold(images: ImageRows) -> tf.Tensor | StoredImages:
     """Returns images as `gather_rows` takes them: a tensor of the host, or as they lie.
+
+    A tensor of uint8 images shares the memory of their array, which must not change
+    while the tensor is used. `tf.constant` would copy it twice, and keep one copy.
 
     Args:
         images: `[n, h, w, c]`.
@@ -19,7 +25,10 @@ def hold(images: ImageRows) -> tf.Tensor | StoredImages:
     if isinstance(images, StoredImages):
         return images
     with tf.device("CPU:0"):
-        return tf.constant(images)
+        if images.dtype != np.uint8 or not images.size:
+            return tf.constant(images)
+        shared = as_shareable(images)
+        return tf.experimental.dlpack.from_dlpack(shared.__dlpack__())
 
 
 def gather_rows(
@@ -33,7 +42,8 @@ def gather_rows(
     """
     with tf.device("CPU:0"):
         if not isinstance(values, StoredImages):
-            return tf.gather(values, rows)
+            # Of a variable itself TensorFlow would make a copy at the first `gather`.
+            return tf.gather(tf.convert_to_tensor(values), rows)
         rows = tf.convert_to_tensor(rows)
         # Stateful would forbid TensorFlow to run two at a time.
         found = tf.numpy_function(values.take, [rows], tf.uint8, stateful=False)
@@ -45,15 +55,19 @@ def lies_on_disk(values: tf.Tensor | StoredImages) -> bool:
     return isinstance(values, StoredImages)
 
 
-def ask_ahead(values: tf.Tensor | StoredImages, rows: tf.Tensor) -> None:
+def ask_ahead(
+    values: tf.Tensor | StoredImages, rows: tf.Tensor, stream: str = ""
+) -> None:
     """Has the system read rows of images on disk that will be gathered soon.
 
     Args:
         values: `[n, h, w, c]`.
         rows: `[...]` integers.
+        stream: Name of the draws that the rows are one of.
     """
     if isinstance(values, StoredImages):
-        tf.numpy_function(values.ask_ahead, [rows], [])
+        ask = functools.partial(values.ask_ahead, stream=stream)
+        tf.numpy_function(ask, [rows], [])
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""How much memory there is, and whether a data set fits into it."""
+"""How much memory there is, whether a data set fits into it, and arrays of images."""
 
 import contextlib
 import ctypes
@@ -9,16 +9,65 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from hdd_tf.errors import InputError
+
+# Where TensorFlow's own tensors begin: its kernels may read whole vectors from there.
+_ALIGNMENT = 64
+# Graphs and forward passes of a run, whose program is there when data are read.
+_FOR_A_RUN = 2**29
+
+
+def empty_images(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns an array `shape` uint8 of any values, which a tensor can share.
+
+    NumPy itself places arrays at multiples of 16 bytes, and TensorFlow copies what does
+    not lie at one of 64.
+    """
+    size = math.prod(shape)
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].reshape(shape)
+
+
+def take_images(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Returns a copy of some images, which a tensor can share.
+
+    Args:
+        images: `[n, ...]` uint8.
+        rows: `[k]` integers in [-n, n).
+    """
+    taken = empty_images((len(rows), *images.shape[1:]))
+    # With the default mode, which checks the rows, NumPy would make another copy.
+    np.take(images, rows, axis=0, out=taken, mode="wrap")
+    return taken
+
+
+def as_shareable(images: np.ndarray) -> np.ndarray:
+    """Returns images in memory that a tensor can share: as they are, or a copy.
+
+    Args:
+        images: `[...]` uint8.
+    """
+    flags = images.flags
+    if flags.c_contiguous and flags.writeable and not images.ctypes.data % _ALIGNMENT:
+        return images
+    copied = empty_images(images.shape)
+    copied[...] = images
+    return copied
 
 
 def fits_into_memory(
     num_training: int, num_held_out: int, image_shape: tuple[int, ...]
 ) -> bool:
-    """Returns whether the images of a data set fit, as `check_memory` counts them."""
+    """Returns whether the images of a data set fit and leave memory for a run.
+
+    Beside small images, which `check_memory` alone would admit, as much again is left.
+    """
     available = available_memory()
     needed = _bytes_needed(num_training, num_held_out, image_shape)
-    return available is None or needed <= available
+    return available is None or needed + min(needed, _FOR_A_RUN) <= available
 
 
 def check_memory(
@@ -56,8 +105,8 @@ def check_memory(
 def _bytes_needed(
     num_training: int, num_held_out: int, image_shape: tuple[int, ...]
 ) -> int:
-    # Memory holds the training images twice: as an array and as TensorFlow's tensor.
-    return (2 * num_training + num_held_out) * math.prod(image_shape)
+    # TensorFlow shares the memory of the arrays, see `image_rows.hold`.
+    return (num_training + num_held_out) * math.prod(image_shape)
 
 
 def check_room(subject: str, needed: int, remedy: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.memory import take_images
 from hdd_tf.data.stored_images import ImageRows, StoredImages, chunks_of
 
 
@@ -98,11 +99,11 @@ class PartOfImages(StoredImages):
         """Returns the images as they are held; itself where some are not."""
         return self._source.settled(self._positions, self)
 
-    def ask_ahead(self, rows: np.ndarray) -> None:
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
         """Has the system read rows soon; see `StoredImages`."""
         settled = self.settled()
         if isinstance(settled, StoredImages) and settled is not self:
-            settled.ask_ahead(rows)
+            settled.ask_ahead(rows, stream)
 
     def know(self, name: str, value: Any, labels: np.ndarray | None = None) -> None:
         """Takes a value that `remembered` returns, from a process that reads all."""
@@ -149,7 +150,11 @@ class _Source:
         if not is_own.all():
             return otherwise
         held = self.held()
-        return held.select(places) if isinstance(held, StoredImages) else held[places]
+        if len(places) == len(held) and (np.diff(places) == 1).all():
+            return held
+        if isinstance(held, StoredImages):
+            return held.select(places)
+        return take_images(held, places)
 
     def take(self, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Returns the images of rows `[k]`, in any order, repeated or not."""

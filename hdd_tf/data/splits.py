@@ -3,12 +3,17 @@
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
+from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.errors import InputError
 from hdd_tf.random_keys import Purpose
 
 
 def hold_out_validation(
-    training: LabelledImages, num_classes: int, fraction: float, seed: int
+    training: LabelledImages,
+    num_classes: int,
+    fraction: float,
+    seed: int,
+    in_place: bool = False,
 ) -> tuple[LabelledImages, LabelledImages | None]:
     """Splits training images into a training and a validation split, class by class.
 
@@ -20,6 +25,8 @@ def hold_out_validation(
         num_classes: Number of classes C.
         fraction: Part of each class to hold out, in [0, 1); 0 holds out nothing.
         seed: Seed of the run; the same seed holds out the same images.
+        in_place: Whether both splits take the memory of `training`, which must not be
+            used afterwards; otherwise images in memory are copied.
 
     Returns:
         The training split, and the validation split or None for a `fraction` of 0.
@@ -42,10 +49,34 @@ def hold_out_validation(
             f"validation_fraction={fraction} holds out no image, as no class has more "
             f"than {largest}: give a larger part, or 0 for no validation split."
         )
+    rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if not in_place or isinstance(training.images, StoredImages):
+        return training.select(rows[0]), training.select(rows[1])
+    _sort_in_place(training.images, np.concatenate(rows))
+    count = len(rows[0])
     return (
-        training.select(np.flatnonzero(~held_out)),
-        training.select(np.flatnonzero(held_out)),
+        LabelledImages(training.images[:count], training.labels[rows[0]]),
+        LabelledImages(training.images[count:], training.labels[rows[1]]),
     )
+
+
+def _sort_in_place(images: np.ndarray, order: np.ndarray) -> None:
+    """Puts images in another order, with memory for one of them.
+
+    Args:
+        images: `[n, h, w, c]`.
+        order: `[n]` permutation: the row that comes to each place.
+    """
+    source = order.tolist()
+    for start in range(len(source)):
+        if source[start] == start:
+            continue
+        # Around a cycle of the permutation each image moves once.
+        spare, place = images[start].copy(), start
+        while source[place] != start:
+            images[place] = images[source[place]]
+            source[place], place = place, source[place]
+        images[place], source[place] = spare, place
 
 
 def draw_held_out(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hdd_tf.data.memory import empty_images
 from hdd_tf.errors import InputError
 
 # Of images that are read at a time where all are.
@@ -108,7 +109,7 @@ class StoredImages:
         """
         rows = np.asarray(rows)
         positions = self._positions[rows.ravel()]
-        found = np.empty((len(positions), *self.shape[1:]), np.uint8)
+        found = empty_images((len(positions), *self.shape[1:]))
         for first, stop in stretches(positions):
             self._open.read_into(found[first:stop], int(positions[first]))
         return found.reshape(*rows.shape, *self.shape[1:])
@@ -131,7 +132,7 @@ class StoredImages:
         for start in range(0, len(self), rows):
             yield self[start : start + rows]
 
-    def ask_ahead(self, rows: np.ndarray) -> None:
+    def ask_ahead(self, rows: np.ndarray, stream: str = "") -> None:
         """Has the system read rows that will be taken soon; does not wait for it.
 
         The rows come into the system's cache of pages and take no memory of this
@@ -140,9 +141,10 @@ class StoredImages:
 
         Args:
             rows: `[...]` integers.
+            stream: Name of the draws that the rows are one of.
         """
         positions = self._positions[np.asarray(rows).ravel()]
-        self._open.ask_ahead(positions, self.size // max(1, len(self)))
+        self._open.ask_ahead(positions, self.size // max(1, len(self)), stream)
 
     def remembered(
         self, name: str, compute: Callable[[], Any], labels: np.ndarray | None = None
@@ -182,8 +184,9 @@ class _OpenFile:
         if not stat.S_ISREG(found.st_mode) or found.st_size != size:
             raise ValueError(f"{path.name} has {found.st_size:,} bytes")
         self._lock = threading.Lock()
-        self._asked: collections.deque[int] = collections.deque(maxlen=2)
-        self._wanted: tuple[np.ndarray, int] | None = None
+        # Of each stream, the last requests, and the one that waits.
+        self._asked: dict[str, collections.deque[int]] = {}
+        self._wanted: dict[str, tuple[np.ndarray, int]] = {}
         self._asking: threading.Thread | None = None
 
     def read_into(self, images: np.ndarray, position: int) -> None:
@@ -205,16 +208,17 @@ class _OpenFile:
                 raise failure from error
             view, offset = view[count:], offset + count
 
-    def ask_ahead(self, positions: np.ndarray, image_bytes: int) -> None:
+    def ask_ahead(self, positions: np.ndarray, image_bytes: int, stream: str) -> None:
         """Asks for images, in a thread that ends when all are asked for.
 
         To ask is to wait for a place in the queue of the disk. While one request is
-        under way the newest other one waits, and takes the place of any before: what
-        was not asked for is read when it is needed.
+        under way the newest other one of each stream waits, and takes the place of any
+        before: what was not asked for is read when it is needed.
 
         Args:
             positions: `[n]` int64, in any order, each once or more often.
             image_bytes: Bytes of an image.
+            stream: Name of the draws that they are one of.
         """
         if not hasattr(os, "posix_fadvise"):  # Not on every system.
             return
@@ -222,10 +226,11 @@ class _OpenFile:
         with self._lock:
             # Several devices ask for the same, and each iteration for what the one
             # before it has asked for already.
-            if request in self._asked:
+            asked = self._asked.setdefault(stream, collections.deque(maxlen=2))
+            if request in asked:
                 return
-            self._asked.append(request)
-            self._wanted = positions, image_bytes
+            asked.append(request)
+            self._wanted[stream] = positions, image_bytes
             if self._asking is None:
                 # A daemon, so that a process that ends does not wait for the disk.
                 self._asking = threading.Thread(target=self._ask, daemon=True)
@@ -234,11 +239,12 @@ class _OpenFile:
     def _ask(self) -> None:
         while True:
             with self._lock:
-                wanted, self._wanted = self._wanted, None
-                if wanted is None:
+                if not self._wanted:
                     self._asking = None
                     return
-            positions, size = np.unique(wanted[0]), wanted[1]
+                # Draws are used in the order in which they were asked for.
+                wanted, size = self._wanted.pop(next(iter(self._wanted)))
+            positions = np.unique(wanted)
             for first, stop in stretches(positions):
                 with contextlib.suppress(OSError):  # Who reads the file is told.
                     os.posix_fadvise(

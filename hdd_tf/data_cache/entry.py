@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.data.dataset import CHECKSUM, LabelledImages
+from hdd_tf.data.memory import empty_images
 from hdd_tf.data.stored_images import Kept, StoredImages, forgotten
 from hdd_tf.data_cache.checked import Checked
 from hdd_tf.errors import InputError
@@ -99,7 +100,7 @@ class Entry:
         Raises:
             UnusableError: the files are damaged.
         """
-        images = np.empty(self.shape, np.uint8)
+        images = empty_images(self.shape)
         order = np.argsort(self.labels, kind="stable")
         # Read and not mapped: an error of the disk is one of Python's, and pages of the
         # file do not count as memory of this process.

@@ -53,13 +53,30 @@ class Places:
     def place_of(self, facts: Facts) -> pathlib.Path:
         """Returns the directory of the entry of a split."""
         assert self.directory is not None
-        # Names of splits and data sets come from the files of the set.
-        data, split = (
-            re.sub(r"\W+", "_", text)[-60:] for text in (facts.data, facts.split)
-        )
+        data, split = _as_name(facts.data), _as_name(facts.split)
         size = "x".join(map(str, facts.shape[1:]))
         name = f"{split}-{size}-{digest_of(facts.recipe)}"
         return self.directory / data / name
+
+    def place_of_record(self, data: str, identity: str) -> pathlib.Path | None:
+        """Returns the file of what is known of a data set beside its decoded images.
+
+        Args:
+            data: Name of the data set.
+            identity: What tells its record from others of the name.
+
+        Returns:
+            The file, which need not be there; None without a directory, or where a
+            symbolic link leads there.
+        """
+        if self.directory is None:
+            return None
+        name = f"known-{digest_of(identity)}.bin"
+        path = self.directory / _as_name(data) / name
+        is_linked = os.path.realpath(path) != os.path.join(
+            os.path.realpath(self.directory), path.relative_to(self.directory)
+        )
+        return None if is_linked else path
 
     def open(
         self, place: pathlib.Path, facts: Facts, is_second: bool = False
@@ -129,6 +146,11 @@ class Places:
     def tell_of(self, facts: Facts, what: str) -> None:
         """Tells a line of a split."""
         self._tell(f"decoded images      {facts.split}, {size_of(facts)}: {what}")
+
+
+def _as_name(text: str) -> str:
+    """Returns the name of a file for that of a split or data set, of any characters."""
+    return re.sub(r"\W+", "_", text)[-60:]
 
 
 def size_of(facts: Facts) -> str:

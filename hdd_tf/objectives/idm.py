@@ -101,7 +101,17 @@ class ImprovedDistributionMatching(Objective):
         """Trains networks of the pool."""
         count = self._training.networks
         key = derive_key(self._seed, Purpose.POOL_TRAINED, iteration)
-        rows = self.pool.pick(iteration, count, key)
+        rows, following = self.pool.pick(iteration, count, key), None
+        if self._store.lies_on_disk:
+            next_key = derive_key(self._seed, Purpose.POOL_TRAINED, iteration + 1)
+            following = self.pool.pick(iteration + 1, count, next_key)
+
+        def train(index: int) -> tuple:
+            key = self._batch_key(iteration, rows[index])
+            next_key = None
+            if following is not None:
+                next_key = self._batch_key(iteration + 1, following[index])
+            return self._train(rows[index], key, next_key, f"batches {index}")
 
         def train_own() -> list[tuple]:
             """Trains this replica's networks; returns zeros for the others."""
@@ -110,7 +120,7 @@ class ImprovedDistributionMatching(Objective):
             return [
                 tf.cond(
                     tf.equal(replica, index % context.num_replicas_in_sync),
-                    lambda index=index: self._train(iteration, rows[index]),
+                    lambda index=index: train(index),
                     lambda index=index: tf.nest.map_structure(
                         tf.zeros_like, self._state(rows[index])
                     ),
@@ -132,15 +142,27 @@ class ImprovedDistributionMatching(Objective):
         """
         return self.pool.weights(row), self.pool.velocities(row), tf.constant(0.0)
 
-    def _train(self, iteration: tf.Tensor, row: tf.Tensor) -> tuple:
+    def _batch_key(self, iteration: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+        """Returns the key of the images that a network trains on."""
+        return derive_key(self._seed, Purpose.POOL_BATCH, iteration, row)
+
+    def _train(
+        self, row: tf.Tensor, key: tf.Tensor, next_key: tf.Tensor | None, stream: str
+    ) -> tuple:
         """Returns weights, velocities and the number of correct images, after training.
 
         Images count with the classification before their update.
+
+        Args:
+            row: Row of the network.
+            key: Key of the draw of its batches.
+            next_key: Key of the draw that is asked for from the disk meanwhile; None
+                for none.
+            stream: Name of these draws.
         """
         training = self._training
-        key = derive_key(self._seed, Purpose.POOL_BATCH, iteration, row)
         batches, labels = self._store.draw_batches(
-            key, training.steps, training.batch_size
+            key, training.steps, training.batch_size, next_key, stream
         )
 
         def update(step: tf.Tensor, state: tuple) -> tuple:

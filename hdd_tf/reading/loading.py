@@ -17,6 +17,7 @@ from hdd_tf.data.class_sizes import (
     warn_of_small_classes,
 )
 from hdd_tf.data.dataset import Dataset, LabelledImages, channel_statistics
+from hdd_tf.data.memory import as_shareable
 from hdd_tf.data.sharing import ALONE, Sharing
 from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
@@ -162,7 +163,10 @@ def dataset_from_arrays(
         InputError: the shape, type or values of the arrays are not supported, or
             images and labels do not match.
     """
-    training = labelled_images(images, labels)
+    given = labelled_images(images, labels)
+    assert isinstance(given.images, np.ndarray)
+    # Copied here where needed, and not for each tensor of them.
+    training = LabelledImages(as_shareable(given.images), given.labels)
     num_classes = int(training.labels.max()) + 1 if len(training.labels) else 0
     if label_names is None:
         label_names = [str(label) for label in range(num_classes)]
@@ -185,6 +189,7 @@ def dataset_from_arrays(
         None,
         validation_fraction,
         seed,
+        owns_images=training.images is not given.images,
     )
 
 
@@ -198,6 +203,7 @@ def _build_dataset(
     seed: int,
     validation: LabelledImages | None = None,
     sharing: Sharing = ALONE,
+    owns_images: bool = True,
 ) -> Dataset:
     _check_labels(name, training.labels, test.labels, len(label_names))
     check_two_classes("labels have" if name == ARRAYS else f"{name} has", label_names)
@@ -222,7 +228,7 @@ def _build_dataset(
     warn_of_small_classes(training.labels, test.labels, label_names)
     if validation is None:
         training, validation = hold_out_validation(
-            training, len(label_names), validation_fraction, seed
+            training, len(label_names), validation_fraction, seed, owns_images
         )
     return Dataset(name, training, validation, test, label_names, mean, std)
 

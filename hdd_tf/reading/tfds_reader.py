@@ -12,6 +12,7 @@ import numpy as np
 
 from hdd_tf.data.catalogue import PUBLISHED
 from hdd_tf.data.dataset import LabelledImages, SourceImages
+from hdd_tf.data.memory import empty_images
 from hdd_tf.data.subsets import (
     check_splits,
     kept_names,
@@ -139,7 +140,7 @@ def _read_split(
     if rows is not None:
         wanted[:] = False
         wanted[rows] = True
-    images = np.empty((np.count_nonzero(wanted), *features.shape), np.uint8)
+    images = empty_images((int(np.count_nonzero(wanted)), *features.shape))
     labels = np.empty(len(images), np.int64)
     seen = done = 0
     for part in _parts(builder, features, split, 0):

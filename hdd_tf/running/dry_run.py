@@ -19,7 +19,7 @@ from hdd_tf.files.disk_room import size_text
 from hdd_tf.methods.traits import Kind
 from hdd_tf.objectives.registry import build_method, build_step
 from hdd_tf.random_keys import derive_key
-from hdd_tf.running.costs.further_memory import check_further_memory, further_copies
+from hdd_tf.running.costs.further_memory import check_further_memory
 from hdd_tf.running.costs.works import Costs
 
 _TIMED_ITERATIONS = 2
@@ -166,14 +166,6 @@ def _times(config: Config) -> str:
     return f", {experiments} times" if experiments > 1 else ""
 
 
-def _memory(run: RunContext) -> str:
-    copies = further_copies(run.config)
-    more = copies * run.dataset.training.images.nbytes / 2**30
-    later = f", and {more:.2f} GiB for networks that train on all images" * (copies > 0)
-    peak = peak_memory() / 2**30
-    return f"memory              {peak:.2f} GiB (peak of this process){later}"
-
-
 def _whole_cost(run: RunContext, seconds: float) -> list[str]:
     """Returns lines about all other work, the total, and memory.
 
@@ -191,7 +183,8 @@ def _whole_cost(run: RunContext, seconds: float) -> list[str]:
         f"in all              {_duration(total)}{every} (a step of each was measured; "
         "without start, pictures and files)"
     )
-    return [*lines, _memory(run)]
+    memory = f"{peak_memory() / 2**30:.2f} GiB (peak of this process)"
+    return [*lines, f"memory              {memory}"]
 
 
 def _bytes_of_analysis(run: RunContext, images: int) -> int:

@@ -9,7 +9,7 @@ from hdd_tf.errors import InputError
 
 
 def test_bytes_needed_and_available_are_named(monkeypatch):
-    needed = (2 * 5 + 3) * 7 * 11 * 3
+    needed = (5 + 3) * 7 * 11 * 3
     monkeypatch.setattr(memory, "available_memory", lambda: needed)
     memory.check_memory("pets", 5, 3, (7, 11, 3))
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
@@ -17,6 +17,16 @@ def test_bytes_needed_and_available_are_named(monkeypatch):
     with pytest.raises(InputError, match=message) as caught:
         memory.check_memory("pets", 5, 3, (7, 11, 3))
     assert f"{needed - 1:,} (0.00 GiB) are available" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "for_a_run"), [(1, 2**20), (512, 2**29), (4096, 2**29)]
+)
+def test_images_that_fit_leave_memory_for_the_run(monkeypatch, images, for_a_run):
+    needed = images * 2**20 + for_a_run
+    for available, fits in ((needed, True), (needed - 1, False), (None, True)):
+        monkeypatch.setattr(memory, "available_memory", lambda found=available: found)
+        assert memory.fits_into_memory(images - 1, 1, (1024, 1024, 1)) is fits
 
 
 def test_unknown_memory_refuses_nothing(monkeypatch):

@@ -25,6 +25,17 @@ def test_each_class_gives_its_part_and_nothing_is_lost():
         assert (part.labels == whole.labels[part.images.ravel()]).all()
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.6])
+def test_splits_may_take_the_memory_of_the_whole(fraction):
+    whole = images_of_sizes(10, 39, 1, 22)
+    expected = hold_out_validation(whole, 4, fraction, seed=5)
+    found = hold_out_validation(whole, 4, fraction, seed=5, in_place=True)
+    for part, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part.images, other.images)
+        np.testing.assert_array_equal(part.labels, other.labels)
+        assert np.shares_memory(part.images, whole.images)
+
+
 def test_one_training_image_is_left():
     training, _ = hold_out_validation(images_of_sizes(5, 2, 1), 3, 0.99, seed=0)
     assert np.bincount(training.labels).tolist() == [1, 1, 1]

@@ -172,6 +172,24 @@ def test_the_newest_request_waits_and_no_thread_stays(stored, monkeypatch):
         time.sleep(0.001)
 
 
+def test_streams_wait_for_each_other_in_turn(stored, monkeypatch):
+    advice = Advice(monkeypatch)
+    advice.may_go_on.clear()
+    stored.ask_ahead(np.array([1]))
+    while not advice.asked:  # The first is under way.
+        time.sleep(0.001)
+    for row, stream in ((4, ""), (5, "batches"), (10, "batches"), (4, "")):
+        stored.ask_ahead(np.array([row]), stream)
+    # Rows 4 and 10 have the places 1 and 7 of the file; 5 was replaced.
+    assert advice.all_asked(stored) == [(0, 18), (18, 18), (7 * 18, 18)]
+    # Each remembers its own requests.
+    stored.ask_ahead(np.array([10]), "batches")
+    stored.ask_ahead(np.array([1]), "")
+    assert len(advice.all_asked(stored)) == 3
+    stored.ask_ahead(np.array([10]), "")
+    assert advice.all_asked(stored)[3:] == [(7 * 18, 18)]
+
+
 def test_a_system_that_fails_to_read_ahead_is_no_error(stored, monkeypatch):
     def fail(*given):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -186,7 +204,11 @@ def test_a_system_that_fails_to_read_ahead_is_no_error(stored, monkeypatch):
 def test_images_of_the_next_draw_are_asked_for(stored, monkeypatch):
     store = ClassStore(stored, LABELS, 3, NORMALISATION)
     requests = []
-    monkeypatch.setattr(stored, "ask_ahead", lambda rows: requests.append(rows.copy()))
+
+    def ask(rows, stream=""):
+        requests.append((stream, rows.copy()))
+
+    monkeypatch.setattr(stored, "ask_ahead", ask)
     keys = tf.constant([[3, 4], [5, 6], [7, 8]])
 
     @tf.function
@@ -199,8 +221,18 @@ def test_images_of_the_next_draw_are_asked_for(stored, monkeypatch):
         np.testing.assert_array_equal(rows, expected)
         np.testing.assert_array_equal(weights, same)
         asked = requests[-3:-1]  # The last one is of the draw without a next.
-        np.testing.assert_array_equal(asked[0], rows)
+        assert [stream for stream, _ in asked] == ["", ""]
+        np.testing.assert_array_equal(asked[0][1], rows)
         np.testing.assert_array_equal(
-            asked[1], store.draw_indices(keys[index + 1], 2)[0]
+            asked[1][1], store.draw_indices(keys[index + 1], 2)[0]
         )
     assert draw.experimental_get_tracing_count() == 1
+    requests.clear()
+    rows, labels = store.draw_batches(keys[0], 2, 4, keys[1], "batches")
+    following, _ = store.draw_batches(keys[1], 2, 4)
+    expected, same = store.draw_batches(keys[0], 2, 4)
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(labels, same)
+    assert [stream for stream, _ in requests] == ["batches", "batches", "", ""]
+    np.testing.assert_array_equal(requests[0][1], rows)
+    np.testing.assert_array_equal(requests[1][1], following)

@@ -1,9 +1,13 @@
 """IDM: the batched iteration against the program's loop, and the pool's training."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.networks.pool import PoolSchedule
 from hdd_tf.objectives.idm import ImprovedDistributionMatching, PoolTraining
 from hdd_tf.random_keys import Purpose, derive_key
@@ -165,3 +169,40 @@ def test_draw_of_batches_is_a_shuffled_pass(problem):
     np.testing.assert_array_equal(labels, problem.labels[rows.numpy()])
     rows, _ = problem.store.draw_batches(derive_key(1), 5, 44)
     np.testing.assert_array_equal(np.bincount(rows.numpy().ravel()), 2)
+
+
+def test_batches_of_the_next_iteration_are_asked_for_from_the_disk(
+    problem, one_device, tmp_path, monkeypatch
+):
+    path = tmp_path / "images"
+    path.write_bytes(problem.images.tobytes())  # The classes are in order.
+    stored = StoredImages(path, problem.images.shape, np.arange(len(problem.labels)))
+    requests: list[tuple[str, np.ndarray]] = []
+    monkeypatch.setattr(
+        stored,
+        "ask_ahead",
+        lambda rows, stream: requests.append((stream, rows.copy())),
+    )
+    store = ClassStore(stored, problem.labels, 5, problem.dataset.normalisation)
+    few = PoolTraining(networks=2, steps=2, batch_size=4)
+    objectives = [
+        ImprovedDistributionMatching(
+            problem.network, each, one_device, 3, SCHEDULE, few, 0.5
+        )
+        for each in (store, problem.store)
+    ]
+    of_iteration = []
+    for iteration in range(3):  # A network joins in between.
+        requests.clear()
+        for objective in objectives:
+            objective.prepare(tf.constant(iteration))
+            objective.conclude(tf.constant(iteration))
+        of_iteration.append(list(requests))
+    for own, following in itertools.pairwise(of_iteration):
+        for index in range(2):
+            drawn, ahead = (r for name, r in own if name == f"batches {index}")
+            used = next(r for name, r in following if name == f"batches {index}")
+            np.testing.assert_array_equal(ahead, used)
+            assert not np.array_equal(ahead, drawn)
+    for mine, other in zip(*(each.variables for each in objectives), strict=True):
+        np.testing.assert_array_equal(mine, other)

@@ -118,7 +118,7 @@ def test_some_classes(pets, draw_image):
 
 def test_what_does_not_fit_is_refused_before_it_is_read(pets, monkeypatch):
     root = pets(train__a=3, train__b=2, train__c=9, test__a=1)
-    needed = (2 * 5 + 1) * 30 * 20 * 3
+    needed = (5 + 1) * 30 * 20 * 3
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     monkeypatch.setattr(folder_lib, "read_images", None)
     with pytest.raises(InputError, match=f"need {needed:,} bytes"):

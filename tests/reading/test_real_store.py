@@ -13,7 +13,7 @@ from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.reading import tfds_reader
-from hdd_tf.reading.folders import image_files
+from hdd_tf.reading.folders import image_files, known_headers
 from hdd_tf.reading.loading import load_dataset
 
 
@@ -107,18 +107,24 @@ def test_a_process_holds_its_own_classes_of_an_unpacked_set(
 
 def test_auto_takes_the_disk_where_memory_is_too_small(folder, tmp_path, monkeypatch):
     # 8 images are matched or held out of matching, and 4 are for the test.
-    needed = (2 * 10 + 2) * 7 * 6 * 3
-    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    # Beside them as much again is left for the run, since they are few.
+    needed = (10 + 2) * 7 * 6 * 3
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * needed)
     assert isinstance(load(folder, tmp_path, "auto").training.images, np.ndarray)
     assert not (tmp_path / "hdd_tf_cache").exists()
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     with pytest.raises(InputError, match="start the run itself first"):
         load(folder, tmp_path, "auto", keeps=False)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2 * needed - 1)
+    only = load(folder, tmp_path, "auto", keeps=False)  # Better than none.
+    assert isinstance(only.training.images, np.ndarray)
     assert isinstance(load(folder, tmp_path, "auto").training.images, StoredImages)
 
 
 def test_a_file_of_a_folder_takes_few_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(image_files, "_WAITING", 64)  # Of thousands, in a few.
+    # Of thousands, in a few.
+    monkeypatch.setattr(image_files, "_WAITING", 64)
+    monkeypatch.setattr(known_headers, "_AT_ONCE", 64)
     for name, value in (("dark", 10), ("light", 200)):
         Image.new("L", (4, 4), value).save(tmp_path / f"{name}.png")
     peaks = []

@@ -189,7 +189,7 @@ def test_some_classes(write_set, monkeypatch, size):
 def test_memory_counts_the_classes_and_the_size_that_are_read(write_set, monkeypatch):
     builder = tfds.builder_from_directory(write_set({"train": 12, "test": 6}))
     features = classification_features(builder.info, (100, 90))
-    needed = (2 * 8 + 4) * 100 * 90 * 3
+    needed = (8 + 4) * 100 * 90 * 3
     monkeypatch.setattr(memory, "available_memory", lambda: needed)
     read_splits(builder, features, ("0", "1"))
     with pytest.raises(InputError, match="does not fit into memory"):
@@ -253,7 +253,7 @@ def test_description_without_counts(write_set):
 
 def test_what_does_not_fit_into_memory(write_set, monkeypatch):
     directory = write_set({"train": 40, "test": 10}, shape=(128, 256, 3))
-    needed = (2 * 40 + 10) * 128 * 256 * 3
+    needed = (40 + 10) * 128 * 256 * 3
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     monkeypatch.setattr(tfds_reader, "_read_split", None)  # Refused before reading.
     with pytest.raises(InputError, match=f"need {needed:,} bytes .*{needed - 1:,}"):

@@ -112,7 +112,7 @@ def test_some_classes(tiny, tmp_path, caplog):
 
 
 def test_memory_is_checked_before_anything_is_read(woof, monkeypatch):
-    needed = (2 * 6 + 4) * 16 * 16 * 3
+    needed = (6 + 4) * 16 * 16 * 3
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     monkeypatch.setattr(sources, "read_images", None)
     with pytest.raises(InputError, match=f"need {needed:,} bytes"):

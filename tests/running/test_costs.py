@@ -13,7 +13,7 @@ from hdd_tf.methods.registry import WHOLE
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running import dry_run
 from hdd_tf.running.costs import further_memory, network_times, works
-from hdd_tf.running.costs.further_memory import check_further_memory, further_copies
+from hdd_tf.running.costs.further_memory import check_further_memory
 from hdd_tf.running.costs.works import Costs
 
 SMALL = Config(
@@ -119,31 +119,16 @@ def test_what_is_kept_costs_nothing(seconds_of, whole_run, tmp_path):
     assert f"found in {buffer.path}" in work.count
 
 
-@pytest.mark.parametrize(
-    ("settings", "copies"),
-    [
-        ({"analysis": False}, 0),
-        ({}, 1),
-        ({"objective": "dance", "analysis": False}, 1),
-        ({"objective": "iid", "analysis": False}, 1),
-        ({"analysis": False, "baselines": (WHOLE,)}, 1),
-        ({"analysis": False, "baselines": (WHOLE, "k_center")}, 2),
-        ({"analysis": False, "baselines": (WHOLE,), "num_eval": 0}, 0),
-        ({"analysis": False, "baselines": ("random",)}, 0),
-    ],
-)
-def test_copies_of_the_real_images(settings, copies):
-    settings = {"formation_factor": None, **settings}
-    assert further_copies(dataclasses.replace(SMALL, **settings)) == copies
-
-
 def test_what_memory_does_not_hold_is_refused(whole_run, monkeypatch):
-    size = whole_run.dataset.training.images.nbytes
-    monkeypatch.setattr(further_memory, "available_memory", lambda: size)
-    check_further_memory(whole_run)
-    monkeypatch.setattr(further_memory, "available_memory", lambda: size - 1)
-    with pytest.raises(InputError, match=f"{size:,} bytes more .* --noanalysis"):
-        check_further_memory(whole_run)
+    half = whole_run.dataset.training.images.nbytes // 2
+    config = dataclasses.replace(SMALL, keep_fraction=0.5)
+    pruned_run = dataclasses.replace(whole_run, config=config)
+    monkeypatch.setattr(further_memory, "available_memory", lambda: half)
+    check_further_memory(pruned_run)
+    monkeypatch.setattr(further_memory, "available_memory", lambda: half - 1)
+    with pytest.raises(InputError, match=f"=0.5 beside all: {half:,} bytes more"):
+        check_further_memory(pruned_run)
+    check_further_memory(whole_run)  # Whatever trains on all images shares them.
 
 
 def test_iterations_that_take_minutes_are_timed_in_part(monkeypatch):

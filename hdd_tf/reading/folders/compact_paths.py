@@ -65,6 +65,15 @@ class Paths(Sequence[pathlib.Path]):
     def __iter__(self) -> Iterator[pathlib.Path]:
         return (self[row] for row in range(len(self)))
 
+    def below(self, folder: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+        """Yields each path as it is below a folder, and as it is."""
+        starts = [os.path.relpath(each or os.curdir, folder) for each in self._folders]
+        starts = ["" if start == os.curdir else start for start in starts]
+        for row, number in enumerate(self._numbers):
+            whole, encoded = self._parts(row)
+            name = os.fsdecode(encoded)
+            yield os.path.join(starts[number], name), os.path.join(whole, name)
+
     def _parts(self, row: int) -> tuple[str, bytes]:
         """Returns the folder of a path, and its name."""
         row = range(len(self))[row]  # Also from the end; raises outside.

@@ -35,6 +35,7 @@ from hdd_tf.reading.folders.folder_format import (
 )
 from hdd_tf.reading.folders.image_files import read_images
 from hdd_tf.reading.folders.image_parts import decoding_of_files
+from hdd_tf.reading.folders.known_headers import KnownHeaders
 from hdd_tf.reading.folders.linked_images import remarks_on_links
 from hdd_tf.reading.folders.own_files import FilesOfSplit
 from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
@@ -81,7 +82,7 @@ def read_folder(
         str(root), {split: len(part.paths) for split, part in files.items()}, classes
     )
     files, note = _with_test_split(root, files, len(label_names))
-    form = _agreed_format(files, image_size, sharing)
+    headers, form = _agreed_format(files, image_size, root, cache, sharing)
     if not sharing.reads_all:
         return _read_own(root, files, form, label_names, cache, sharing)
     num_training, *others = (len(part.paths) for part in files.values())
@@ -95,6 +96,9 @@ def read_folder(
 
     counts = [num_training, *others]
     if lies_on_disk(cache, str(root), counts, shape, lambda: list(facts().values())):
+        if headers is not None and cache.keeps:
+            headers.keep(form.bits)
+        headers = None  # A million of them would take 30 MB.
         read = {
             split: _stored_part(cache, facts()[split], part, form)
             for split, part in files.items()
@@ -155,18 +159,28 @@ def _read_part(part: ImageFiles, form: Format) -> LabelledImages:
 
 
 def _agreed_format(
-    files: dict[str, ImageFiles], image_size: tuple[int, int] | None, sharing: Sharing
-) -> Format:
-    """Returns the format of all images, for which the chief alone opens all files."""
+    files: dict[str, ImageFiles],
+    image_size: tuple[int, int] | None,
+    root: pathlib.Path,
+    cache: DataCache,
+    sharing: Sharing,
+) -> tuple[KnownHeaders | None, Format]:
+    """Returns the headers of all files, for which the chief alone opens files.
+
+    Returns:
+        The headers, None where the chief has them; and the format of all images.
+    """
+    headers: KnownHeaders | None = None
     form: Format | None = None
 
     def find() -> list[int]:
-        nonlocal form
-        form = common_format(files, image_size)
+        nonlocal headers, form
+        headers = KnownHeaders(files, root, cache)
+        form = common_format(files, headers, image_size)
         return [*form.size, form.channels, form.bits]
 
     height, width, channels, bits = sharing.of_chief("format of the images", find)
-    return form or Format.known((height, width), channels, bits)
+    return headers, form or Format.known((height, width), channels, bits)
 
 
 def _read_own(

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.compact_paths import Paths
 from hdd_tf.reading.folders.image_files import used_bits
-from hdd_tf.reading.folders.image_headers import read_header
+from hdd_tf.reading.folders.known_headers import KnownHeaders
 
 # Of 8 bits that are read: images of 16 bits whose values end here use few levels.
 _FEW_LEVELS = 64
@@ -60,33 +61,38 @@ class Format:
 
 
 def common_format(
-    files: dict[str, ImageFiles], image_size: tuple[int, int] | None
+    files: Mapping[str, ImageFiles],
+    headers: KnownHeaders,
+    image_size: tuple[int, int] | None,
 ) -> Format:
     """Returns the format that all images will have.
 
     Args:
         files: Files of each split.
+        headers: Their headers.
         image_size: Height and width to fit each image to; None where all have one.
 
     Raises:
-        InputError: a file is no image, or sizes differ and `image_size` is None.
+        InputError: sizes differ and `image_size` is None.
     """
     form = Format()
     gray = True
     first: dict[tuple[int, int], pathlib.Path] = {}
-    for part in files.values():
-        for path in part.paths:
-            header = read_header(path)
-            gray = gray and header.gray
-            first.setdefault((header.height, header.width), path)
-            if header.bits > 8:
-                form.deep.append(path)
-            if header.is_exact:
-                form.noted_bits.add(header.bits)
-            if header.has_deep_colours:
-                form.deep_colours.append(path)
-            if header.has_more:
-                form.with_more.append(path)
+    rows = (
+        (part.paths, row) for part in files.values() for row in range(len(part.paths))
+    )
+    for (paths, row), header in zip(rows, headers, strict=True):
+        gray = gray and header.gray
+        if (header.height, header.width) not in first:
+            first[header.height, header.width] = paths[row]
+        if header.bits > 8:
+            form.deep.append(paths[row])
+        if header.is_exact:
+            form.noted_bits.add(header.bits)
+        if header.has_deep_colours:
+            form.deep_colours.append(paths[row])
+        if header.has_more:
+            form.with_more.append(paths[row])
     if image_size is None and len(first) > 1:
         shown = " and ".join(
             f"{height}x{width} ({path})"
@@ -98,6 +104,8 @@ def common_format(
         )
     form.size = image_size or next(iter(first))
     form.channels = 1 if gray else 3
+    if (bits := headers.used_bits()) is not None:
+        vars(form)["bits"] = bits
     return form
 
 

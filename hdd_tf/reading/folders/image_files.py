@@ -9,7 +9,10 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from hdd_tf.data.memory import empty_images
 from hdd_tf.reading.folders.image_headers import (
+    ImageHeader,
+    header_of,
     is_deep,
     is_gray,
     opened,
@@ -23,6 +26,8 @@ _Result = TypeVar("_Result")
 _USUAL_BITS = (8, 10, 12, 14)
 # Files that are handed to threads at a time; at the end of these some wait for others.
 _WAITING = 4096
+# A head is read in less time than a thread takes to be told of it.
+_HEADS_OF_A_CALL = 64
 
 
 def read_image(
@@ -76,7 +81,7 @@ def read_images(
         InputError: a file cannot be decoded.
     """
     first, *later = sizes
-    images = np.empty((len(paths), *sizes[-1], channels), np.uint8)
+    images = empty_images((len(paths), *sizes[-1], channels))
 
     def read(row: int) -> bool:
         image, is_transparent = _decode(paths[row], channels, first, bits)
@@ -91,6 +96,29 @@ def read_images(
 
     _for_each(len(paths), read, note)
     return images
+
+
+def read_headers(paths: Sequence[pathlib.Path]) -> list[ImageHeader]:
+    """Reads the headers of image files in their order, several at a time.
+
+    Args:
+        paths: The files.
+
+    Raises:
+        InputError: a file is not an image, or its kind of image is not supported.
+    """
+    headers: list[ImageHeader] = []
+
+    def read(number: int) -> list[ImageHeader]:
+        first = number * _HEADS_OF_A_CALL
+        return [header_of(path) for path in paths[first : first + _HEADS_OF_A_CALL]]
+
+    def keep(number: int, found: list[ImageHeader]) -> None:
+        del number  # They come in their order.
+        headers.extend(found)
+
+    _for_each(-(-len(paths) // _HEADS_OF_A_CALL), read, keep)
+    return headers
 
 
 def used_bits(paths: Sequence[pathlib.Path], noted: set[int]) -> int:

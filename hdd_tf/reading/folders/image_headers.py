@@ -55,8 +55,14 @@ def read_header(path: str | os.PathLike) -> ImageHeader:
     Raises:
         InputError: the file is not an image, or its kind of image is not supported.
     """
+    with quiet():
+        return header_of(path)
+
+
+def header_of(path: str | os.PathLike) -> ImageHeader:
+    """Does what `read_header` does, within a `quiet` of the caller, for threads."""
     try:
-        with opened(path) as image, quiet():
+        with opened(path) as image:
             gray = is_gray(image)
             # Whether one is deep, and how it is stored, is known before it is loaded.
             deep, stored = is_deep(image), str(image.tile)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from hdd_tf.data.image_rows import gather_rows
+from hdd_tf.data.image_rows import gather_rows, hold
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.data.stored_images import ImageRows, StoredImages
 from hdd_tf.protocols.label_sources import LabelSources
@@ -48,7 +48,7 @@ class TrainingImages:
             if isinstance(images, StoredImages):
                 self._images = images
             else:
-                self._images = tf.Variable(images, trainable=False)
+                self._images = tf.Variable(hold(images), trainable=False)
             self._labels = tf.Variable(labels, trainable=False, dtype=tf.int32)
             self._label_logits = None
             if protocol.labels == "stored":
@@ -72,7 +72,7 @@ class TrainingImages:
             if images is not self._images:
                 raise ValueError("graphs hold images on disk: make another trainer.")
         else:
-            self._images.assign(images)
+            self._images.assign(hold(images))
         self._labels.assign(tf.cast(labels, tf.int32))
         if self._label_logits is not None:
             self._label_logits.assign(label_logits)
