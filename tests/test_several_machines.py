@@ -170,7 +170,7 @@ def with_a_killed_worker(tmp_path):
     return load_images(tmp_path / "run")[1]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_killed_worker_ends_the_chief(tmp_path):
     assert 4 <= with_a_killed_worker(tmp_path) < 10000
 

@@ -134,16 +134,12 @@ def assert_same(mine, expected):
     assert np.abs(mine - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 def stress(*values):
     return pytest.param(*values, marks=pytest.mark.stress)
 
 
 # 6 classes of 25 real images: blocks of several classes, of one, chunks within one.
-@pytest.mark.parametrize("max_images", [stress(100), slow(60), stress(25), 10])
+@pytest.mark.parametrize("max_images", [stress(100), stress(60), stress(25), 10])
 def test_any_block_size_gives_the_same_images(dataset, reference, max_images):
     found = run_images(
         dataset, tf.distribute.OneDeviceStrategy("CPU:0"), max_images=max_images
