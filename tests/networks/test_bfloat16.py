@@ -48,8 +48,14 @@ def test_logits_are_float32_and_near(name):
 )
 def test_training_goes_the_same_way(name):
     exact, fast, weights, state = both(name)
+    # As far as bfloat16 rounds.
+    noise = [
+        tf.random.stateless_uniform(weight.shape, [number, 6], -1, 1) / 256
+        for number, weight in enumerate(weights)
+    ]
+    moved = [weight * (1 + part) for weight, part in zip(weights, noise, strict=True)]
 
-    def gradient(network):
+    def gradient(network, weights):
         with tf.GradientTape() as tape:
             tape.watch(weights)
             logits, after = network.training_logits(weights, IMAGES, state)
@@ -59,10 +65,16 @@ def test_training_goes_the_same_way(name):
         flat = [tf.reshape(g, [-1]) for g in tape.gradient(loss, weights)]
         return tf.concat(flat, 0).numpy()
 
-    found, expected = gradient(fast), gradient(exact)
-    cosine = found @ expected / np.linalg.norm(found) / np.linalg.norm(expected)
-    # Deep networks pass more kinks of ReLU, on whose other side rounding puts units.
-    assert cosine > (0.97 if name.startswith("convnet") else 0.7)
+    expected = gradient(exact, weights)
+
+    def turned(found):
+        product = found @ expected / np.linalg.norm(found) / np.linalg.norm(expected)
+        return 1 - product
+
+    # Deep networks pass many kinks of ReLU, on whose other side rounding puts units:
+    # in float32 too their gradient turns as soon as weights move as little.
+    largest = 1.5 * turned(gradient(exact, moved)) + 0.01
+    assert turned(gradient(fast, weights)) < largest
 
 
 @pytest.mark.parametrize("norm", ["instance", "layer", "group", "none"])
