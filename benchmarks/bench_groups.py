@@ -13,8 +13,8 @@ from bare_convolutions import (
     epoch_convolutions,
     gradient_convolutions,
     step_convolutions,
-    step_passes,
 )
+from memory_passes import step_passes
 from timing import Run
 from workloads import distillation_step, step_run, training_run
 
