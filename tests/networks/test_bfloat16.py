@@ -72,8 +72,9 @@ def test_training_goes_the_same_way(name):
         return 1 - product
 
     # Deep networks pass many kinks of ReLU, on whose other side rounding puts units:
-    # in float32 too their gradient turns as soon as weights move as little.
-    largest = 1.5 * turned(gradient(exact, moved)) + 0.01
+    # in float32 too their gradient turns as soon as weights move as little. One across
+    # the other, which 1 would be, is never near enough.
+    largest = min(1.4 * turned(gradient(exact, moved)) + 0.01, 0.75)
     assert turned(gradient(fast, weights)) < largest
 
 

@@ -100,16 +100,22 @@ def two_iterations(context):
     "geometry",
     ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)],
 )
+@pytest.mark.parametrize(
+    ("devices", "changes"),
+    [
+        pytest.param(1, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
+        pytest.param(2, {}, marks=pytest.mark.stress),
+        (2, {"max_images_per_forward": 4}),
+    ],
+)
 def test_blocks_of_classes_and_devices_give_the_same_images(
-    dataset, one_device, geometry
+    dataset, one_device, geometry, devices, changes
 ):
     losses, images = two_iterations(context_of(dataset, one_device, geometry=geometry))
     plain = context_of(dataset, one_device, geometry=geometry, matched_maps="last")
     assert np.abs(two_iterations(plain)[1] - images).max() > 1e-4
-    two = mirror_over(["CPU:0", "CPU:1"])
-    found = two_iterations(
-        context_of(dataset, two, geometry=geometry, max_images_per_forward=4)
-    )
+    strategy = mirror_over([f"CPU:{index}" for index in range(devices)])
+    found = two_iterations(context_of(dataset, strategy, geometry=geometry, **changes))
     np.testing.assert_allclose(found[0], losses, rtol=1e-5)
     assert np.abs(found[1] - images).max() <= 1e-6 * np.abs(images).max()
 
