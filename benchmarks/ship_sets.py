@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hdd_tf.artifacts.pictures import pages
+from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.config import Config, from_json, to_json
@@ -130,7 +130,7 @@ def draw() -> None:
         rows = held.images[order].reshape(-1, each.ipc, *each.shape)
         title = f"{each.dataset}, {each.method}: {each.mean:.1f} %"
         name = each.name if each.ipc > 1 else f"{each.dataset}_ipc1"
-        grid = pages(rows, held.class_names, title, most=1)[0]
+        grid = grid_array(rows, held.class_names, title)
         groups.setdefault(name, []).append(grid)
     for name, grids in groups.items():
         height = max(map(len, grids))
