@@ -153,6 +153,9 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=1000)
     parser.add_argument("--bank", type=int, default=20, help="draws of real images")
     parser.add_argument("--real_batch", type=int, default=64)
+    parser.add_argument(
+        "--rates", type=float, nargs="*", default=[], help="more rates, of all arms"
+    )
     parser.add_argument("--networks", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--flags", nargs="*", default=[], help="settings of all arms")
@@ -161,7 +164,7 @@ def main() -> None:
     rates: dict[str, float] = {}
     for name in arguments.arms:
         validation = {}
-        for rate in ARMS[name].rates:
+        for rate in sorted({*ARMS[name].rates, *arguments.rates}, reverse=True):
             result = run(arguments, name, rate, 0)
             validation[rate] = result["selected"]["validation_accuracy"]
         print(f"{name}: on validation {validation}", flush=True)
