@@ -5,6 +5,7 @@ shapes that follow the classes' sizes, and stays as it is. XLA fuses operations,
 are in another order and results differ from those of uncompiled pieces by rounding.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -58,13 +59,31 @@ def check_compilation(jit_compile: str, strategy: tf.distribute.Strategy) -> Non
             f"--jit_compile=on is for one device, and {replicas} compute here: give "
             "--jit_compile=off, or --strategy=one_device"
         )
+    if why := _trouble(strategy.extended.worker_devices[0]):
+        raise InputError(
+            f"--jit_compile=on: XLA does not work here ({why}): give --jit_compile=off"
+        )
+
+
+@functools.cache
+def works(device: str) -> bool:
+    """Returns whether XLA compiles for a device; tried once in a process.
+
+    Args:
+        device: Name of the device, such as `CPU:0`.
+    """
+    # It is asked while graphs are built.
+    with tf.init_scope():
+        return not _trouble(device)
+
+
+def _trouble(device: str) -> str:
+    """Returns why XLA does not work on a device, or ""."""
     try:
         # On GPUs the exponential needs a library of CUDA that may be missing.
-        with tf.device(strategy.extended.worker_devices[0]):
+        with tf.device(device):
             number = tf.constant(1.0)
             compiled(lambda: tf.exp(number)).numpy()
     except (tf.errors.OpError, ValueError) as error:
-        raise InputError(
-            f"--jit_compile=on: XLA does not work here ({one_line(str(error))[:200]}): "
-            "give --jit_compile=off"
-        ) from error
+        return one_line(str(error))[:200]
+    return ""

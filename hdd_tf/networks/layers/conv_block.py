@@ -5,6 +5,11 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from hdd_tf.networks.layers.compiled_tails import (
+    compiles,
+    norm_relu_pool,
+    relu_pool,
+)
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
 from hdd_tf.networks.layers.own_gradients import neighbours, relu
 
@@ -28,8 +33,9 @@ class ConvBlock(keras.layers.Layer):
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
-    shift, and what follows them, are float32. There ReLU is plain, since the maximum's
-    gradient takes more time, and nothing is to be the same as in float32.
+    shift, and what follows them, are float32. There nothing is to be the same as in
+    float32, so on CPUs XLA compiles what follows the convolution (`compiled_tails.py`),
+    and elsewhere ReLU is plain, since the maximum's gradient takes more time.
 
     Args:
         width: Number of output channels, > 0.
@@ -107,6 +113,8 @@ class ConvBlock(keras.layers.Layer):
             inputs = tf.pad(inputs, [[0, 0], rows, rows, [0, 0]])
         padding = "SAME" if self.padding == 1 else "VALID"
         maps = tf.nn.conv2d(inputs, kernel, 1, padding)
+        if self._has_compiled_tail():
+            return norm_relu_pool(maps, gamma, beta), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
@@ -142,9 +150,16 @@ class ConvBlock(keras.layers.Layer):
             patches = _patches(tf.cast(padded, self.compute_dtype))
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
+        if self._has_compiled_tail():
+            return relu_pool(maps), _no_activation
         activation = relu(maps, has_nan)
         pooled = tf.cast(_average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
+
+    def _has_compiled_tail(self) -> bool:
+        # Maps before pooling are what compiled pieces leave out.
+        rounded = self.compute_dtype != self.variable_dtype
+        return rounded and not self.with_activation and compiles()
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor
@@ -171,6 +186,10 @@ class ConvBlock(keras.layers.Layer):
         if self.with_activation:
             own["with_activation"] = True
         return {**config, **own}
+
+
+def _no_activation() -> tf.Tensor:
+    raise AssertionError("Only blocks without activation have a compiled tail.")
 
 
 def _average_pool(maps: tf.Tensor) -> tf.Tensor:

@@ -15,10 +15,15 @@ import tensorflow as tf
 Gradient = Callable[[tf.Tensor], tf.Tensor]
 
 
-def _traced_once(
+def traced_once(
     operation: Callable[..., tuple[tf.Tensor, Gradient]],
 ) -> Callable[..., tf.Tensor]:
-    """Returns an operation that is traced once for each shape and dtype."""
+    """Returns an operation that is traced once for each shape and dtype.
+
+    Args:
+        operation: Function from tensors to a tensor and its gradient, as
+            `tf.custom_gradient` takes it.
+    """
     with_gradient = tf.custom_gradient(operation)
     traced: dict[tuple[tf.TensorSpec, ...], Callable[..., tf.Tensor]] = {}
 
@@ -34,7 +39,7 @@ def _traced_once(
     return call
 
 
-@_traced_once
+@traced_once
 def _bits_relu(maps: tf.Tensor, has_nan: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
     def of_bits() -> tf.Tensor:
         bits = tf.bitcast(maps, tf.int16)
@@ -71,7 +76,7 @@ def _neighbours(padded: tf.Tensor) -> tf.Tensor:
     return tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
 
 
-@_traced_once
+@traced_once
 def _convolved_neighbours(padded: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
     taps = 9 * padded.shape[-1]
     # Each output channel is one tap, and the last is the constant.

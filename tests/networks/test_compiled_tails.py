@@ -1,0 +1,180 @@
+"""Norm, ReLU and pooling that XLA compiles, beside TensorFlow's in float64."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hdd_tf.networks.layers import compiled_tails, conv_block
+from hdd_tf.networks.layers.compiled_tails import norm_relu_pool, relu_pool
+from hdd_tf.networks.layers.conv_block import ConvBlock
+from hdd_tf.networks.layers.instance_norm import EPSILON
+
+SHAPES = [(3, 6, 8, 5), (2, 7, 5, 3), (2, 2, 3, 1)]
+SCALE = tf.constant([1.3, -0.7, 0.2, 2.0, 0.9])
+SHIFT = tf.constant([0.1, 0.4, -0.3, 0.0, -1.0])
+
+
+def plain_relu_pool(maps):
+    return tf.nn.avg_pool2d(tf.nn.relu(maps), 2, 2, "VALID")
+
+
+def plain_norm_relu_pool(maps, gamma, beta):
+    mean, variance = tf.nn.moments(maps, [1, 2], keepdims=True)
+    return plain_relu_pool((maps - mean) / tf.sqrt(variance + EPSILON) * gamma + beta)
+
+
+OPERATIONS = [(relu_pool, plain_relu_pool), (norm_relu_pool, plain_norm_relu_pool)]
+
+
+def derivatives(operation, inputs):
+    """Values, gradients of a loss, and the gradients of a norm of these."""
+
+    @tf.function(autograph=False)
+    def compute(*inputs):
+        with tf.GradientTape() as outer:
+            outer.watch(inputs)
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                values = operation(*inputs)
+                loss = tf.reduce_sum(tf.sin(3 * values))
+            first = tape.gradient(loss, inputs)
+            # Of the first alone: the others' gradients reach the same formulas.
+            norm = tf.reduce_sum(tf.cast(first[0], values.dtype) ** 2)
+        return [values, *first, *outer.gradient(norm, inputs)]
+
+    return [np.asarray(tf.cast(each, tf.float64)) for each in compute(*inputs)]
+
+
+def arguments(operation, shape):
+    maps = tf.random.stateless_normal(shape, [1, 2])
+    more = (SCALE[: shape[-1]], SHIFT[: shape[-1]])
+    return [maps, *more] if operation is norm_relu_pool else [maps]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("ours", "plain"), OPERATIONS)
+def test_values_and_both_derivatives_are_those_of_the_plain_operations(
+    ours, plain, shape
+):
+    inputs = arguments(ours, shape)
+    found = derivatives(ours, inputs)
+    expected = derivatives(plain, [tf.cast(each, tf.float64) for each in inputs])
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5 * abs(other).max())
+
+
+@pytest.mark.parametrize(("ours", "plain"), OPERATIONS)
+def test_rounded_maps_give_float32_and_a_rounded_gradient(ours, plain):
+    maps, *more = arguments(ours, SHAPES[0])
+    inputs = [tf.cast(maps, tf.bfloat16), *more]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        values = ours(*inputs)
+        loss = tf.reduce_sum(tf.sin(3 * values))
+    gradients = tape.gradient(loss, inputs)
+    assert values.dtype == tf.float32
+    assert [each.dtype for each in gradients] == [each.dtype for each in inputs]
+    wide = [tf.cast(each, tf.float64) for each in inputs]
+    expected = derivatives(plain, wide)[: 1 + len(inputs)]
+    for one, other in zip([values, *gradients], expected, strict=True):
+        one = np.asarray(tf.cast(one, tf.float64))
+        # The maps' gradient alone is rounded, to 8 bits.
+        np.testing.assert_allclose(one, other, rtol=5e-3, atol=2e-5)
+
+
+def test_flat_and_broken_maps_stay_by_themselves():
+    maps = np.array(tf.random.stateless_normal([4, 4, 4, 1], [3, 4]))
+    maps[1], maps[2, 0, 0] = 7.0, np.nan
+    maps = tf.constant(maps)
+    for operation, inputs in (
+        (relu_pool, [maps]),
+        (norm_relu_pool, [maps, SCALE[:1], SHIFT[1:2]]),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            values = operation(*inputs)
+        gradient = tape.gradient(values, maps).numpy()
+        assert np.isfinite(gradient[[0, 1, 3]]).all()
+        finite = np.isfinite(values.numpy()).all(axis=(1, 2, 3))
+        assert finite.tolist() == [True, True, False, True]
+
+
+def test_any_number_of_images_traces_once(monkeypatch):
+    traces = []
+    plain = compiled_tails._pool
+    monkeypatch.setattr(
+        compiled_tails, "_pool", lambda maps: traces.append(1) or plain(maps)
+    )
+
+    # A shape that no other test has.
+    @tf.function(input_signature=[tf.TensorSpec([None, 9, 4, 2])], autograph=False)
+    def compute(maps):
+        return relu_pool(maps)
+
+    for images in (1, 3, 0, 3):
+        maps = tf.random.stateless_normal([images, 9, 4, 2], [5, 6])
+        expected = plain_relu_pool(maps) if images else tf.zeros([0, 4, 2, 2])
+        np.testing.assert_allclose(compute(maps), expected, rtol=1e-6, atol=1e-7)
+    assert len(traces) == 1
+
+
+def rounded_blocks(**settings):
+    blocks = [
+        ConvBlock(32, dtype="mixed_bfloat16", **settings),
+        ConvBlock(8, dtype="mixed_bfloat16", **settings),
+    ]
+    keras.utils.set_random_seed(3)
+    for block, channels in zip(blocks, (1, 32), strict=True):
+        block.build((None, 8, 8, channels))
+    return blocks
+
+
+def gradients_of(blocks, images):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        maps = blocks[1](blocks[0](images))
+        loss = tf.reduce_sum(maps * maps)
+    return [maps, *tape.gradient(loss, [images, blocks[0].kernel, blocks[1].gamma])]
+
+
+IMAGES = tf.random.stateless_normal([5, 8, 8, 1], [7, 8])
+
+
+@pytest.mark.parametrize("trouble", ["a GPU", "no XLA"])
+def test_blocks_have_other_operations_where_it_cannot_be(trouble, monkeypatch):
+    blocks = rounded_blocks()
+    found = gradients_of(blocks, IMAGES)
+    assert all(
+        np.array_equal(one, other)
+        for one, other in zip(found, gradients_of(blocks, IMAGES), strict=True)
+    )
+    if trouble == "a GPU":
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    else:
+        monkeypatch.setattr(compiled_tails, "works", lambda device: False)
+    for name in ("relu_pool", "norm_relu_pool"):
+        monkeypatch.setattr(conv_block, name, None)
+    for one, other in zip(found, gradients_of(blocks, IMAGES), strict=True):
+        assert np.linalg.norm(one - other) < 0.02 * np.linalg.norm(other)
+
+
+def test_float32_and_maps_before_pooling_are_as_they_were(monkeypatch):
+    monkeypatch.setattr(conv_block, "compiles", None)
+    block = ConvBlock(4, dtype="float32")
+    assert block(IMAGES).shape == (5, 4, 4, 4)
+    pooled, before = rounded_blocks(with_activation=True)[0](IMAGES)
+    np.testing.assert_allclose(
+        pooled, tf.nn.avg_pool2d(before, 2, 2, "VALID"), atol=0.02
+    )
+
+
+def test_replicas_compute_what_one_device_does():
+    blocks = rounded_blocks()
+    expected = gradients_of(blocks, IMAGES)[0]
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    found = strategy.run(
+        tf.function(lambda: blocks[1](blocks[0](IMAGES)), autograph=False)
+    )
+    for value in strategy.experimental_local_results(found):
+        np.testing.assert_array_equal(value, expected)
