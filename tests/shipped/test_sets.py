@@ -1,5 +1,6 @@
 """The distilled sets that come with hdd_tf: whole, listed, and found by their names."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import hdd_tf
 from hdd_tf.artifacts.sets.set_metadata import read_metadata
@@ -207,3 +209,25 @@ def test_the_layout_of_a_wheel_has_them_without_tensorflow(tmp_path):
     )
     assert result.stderr == ""
     assert json.loads(result.stdout) == [str(installed / name) for name in NAMES]
+
+
+def test_pictures_and_table_are_those_of_the_sets(tmp_path, monkeypatch):
+    root = pathlib.Path(__file__).parents[2]
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    program = importlib.import_module("ship_sets")
+    document = root / "docs" / "sets.md"
+    monkeypatch.setattr(program, "DOCUMENT", tmp_path / "sets.md")
+    shutil.copy(document, program.DOCUMENT)
+    monkeypatch.setattr(program, "PICTURES", tmp_path / "sets")
+    program.draw()
+    program.tabulate()
+    assert program.DOCUMENT.read_text("utf-8") == document.read_text("utf-8")
+
+    def sizes(directory):
+        found = {}
+        for file in directory.iterdir():
+            with Image.open(file) as picture:
+                found[file.name] = picture.size
+        return found
+
+    assert sizes(program.PICTURES) == sizes(document.with_suffix(""))
