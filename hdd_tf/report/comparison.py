@@ -25,7 +25,17 @@ _NOT_COMPARED = {
     *(name for name, row in rows().items() if row.is_cell or row.is_budget),
     *names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES),
 }
-_AS_PUBLISHED = {"eval_protocol": "auto", "eval_batch": 0, "eval_dsa": "auto"}
+# Values that stand for what is published. The programs computed in float32, or in
+# TensorFloat-32 where PyTorch had cards for it; a run records what `auto` was to it.
+_EXACT = ("float32", "tf32")
+_AS_PUBLISHED: dict[str, tuple[Any, ...]] = {
+    "eval_protocol": ("auto",),
+    "eval_batch": (0,),
+    "eval_dsa": ("auto",),
+    "precision": _EXACT,
+    "eval_precision": _EXACT,
+    "jit_compile": ("off",),
+}
 
 
 def published_number(row: Row) -> Accuracy | None:
@@ -114,15 +124,18 @@ def _setting_differences(run: Run) -> list[str]:
     settings = _published_settings(run)
     if settings is None:
         return ["settings not compared (no flag file of this cell)"]
-    return [
-        f"--{name}={run.settings.get(name, 'unrecorded')} (published {value})"
-        for name, value in settings.items()
-        if name not in _NOT_COMPARED
-        and run.reads(name)
-        and run.settings.get(name) != value
-        # These stand for what is published.
-        and run.settings.get(name) != _AS_PUBLISHED.get(name, value)
-    ]
+    found = []
+    for name, value in settings.items():
+        stands_for_it = _AS_PUBLISHED.get(name, ())
+        ours = run.settings.get(name)
+        if name in _NOT_COMPARED or not run.reads(name):
+            continue
+        if ours != value and ours not in stands_for_it:
+            # `auto` says nothing to who reads it.
+            shown = stands_for_it[0] if stands_for_it and value == "auto" else value
+            ours = run.settings.get(name, "unrecorded")
+            found.append(f"--{name}={ours} (published {shown})")
+    return found
 
 
 def _published_settings(run: Run) -> dict[str, Any] | None:

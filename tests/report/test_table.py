@@ -31,9 +31,19 @@ def test_seeds_are_pooled_over_all_networks_of_all_sets(tmp_path):
     assert standing(row) == "differs: sets 3 of 5; networks 2 of 5"
 
 
-def test_only_the_published_protocol_is_called_the_same(tmp_path):
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        (),
+        # What `auto` is to a run on a CPU, and on a card.
+        ("--precision=float32", "--eval_precision=float32", "--jit_compile=off"),
+        ("--precision=tf32", "--eval_precision=tf32", "--jit_compile=off"),
+    ],
+)
+def test_only_the_published_protocol_is_called_the_same(recorded, tmp_path):
     for seed in range(5):
-        write_run(tmp_path / f"seed{seed}", f"--seed={seed}", values=(72.0,) * 5)
+        flags = (*recorded, f"--seed={seed}")
+        write_run(tmp_path / f"seed{seed}", *flags, values=(72.0,) * 5)
     (row,) = table(tmp_path)
     assert standing(row) == "same protocol"
     assert row["trained on"] == "DM+HDD"
@@ -65,6 +75,14 @@ def test_only_the_published_protocol_is_called_the_same(tmp_path):
             "--curvature=-0.5 (published -1.0)",
         ),
         ("--width=32", "network", "convnet", "--width=32 (published 128)"),
+        (
+            "--precision=bfloat16",
+            *("iterations", "20,000", "--precision=bfloat16 (published float32)"),
+        ),
+        (
+            "--jit_compile=on",
+            *("iterations", "20,000", "--jit_compile=on (published off)"),
+        ),
     ],
 )
 def test_each_departure_is_stated(flag, column, cell, words, tmp_path):
