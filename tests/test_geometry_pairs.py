@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import pathlib
 
 import pytest
@@ -47,3 +48,23 @@ def test_table_has_standard_errors_of_paired_differences(pairs):
 
 def test_a_single_value_has_no_error(pairs):
     assert pairs.with_error([-1.0]) == "-1.00"
+
+
+def test_the_best_rate_on_validation_is_taken_from_more_of_them(
+    pairs, tmp_path, monkeypatch, capsys
+):
+    validation = {"1": 60.0, "0.3": 61.0, "20": 62.0}
+    for rate, accuracy in validation.items():
+        for seed in range(2):
+            place = tmp_path / "cifar10_ipc1" / "unsquared" / f"rate{rate}_seed{seed}"
+            place.mkdir(parents=True)
+            result = {
+                "selected": {"validation_accuracy": accuracy},
+                "accuracy": {"convnet": {"mean": float(rate) + seed}},
+            }
+            (place / "result.json").write_text(json.dumps(result))
+    words = ["--place", str(tmp_path), "--data_dir=x", "--dataset=cifar10"]
+    words += ["--arms", "unsquared", "--seeds=2", "--rates", "20"]
+    monkeypatch.setattr("sys.argv", ["geometry_pairs", *words])
+    pairs.main()  # Every run is finished, so none begins.
+    assert "| unsquared | 20 | 20.50 ± 0.50 | dm |  |" in capsys.readouterr().out
