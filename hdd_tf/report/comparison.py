@@ -126,14 +126,13 @@ def _setting_differences(run: Run) -> list[str]:
         return ["settings not compared (no flag file of this cell)"]
     found = []
     for name, value in settings.items():
-        stands_for_it = _AS_PUBLISHED.get(name, ())
-        ours = run.settings.get(name)
         if name in _NOT_COMPARED or not run.reads(name):
             continue
-        if ours != value and ours not in stands_for_it:
-            # `auto` says nothing to who reads it.
-            shown = stands_for_it[0] if stands_for_it and value == "auto" else value
+        same = _AS_PUBLISHED.get(name, ())
+        if run.settings.get(name) not in (value, *same):
             ours = run.settings.get(name, "unrecorded")
+            # `auto` says nothing to who reads it.
+            shown = same[0] if same and value == "auto" else value
             found.append(f"--{name}={ours} (published {shown})")
     return found
 

@@ -61,14 +61,14 @@ def norm_relu_pool(maps: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Normed
         of_maps, of_gamma, of_beta = compiled(
             maps, mean, inverse_deviation, gamma, beta, above
         )
-        # Summed over images in here, XLA would sum all over again, and slowly.
+        # Summed over images in there, XLA would sum all over again, and slowly.
         return of_maps, tf.reduce_sum(of_gamma, 0), tf.reduce_sum(of_beta, 0)
 
     return pooled, gradient
 
 
 def _compiled(function: Callable) -> Callable:
-    """Returns a function whose cache dies with the graph that calls it."""
+    """Returns a function that XLA compiles, with a count of traces of its own."""
     return tf.function(functools.partial(function), jit_compile=True, autograph=False)
 
 
@@ -99,7 +99,11 @@ def _norm_relu_pool_gradient(
     beta: tf.Tensor,
     above: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the gradients of maps, and of scale and shift for each image."""
+    """Returns the gradients of maps, and of scale and shift for each image.
+
+    That of the maps is batch norm's (Ioffe and Szegedy, 2015, section 3), with an
+    image's pixels in the place of a batch.
+    """
     wide = tf.cast(maps, tf.float32)
     scale = gamma * inverse_deviation
     is_on = wide * scale + (beta - scale * mean) > 0
@@ -119,7 +123,7 @@ def _norm_relu_pool_gradient(
 
 
 def _pool(maps: tf.Tensor) -> tf.Tensor:
-    """Returns 2x2 averages; slices, since XLA's own pooling is slow on a CPU."""
+    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU."""
     _, height, width, channels = maps.shape
     rows, columns = height // 2, width // 2
     even = maps[:, : 2 * rows, : 2 * columns]
