@@ -9,16 +9,22 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from hdd_tf.artifacts.drawing.fonts import drawn_names
+from hdd_tf.config import names_of
 from hdd_tf.files import atomic
 from hdd_tf.report.comparison import partial_set
 from hdd_tf.report.rows import Group, table_rows
 from hdd_tf.report.run import Run
 from hdd_tf.report.table import method_title, trained_on
+from hdd_tf.settings.scope import Scope
 
 _PANEL_INCHES = (8.0, 4.5)
 _DOTS_PER_INCH = 120
 # Seconds that spread over more than this are shown on a logarithmic axis.
 _DECADE = 10.0
+# Settings by which a legend tells groups apart, at most; seeds are pooled, and labels
+# have the iterations already.
+_MOST_TOLD = 3
+_NOT_TOLD = {*names_of(Scope.SEED, Scope.MAY_GROW, Scope.BASELINES)}
 
 
 def save_plot(path: str | os.PathLike, groups: Sequence[Group]) -> None:
@@ -115,11 +121,9 @@ def history_curve(runs: Sequence[Run]) -> list[tuple[float, float]]:
 
 def _draw_panel(axes: Any, groups: Sequence[Group]) -> None:
     seconds: list[float] = []
-    labels = [_label(group) for group in groups]
+    labels = group_labels(groups)
     for number, group in enumerate(groups):
         colour, label = f"C{number % 10}", labels[number]
-        if labels.count(label) > 1:
-            label += f", {_protocol(group)}"
         curve = history_curve(group.runs)
         if curve:
             across, up = zip(*curve, strict=True)
@@ -165,6 +169,41 @@ def _draw_baselines(axes: Any, groups: Sequence[Group]) -> int:
 
 def _networks(group: Group) -> list[str]:
     return list(dict.fromkeys(name for run in group.runs for name in run.accuracy))
+
+
+def group_labels(groups: Sequence[Group]) -> list[str]:
+    """Returns what a legend calls the groups of one data set and IPC.
+
+    Groups of one method are told apart by the settings that differ among them.
+
+    Args:
+        groups: The groups; each is another method, or has another setting.
+    """
+    titles = [method_title(group.first) for group in groups]
+    labels = []
+    for group, title in zip(groups, titles, strict=True):
+        alike = [g for g, other in zip(groups, titles, strict=True) if other == title]
+        labels.append(_label(group) + "".join(f", {d}" for d in _own(group, alike)))
+    return [
+        f"{label}, {_protocol(group)}" if labels.count(label) > 1 else label
+        for label, group in zip(labels, groups, strict=True)
+    ]
+
+
+def _own(group: Group, alike: Sequence[Group]) -> list[str]:
+    """Returns the first settings of a group by which it differs from others."""
+    of_all = [other.first.settings for other in alike]
+    names = [
+        name
+        for name in group.first.settings
+        if name not in _NOT_TOLD
+        and group.first.reads(name)
+        and len({str(settings.get(name)) for settings in of_all}) > 1
+    ]
+    more = ["..."] if len(names) > _MOST_TOLD else []
+    # Two dollars would make mathematics of what is between them.
+    told = [f"--{n}={group.first.settings[n]}" for n in names[:_MOST_TOLD]]
+    return [word.replace("$", r"\$") for word in told] + more
 
 
 def _protocol(group: Group) -> str:

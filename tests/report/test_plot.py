@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from hdd_tf.report.collect import collect_runs
-from hdd_tf.report.plot import history_curve, save_plot
+from hdd_tf.report.plot import group_labels, history_curve, save_plot
 from hdd_tf.report.records import read_run
 from hdd_tf.report.rows import group_runs
 from tests.report.run_directories import score, write_run
@@ -83,3 +83,39 @@ def test_a_curve_is_the_mean_over_the_iterations_all_seeds_have(tmp_path):
     ]
     assert history_curve([read_run(path) for path in paths]) == [(3.0, 65.0)]
     assert history_curve([read_run(paths[2])]) == []
+
+
+def labels(*runs):
+    def warn(line):
+        raise AssertionError(line)
+
+    return group_labels(group_runs(collect_runs([str(r) for r in runs], warn), warn))
+
+
+def test_a_legend_names_the_settings_that_differ(tmp_path):
+    plain = write_run(tmp_path / "a", "--iterations=40", "--precision=float32")
+    assert labels(plain) == ["DM+HDD, 40 iterations, 1 set"]
+    fast = write_run(tmp_path / "b", "--precision=bfloat16", "--iterations=90")
+    settings = ("--real_bank_size=20", "--precision=float32")
+    bank = write_run(tmp_path / "c", "--iterations=40", *settings)
+    other = write_run(tmp_path / "d", "--geometry=euclidean", "--width=32")
+    assert set(labels(plain, fast, bank, other)) == {
+        "DM+HDD, 40 iterations, 1 set, --real_bank_size=0, --precision=float32",
+        "DM+HDD, 90 iterations, 1 set, --real_bank_size=0, --precision=bfloat16",
+        "DM+HDD, 40 iterations, 1 set, --real_bank_size=20, --precision=float32",
+        "DM, 20,000 iterations, 1 set",
+    }
+
+
+def test_a_legend_names_few_settings(tmp_path):
+    first = write_run(tmp_path / "a")
+    more = (
+        "--width=32",
+        "--precision=bfloat16",
+        "--real_bank_size=2",
+        "--image_momentum=.1",
+    )
+    second = write_run(tmp_path / "b", *more)
+    for label in labels(first, second):
+        assert label.count("--") == 3
+        assert label.endswith(", ...")
