@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.networks.layers import own_gradients
-from hdd_tf.networks.layers.own_gradients import neighbours, relu
+from hdd_tf.networks.layers.own_gradients import average_pool, neighbours, relu
 
 PADDED = tf.random.stateless_normal([3, 7, 6, 3], [1, 2])
 
@@ -70,6 +70,22 @@ def test_relu_is_tensorflows(dtype, has_nan):
     found, expected = (
         with_gradients(operation, x, above)
         for operation in (lambda maps: relu(maps, tf.constant(has_nan)), tf.nn.relu)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 6), (8, 5)])
+@pytest.mark.parametrize("gpus", [0, 1])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+def test_average_pool_is_tensorflows_to_the_bit(dtype, gpus, size, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * gpus)
+    rows, columns = size
+    maps = tf.random.stateless_normal([3, rows, columns, 5], [1, 2])
+    above = tf.random.stateless_normal([3, rows // 2, columns // 2, 5], [3, 4])
+    found, expected = (
+        with_gradients(operation, tf.cast(maps, dtype), tf.cast(above, dtype))
+        for operation in (average_pool, lambda m: tf.nn.avg_pool2d(m, 2, 2, "VALID"))
     )
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)

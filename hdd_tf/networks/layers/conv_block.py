@@ -11,7 +11,7 @@ from hdd_tf.networks.layers.compiled_tails import (
     relu_pool,
 )
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
-from hdd_tf.networks.layers.own_gradients import neighbours, relu
+from hdd_tf.networks.layers.own_gradients import average_pool, neighbours, relu
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -121,9 +121,9 @@ class ConvBlock(keras.layers.Layer):
         shift = beta - scale * mean
         if self.compute_dtype != self.variable_dtype:
             activation = tf.nn.relu(maps * scale + shift)
-            return _average_pool(activation), lambda: activation
+            return average_pool(activation), lambda: activation
         clipped = tf.maximum(maps * scale, -shift)
-        return _average_pool(clipped) + shift, lambda: clipped + shift
+        return average_pool(clipped) + shift, lambda: clipped + shift
 
     def _from_patches(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
@@ -153,7 +153,7 @@ class ConvBlock(keras.layers.Layer):
         if self._has_compiled_tail():
             return relu_pool(maps), _no_activation
         activation = relu(maps, has_nan)
-        pooled = tf.cast(_average_pool(activation), self.variable_dtype)
+        pooled = tf.cast(average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 
     def _has_compiled_tail(self) -> bool:
@@ -190,10 +190,6 @@ class ConvBlock(keras.layers.Layer):
 
 def _no_activation() -> tf.Tensor:
     raise AssertionError("Only blocks without activation have a compiled tail.")
-
-
-def _average_pool(maps: tf.Tensor) -> tf.Tensor:
-    return tf.nn.avg_pool2d(maps, 2, 2, "VALID")
 
 
 def _centred(images: tf.Tensor, padding: int) -> tf.Tensor:

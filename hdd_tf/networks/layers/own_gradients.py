@@ -63,7 +63,7 @@ def relu(maps: tf.Tensor, has_nan: tf.Tensor) -> tf.Tensor:
         maps: `[n, h, w, c]` maps.
         has_nan: Bool scalar, False where it is known that no map has a NaN.
     """
-    if maps.dtype != tf.bfloat16 or tf.config.list_physical_devices("GPU"):
+    if maps.dtype != tf.bfloat16 or _has_gpu():
         return tf.nn.relu(maps)
     return _bits_relu(maps, has_nan)
 
@@ -125,6 +125,48 @@ def neighbours(padded: tf.Tensor) -> tf.Tensor:
     Returns:
         `[n, h, w, 9 c + 1]` tensor: rows, then columns, then channels.
     """
-    if tf.config.list_physical_devices("GPU"):
+    if _has_gpu():
         return _neighbours(padded)
     return _convolved_neighbours(padded)
+
+
+@traced_once
+def _spread(above: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    _, height, width, _ = above.shape
+    quarters = above * 0.25
+    values = tf.raw_ops.ResizeNearestNeighbor(
+        images=quarters, size=[2 * height, 2 * width]
+    )
+    return values, _average_pool
+
+
+@traced_once
+def _pooled(maps: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    return _average_pool(maps), _spread
+
+
+def _average_pool(maps: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(maps, 2, 2, "VALID")
+
+
+def average_pool(maps: tf.Tensor) -> tf.Tensor:
+    """Returns the averages of 2x2 pixels.
+
+    On a CPU enlarging an image is a faster gradient than TensorFlow's, with the same
+    bits: a quarter is exact.
+
+    Args:
+        maps: `[n, h, w, c]` float tensor.
+
+    Returns:
+        `[n, h // 2, w // 2, c]` tensor. A last odd row or column is left out.
+    """
+    _, height, width, _ = maps.shape
+    is_even = height and width and height % 2 == width % 2 == 0
+    if is_even and maps.dtype == tf.float32 and not _has_gpu():
+        return _pooled(maps)
+    return _average_pool(maps)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
