@@ -27,17 +27,25 @@ class Arm(NamedTuple):
         flags: Flags of the command.
         twin: Name of the arm that it is compared with; empty for none.
         rates: Image learning rates, of which validation chooses.
+        may_revisit: Whether it may have a bank of real images.
     """
 
     flags: tuple[str, ...]
     twin: str = ""
     rates: tuple[float, ...] = (1.0, 0.3)
+    may_revisit: bool = True
 
 
 _UNSQUARED = "--geometry=euclidean_unsquared"
 _HYPERBOLIC = "--geometry=hyperbolic"
 _BLOCKS = "--matched_maps=blocks"
 _FREE = (_HYPERBOLIC, "--max_tangent_norm=0")
+# For a radius of 1 at width 32.
+_PRODUCT = (
+    "--flagfile=flags/geometries/product.cfg",
+    "--curvature=-0.0062",
+    "--spherical_curvature=0.0062",
+)
 ARMS = {
     "dm": Arm(("--geometry=euclidean",), rates=(1.0, 0.3, 0.1)),
     "unsquared": Arm((_UNSQUARED,), "dm"),
@@ -50,16 +58,9 @@ ARMS = {
         ("--flagfile=flags/geometries/root_weighted.cfg", "--curvature=-0.014"),
         "unsquared",
     ),
-    # Bank and curvatures do not go together, so these are fixed, for a radius of 1.
-    "product": Arm(
-        (
-            "--flagfile=flags/geometries/product.cfg",
-            "--product_curvature_lr=0",
-            "--curvature=-0.0062",
-            "--spherical_curvature=0.0062",
-        ),
-        "unsquared",
-    ),
+    # A bank and learnt curvatures do not go together.
+    "product": Arm((*_PRODUCT, "--product_curvature_lr=0"), "unsquared"),
+    "product_learnt": Arm(_PRODUCT, "unsquared", may_revisit=False),
     "blocks_unsquared": Arm((_BLOCKS, _UNSQUARED), "unsquared"),
     "blocks_hdd": Arm((_BLOCKS, _HYPERBOLIC), "blocks_unsquared"),
     "blocks_dm": Arm((_BLOCKS, "--geometry=euclidean"), "dm"),
@@ -148,10 +149,12 @@ def main() -> None:
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--dataset", default="fashion_mnist")
     parser.add_argument("--ipc", type=int, default=1)
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=1000)
-    parser.add_argument("--bank", type=int, default=20, help="draws of real images")
+    parser.add_argument(
+        "--bank", type=int, default=20, help="draws of real images; 0: new ones"
+    )
     parser.add_argument("--real_batch", type=int, default=64)
     parser.add_argument(
         "--rates", type=float, nargs="*", default=[], help="more rates, of all arms"
@@ -162,7 +165,8 @@ def main() -> None:
     arguments = parser.parse_args()
     accuracies: dict[str, list[float]] = {}
     rates: dict[str, float] = {}
-    for name in arguments.arms:
+    every = [n for n, arm in ARMS.items() if arm.may_revisit or not arguments.bank]
+    for name in arguments.arms or every:
         validation = {}
         for rate in sorted({*ARMS[name].rates, *arguments.rates}, reverse=True):
             result = run(arguments, name, rate, 0)

@@ -21,16 +21,18 @@ def pairs():
 
 
 def test_every_arm_is_a_command_and_its_twin_an_arm(pairs):
-    arguments = argparse.Namespace(
-        dataset="cifar10", ipc=10, data_dir="/data", iterations=5, real_batch=4,
-        bank=2, networks=1, epochs=3, flags=["jit_compile=off"],
-    )  # fmt: skip
-    configs = {
-        name: parse_command_line(
-            ["hdd-tf", *pairs.settings(arguments), *arm.flags, "--image_lr=1"]
-        )
-        for name, arm in pairs.ARMS.items()
-    }
+    def config_of(arm, bank):
+        arguments = argparse.Namespace(
+            dataset="cifar10", ipc=10, data_dir="/data", iterations=5, real_batch=4,
+            bank=bank, networks=1, epochs=3, flags=["jit_compile=off"],
+        )  # fmt: skip
+        words = [*pairs.settings(arguments), *arm.flags, "--image_lr=1"]
+        return parse_command_line(["hdd-tf", *words])
+
+    configs = {n: config_of(arm, 2 * arm.may_revisit) for n, arm in pairs.ARMS.items()}
+    for name, config in configs.items():
+        learns = config.geometry == "product" and config.product_curvature_lr > 0
+        assert pairs.ARMS[name].may_revisit == (not learns)
     assert {config.geometry for config in configs.values()} == set(GEOMETRIES)
     assert len(set(configs.values())) == len(configs)
     for name, arm in pairs.ARMS.items():
