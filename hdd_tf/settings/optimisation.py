@@ -116,7 +116,8 @@ class OptimisationSettings:
         parsers.INIT,
         "Where the synthetic images start: real images (with --formation_factor one "
         "in each cell, shrunk bilinearly), mix (shrunk to the nearest pixel), Gaussian "
-        "noise, or from:DIR, an earlier set (a run directory or its synthetic/). "
+        "noise, or from:DIR, an earlier set (a run directory, its synthetic/, or the "
+        "name of a set that comes with hdd_tf). "
         f"{unset('init')}",
         Scope.MATCHING,
         is_of_iterations=True,

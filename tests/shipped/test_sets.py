@@ -14,8 +14,11 @@ import pytest
 from PIL import Image
 
 import hdd_tf
+from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.artifacts.sets.set_metadata import read_metadata
 from hdd_tf.config import from_json
+from hdd_tf.data.class_store import ClassStore
+from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
 from hdd_tf.files import checksums
 from hdd_tf.main import main
@@ -100,6 +103,24 @@ def test_a_directory_of_the_name_is_meant_where_there_is_one(tmp_path, monkeypat
 @pytest.mark.parametrize("path", ["a/b", "x.npz", "./digits_ipc10_dm", "/nowhere", ""])
 def test_a_path_is_left_as_it_is(path):
     assert place_of_set(path) == path
+
+
+def test_images_start_from_one_by_its_name():
+    name = "digits_ipc10_dm_hdd"
+    given = hdd_tf.load(name, images="stored")
+    images = np.zeros([10, 32, 32, 1], np.uint8)
+    normalisation = Normalisation((0.5,), (0.25,))
+    store = ClassStore(images, np.arange(10), 10, normalisation)
+    start = initial_images(f"from:{name}", store, 10, 0, 10)
+    pixels = (np.asarray(start) * 0.25 + 0.5) * 255
+    order = np.argsort(given.labels, kind="stable")
+    np.testing.assert_allclose(
+        pixels.reshape(100, 32, 32, 1), given.images[order], atol=1e-3
+    )
+    with pytest.raises(InputError, match="from:digits_ipc10_dm holds 100"):
+        initial_images("from:digits_ipc10_dm", store, 5, 0, 10)
+    with pytest.raises(InputError, match="comes with hdd_tf: digits_ipc10_dm"):
+        initial_images("from:digit_ipc10_dm", store, 10, 0, 10)
 
 
 def test_the_command_lists_them_and_tells_of_one(capsys):

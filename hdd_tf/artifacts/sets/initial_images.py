@@ -10,6 +10,7 @@ from hdd_tf.augment import formation
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.errors import InputError
 from hdd_tf.random_keys import Purpose, derive_key
+from hdd_tf.shipped.naming import place_of_set
 
 
 def initial_images(
@@ -27,7 +28,8 @@ def initial_images(
         init: `real`: random real images of each class, one in each cell of an image,
             shrunk bilinearly. `mix`: random real images, shrunk by nearest neighbour.
             `noise`: standard normal values in normalised space. `from:DIR`: the stored
-            images of an earlier run or export in DIR.
+            images of an earlier run or export in DIR, or of the set of that name that
+            comes with hdd_tf.
         store: The real training images.
         ipc: Images per class.
         seed: Seed of the run.
@@ -39,7 +41,8 @@ def initial_images(
         `[C, ipc, h, w, c]` float32 normalised images.
 
     Raises:
-        InputError: a class has too few images, or the set in DIR does not fit.
+        InputError: a class has too few images, or the set in DIR does not fit or is not
+            there.
     """
     key = derive_key(seed, Purpose.INITIAL_IMAGES)
     shape = (num_classes, ipc, *store.image_shape)
@@ -80,7 +83,7 @@ def _earlier_images(
         InputError: the set in DIR does not fit.
     """
     num_classes, ipc = shape[:2]
-    directory = find_distilled_set(init.removeprefix("from:"))
+    directory = find_distilled_set(place_of_set(init.removeprefix("from:")))
     earlier = read_distilled_set(directory)
     found = (len(earlier.images), *earlier.images.shape[1:])
     if found != (num_classes * ipc, *store.image_shape):
