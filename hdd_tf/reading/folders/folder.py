@@ -13,20 +13,14 @@ from hdd_tf.data.class_sizes import check_two_classes
 from hdd_tf.data.dataset import LabelledImages, SourceImages
 from hdd_tf.data.names import no_such_folder
 from hdd_tf.data.sharing import ALONE, Sharing
-from hdd_tf.data.splits import draw_held_out
-from hdd_tf.data.subsets import (
-    check_splits,
-    kept_names,
-    kept_rows,
-    renumber,
-    resolve_classes,
-)
+from hdd_tf.data.subsets import check_splits
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.entry import Facts
 from hdd_tf.data_cache.facts import facts_of_files
 from hdd_tf.data_cache.store import lies_on_disk
-from hdd_tf.errors import InputError, one_line, warn
-from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles, list_classes
+from hdd_tf.errors import one_line, warn
+from hdd_tf.reading.folders.chosen_files import chosen_files, with_test_split
+from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles
 from hdd_tf.reading.folders.folder_format import (
     Format,
     common_format,
@@ -38,11 +32,7 @@ from hdd_tf.reading.folders.image_parts import decoding_of_files
 from hdd_tf.reading.folders.known_headers import KnownHeaders
 from hdd_tf.reading.folders.linked_images import remarks_on_links
 from hdd_tf.reading.folders.own_files import FilesOfSplit
-from hdd_tf.reading.folders.split_folders import SplitFolders, find_splits
-
-_TEST_FRACTION = 0.2
-# Not of the run's seed: scores of different seeds are of the same images.
-_TEST_STREAM = (0x7E57,)
+from hdd_tf.reading.folders.split_folders import find_splits
 
 
 def read_folder(
@@ -76,12 +66,12 @@ def read_folder(
         raise no_such_folder(str(directory))
     lister = FolderLister(root)
     found = find_splits(root, lister)
-    files, label_names = _chosen_files(lister, found, classes)
+    files, label_names = chosen_files(lister, found, classes)
     check_two_classes(f"{root} has", label_names, ", each in a folder of its own")
     check_splits(
         str(root), {split: len(part.paths) for split, part in files.items()}, classes
     )
-    files, note = _with_test_split(root, files, len(label_names))
+    files, note = with_test_split(root, files, len(label_names))
     headers, form = _agreed_format(files, image_size, root, cache, sharing)
     if not sharing.reads_all:
         return _read_own(root, files, form, label_names, cache, sharing)
@@ -121,29 +111,6 @@ def read_folder(
         num_training,
         len(read["test"].labels),
     )
-
-
-def _chosen_files(
-    lister: FolderLister, found: SplitFolders, classes: Sequence[str]
-) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
-    """Returns the files of the classes to keep, by split, and the classes' names.
-
-    Args:
-        lister: Of the folder.
-        found: Its splits.
-        classes: Indices or names of the classes to keep; empty for all.
-
-    Raises:
-        InputError: there is no such class, or a class has no images.
-    """
-    names = list(found.names)
-    kept = resolve_classes(classes, names)
-    files = {}
-    for split, folders in found.classes.items():
-        whole = list_classes(lister, folders, names)
-        part = whole.take(kept_rows(whole.labels, kept))
-        files[split] = ImageFiles(part.paths, renumber(part.labels, kept))
-    return files, kept_names(names, kept)
 
 
 def _read_part(part: ImageFiles, form: Format) -> LabelledImages:
@@ -257,31 +224,3 @@ def _stored_part(
         on_transparent=form.transparent.append,
     )
     return cache.stored(facts, decoding)
-
-
-def _with_test_split(
-    root: pathlib.Path, files: dict[str, ImageFiles], num_classes: int
-) -> tuple[dict[str, ImageFiles], str]:
-    """Returns the splits with `test` among them, and a line if it is not their own."""
-    if "test" in files:
-        return files, ""
-    training = files["train"]
-    if "validation" in files:
-        note = f"{root} has no test split: its validation split serves as one."
-        return {"train": training, "test": files["validation"]}, note
-    held_out = draw_held_out(training.labels, num_classes, _TEST_FRACTION, _TEST_STREAM)
-    if not held_out.any():
-        raise InputError(
-            f"{root} has no test split, and too few images to hold some out: put "
-            "some into test/ and the others into train/."
-        )
-    parts = {
-        "train": training.take(np.flatnonzero(~held_out)),
-        "test": training.take(np.flatnonzero(held_out)),
-    }
-    return parts, (
-        f"{root} has no test split: {np.count_nonzero(held_out)} of its "
-        f"{len(held_out)} images are held out as one, {_TEST_FRACTION:.0%} of each "
-        "class and the same for every --seed; to choose them, put them into test/ and "
-        "the others into train/."
-    )
