@@ -132,6 +132,7 @@ def neighbours(padded: tf.Tensor) -> tf.Tensor:
 
 @traced_once
 def _spread(above: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """The gradient of averages, whose own gradient are averages again."""
     _, height, width, _ = above.shape
     quarters = above * 0.25
     values = tf.raw_ops.ResizeNearestNeighbor(
