@@ -74,7 +74,9 @@ def build_convnet(
     for block in range(depth):
         padding = first_padding if block == 0 else 1
         if published:
-            layer = ConvBlock(width, padding, taps, name=f"block{block}")
+            # Maps that are matched are not rounded.
+            feeds_block = block < depth - 1 and not taps
+            layer = ConvBlock(width, padding, taps, feeds_block, name=f"block{block}")
             maps, activated = layer(maps) if taps else (layer(maps), None)
         else:
             maps, activated = _plain_block(

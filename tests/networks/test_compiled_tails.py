@@ -83,6 +83,20 @@ def test_rounded_maps_give_float32_and_a_rounded_gradient(ours, plain):
         np.testing.assert_allclose(one, other, rtol=5e-3, atol=2e-5)
 
 
+@pytest.mark.parametrize(("ours", "plain"), OPERATIONS)
+def test_what_is_returned_may_be_rounded_and_what_comes_back_too(ours, plain):
+    inputs = arguments(ours, SHAPES[0])
+    above = tf.cast(tf.random.stateless_normal([3, 3, 4, 5], [2, 3]), tf.bfloat16)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(inputs)
+        wide, rounded = ours(*inputs), ours(*inputs, dtype=tf.bfloat16)
+    np.testing.assert_array_equal(rounded, tf.cast(wide, tf.bfloat16))
+    expected = tape.gradient(wide, inputs, tf.cast(above, tf.float32))
+    found = tape.gradient(rounded, inputs, above)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_flat_and_broken_maps_stay_by_themselves():
     maps = np.array(tf.random.stateless_normal([4, 4, 4, 1], [3, 4]))
     maps[1], maps[2, 0, 0] = 7.0, np.nan
@@ -167,6 +181,22 @@ def test_float32_and_maps_before_pooling_are_as_they_were(monkeypatch):
     np.testing.assert_allclose(
         pooled, tf.nn.avg_pool2d(before, 2, 2, "VALID"), atol=0.02
     )
+
+
+def test_a_block_that_feeds_another_rounds_what_that_would_round():
+    images = tf.cast(IMAGES, tf.float32)
+    values = {}
+    for feeds in (False, True):
+        first, second = rounded_blocks()
+        first.feeds_block = feeds
+        between = first(images)
+        assert between.dtype == (tf.bfloat16 if feeds else tf.float32)
+        assert first.compute_output_spec(between).dtype == between.dtype.name
+        values[feeds] = second(between).numpy()
+    np.testing.assert_array_equal(values[True], values[False])
+    assert ConvBlock.from_config(first.get_config()).feeds_block
+    plain = ConvBlock(4, dtype="float32", feeds_block=True)
+    assert plain(images).dtype == tf.float32
 
 
 def test_replicas_compute_what_one_device_does():

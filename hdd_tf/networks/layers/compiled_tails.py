@@ -15,7 +15,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from hdd_tf.distributed.compilation import works
-from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.instance_norm import EPSILON
 from hdd_tf.networks.layers.own_gradients import traced_once
 
 Normed = tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]]
@@ -27,44 +27,72 @@ def compiles() -> bool:
     return not tf.config.list_physical_devices("GPU") and works("CPU:0")
 
 
-@traced_once
-def relu_pool(maps: tf.Tensor) -> Activated:
+def relu_pool(maps: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Returns ReLU and 2x2 average pooling of maps.
 
     Args:
         maps: `[n, h, w, c]` float tensor; h and w are known, and >= 2.
+        dtype: Type of what is returned, which is computed in float32.
 
     Returns:
-        `[n, h // 2, w // 2, c]` float32 tensor. A last odd row or column is left out.
+        `[n, h // 2, w // 2, c]` tensor. A last odd row or column is left out.
     """
-    gradient = _compiled(_relu_pool_gradient)
-    return _compiled(_relu_pool)(maps), lambda above: gradient(maps, above)
+    return _relu_pool_to(dtype)(maps)
 
 
-@traced_once
-def norm_relu_pool(maps: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Normed:
+def norm_relu_pool(
+    maps: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    dtype: tf.DType = tf.float32,
+) -> tf.Tensor:
     """Returns instance norm, ReLU and 2x2 average pooling of maps.
 
     Args:
         maps: `[n, h, w, c]` float tensor; h and w are known, and >= 2.
         gamma: `[c]` float32 scale.
         beta: `[c]` float32 shift.
+        dtype: Type of what is returned, which is computed in float32.
 
     Returns:
-        `[n, h // 2, w // 2, c]` float32 tensor. A last odd row or column counts in the
-        norm, and is left out by the pooling.
+        `[n, h // 2, w // 2, c]` tensor. A last odd row or column counts in the norm,
+        and is left out by the pooling.
     """
-    pooled, mean, inverse_deviation = _compiled(_norm_relu_pool)(maps, gamma, beta)
-    compiled = _compiled(_norm_relu_pool_gradient)
+    return _norm_relu_pool_to(dtype)(maps, gamma, beta)
 
-    def gradient(above: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        of_maps, of_gamma, of_beta = compiled(
-            maps, mean, inverse_deviation, gamma, beta, above
+
+@functools.cache
+def _relu_pool_to(dtype: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
+    @traced_once
+    def operation(maps: tf.Tensor) -> Activated:
+        gradient = _compiled(_relu_pool_gradient)
+        pooled = _compiled(_relu_pool)(maps, dtype)
+        return pooled, lambda above: gradient(maps, above)
+
+    return operation
+
+
+@functools.cache
+def _norm_relu_pool_to(dtype: tf.DType) -> Callable[..., tf.Tensor]:
+    @traced_once
+    def operation(maps: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Normed:
+        sums = _compiled(_sums)(maps)
+        pooled, mean, inverse_deviation = _compiled(_norm_relu_pool)(
+            maps, *sums, gamma, beta, dtype
         )
-        # Summed over images in there, XLA would sum all over again, and slowly.
-        return of_maps, tf.reduce_sum(of_gamma, 0), tf.reduce_sum(of_beta, 0)
+        sums_of_gradient = _compiled(_sums_of_gradient)
+        gradient_of_maps = _compiled(_gradient_of_maps)
 
-    return pooled, gradient
+        def gradient(above: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            known = maps, mean, inverse_deviation, gamma, beta, above
+            of_shift, of_scale = (tf.reduce_sum(s, 1) for s in sums_of_gradient(*known))
+            of_maps = gradient_of_maps(*known, of_shift, of_scale)
+            # Summed over images in there, XLA would sum all over again, and slowly.
+            return of_maps, tf.reduce_sum(of_scale, 0), tf.reduce_sum(of_shift, 0)
+
+        return pooled, gradient
+
+    return operation
 
 
 def _compiled(function: Callable) -> Callable:
@@ -72,8 +100,8 @@ def _compiled(function: Callable) -> Callable:
     return tf.function(functools.partial(function), jit_compile=True, autograph=False)
 
 
-def _relu_pool(maps: tf.Tensor) -> tf.Tensor:
-    return _pool(tf.nn.relu(tf.cast(maps, tf.float32)))
+def _relu_pool(maps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    return tf.cast(_pool(tf.nn.relu(tf.cast(maps, tf.float32))), dtype)
 
 
 def _relu_pool_gradient(maps: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
@@ -81,28 +109,76 @@ def _relu_pool_gradient(maps: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.where(maps > 0, spread, tf.zeros_like(spread)), maps.dtype)
 
 
-def _norm_relu_pool(
-    maps: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _sums(maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the sums of each row's values and squares, `[n, h, c]`.
+
+    In one piece with what needs the moments, or summed over rows too, XLA would pass
+    over the maps twice, and take twice or thrice the time.
+    """
     wide = tf.cast(maps, tf.float32)
-    mean, inverse_deviation = instance_moments(wide, EPSILON)
+    return tf.reduce_sum(wide, 2), tf.reduce_sum(wide * wide, 2)
+
+
+def _norm_relu_pool(
+    maps: tf.Tensor,
+    sums: tf.Tensor,
+    sums_of_squares: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    dtype: tf.DType,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    pixels = maps.shape[1] * maps.shape[2]
+    mean, mean_square = (
+        tf.reduce_sum(s, 1)[:, None, None] / pixels for s in (sums, sums_of_squares)
+    )
+    # As in `instance_moments`, the difference can round below zero.
+    variance = tf.maximum(mean_square - mean * mean, 0.0)
+    inverse_deviation = tf.math.rsqrt(variance + EPSILON)
     scale = gamma * inverse_deviation
-    activation = tf.nn.relu(wide * scale + (beta - scale * mean))
-    return _pool(activation), mean, inverse_deviation
+    activation = tf.nn.relu(tf.cast(maps, tf.float32) * scale + (beta - scale * mean))
+    return tf.cast(_pool(activation), dtype), mean, inverse_deviation
 
 
-def _norm_relu_pool_gradient(
+def _sums_of_gradient(
     maps: tf.Tensor,
     mean: tf.Tensor,
     inverse_deviation: tf.Tensor,
     gamma: tf.Tensor,
     beta: tf.Tensor,
     above: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the gradients of maps, and of scale and shift for each image.
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the gradients of shift and scale for each row of pooled pixels.
 
-    That of the maps is batch norm's (Ioffe and Szegedy, 2015, section 3), with an
-    image's pixels in the place of a batch.
+    Returns:
+        Two `[n, h // 2, c]` float32 tensors.
+    """
+    scale = gamma * inverse_deviation
+    shift = beta - scale * mean
+    counts = values = tf.zeros([])
+    for part in _quarters(maps):
+        wide = tf.cast(part, tf.float32)
+        is_on = tf.cast(wide * scale + shift > 0, tf.float32)
+        counts += is_on
+        values += is_on * (wide - mean)
+    quarter = tf.cast(above, tf.float32) * 0.25
+    of_shift = tf.reduce_sum(quarter * counts, 2)
+    return of_shift, tf.reduce_sum(quarter * values, 2) * inverse_deviation[:, 0]
+
+
+def _gradient_of_maps(
+    maps: tf.Tensor,
+    mean: tf.Tensor,
+    inverse_deviation: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    above: tf.Tensor,
+    of_shift: tf.Tensor,
+    of_scale: tf.Tensor,
+) -> tf.Tensor:
+    """Returns the gradient of the maps, given those of an image's shift and scale.
+
+    It is batch norm's (Ioffe and Szegedy, 2015, section 3), with an image's pixels in
+    the place of a batch.
     """
     wide = tf.cast(maps, tf.float32)
     scale = gamma * inverse_deviation
@@ -110,34 +186,33 @@ def _norm_relu_pool_gradient(
     spread = _spread(above, maps)
     of_shifted = tf.where(is_on, spread, tf.zeros_like(spread))
     normalised = (wide - mean) * inverse_deviation
-    of_beta = tf.reduce_sum(of_shifted, axis=[1, 2], keepdims=True)
-    of_gamma = tf.reduce_sum(of_shifted * normalised, axis=[1, 2], keepdims=True)
     pixels = maps.shape[1] * maps.shape[2]
+    of_shift, of_scale = of_shift[:, None, None], of_scale[:, None, None]
     # Mean and deviation follow the maps, which takes two directions off the gradient.
-    of_maps = scale * (of_shifted - (of_beta + normalised * of_gamma) / pixels)
-    return (
-        tf.cast(of_maps, maps.dtype),
-        of_gamma[:, 0, 0],
-        of_beta[:, 0, 0],
-    )
+    of_maps = scale * (of_shifted - (of_shift + normalised * of_scale) / pixels)
+    return tf.cast(of_maps, maps.dtype)
 
 
-def _pool(maps: tf.Tensor) -> tf.Tensor:
-    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU."""
+def _quarters(maps: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the four pixels that are averaged, each as a map of half the size."""
     _, height, width, channels = maps.shape
     rows, columns = height // 2, width // 2
     even = maps[:, : 2 * rows, : 2 * columns]
     four = tf.reshape(even, [-1, rows, 2, columns, 2, channels])
-    above = four[:, :, 0, :, 0] + four[:, :, 0, :, 1]
-    below = four[:, :, 1, :, 0] + four[:, :, 1, :, 1]
-    return (above + below) * 0.25
+    return [four[:, :, i, :, j] for i in range(2) for j in range(2)]
+
+
+def _pool(maps: tf.Tensor) -> tf.Tensor:
+    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU."""
+    first, second, third, fourth = _quarters(maps)
+    return ((first + second) + (third + fourth)) * 0.25
 
 
 def _spread(above: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
     """Returns the gradient of `_pool` for the `maps` that were pooled."""
     _, height, width, channels = maps.shape
     rows, columns = height // 2, width // 2
-    quarter = (above * 0.25)[:, :, None, :, None]
+    quarter = (tf.cast(above, tf.float32) * 0.25)[:, :, None, :, None]
     shape = [tf.shape(above)[0], rows, 2, columns, 2, channels]
     even = tf.reshape(
         tf.broadcast_to(quarter, shape), [-1, 2 * rows, 2 * columns, channels]

@@ -42,6 +42,8 @@ class ConvBlock(keras.layers.Layer):
         padding: Rows and columns of zeros around the input, >= 0. The published
             networks use 1, and 3 in the first layer on 28x28 images.
         with_activation: True to return the map before pooling too.
+        feeds_block: True to return maps of the policy's compute dtype, for another
+            block alone, which would round them in any case; else they are float32.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
@@ -53,6 +55,7 @@ class ConvBlock(keras.layers.Layer):
         width: int,
         padding: int = 1,
         with_activation: bool = False,
+        feeds_block: bool = False,
         **kwargs: object,
     ) -> None:
         # The block decides itself what is rounded.
@@ -65,6 +68,12 @@ class ConvBlock(keras.layers.Layer):
         self.width = width
         self.padding = padding
         self.with_activation = with_activation
+        self.feeds_block = feeds_block
+
+    @property
+    def output_dtype(self) -> str:
+        """Name of the type of the maps that are returned."""
+        return self.compute_dtype if self.feeds_block else self.variable_dtype
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
@@ -93,6 +102,7 @@ class ConvBlock(keras.layers.Layer):
             pooled, activation = self._from_patches(inputs, kernel, gamma, beta)
         else:
             pooled, activation = self._from_map(inputs, kernel, gamma, beta)
+        pooled = tf.cast(pooled, self.output_dtype)
         return (pooled, activation()) if self.with_activation else pooled
 
     def _add_float32(
@@ -114,7 +124,8 @@ class ConvBlock(keras.layers.Layer):
         padding = "SAME" if self.padding == 1 else "VALID"
         maps = tf.nn.conv2d(inputs, kernel, 1, padding)
         if self._has_compiled_tail():
-            return norm_relu_pool(maps, gamma, beta), _no_activation
+            dtype = tf.as_dtype(self.output_dtype)
+            return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
@@ -151,7 +162,7 @@ class ConvBlock(keras.layers.Layer):
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
         if self._has_compiled_tail():
-            return relu_pool(maps), _no_activation
+            return relu_pool(maps, tf.as_dtype(self.output_dtype)), _no_activation
         activation = relu(maps, has_nan)
         pooled = tf.cast(average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
@@ -164,11 +175,12 @@ class ConvBlock(keras.layers.Layer):
     def compute_output_spec(
         self, inputs: keras.KerasTensor
     ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Returns shape and dtype of each output map, the dtype of the weights."""
-        shapes, dtype = self.compute_output_shape(inputs.shape), self.variable_dtype
+        """Returns shape and dtype of each output map."""
+        shapes = self.compute_output_shape(inputs.shape)
         if self.with_activation:
-            return tuple(keras.KerasTensor(shape, dtype) for shape in shapes)
-        return keras.KerasTensor(shapes, dtype)
+            dtypes = self.output_dtype, self.variable_dtype
+            return tuple(map(keras.KerasTensor, shapes, dtypes))
+        return keras.KerasTensor(shapes, self.output_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
         """Returns the shape `(n, rows, columns, width)` of each output map."""
@@ -185,6 +197,8 @@ class ConvBlock(keras.layers.Layer):
         own = {"width": self.width, "padding": self.padding}
         if self.with_activation:
             own["with_activation"] = True
+        if self.feeds_block:
+            own["feeds_block"] = True
         return {**config, **own}
 
 
