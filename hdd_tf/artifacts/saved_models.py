@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from hdd_tf.artifacts import provenance
 from hdd_tf.data.normalisation import Normalisation
+from hdd_tf.distributed.compilation import without_pieces
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
 from hdd_tf.files.plain_names import plainly_named
@@ -115,18 +116,18 @@ def save_model(
             "directory"
         )
     served = _Served(module, module.__call__)
-    signatures = {
-        name: served.__call__.get_concrete_function(
-            tf.TensorSpec([None, *module.image_shape], dtype, name="images")
-        )
-        for name, dtype in (
-            ("serving_default", tf.uint8),
-            ("serving_float", tf.float32),
-        )
-    }
+    types = {"serving_default": tf.uint8, "serving_float": tf.float32}
+    with without_pieces():
+        signatures = {
+            name: served.__call__.get_concrete_function(
+                tf.TensorSpec([None, *module.image_shape], dtype, name="images")
+            )
+            for name, dtype in types.items()
+        }
     try:
         with atomic.new_directory(target) as partial:
-            with plainly_named(partial) as directory:
+            # TensorFlow traces functions anew while it saves them.
+            with plainly_named(partial) as directory, without_pieces():
                 tf.saved_model.save(served, str(directory), signatures)
             # Some tools do not copy empty folders, so a copy would differ.
             shutil.rmtree(partial / "assets", ignore_errors=True)

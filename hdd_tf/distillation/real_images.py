@@ -8,7 +8,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.comparison import add_parts
-from hdd_tf.distributed.compilation import Piece, as_it_is
+from hdd_tf.distributed.compilation import Piece, as_it_is, forward_only
 
 
 class RealImages:
@@ -57,7 +57,8 @@ class RealImages:
 
             def work() -> tf.Tensor:
                 images = dsa.apply(drawn, parameters, differentiable=False)
-                return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
+                with forward_only():
+                    return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
 
             return self._piece(work)
 

@@ -5,8 +5,10 @@ shapes that follow the classes' sizes, and stays as it is. XLA fuses operations,
 are in another order and results differ from those of uncompiled pieces by rounding.
 """
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +17,8 @@ from hdd_tf.errors import InputError, one_line
 
 # Runs a piece of a graph, a function without arguments, and returns its tensors.
 Piece = Callable[[Callable[[], Any]], Any]
+_may_have_pieces = contextvars.ContextVar("_may_have_pieces", default=True)
+_is_forward_only = contextvars.ContextVar("_is_forward_only", default=False)
 
 
 def piece_of(jit_compile: str) -> Piece:
@@ -63,6 +67,43 @@ def check_compilation(jit_compile: str, strategy: tf.distribute.Strategy) -> Non
         raise InputError(
             f"--jit_compile=on: XLA does not work here ({why}): give --jit_compile=off"
         )
+
+
+@contextlib.contextmanager
+def without_pieces() -> Iterator[None]:
+    """Keeps layers from having pieces compiled in graphs that are traced meanwhile.
+
+    For graphs that are saved, since other devices and programs may run them.
+    """
+    before = _may_have_pieces.set(False)
+    try:
+        yield
+    finally:
+        _may_have_pieces.reset(before)
+
+
+def may_have_pieces() -> bool:
+    """Returns whether layers may have pieces compiled in the graph that is traced."""
+    return _may_have_pieces.get()
+
+
+@contextlib.contextmanager
+def forward_only() -> Iterator[None]:
+    """Says that nothing of the graphs that are traced meanwhile is differentiated.
+
+    Layers then may have pieces whose gradients, though right, would be summed in
+    another order.
+    """
+    before = _is_forward_only.set(True)
+    try:
+        yield
+    finally:
+        _is_forward_only.reset(before)
+
+
+def is_forward_only() -> bool:
+    """Returns whether the graph that is traced is within `forward_only`."""
+    return _is_forward_only.get()
 
 
 @functools.cache

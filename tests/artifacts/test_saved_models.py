@@ -102,6 +102,24 @@ def test_a_process_without_hdd_tf_gets_the_same_values(saved, tmp_path):
         )
 
 
+def test_what_is_saved_has_no_pieces_that_xla_must_compile(tmp_path):
+    shape = (32, 32, 1)
+    network = build_network("convnet", shape, 2, depth=1, width=32)
+    weights = network.initial_weights(derive_key(1))
+    encoder = HyperbolicEncoder(
+        network, weights, Normalisation((0.4,), (0.2,)), -0.02, 3.0
+    )
+    save_model(tmp_path / "encoder", encoder, {})
+    graph = (tmp_path / "encoder" / "saved_model.pb").read_bytes()
+
+    # The network has such pieces where it is not saved.
+    called = tf.function(lambda images: network.features(weights, images))
+    traced = called.get_concrete_function(tf.TensorSpec([None, *shape]))
+    attribute = b"_XlaMustCompile\x12\x02(\x01"
+    assert attribute in traced.graph.as_graph_def().SerializeToString()
+    assert attribute not in graph
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["encoder", pytest.param("classifier", marks=pytest.mark.stress)]

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hdd_tf.networks.layers.compiled_tails import (
+from hdd_tf.distributed.compilation import is_forward_only
+from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
+from hdd_tf.networks.layers.compiled_pools import (
     compiles,
-    norm_relu_pool,
+    pays,
     relu_pool,
+    scaled_relu_pool,
 )
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
 from hdd_tf.networks.layers.own_gradients import average_pool, neighbours, relu
@@ -31,11 +34,14 @@ class ConvBlock(keras.layers.Layer):
 
     The convolution has no bias, which instance normalisation would remove.
 
+    On CPUs XLA compiles ReLU and pooling of large maps (`compiled_pools.py`), with the
+    same bits.
+
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
     shift, and what follows them, are float32. There nothing is to be the same as in
-    float32, so on CPUs XLA compiles what follows the convolution (`compiled_tails.py`),
-    and elsewhere ReLU is plain, since the maximum's gradient takes more time.
+    float32, so on CPUs XLA compiles the norm too (`compiled_norm.py`), and elsewhere
+    ReLU is plain, since the maximum's gradient takes more time.
 
     Args:
         width: Number of output channels, > 0.
@@ -123,14 +129,18 @@ class ConvBlock(keras.layers.Layer):
             inputs = tf.pad(inputs, [[0, 0], rows, rows, [0, 0]])
         padding = "SAME" if self.padding == 1 else "VALID"
         maps = tf.nn.conv2d(inputs, kernel, 1, padding)
-        if self._has_compiled_tail():
+        is_rounded = self.compute_dtype != self.variable_dtype
+        is_compiled = self._has_compiled_pool(maps)
+        if is_compiled and is_rounded:
             dtype = tf.as_dtype(self.output_dtype)
             return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
         mean, inverse_deviation = instance_moments(maps, EPSILON)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
-        if self.compute_dtype != self.variable_dtype:
+        if is_compiled and is_forward_only():
+            return scaled_relu_pool(maps, scale, shift), _no_activation
+        if is_rounded:
             activation = tf.nn.relu(maps * scale + shift)
             return average_pool(activation), lambda: activation
         clipped = tf.maximum(maps * scale, -shift)
@@ -161,16 +171,18 @@ class ConvBlock(keras.layers.Layer):
             patches = _patches(tf.cast(padded, self.compute_dtype))
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
-        if self._has_compiled_tail():
+        if self._has_compiled_pool(maps):
             return relu_pool(maps, tf.as_dtype(self.output_dtype)), _no_activation
         activation = relu(maps, has_nan)
         pooled = tf.cast(average_pool(activation), self.variable_dtype)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 
-    def _has_compiled_tail(self) -> bool:
+    def _has_compiled_pool(self, maps: tf.Tensor) -> bool:
         # Maps before pooling are what compiled pieces leave out.
-        rounded = self.compute_dtype != self.variable_dtype
-        return rounded and not self.with_activation and compiles()
+        is_rounded = self.compute_dtype != self.variable_dtype
+        return (
+            not self.with_activation and compiles() and (is_rounded or pays(maps.shape))
+        )
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor
@@ -203,7 +215,7 @@ class ConvBlock(keras.layers.Layer):
 
 
 def _no_activation() -> tf.Tensor:
-    raise AssertionError("Only blocks without activation have a compiled tail.")
+    raise AssertionError("Only blocks without activation have a compiled pool.")
 
 
 def _centred(images: tf.Tensor, padding: int) -> tf.Tensor:

@@ -1,14 +1,20 @@
-"""Norm, ReLU and pooling that XLA compiles, beside TensorFlow's in float64."""
+"""Norm, ReLU and pooling that XLA compiles, beside TensorFlow's own."""
+
+import functools
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.networks.layers import compiled_tails, conv_block
-from hdd_tf.networks.layers.compiled_tails import norm_relu_pool, relu_pool
+from hdd_tf.distributed.compilation import forward_only, without_pieces
+from hdd_tf.networks.layers import compiled_pools, conv_block
+from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
+from hdd_tf.networks.layers.compiled_pools import relu_pool, scaled_relu_pool
 from hdd_tf.networks.layers.conv_block import ConvBlock
 from hdd_tf.networks.layers.instance_norm import EPSILON
+from hdd_tf.networks.layers.own_gradients import average_pool
+from hdd_tf.networks.registry import build_network
 
 SHAPES = [(3, 6, 8, 5), (2, 7, 5, 3), (2, 2, 3, 1)]
 SCALE = tf.constant([1.3, -0.7, 0.2, 2.0, 0.9])
@@ -116,9 +122,9 @@ def test_flat_and_broken_maps_stay_by_themselves():
 
 def test_any_number_of_images_traces_once(monkeypatch):
     traces = []
-    plain = compiled_tails._pool
+    plain = compiled_pools.pool
     monkeypatch.setattr(
-        compiled_tails, "_pool", lambda maps: traces.append(1) or plain(maps)
+        compiled_pools, "pool", lambda maps: traces.append(1) or plain(maps)
     )
 
     # A shape that no other test has.
@@ -166,21 +172,108 @@ def test_blocks_have_other_operations_where_it_cannot_be(trouble, monkeypatch):
     if trouble == "a GPU":
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     else:
-        monkeypatch.setattr(compiled_tails, "works", lambda device: False)
-    for name in ("relu_pool", "norm_relu_pool"):
+        monkeypatch.setattr(compiled_pools, "works", lambda device: False)
+    for name in ("relu_pool", "scaled_relu_pool", "norm_relu_pool"):
         monkeypatch.setattr(conv_block, name, None)
     for one, other in zip(found, gradients_of(blocks, IMAGES), strict=True):
         assert np.linalg.norm(one - other) < 0.02 * np.linalg.norm(other)
 
 
-def test_float32_and_maps_before_pooling_are_as_they_were(monkeypatch):
-    monkeypatch.setattr(conv_block, "compiles", None)
-    block = ConvBlock(4, dtype="float32")
-    assert block(IMAGES).shape == (5, 4, 4, 4)
+def test_maps_before_pooling_are_as_they_were():
     pooled, before = rounded_blocks(with_activation=True)[0](IMAGES)
     np.testing.assert_allclose(
         pooled, tf.nn.avg_pool2d(before, 2, 2, "VALID"), atol=0.02
     )
+
+
+def plain_scaled_relu_pool(maps, scale, shift):
+    return average_pool(tf.maximum(maps * scale, -shift)) + shift
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 6, 32), (2, 32, 32, 16), (3, 2, 2, 5)])
+def test_in_float32_values_and_gradients_are_the_bits_of_tensorflow(shape):
+    maps = tf.random.stateless_normal(shape, [1, 2])
+    scale, shift = tf.random.stateless_normal([2, shape[0], 1, 1, shape[-1]], [3, 4])
+    above = tf.random.stateless_normal(
+        [shape[0], shape[1] // 2, shape[2] // 2, shape[3]], [5, 6]
+    )
+    for ours, plain, inputs in (
+        (relu_pool, lambda maps: average_pool(tf.nn.relu(maps)), [maps]),
+        (scaled_relu_pool, plain_scaled_relu_pool, [maps, scale, shift]),
+    ):
+        found = []
+        for operation in (ours, plain):
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                values = operation(*inputs)
+            found.append([values, *tape.gradient(values, inputs, above)])
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def counted_pieces(monkeypatch):
+    """Returns a list of the pieces that blocks take while they are traced."""
+    taken = []
+
+    def counted(name, operation):
+        return lambda *tensors: taken.append(name) or operation(*tensors)
+
+    for name in ("relu_pool", "scaled_relu_pool"):
+        monkeypatch.setattr(conv_block, name, counted(name, getattr(conv_block, name)))
+    return taken
+
+
+def large_network(side):
+    """A network, of whose blocks the first two have maps that are worth compiling."""
+    network = build_network("convnet", (side, side, 3), 4, depth=3, width=128)
+    images = tf.random.stateless_normal([6, side, side, 3], [3, 4])
+    return network, network.initial_weights(tf.constant([1, 2])), images
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_passes_forward_in_float32_are_the_bits_of_those_without_xla(side, monkeypatch):
+    taken = counted_pieces(monkeypatch)
+    network, weights, images = large_network(side)
+    compute = functools.partial(network.outputs, weights, images)
+    with forward_only():
+        found = tf.function(compute, autograph=False)()
+    assert taken == ["relu_pool", "scaled_relu_pool"]
+    with forward_only(), without_pieces():
+        expected = tf.function(compute, autograph=False)()
+    assert len(taken) == 2
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_gradients_in_float32_are_the_bits_of_those_without_xla(monkeypatch):
+    taken = counted_pieces(monkeypatch)
+    network, weights, images = large_network(32)
+
+    def compute():
+        inputs = [images, *weights]
+        with tf.GradientTape() as outer:
+            outer.watch(inputs)
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                logits = network.logits(weights, images)
+                loss = tf.reduce_sum(tf.sin(logits))
+            first = tape.gradient(loss, inputs)
+            norm = tf.add_n([tf.reduce_sum(tf.sin(3 * each)) for each in first])
+        return [logits, *first, *outer.gradient(norm, inputs)]
+
+    found = tf.function(compute, autograph=False)()
+    assert taken == ["relu_pool"]
+    with without_pieces():
+        expected = tf.function(compute, autograph=False)()
+    assert len(taken) == 1
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(None, 16, 16, 64), (None, 33, 32, 128)])
+def test_small_and_odd_maps_in_float32_are_not_compiled(shape):
+    assert not compiled_pools.pays(tf.TensorShape(shape))
+    assert compiled_pools.pays(tf.TensorShape([None, 16, 16, 128]))
 
 
 def test_a_block_that_feeds_another_rounds_what_that_would_round():

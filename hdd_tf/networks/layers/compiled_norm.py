@@ -1,9 +1,7 @@
-"""What follows the convolution of a block in bfloat16, compiled by XLA on CPUs.
+"""Instance norm, ReLU and pooling of a block in bfloat16, compiled by XLA on CPUs.
 
-TensorFlow's wheels hold no code of AVX2 or AVX512 but oneDNN's, and each of its
-operations passes over a whole map. XLA compiles for the processor at hand, and makes
-one pass of several operations. Sums are in another order, so what is to stay as it was
-to the bit, the networks in float32, does not come here.
+Sums over a map are in another order than TensorFlow's, so what is to stay as it was to
+the bit, the networks in float32, does not come here (`compiled_pools.py` is for these).
 
 The gradients are written out, so that a compiled piece returns no more than is needed:
 the map itself and the moments.
@@ -14,30 +12,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from hdd_tf.distributed.compilation import works
+from hdd_tf.networks.layers.compiled_pools import (
+    compiled,
+    pool,
+    quarters,
+    spread_over,
+)
 from hdd_tf.networks.layers.instance_norm import EPSILON
 from hdd_tf.networks.layers.own_gradients import traced_once
 
 Normed = tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]]
-Activated = tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]
-
-
-def compiles() -> bool:
-    """Returns whether the functions here are for the devices of this process."""
-    return not tf.config.list_physical_devices("GPU") and works("CPU:0")
-
-
-def relu_pool(maps: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
-    """Returns ReLU and 2x2 average pooling of maps.
-
-    Args:
-        maps: `[n, h, w, c]` float tensor; h and w are known, and >= 2.
-        dtype: Type of what is returned, which is computed in float32.
-
-    Returns:
-        `[n, h // 2, w // 2, c]` tensor. A last odd row or column is left out.
-    """
-    return _relu_pool_to(dtype)(maps)
 
 
 def norm_relu_pool(
@@ -62,26 +46,15 @@ def norm_relu_pool(
 
 
 @functools.cache
-def _relu_pool_to(dtype: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
-    @traced_once
-    def operation(maps: tf.Tensor) -> Activated:
-        gradient = _compiled(_relu_pool_gradient)
-        pooled = _compiled(_relu_pool)(maps, dtype)
-        return pooled, lambda above: gradient(maps, above)
-
-    return operation
-
-
-@functools.cache
 def _norm_relu_pool_to(dtype: tf.DType) -> Callable[..., tf.Tensor]:
     @traced_once
     def operation(maps: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Normed:
-        sums = _compiled(_sums)(maps)
-        pooled, mean, inverse_deviation = _compiled(_norm_relu_pool)(
+        sums = compiled(_sums)(maps)
+        pooled, mean, inverse_deviation = compiled(_norm_relu_pool)(
             maps, *sums, gamma, beta, dtype
         )
-        sums_of_gradient = _compiled(_sums_of_gradient)
-        gradient_of_maps = _compiled(_gradient_of_maps)
+        sums_of_gradient = compiled(_sums_of_gradient)
+        gradient_of_maps = compiled(_gradient_of_maps)
 
         def gradient(above: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             known = maps, mean, inverse_deviation, gamma, beta, above
@@ -93,20 +66,6 @@ def _norm_relu_pool_to(dtype: tf.DType) -> Callable[..., tf.Tensor]:
         return pooled, gradient
 
     return operation
-
-
-def _compiled(function: Callable) -> Callable:
-    """Returns a function that XLA compiles, with a count of traces of its own."""
-    return tf.function(functools.partial(function), jit_compile=True, autograph=False)
-
-
-def _relu_pool(maps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    return tf.cast(_pool(tf.nn.relu(tf.cast(maps, tf.float32))), dtype)
-
-
-def _relu_pool_gradient(maps: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
-    spread = _spread(above, maps)
-    return tf.cast(tf.where(maps > 0, spread, tf.zeros_like(spread)), maps.dtype)
 
 
 def _sums(maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -136,7 +95,7 @@ def _norm_relu_pool(
     inverse_deviation = tf.math.rsqrt(variance + EPSILON)
     scale = gamma * inverse_deviation
     activation = tf.nn.relu(tf.cast(maps, tf.float32) * scale + (beta - scale * mean))
-    return tf.cast(_pool(activation), dtype), mean, inverse_deviation
+    return tf.cast(pool(activation), dtype), mean, inverse_deviation
 
 
 def _sums_of_gradient(
@@ -155,7 +114,7 @@ def _sums_of_gradient(
     scale = gamma * inverse_deviation
     shift = beta - scale * mean
     counts = values = tf.zeros([])
-    for part in _quarters(maps):
+    for part in quarters(maps):
         wide = tf.cast(part, tf.float32)
         is_on = tf.cast(wide * scale + shift > 0, tf.float32)
         counts += is_on
@@ -183,7 +142,7 @@ def _gradient_of_maps(
     wide = tf.cast(maps, tf.float32)
     scale = gamma * inverse_deviation
     is_on = wide * scale + (beta - scale * mean) > 0
-    spread = _spread(above, maps)
+    spread = spread_over(above, maps)
     of_shifted = tf.where(is_on, spread, tf.zeros_like(spread))
     normalised = (wide - mean) * inverse_deviation
     pixels = maps.shape[1] * maps.shape[2]
@@ -191,32 +150,3 @@ def _gradient_of_maps(
     # Mean and deviation follow the maps, which takes two directions off the gradient.
     of_maps = scale * (of_shifted - (of_shift + normalised * of_scale) / pixels)
     return tf.cast(of_maps, maps.dtype)
-
-
-def _quarters(maps: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the four pixels that are averaged, each as a map of half the size."""
-    _, height, width, channels = maps.shape
-    rows, columns = height // 2, width // 2
-    even = maps[:, : 2 * rows, : 2 * columns]
-    four = tf.reshape(even, [-1, rows, 2, columns, 2, channels])
-    return [four[:, :, i, :, j] for i in range(2) for j in range(2)]
-
-
-def _pool(maps: tf.Tensor) -> tf.Tensor:
-    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU."""
-    first, second, third, fourth = _quarters(maps)
-    return ((first + second) + (third + fourth)) * 0.25
-
-
-def _spread(above: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
-    """Returns the gradient of `_pool` for the `maps` that were pooled."""
-    _, height, width, channels = maps.shape
-    rows, columns = height // 2, width // 2
-    quarter = (tf.cast(above, tf.float32) * 0.25)[:, :, None, :, None]
-    shape = [tf.shape(above)[0], rows, 2, columns, 2, channels]
-    even = tf.reshape(
-        tf.broadcast_to(quarter, shape), [-1, 2 * rows, 2 * columns, channels]
-    )
-    if height % 2 or width % 2:
-        return tf.pad(even, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]])
-    return even
