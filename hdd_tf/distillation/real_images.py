@@ -203,7 +203,12 @@ class PartOfClass:
 
     def map(self, per_image: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Applies a function of single images; see `RealBatch`."""
-        return self._piece(lambda: per_image(self._augmented()))[None]
+
+        def work() -> tf.Tensor:
+            with forward_only():
+                return per_image(self._augmented())
+
+        return self._piece(work)[None]
 
     def map_classes(
         self,
