@@ -276,6 +276,22 @@ def test_small_and_odd_maps_in_float32_are_not_compiled(shape):
     assert compiled_pools.pays(tf.TensorShape([None, 16, 16, 128]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_maps_of_any_size_are_not_compiled(dtype, monkeypatch):
+    block = ConvBlock(8, dtype=dtype)
+    block.build((None, None, None, 8))
+    images = tf.random.stateless_normal([2, 6, 4, 8], [3, 4])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 8])])
+    def of_any_size(images):
+        return block(images)
+
+    monkeypatch.setattr(conv_block, "norm_relu_pool", None)
+    found = of_any_size(images)
+    monkeypatch.undo()
+    np.testing.assert_allclose(found, block(images), atol=0.02)
+
+
 def test_a_block_that_feeds_another_rounds_what_that_would_round():
     images = tf.cast(IMAGES, tf.float32)
     values = {}

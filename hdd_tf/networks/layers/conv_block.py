@@ -179,10 +179,9 @@ class ConvBlock(keras.layers.Layer):
 
     def _has_compiled_pool(self, maps: tf.Tensor) -> bool:
         # Maps before pooling are what compiled pieces leave out.
-        is_rounded = self.compute_dtype != self.variable_dtype
-        return (
-            not self.with_activation and compiles() and (is_rounded or pays(maps.shape))
-        )
+        if self.with_activation or None in maps.shape[1:] or not compiles():
+            return False
+        return self.compute_dtype != self.variable_dtype or pays(maps.shape)
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor
