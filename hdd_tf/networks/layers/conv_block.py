@@ -179,9 +179,11 @@ class ConvBlock(keras.layers.Layer):
 
     def _has_compiled_pool(self, maps: tf.Tensor) -> bool:
         # Maps before pooling are what compiled pieces leave out.
-        if self.with_activation or None in maps.shape[1:] or not compiles():
+        if self.with_activation or None in maps.shape[1:]:
             return False
-        return self.compute_dtype != self.variable_dtype or pays(maps.shape)
+        is_rounded = self.compute_dtype != self.variable_dtype
+        # The first question of a process whether XLA works takes some time.
+        return (is_rounded or pays(maps.shape)) and compiles()
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor
