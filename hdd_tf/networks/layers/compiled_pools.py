@@ -89,7 +89,14 @@ def compiled(function: Callable) -> Callable:
 
 
 def quarters(maps: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the four pixels that are averaged, each as a map of half the size."""
+    """Returns the four pixels that are averaged, each as a map of half the size.
+
+    Args:
+        maps: `[n, h, w, c]` tensor; h and w are known, and >= 2.
+
+    Returns:
+        Four `[n, h // 2, w // 2, c]` tensors: rows, then columns.
+    """
     _, height, width, channels = maps.shape
     rows, columns = height // 2, width // 2
     even = maps[:, : 2 * rows, : 2 * columns]
@@ -98,12 +105,27 @@ def quarters(maps: tf.Tensor) -> list[tf.Tensor]:
 
 
 def pool(maps: tf.Tensor) -> tf.Tensor:
-    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU."""
+    """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU.
+
+    Args:
+        maps: `[n, h, w, c]` float tensor; h and w are known, and >= 2.
+
+    Returns:
+        `[n, h // 2, w // 2, c]` tensor of the same type.
+    """
     return _average(quarters(maps))
 
 
 def spread_over(above: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
-    """Returns the float32 gradient of `pool` for the `maps` that were pooled."""
+    """Returns the gradient of `pool`.
+
+    Args:
+        above: `[n, h // 2, w // 2, c]` float tensor.
+        maps: What was pooled, `[n, h, w, c]`; only its shape counts.
+
+    Returns:
+        `[n, h, w, c]` float32 tensor, zero in a last odd row or column.
+    """
     _, height, width, channels = maps.shape
     rows, columns = height // 2, width // 2
     quarter = (tf.cast(above, tf.float32) * 0.25)[:, :, None, :, None]

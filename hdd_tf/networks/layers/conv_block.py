@@ -174,7 +174,7 @@ class ConvBlock(keras.layers.Layer):
         if self._has_compiled_pool(maps):
             return relu_pool(maps, tf.as_dtype(self.output_dtype)), _no_activation
         activation = relu(maps, has_nan)
-        pooled = tf.cast(average_pool(activation), self.variable_dtype)
+        pooled = average_pool(activation)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 
     def _has_compiled_pool(self, maps: tf.Tensor) -> bool:
