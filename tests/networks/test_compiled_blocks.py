@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.distributed.compilation import forward_only, without_pieces
-from hdd_tf.networks.layers import compiled_pools, conv_block
+from hdd_tf.networks.layers import compiled_passes, compiled_pools, conv_block
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
+from hdd_tf.networks.layers.compiled_passes import convolved_relu_pool, map_moments
 from hdd_tf.networks.layers.compiled_pools import relu_pool, scaled_relu_pool
 from hdd_tf.networks.layers.conv_block import ConvBlock
-from hdd_tf.networks.layers.instance_norm import EPSILON
-from hdd_tf.networks.layers.own_gradients import average_pool
+from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.own_gradients import average_pool, neighbours
 from hdd_tf.networks.registry import build_network
 
 SHAPES = [(3, 6, 8, 5), (2, 7, 5, 3), (2, 2, 3, 1)]
@@ -173,7 +174,7 @@ def test_blocks_have_other_operations_where_it_cannot_be(trouble, monkeypatch):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     else:
         monkeypatch.setattr(compiled_pools, "works", lambda device: False)
-    for name in ("relu_pool", "scaled_relu_pool", "norm_relu_pool"):
+    for name in (*PIECES, "norm_relu_pool"):
         monkeypatch.setattr(conv_block, name, None)
     for one, other in zip(found, gradients_of(blocks, IMAGES), strict=True):
         assert np.linalg.norm(one - other) < 0.02 * np.linalg.norm(other)
@@ -211,6 +212,48 @@ def test_in_float32_values_and_gradients_are_the_bits_of_tensorflow(shape):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("shape", "in_one_pass"),
+    [
+        ((300, 16, 16, 128), True),
+        ((5, 8, 6, 32), True),
+        ((3, 2, 2, 16), True),
+        ((1, 14, 14, 48), True),
+        # Channels left over, pixels left over, too many pixels.
+        ((3, 8, 8, 24), False),
+        ((3, 6, 3, 16), False),
+        ((2, 32, 32, 16), False),
+    ],
+)
+def test_moments_in_one_pass_are_the_bits_of_tensorflow(
+    shape, in_one_pass, monkeypatch
+):
+    maps = 3 + tf.random.stateless_normal(shape, [1, 2])
+    broken = np.array(maps)
+    broken[0, 1, 0, 3], broken[-1, 0, 1, 0] = np.nan, np.inf
+    expected = [instance_moments(each) for each in (maps, tf.constant(broken))]
+    if in_one_pass:
+        monkeypatch.setattr(compiled_passes, "instance_moments", None)
+    for each, moments in zip((maps, tf.constant(broken)), expected, strict=True):
+        for one, other in zip(map_moments(each), moments, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("height", [2, 32])
+@pytest.mark.parametrize(("channels", "width"), [(1, 32), (3, 64), (3, 128)])
+def test_a_first_block_in_one_pass_is_the_bits_of_tensorflow(height, channels, width):
+    padded = tf.random.stateless_normal([7, height + 2, 18, channels], [1, 2])
+    kernels = tf.random.stateless_normal([7, 9 * channels + 1, width], [3, 4])
+    patches = tf.reshape(neighbours(padded), [7, height * 16, 9 * channels + 1])
+    maps = tf.reshape(tf.matmul(patches, kernels), [7, height, 16, width])
+    found = convolved_relu_pool(padded, kernels)
+    np.testing.assert_array_equal(found, average_pool(tf.nn.relu(maps)))
+    assert 0 < np.count_nonzero(found == 0) < tf.size(found) / 2
+
+
+PIECES = ("relu_pool", "convolved_relu_pool", "map_moments", "scaled_relu_pool")
+
+
 def counted_pieces(monkeypatch):
     """Returns a list of the pieces that blocks take while they are traced."""
     taken = []
@@ -218,7 +261,7 @@ def counted_pieces(monkeypatch):
     def counted(name, operation):
         return lambda *tensors: taken.append(name) or operation(*tensors)
 
-    for name in ("relu_pool", "scaled_relu_pool"):
+    for name in PIECES:
         monkeypatch.setattr(conv_block, name, counted(name, getattr(conv_block, name)))
     return taken
 
@@ -237,10 +280,10 @@ def test_passes_forward_in_float32_are_the_bits_of_those_without_xla(side, monke
     compute = functools.partial(network.outputs, weights, images)
     with forward_only():
         found = tf.function(compute, autograph=False)()
-    assert taken == ["relu_pool", "scaled_relu_pool"]
+    assert taken == list(PIECES[1:])
     with forward_only(), without_pieces():
         expected = tf.function(compute, autograph=False)()
-    assert len(taken) == 2
+    assert len(taken) == 3
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
 

@@ -104,6 +104,12 @@ def quarters(maps: tf.Tensor) -> list[tf.Tensor]:
     return [four[:, :, i, :, j] for i in range(2) for j in range(2)]
 
 
+def average(four: list[tf.Tensor]) -> tf.Tensor:
+    """Returns the averages of four tensors of one shape, added as oneDNN does."""
+    first, second, third, fourth = four
+    return (((first + second) + third) + fourth) * 0.25
+
+
 def pool(maps: tf.Tensor) -> tf.Tensor:
     """Returns 2x2 averages; of slices, since XLA computes windows slowly on a CPU.
 
@@ -113,7 +119,7 @@ def pool(maps: tf.Tensor) -> tf.Tensor:
     Returns:
         `[n, h // 2, w // 2, c]` tensor of the same type.
     """
-    return _average(quarters(maps))
+    return average(quarters(maps))
 
 
 def spread_over(above: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
@@ -157,11 +163,6 @@ def _masked(maps: tf.Tensor, above: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     return compiled(_masked_spread)(maps, above), gradient
 
 
-def _average(four: list[tf.Tensor]) -> tf.Tensor:
-    first, second, third, fourth = four
-    return (((first + second) + third) + fourth) * 0.25
-
-
 def _relu_pool(maps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(pool(tf.nn.relu(tf.cast(maps, tf.float32))), dtype)
 
@@ -179,4 +180,4 @@ def _masked_pool(maps: tf.Tensor, second: tf.Tensor, dtype: tf.DType) -> tf.Tens
 def _scaled_relu_pool(maps: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     # A quarter is exact, so that the last sum rounds once, fused or not.
     clipped = [tf.maximum(part * scale, -shift) for part in quarters(maps)]
-    return _average(clipped) + shift
+    return average(clipped) + shift

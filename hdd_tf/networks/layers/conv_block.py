@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hdd_tf.distributed.compilation import is_forward_only
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
+from hdd_tf.networks.layers.compiled_passes import convolved_relu_pool, map_moments
 from hdd_tf.networks.layers.compiled_pools import (
     compiles,
     pays,
@@ -34,8 +35,8 @@ class ConvBlock(keras.layers.Layer):
 
     The convolution has no bias, which instance normalisation would remove.
 
-    On CPUs XLA compiles ReLU and pooling of large maps (`compiled_pools.py`), with the
-    same bits.
+    On CPUs XLA compiles ReLU and pooling of large maps (`compiled_pools.py`), and more
+    where nothing is differentiated (`compiled_passes.py`), with the same bits.
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
@@ -80,6 +81,10 @@ class ConvBlock(keras.layers.Layer):
     def output_dtype(self) -> str:
         """Name of the type of the maps that are returned."""
         return self.compute_dtype if self.feeds_block else self.variable_dtype
+
+    @property
+    def _rounds(self) -> bool:
+        return self.compute_dtype != self.variable_dtype
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel `[3, 3, c, width]`, and `gamma` and `beta` `[width]`."""
@@ -129,18 +134,19 @@ class ConvBlock(keras.layers.Layer):
             inputs = tf.pad(inputs, [[0, 0], rows, rows, [0, 0]])
         padding = "SAME" if self.padding == 1 else "VALID"
         maps = tf.nn.conv2d(inputs, kernel, 1, padding)
-        is_rounded = self.compute_dtype != self.variable_dtype
-        is_compiled = self._has_compiled_pool(maps)
-        if is_compiled and is_rounded:
+        is_compiled = self._has_compiled_pool(maps.shape)
+        if is_compiled and self._rounds:
             dtype = tf.as_dtype(self.output_dtype)
             return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
-        mean, inverse_deviation = instance_moments(maps, EPSILON)
+        is_compiled = is_compiled and is_forward_only()
+        moments_of = map_moments if is_compiled else instance_moments
+        mean, inverse_deviation = moments_of(maps)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
-        if is_compiled and is_forward_only():
+        if is_compiled:
             return scaled_relu_pool(maps, scale, shift), _no_activation
-        if is_rounded:
+        if self._rounds:
             activation = tf.nn.relu(maps * scale + shift)
             return average_pool(activation), lambda: activation
         clipped = tf.maximum(maps * scale, -shift)
@@ -163,27 +169,31 @@ class ConvBlock(keras.layers.Layer):
         scale = gamma * tf.math.rsqrt(tf.maximum(variance, 0.0) + EPSILON)
         folded = kernel * scale[:, None]  # [n, t, width]
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
+        like_maps = tf.TensorShape([None, height, width, self.width])
+        is_compiled = self._has_compiled_pool(like_maps)
+        if is_compiled and is_forward_only() and not self._rounds:
+            kernels = tf.concat([folded, shift], axis=1)
+            return convolved_relu_pool(padded, kernels), _no_activation
         # Products of finite numbers of this size are no NaN.
         has_nan = ~tf.reduce_all(tf.math.is_finite(shift))
         folded = tf.cast(tf.concat([folded, shift], axis=1), self.compute_dtype)
-        if self.compute_dtype != patches.dtype:
+        if self._rounds:
             # Rounded pixels are cheaper than rounded patches, and the same.
             patches = _patches(tf.cast(padded, self.compute_dtype))
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
-        if self._has_compiled_pool(maps):
+        if is_compiled:
             return relu_pool(maps, tf.as_dtype(self.output_dtype)), _no_activation
         activation = relu(maps, has_nan)
         pooled = average_pool(activation)
         return pooled, lambda: tf.cast(activation, self.variable_dtype)
 
-    def _has_compiled_pool(self, maps: tf.Tensor) -> bool:
+    def _has_compiled_pool(self, shape: tf.TensorShape) -> bool:
         # Maps before pooling are what compiled pieces leave out.
-        if self.with_activation or None in maps.shape[1:]:
+        if self.with_activation or None in shape[1:]:
             return False
-        is_rounded = self.compute_dtype != self.variable_dtype
         # The first question of a process whether XLA works takes some time.
-        return (is_rounded or pays(maps.shape)) and compiles()
+        return (self._rounds or pays(shape)) and compiles()
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor

@@ -21,9 +21,22 @@ def instance_moments(
     # One pass for both sums: on a CPU these maps are bound by memory, not arithmetic.
     mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
     mean_square = tf.reduce_mean(images * images, axis=[1, 2], keepdims=True)
+    return mean, inverse_deviation(mean, mean_square, epsilon)
+
+
+def inverse_deviation(
+    mean: tf.Tensor, mean_square: tf.Tensor, epsilon: float = EPSILON
+) -> tf.Tensor:
+    """Returns `1 / sqrt(variance + epsilon)`.
+
+    Args:
+        mean: Mean of some numbers, of any shape.
+        mean_square: Mean of their squares, of the same shape.
+        epsilon: Number added to the variance, > 0.
+    """
     # The difference can round below zero on a flat image.
     variance = tf.maximum(mean_square - mean * mean, 0.0)
-    return mean, tf.math.rsqrt(variance + epsilon)
+    return tf.math.rsqrt(variance + epsilon)
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -61,9 +74,9 @@ class InstanceNormalization(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the normalised `inputs`, of the same shape."""
         inputs = tf.cast(inputs, self.variable_dtype)
-        mean, inverse_deviation = instance_moments(inputs, self.epsilon)
+        mean, inverse = instance_moments(inputs, self.epsilon)
         gamma = tf.convert_to_tensor(self.gamma)
-        normalised = (inputs - mean) * (inverse_deviation * gamma) + self.beta
+        normalised = (inputs - mean) * (inverse * gamma) + self.beta
         return tf.cast(normalised, self.compute_dtype)
 
     def get_config(self) -> dict:
