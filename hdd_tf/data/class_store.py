@@ -107,6 +107,8 @@ class ClassStore:
     def _draw_rows(self, key: tf.Tensor, count: int) -> tf.Tensor:
         """Returns the rows of a draw, see `draw_indices`."""
 
+        # Converting functions without loops takes time at every start.
+        @tf.autograph.experimental.do_not_convert
         def draw_class(label: tf.Tensor) -> tf.Tensor:
             size = tf.gather(self.sizes, label)
             keys = tf.random.stateless_uniform(

@@ -86,7 +86,10 @@ class DistillationStep:
         num_classes = self.method.synthetic_set.images.shape[0]
         # A method's loops are TensorFlow's own. To look for others in all its source
         # would take a large part of the time of tracing.
-        iterate = tf.autograph.experimental.do_not_convert(self.method.iterate)
+        iterate, facts = map(
+            tf.autograph.experimental.do_not_convert,
+            (self.method.iterate, self.method.facts),
+        )
         losses = tf.TensorArray(tf.float32, size=count, element_shape=[num_classes])
         norms = tf.TensorArray(tf.float32, size=count, element_shape=[])
         # Replicas only compute. Variables are written outside `strategy.run`, to all
@@ -98,5 +101,5 @@ class DistillationStep:
         return {
             "loss_per_class": losses.stack(),
             "gradient_norm": norms.stack(),
-            **self.method.facts(),
+            **facts(),
         }

@@ -6,6 +6,7 @@ their order and rounded where they round.
 """
 
 import functools
+import itertools
 
 import tensorflow as tf
 
@@ -65,12 +66,12 @@ def _lanes(maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the sums of every fourth pixel and of its square, `[n, 4, c]` each."""
     _, height, width, channels = maps.shape
     fours = tf.reshape(maps, [-1, height * width // _LANES, _LANES, channels])
-    first, *others = tf.unstack(fours, axis=1)
-    sums, squares = first, _square(first)
-    for four in others:
-        sums += four
-        squares += _square(four)
-    return sums, squares
+    # All at once they would be squared, and written, before they are added.
+    fours = tf.unstack(fours, axis=1)
+    # The maximum changes nothing, but keeps the processor from adding a square before
+    # it is rounded, as TensorFlow's operations cannot.
+    squares = [tf.maximum(four * four, 0.0) for four in fours]
+    return functools.reduce(tf.add, fours), functools.reduce(tf.add, squares)
 
 
 def _sum_of_lanes(lanes: tf.Tensor) -> tf.Tensor:
@@ -78,47 +79,39 @@ def _sum_of_lanes(lanes: tf.Tensor) -> tf.Tensor:
     return (((first + second) + third) + fourth)[:, None, None]
 
 
-def _square(numbers: tf.Tensor) -> tf.Tensor:
-    # The maximum changes nothing, but keeps the processor from adding the square
-    # before it is rounded, as TensorFlow's operations cannot.
-    return tf.maximum(numbers * numbers, 0.0)
-
-
 def _convolved_relu_pool(padded: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
-    _, height, width, channels = padded.shape
-    rows, columns = height // 2, width // 2
-    halves = tf.reshape(padded, [-1, rows, 2, columns, 2, channels])
-    *factors, shift = (tap[:, None, None] for tap in tf.unstack(kernels, axis=1))
-    taps = [
-        (row, column, channel)
-        for row in range(3)
-        for column in range(3)
-        for channel in range(channels)
-    ]
-
-    @functools.cache
-    def pixel(row: int, column: int, channel: int) -> tf.Tensor:
-        """What each window of 4x4 pixels has there, `[n, h / 2, w / 2, 1]`."""
-        below, right = row // 2, column // 2
-        return halves[
-            :,
-            below : below + rows - 1,
-            row % 2,
-            right : right + columns - 1,
-            column % 2,
-            channel : channel + 1,
-        ]
+    *factors, shift = tf.unstack(kernels[:, None, None], axis=3)
+    pixels = _windows(padded)
 
     def convolved(row: int, column: int) -> tf.Tensor:
+        taps = itertools.product(
+            range(row, row + 3), range(column, column + 3), range(padded.shape[-1])
+        )
         terms = (
-            pixel(row + down, column + right, channel) * factor
-            for (down, right, channel), factor in zip(taps, factors, strict=True)
+            pixels[tap] * factor for tap, factor in zip(taps, factors, strict=True)
         )
         # oneDNN adds a product to what is before it and rounds once. XLA does so too,
         # to the first product of a sum: so the new one stands first.
-        values = next(terms)
-        for term in terms:
-            values = term + values
-        return values + shift
+        return functools.reduce(lambda values, term: term + values, terms) + shift
 
     return average([tf.nn.relu(convolved(i, j)) for i in range(2) for j in range(2)])
+
+
+def _windows(padded: tf.Tensor) -> dict[tuple[int, int, int], tf.Tensor]:
+    """Returns what the windows have that pooled pixels come from, 4x4 pixels each.
+
+    Returns:
+        `[n, h / 2, w / 2, 1]` tensors by the row and column in a window, and the
+        channel.
+    """
+    _, height, width, channels = padded.shape
+    rows, columns = height // 2, width // 2
+    halves = tf.reshape(padded, [-1, rows, 2, columns, 2, channels])
+    pixels = {}
+    for below, right in itertools.product(range(2), repeat=2):
+        corner = halves[:, below : below + rows - 1, :, right : right + columns - 1]
+        for row, line in enumerate(tf.unstack(corner, axis=2)):
+            for column, pixel in enumerate(tf.unstack(line, axis=3)):
+                for channel, values in enumerate(tf.split(pixel, channels, axis=-1)):
+                    pixels[2 * below + row, 2 * right + column, channel] = values
+    return pixels
