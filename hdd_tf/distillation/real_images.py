@@ -8,7 +8,7 @@ import tensorflow as tf
 from hdd_tf.augment import dsa
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.comparison import add_parts
-from hdd_tf.distributed.compilation import Piece, as_it_is, forward_only
+from hdd_tf.distributed.compilation import Piece, as_it_is, differentiated
 
 
 class RealImages:
@@ -57,7 +57,7 @@ class RealImages:
 
             def work() -> tf.Tensor:
                 images = dsa.apply(drawn, parameters, differentiable=False)
-                with forward_only():
+                with differentiated(0):
                     return per_image(tf.reshape(images, [-1, *images.shape[2:]]))
 
             return self._piece(work)
@@ -111,7 +111,8 @@ class RealImages:
 
             def work() -> Any:
                 images = dsa.apply(drawn, parameters, differentiable=False)[0]
-                return per_class(images, weight, label)
+                with differentiated(1):
+                    return per_class(images, weight, label)
 
             return self._piece(work)
 
@@ -163,7 +164,8 @@ class RealImages:
 
             def work() -> Any:
                 images = dsa.apply(drawn, parameters, differentiable=False)[:, 0]
-                return of_batch(images, weights, labels)
+                with differentiated(1):
+                    return of_batch(images, weights, labels)
 
             return self._piece(work)
 
@@ -205,7 +207,7 @@ class PartOfClass:
         """Applies a function of single images; see `RealBatch`."""
 
         def work() -> tf.Tensor:
-            with forward_only():
+            with differentiated(0):
                 return per_image(self._augmented())
 
         return self._piece(work)[None]
@@ -218,9 +220,12 @@ class PartOfClass:
     ) -> Any:
         """Applies a function of a whole class to this part; see `RealBatch`."""
         del signature
-        found = self._piece(
-            lambda: per_class(self._augmented(), self.weights[0], self.labels[0])
-        )
+
+        def work() -> Any:
+            with differentiated(1):
+                return per_class(self._augmented(), self.weights[0], self.labels[0])
+
+        found = self._piece(work)
         return join(tf.nest.map_structure(lambda x: x[None, None], found))
 
     def _augmented(self) -> tf.Tensor:

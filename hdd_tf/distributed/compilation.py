@@ -18,7 +18,8 @@ from hdd_tf.errors import InputError, one_line
 # Runs a piece of a graph, a function without arguments, and returns its tensors.
 Piece = Callable[[Callable[[], Any]], Any]
 _may_have_pieces = contextvars.ContextVar("_may_have_pieces", default=True)
-_is_forward_only = contextvars.ContextVar("_is_forward_only", default=False)
+# Twice, as far as is known: some objectives are functions of gradients.
+_times_differentiated = contextvars.ContextVar("_times_differentiated", default=2)
 
 
 def piece_of(jit_compile: str) -> Piece:
@@ -88,22 +89,25 @@ def may_have_pieces() -> bool:
 
 
 @contextlib.contextmanager
-def forward_only() -> Iterator[None]:
-    """Says that nothing of the graphs that are traced meanwhile is differentiated.
+def differentiated(times: int) -> Iterator[None]:
+    """Says how many times the graphs that are traced meanwhile are differentiated.
 
-    Layers then may have pieces whose gradients, though right, would be summed in
-    another order.
+    Layers then may have pieces whose further gradients, though right, would be other
+    bits than those of TensorFlow's operations.
+
+    Args:
+        times: 0 for values alone, 1 for gradients.
     """
-    before = _is_forward_only.set(True)
+    before = _times_differentiated.set(times)
     try:
         yield
     finally:
-        _is_forward_only.reset(before)
+        _times_differentiated.reset(before)
 
 
-def is_forward_only() -> bool:
-    """Returns whether the graph that is traced is within `forward_only`."""
-    return _is_forward_only.get()
+def times_differentiated() -> int:
+    """Returns how many times the graph that is traced is differentiated at most."""
+    return _times_differentiated.get()
 
 
 @functools.cache

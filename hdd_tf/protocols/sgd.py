@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from hdd_tf.distributed.compilation import differentiated
 from hdd_tf.networks.functional import FunctionalNetwork
 
 
@@ -65,7 +66,8 @@ def classification_step(
     """
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        logits = network.logits(weights, images)
+        with differentiated(1):
+            logits = network.logits(weights, images)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         loss = tf.reduce_mean(losses)
     updated = [

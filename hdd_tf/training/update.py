@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from hdd_tf.distributed.compilation import differentiated
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.networks.teacher import Teacher
 from hdd_tf.protocols.losses import batch_loss
@@ -94,7 +95,9 @@ class Update:
             state = [tf.convert_to_tensor(s) for s in self._variables.state]
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                logits = self._network.training_logits(weights, view.images, state)[0]
+                with differentiated(1):
+                    found = self._network.training_logits(weights, view.images, state)
+                logits = found[0]
                 loss = batch_loss(
                     self._protocol, labels, label_logits, view.mixing, logits
                 )
@@ -108,7 +111,8 @@ class Update:
     def _training_logits(self, images: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         weights = [tf.convert_to_tensor(w) for w in self._variables.weights]
         state = [tf.convert_to_tensor(s) for s in self._variables.state]
-        return self._network.training_logits(weights, images, state)
+        with differentiated(1):
+            return self._network.training_logits(weights, images, state)
 
 
 def _assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:

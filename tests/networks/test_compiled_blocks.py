@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distributed.compilation import forward_only, without_pieces
-from hdd_tf.networks.layers import compiled_passes, compiled_pools, conv_block
+from hdd_tf.distributed.compilation import differentiated, without_pieces
+from hdd_tf.networks.layers import compiled_pools, conv_block
+from hdd_tf.networks.layers.compiled_first_block import convolved_relu_pool
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
-from hdd_tf.networks.layers.compiled_passes import convolved_relu_pool, map_moments
 from hdd_tf.networks.layers.compiled_pools import relu_pool, scaled_relu_pool
 from hdd_tf.networks.layers.conv_block import ConvBlock
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.ordered_norm import has_order, ordered_norm_relu_pool
 from hdd_tf.networks.layers.own_gradients import average_pool, neighbours
 from hdd_tf.networks.registry import build_network
 
@@ -212,31 +213,58 @@ def test_in_float32_values_and_gradients_are_the_bits_of_tensorflow(shape):
             np.testing.assert_array_equal(one, other)
 
 
+def plain_scaled_norm_relu_pool(maps, gamma, beta):
+    """The form of a block, whose operations and order are those to be kept."""
+    mean, inverse_deviation = instance_moments(maps)
+    scale = gamma * inverse_deviation
+    return plain_scaled_relu_pool(maps, scale, beta - scale * mean)
+
+
+def values_and_gradients(operation, inputs, above):
+    @tf.function(autograph=False)
+    def compute(*inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            values = operation(*inputs)
+        return [values, *tape.gradient(values, inputs, above)]
+
+    return compute(*inputs)
+
+
 @pytest.mark.parametrize(
-    ("shape", "in_one_pass"),
-    [
-        ((300, 16, 16, 128), True),
-        ((5, 8, 6, 32), True),
-        ((3, 2, 2, 16), True),
-        ((1, 14, 14, 48), True),
-        # Channels left over, pixels left over, too many pixels.
-        ((3, 8, 8, 24), False),
-        ((3, 6, 3, 16), False),
-        ((2, 32, 32, 16), False),
-    ],
+    "shape", [(40, 16, 16, 128), (5, 8, 4, 32), (1, 2, 8, 48), (3, 4, 32, 16)]
 )
-def test_moments_in_one_pass_are_the_bits_of_tensorflow(
-    shape, in_one_pass, monkeypatch
-):
-    maps = 3 + tf.random.stateless_normal(shape, [1, 2])
+def test_an_ordered_norm_is_the_bits_of_tensorflow(shape):
+    maps = 0.3 + tf.random.stateless_normal(shape, [1, 2])
+    factors = tf.random.stateless_normal([2, shape[-1]], [3, 4])
+    above = average_pool(tf.random.stateless_normal(shape, [5, 6]))
     broken = np.array(maps)
     broken[0, 1, 0, 3], broken[-1, 0, 1, 0] = np.nan, np.inf
-    expected = [instance_moments(each) for each in (maps, tf.constant(broken))]
-    if in_one_pass:
-        monkeypatch.setattr(compiled_passes, "instance_moments", None)
-    for each, moments in zip((maps, tf.constant(broken)), expected, strict=True):
-        for one, other in zip(map_moments(each), moments, strict=True):
+    for each in (maps, tf.constant(broken)):
+        inputs = each, *tf.unstack(factors)
+        expected = values_and_gradients(plain_scaled_norm_relu_pool, inputs, above)
+        found = values_and_gradients(ordered_norm_relu_pool, inputs, above)
+        for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "shape", [(8, 8, 24), (16, 2, 16), (2, 4, 16), (12, 12, 16), (32, 32, 16)]
+)
+def test_only_what_tensorflow_sums_in_a_known_order_is_ordered(shape):
+    assert not has_order(tf.TensorShape([None, *shape]))
+    assert has_order(tf.TensorShape([None, 16, 16, 128]))
+
+
+def test_a_second_gradient_of_an_ordered_norm_is_right():
+    maps = tf.random.stateless_normal([3, 4, 4, 16], [1, 2])
+    inputs = [maps, *tf.unstack(tf.random.stateless_normal([2, 16], [3, 4]))]
+    found = derivatives(ordered_norm_relu_pool, inputs)
+    expected = derivatives(
+        plain_norm_relu_pool, [tf.cast(each, tf.float64) for each in inputs]
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5 * abs(other).max())
 
 
 @pytest.mark.parametrize("height", [2, 32])
@@ -251,7 +279,12 @@ def test_a_first_block_in_one_pass_is_the_bits_of_tensorflow(height, channels, w
     assert 0 < np.count_nonzero(found == 0) < tf.size(found) / 2
 
 
-PIECES = ("relu_pool", "convolved_relu_pool", "map_moments", "scaled_relu_pool")
+PIECES = (
+    "relu_pool",
+    "convolved_relu_pool",
+    "ordered_norm_relu_pool",
+    "scaled_relu_pool",
+)
 
 
 def counted_pieces(monkeypatch):
@@ -278,17 +311,18 @@ def test_passes_forward_in_float32_are_the_bits_of_those_without_xla(side, monke
     taken = counted_pieces(monkeypatch)
     network, weights, images = large_network(side)
     compute = functools.partial(network.outputs, weights, images)
-    with forward_only():
+    with differentiated(0):
         found = tf.function(compute, autograph=False)()
-    assert taken == list(PIECES[1:])
-    with forward_only(), without_pieces():
+    assert taken == list(PIECES[1:3])
+    with differentiated(0), without_pieces():
         expected = tf.function(compute, autograph=False)()
-    assert len(taken) == 3
+    assert len(taken) == 2
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
 
 
-def test_gradients_in_float32_are_the_bits_of_those_without_xla(monkeypatch):
+@pytest.mark.parametrize("times", [1, 2])
+def test_gradients_in_float32_are_the_bits_of_those_without_xla(times, monkeypatch):
     taken = counted_pieces(monkeypatch)
     network, weights, images = large_network(32)
 
@@ -298,17 +332,20 @@ def test_gradients_in_float32_are_the_bits_of_those_without_xla(monkeypatch):
             outer.watch(inputs)
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
-                logits = network.logits(weights, images)
+                with differentiated(times):
+                    logits = network.logits(weights, images)
                 loss = tf.reduce_sum(tf.sin(logits))
             first = tape.gradient(loss, inputs)
             norm = tf.add_n([tf.reduce_sum(tf.sin(3 * each)) for each in first])
-        return [logits, *first, *outer.gradient(norm, inputs)]
+        second = outer.gradient(norm, inputs) if times == 2 else []
+        return [logits, *first, *second]
 
     found = tf.function(compute, autograph=False)()
-    assert taken == ["relu_pool"]
+    expected_pieces = ["relu_pool", *(["ordered_norm_relu_pool"] if times == 1 else [])]
+    assert taken == expected_pieces
     with without_pieces():
         expected = tf.function(compute, autograph=False)()
-    assert len(taken) == 1
+    assert taken == expected_pieces
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hdd_tf.distributed.compilation import is_forward_only
+from hdd_tf.distributed.compilation import times_differentiated
+from hdd_tf.networks.layers.compiled_first_block import convolved_relu_pool
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
-from hdd_tf.networks.layers.compiled_passes import convolved_relu_pool, map_moments
 from hdd_tf.networks.layers.compiled_pools import (
     compiles,
     pays,
@@ -15,6 +15,7 @@ from hdd_tf.networks.layers.compiled_pools import (
     scaled_relu_pool,
 )
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
+from hdd_tf.networks.layers.ordered_norm import has_order, ordered_norm_relu_pool
 from hdd_tf.networks.layers.own_gradients import average_pool, neighbours, relu
 
 
@@ -35,8 +36,10 @@ class ConvBlock(keras.layers.Layer):
 
     The convolution has no bias, which instance normalisation would remove.
 
-    On CPUs XLA compiles ReLU and pooling of large maps (`compiled_pools.py`), and more
-    where nothing is differentiated (`compiled_passes.py`), with the same bits.
+    On CPUs XLA compiles what large maps go through, with the same bits: ReLU and
+    pooling (`compiled_pools.py`), the norm too where no gradient is differentiated
+    (`ordered_norm.py`), and all of the first layer where nothing is
+    (`compiled_first_block.py`).
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
@@ -139,12 +142,12 @@ class ConvBlock(keras.layers.Layer):
             dtype = tf.as_dtype(self.output_dtype)
             return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
-        is_compiled = is_compiled and is_forward_only()
-        moments_of = map_moments if is_compiled else instance_moments
-        mean, inverse_deviation = moments_of(maps)
+        if is_compiled and has_order(maps.shape) and times_differentiated() <= 1:
+            return ordered_norm_relu_pool(maps, gamma, beta), _no_activation
+        mean, inverse_deviation = instance_moments(maps)
         scale = gamma * inverse_deviation
         shift = beta - scale * mean
-        if is_compiled:
+        if is_compiled and times_differentiated() == 0:
             return scaled_relu_pool(maps, scale, shift), _no_activation
         if self._rounds:
             activation = tf.nn.relu(maps * scale + shift)
@@ -171,7 +174,7 @@ class ConvBlock(keras.layers.Layer):
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
         like_maps = tf.TensorShape([None, height, width, self.width])
         is_compiled = self._has_compiled_pool(like_maps)
-        if is_compiled and is_forward_only() and not self._rounds:
+        if is_compiled and times_differentiated() == 0 and not self._rounds:
             kernels = tf.concat([folded, shift], axis=1)
             return convolved_relu_pool(padded, kernels), _no_activation
         # Products of finite numbers of this size are no NaN.

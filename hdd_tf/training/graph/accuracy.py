@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hdd_tf.data.image_rows import gather_rows, hold
 from hdd_tf.data.stored_images import ImageRows, StoredImages
-from hdd_tf.distributed.compilation import forward_only
+from hdd_tf.distributed.compilation import differentiated
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.training.graph.call_length import CallLength
 
@@ -115,7 +115,7 @@ class Classifications:
     ) -> tf.Tensor:
         """Returns the class that the network takes each of some images for."""
         batch_images = self._normalise(gather_rows(images, rows))
-        with forward_only():
+        with differentiated(0):
             logits = self._network.logits(weights, batch_images, state)
         return tf.argmax(logits, -1, tf.int32)
 
