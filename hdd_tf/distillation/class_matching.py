@@ -1,5 +1,6 @@
 """The computation of one replica: the losses and gradients of its classes."""
 
+import contextlib
 from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
@@ -18,7 +19,7 @@ from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.distributed.class_blocks import ClassBlocks
-from hdd_tf.distributed.compilation import Piece, as_it_is
+from hdd_tf.distributed.compilation import Piece, as_it_is, differentiated
 from hdd_tf.random_keys import Purpose, derive_key
 
 
@@ -139,11 +140,13 @@ class ClassMatching:
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
             own = read_images(classes)
-            loss, gradient, facts = self.piece(
-                lambda: self._synthetic_side(
-                    work, classes, own, subset, parameters, real, learns
+            # Without real images to pass, compiling more of this side pays.
+            with differentiated(1) if revisit else contextlib.nullcontext():
+                loss, gradient, facts = self.piece(
+                    lambda: self._synthetic_side(
+                        work, classes, own, subset, parameters, real, learns
+                    )
                 )
-            )
             kept = tf.nest.flatten(real) if num_kept else []
             return Matched(loss, gradient, kept, facts)
 

@@ -20,7 +20,6 @@ from hdd_tf.distillation.comparison import (
 )
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
-from hdd_tf.distributed.compilation import differentiated
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
@@ -102,9 +101,10 @@ class FeatureComparison:
     ) -> tf.Tensor:
         """Returns the loss of each class `[b]`, with a function for the discrepancy."""
         leading = synthetic.images.shape[:2]
-        images = tf.reshape(synthetic.images, [-1, *synthetic.images.shape[2:]])
-        with differentiated(1):
-            outputs = self._outputs(work.weights, images)
+        outputs = self._outputs(
+            work.weights,
+            tf.reshape(synthetic.images, [-1, *synthetic.images.shape[2:]]),
+        )
         loss = tf.zeros([leading[0]])
         if work.compare:
             features = tf.reshape(self._readout(outputs), [*leading, -1])

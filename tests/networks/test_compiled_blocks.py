@@ -248,6 +248,26 @@ def test_an_ordered_norm_is_the_bits_of_tensorflow(shape):
             np.testing.assert_array_equal(one, other)
 
 
+def test_an_ordered_norm_takes_any_number_of_images_and_broken_ones_stay_alone():
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 16])], autograph=False)
+    def compute(maps):
+        inputs = maps, tf.ones([16]), tf.zeros([16])
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            values = ordered_norm_relu_pool(*inputs)
+        return values, tape.gradient(values, maps)
+
+    for images in (1, 3, 0, 3):
+        values, gradient = compute(tf.zeros([images, 8, 8, 16]))
+        assert values.shape == (images, 4, 4, 16) and not np.any(values)
+        assert np.isfinite(gradient).all()
+    assert compute.experimental_get_tracing_count() == 1
+    maps = np.array(tf.random.stateless_normal([3, 8, 8, 16], [5, 6]))
+    maps[1, 2, 3, 4] = np.nan
+    for each in compute(tf.constant(maps)):
+        assert np.isfinite(each).all(axis=(1, 2, 3)).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize(
     "shape", [(8, 8, 24), (16, 2, 16), (2, 4, 16), (12, 12, 16), (32, 32, 16)]
 )

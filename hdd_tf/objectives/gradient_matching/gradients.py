@@ -8,6 +8,7 @@ from hdd_tf.distillation.comparison import RealBatch, SyntheticBatch
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.objective import Pass
 from hdd_tf.distributed.class_blocks import ClassBlocks
+from hdd_tf.distributed.compilation import differentiated
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.gradient_matching.row_distance import (
     RowDistance,
@@ -127,7 +128,8 @@ class GradientComparison:
         for index in range(num_classes):
             labels = tf.fill([count], synthetic.labels[index])
             images = synthetic.images[index]
-            made = self._gradients.of(work.weights, images, 1.0 / count, labels)
+            with differentiated(2):
+                made = self._gradients.of(work.weights, images, 1.0 / count, labels)
             wanted = [tf.stop_gradient(gradient[index]) for gradient in real]
             losses.append(total_distance(self._distance, wanted, made))
         return tf.stack(losses)
