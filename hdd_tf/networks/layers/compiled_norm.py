@@ -1,7 +1,7 @@
 """Instance norm, ReLU and pooling of a block in bfloat16, compiled by XLA on CPUs.
 
 Sums over a map are in another order than TensorFlow's, so what is to stay as it was to
-the bit, the networks in float32, does not come here (`compiled_pools.py` is for these).
+the bit, the networks in float32, does not come here (`ordered_norm.py` is for these).
 
 The gradients are written out, so that a compiled piece returns no more than is needed:
 the map itself and the moments.

@@ -5,8 +5,8 @@ operations passes over a whole map. XLA compiles for the processor at hand, and 
 one pass of several operations.
 
 In float32 values are the bits of TensorFlow's operations: none here is a sum of
-products, and the four of a pooled pixel are added in oneDNN's order. Sums over a map
-come elsewhere.
+products, and the four of a pooled pixel are added in oneDNN's order. For sums over a
+map see `ordered_norm.py`.
 """
 
 import functools

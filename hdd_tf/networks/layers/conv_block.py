@@ -16,7 +16,8 @@ from hdd_tf.networks.layers.compiled_pools import (
 )
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
 from hdd_tf.networks.layers.ordered_norm import has_order, ordered_norm_relu_pool
-from hdd_tf.networks.layers.own_gradients import average_pool, neighbours, relu
+from hdd_tf.networks.layers.own_gradients import average_pool, relu
+from hdd_tf.networks.layers.patches import centred, patches_of
 
 
 @keras.saving.register_keras_serializable(package="hdd_tf")
@@ -142,7 +143,7 @@ class ConvBlock(keras.layers.Layer):
             dtype = tf.as_dtype(self.output_dtype)
             return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
-        if is_compiled and has_order(maps.shape) and times_differentiated() <= 1:
+        if is_compiled and has_order(maps.shape) and _may_compile_more(maps, 1):
             return ordered_norm_relu_pool(maps, gamma, beta), _no_activation
         mean, inverse_deviation = instance_moments(maps)
         scale = gamma * inverse_deviation
@@ -158,9 +159,9 @@ class ConvBlock(keras.layers.Layer):
     def _from_patches(
         self, inputs: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tf.Tensor, Callable[[], tf.Tensor]]:
-        padded = _centred(inputs, self.padding)
+        padded = centred(inputs, self.padding)
         height, width = padded.shape[1] - 2, padded.shape[2] - 2
-        patches = _patches(padded)
+        patches = patches_of(padded)
         taps = patches.shape[-1] - 1
         kernel = tf.reshape(kernel, [1, taps, self.width])
         # Moments of the taps over all positions of an image; the last tap is the
@@ -174,7 +175,7 @@ class ConvBlock(keras.layers.Layer):
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
         like_maps = tf.TensorShape([None, height, width, self.width])
         is_compiled = self._has_compiled_pool(like_maps)
-        if is_compiled and times_differentiated() == 0 and not self._rounds:
+        if is_compiled and not self._rounds and _may_compile_more(padded, 0):
             kernels = tf.concat([folded, shift], axis=1)
             return convolved_relu_pool(padded, kernels), _no_activation
         # Products of finite numbers of this size are no NaN.
@@ -182,7 +183,7 @@ class ConvBlock(keras.layers.Layer):
         folded = tf.cast(tf.concat([folded, shift], axis=1), self.compute_dtype)
         if self._rounds:
             # Rounded pixels are cheaper than rounded patches, and the same.
-            patches = _patches(tf.cast(padded, self.compute_dtype))
+            patches = patches_of(tf.cast(padded, self.compute_dtype))
         maps = tf.matmul(patches, folded)
         maps = tf.reshape(maps, [-1, height, width, self.width])
         if is_compiled:
@@ -228,24 +229,16 @@ class ConvBlock(keras.layers.Layer):
         return {**config, **own}
 
 
+def _may_compile_more(images: tf.Tensor, times: int) -> bool:
+    """Returns whether to have pieces that take about a second to compile.
+
+    Args:
+        images: Images or maps. XLA compiles anew for each number of them, so that it is
+            to be the same in every call.
+        times: How many times the piece can be differentiated.
+    """
+    return images.shape[0] is not None and times_differentiated() <= times
+
+
 def _no_activation() -> tf.Tensor:
     raise AssertionError("Only blocks without activation have a compiled pool.")
-
-
-def _centred(images: tf.Tensor, padding: int) -> tf.Tensor:
-    """Returns padded images minus the mean colour.
-
-    Subtracting the same colour from every tap (padding included) adds one constant to
-    the map's channel, which the normalisation removes. Without the subtraction the
-    variance of nearly flat images would cancel.
-    """
-    colour = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
-    rows = [padding, padding]
-    return tf.pad(images, [[0, 0], rows, rows, [0, 0]]) - colour
-
-
-def _patches(padded: tf.Tensor) -> tf.Tensor:
-    """Returns `[n, h * w, 9 c + 1]` patches; the last value of each is 1."""
-    patches = neighbours(padded)
-    _, height, width, taps = patches.shape
-    return tf.reshape(patches, [-1, height * width, taps])
