@@ -140,7 +140,8 @@ class ClassMatching:
             elif self.bank and work.compare:
                 real = self.bank.read(drawn, classes)
             own = read_images(classes)
-            # Without real images to pass, compiling more of this side pays.
+            # Without real images to pass, compiling more of this side pays. A loss that
+            # is made of gradients says itself that it is differentiated twice.
             with differentiated(1) if revisit else contextlib.nullcontext():
                 loss, gradient, facts = self.piece(
                     lambda: self._synthetic_side(

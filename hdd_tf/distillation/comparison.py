@@ -47,7 +47,8 @@ class RealBatch(Protocol):
 
         Args:
             per_image: Function from images `[k, h, w, c]` to `[k, ...]` float32. Its
-                value of an image must not depend on the other images.
+                value of an image must not depend on the other images. It takes no
+                gradients.
 
         Returns:
             `[b, n, ...]` float32 values.
@@ -64,7 +65,8 @@ class RealBatch(Protocol):
         Args:
             per_class: Function from images `[n, h, w, c]`, their weights `[n]` and the
                 label `[]` of one class to float32 tensors. A class that is too large
-                for one pass is processed in parts, whose results are joined.
+                for one pass is processed in parts, whose results are joined. It may
+                take gradients, but none of these.
             signature: The `tf.TensorSpec` of each tensor of the result.
             join: Function from the results of p parts of each class, tensors
                 `[b, p, ...]`, to the class's, `[b, ...]`. By default they are added, so
@@ -100,6 +102,9 @@ class Comparison(Protocol):
 
     def loss(self, work: Pass, real: Any, synthetic: SyntheticBatch) -> tf.Tensor:
         """Returns the loss of each class, `[b]` float32.
+
+        A loss that is made of gradients computes them within `differentiated(2)`
+        (distributed/compilation.py).
 
         Args:
             work: The pass, with the network's weights.

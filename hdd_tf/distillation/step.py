@@ -86,10 +86,8 @@ class DistillationStep:
         num_classes = self.method.synthetic_set.images.shape[0]
         # A method's loops are TensorFlow's own. To look for others in all its source
         # would take a large part of the time of tracing.
-        iterate, facts = map(
-            tf.autograph.experimental.do_not_convert,
-            (self.method.iterate, self.method.facts),
-        )
+        as_it_is = tf.autograph.experimental.do_not_convert
+        iterate, facts = as_it_is(self.method.iterate), as_it_is(self.method.facts)
         losses = tf.TensorArray(tf.float32, size=count, element_shape=[num_classes])
         norms = tf.TensorArray(tf.float32, size=count, element_shape=[])
         # Replicas only compute. Variables are written outside `strategy.run`, to all

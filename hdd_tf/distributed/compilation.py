@@ -18,7 +18,8 @@ from hdd_tf.errors import InputError, one_line
 # Runs a piece of a graph, a function without arguments, and returns its tensors.
 Piece = Callable[[Callable[[], Any]], Any]
 _may_have_pieces = contextvars.ContextVar("_may_have_pieces", default=True)
-# Twice, as far as is known: some objectives are functions of gradients.
+_is_compiled_whole = contextvars.ContextVar("_is_compiled_whole", default=False)
+# Twice unless a caller says less: some objectives are functions of gradients.
 _times_differentiated = contextvars.ContextVar("_times_differentiated", default=2)
 
 
@@ -43,7 +44,15 @@ def compiled(work: Callable[[], Any]) -> Any:
         work: Function that returns tensors of shapes known in the graph. It may use
             tensors of the graph around it; no gradient flows through it to them.
     """
-    return tf.function(work, jit_compile=True, autograph=False)()
+
+    def whole() -> Any:
+        before = _is_compiled_whole.set(True)
+        try:
+            return work()
+        finally:
+            _is_compiled_whole.reset(before)
+
+    return tf.function(whole, jit_compile=True, autograph=False)()
 
 
 def check_compilation(jit_compile: str, strategy: tf.distribute.Strategy) -> None:
@@ -83,6 +92,14 @@ def without_pieces() -> Iterator[None]:
         _may_have_pieces.reset(before)
 
 
+def is_compiled_whole() -> bool:
+    """Returns whether XLA compiles the graph that is traced with all around it.
+
+    Pieces that are to be apart would not stay so there.
+    """
+    return _is_compiled_whole.get()
+
+
 def may_have_pieces() -> bool:
     """Returns whether layers may have pieces compiled in the graph that is traced."""
     return _may_have_pieces.get()
@@ -90,13 +107,14 @@ def may_have_pieces() -> bool:
 
 @contextlib.contextmanager
 def differentiated(times: int) -> Iterator[None]:
-    """Says how many times the graphs that are traced meanwhile are differentiated.
+    """Says how often, at most, the graphs traced meanwhile are differentiated.
 
     Layers then may have pieces whose further gradients, though right, would be other
-    bits than those of TensorFlow's operations.
+    bits than those of TensorFlow's operations. Within another such context, what this
+    one says holds.
 
     Args:
-        times: 0 for values alone, 1 for gradients.
+        times: 0 for values alone, 1 for gradients, 2 for gradients of these.
     """
     before = _times_differentiated.set(times)
     try:
@@ -106,7 +124,7 @@ def differentiated(times: int) -> Iterator[None]:
 
 
 def times_differentiated() -> int:
-    """Returns how many times the graph that is traced is differentiated at most."""
+    """Returns how often, at most, the graph that is traced is differentiated."""
     return _times_differentiated.get()
 
 

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.distributed.compilation import differentiated, without_pieces
+from hdd_tf.distributed.compilation import compiled, differentiated, without_pieces
 from hdd_tf.networks.layers import compiled_pools, conv_block
 from hdd_tf.networks.layers.compiled_first_block import convolved_relu_pool
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
 from hdd_tf.networks.layers.compiled_pools import relu_pool, scaled_relu_pool
 from hdd_tf.networks.layers.conv_block import ConvBlock
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
-from hdd_tf.networks.layers.ordered_norm import has_order, ordered_norm_relu_pool
+from hdd_tf.networks.layers.ordered_norm import can_be_ordered, ordered_norm_relu_pool
 from hdd_tf.networks.layers.own_gradients import average_pool, neighbours
 from hdd_tf.networks.registry import build_network
 
@@ -236,12 +236,13 @@ def test_an_ordered_norm_is_the_bits_of_tensorflow(shape):
     maps = 0.3 + tf.random.stateless_normal(shape, [1, 2])
     factors = tf.random.stateless_normal([2, shape[-1]], [3, 4])
     above = average_pool(tf.random.stateless_normal(shape, [5, 6]))
-    broken = np.array(maps)
+    broken, endless = np.array(maps), np.array(above)
     broken[0, 1, 0, 3], broken[-1, 0, 1, 0] = np.nan, np.inf
-    for each in (maps, tf.constant(broken)):
-        inputs = each, *tf.unstack(factors)
-        expected = values_and_gradients(plain_scaled_norm_relu_pool, inputs, above)
-        found = values_and_gradients(ordered_norm_relu_pool, inputs, above)
+    endless[0, 0, 1, 2] = np.inf
+    for each, gradient in ((maps, above), (broken, above), (maps, endless)):
+        inputs = tf.constant(each), *tf.unstack(factors)
+        expected = values_and_gradients(plain_scaled_norm_relu_pool, inputs, gradient)
+        found = values_and_gradients(ordered_norm_relu_pool, inputs, gradient)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -269,9 +270,9 @@ def test_an_ordered_norm_takes_any_number_of_images_and_broken_ones_stay_alone()
 @pytest.mark.parametrize(
     "shape", [(8, 8, 24), (16, 2, 16), (2, 4, 16), (12, 12, 16), (32, 32, 16)]
 )
-def test_only_what_tensorflow_sums_in_a_known_order_is_ordered(shape):
-    assert not has_order(tf.TensorShape([None, *shape]))
-    assert has_order(tf.TensorShape([None, 16, 16, 128]))
+def test_other_shapes_are_left_to_tensorflow(shape):
+    assert not can_be_ordered(tf.TensorShape([None, *shape]))
+    assert can_be_ordered(tf.TensorShape([None, 16, 16, 128]))
 
 
 def test_a_second_gradient_of_an_ordered_norm_is_right():
@@ -381,6 +382,32 @@ def test_gradients_in_float32_are_the_bits_of_those_without_xla(times, monkeypat
         np.testing.assert_array_equal(one, other)
 
 
+def test_what_is_compiled_whole_has_no_pieces_that_are_to_be_apart(monkeypatch):
+    taken = counted_pieces(monkeypatch)
+    network, weights, images = large_network(32)
+    for times in (0, 1):
+        with differentiated(times):
+            compiled(lambda: network.logits(weights, images))
+    assert not {"ordered_norm_relu_pool", "convolved_relu_pool"} & set(taken)
+
+
+@pytest.mark.parametrize("trouble", ["a GPU", "no XLA"])
+def test_float32_has_other_operations_where_it_cannot_be(trouble, monkeypatch):
+    network, weights, images = large_network(32)
+    with differentiated(0):
+        found = network.logits(weights, images)
+    if trouble == "a GPU":
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    else:
+        monkeypatch.setattr(compiled_pools, "works", lambda device: False)
+    for name in PIECES:
+        monkeypatch.setattr(conv_block, name, None)
+    for times in (0, 1, 2):
+        with differentiated(times):
+            expected = network.logits(weights, images)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(None, 16, 16, 64), (None, 33, 32, 128)])
 def test_small_and_odd_maps_in_float32_are_not_compiled(shape):
     assert not compiled_pools.pays(tf.TensorShape(shape))
@@ -421,10 +448,16 @@ def test_a_block_that_feeds_another_rounds_what_that_would_round():
 
 def test_replicas_compute_what_one_device_does():
     blocks = rounded_blocks()
-    expected = gradients_of(blocks, IMAGES)[0]
+    network, weights, images = large_network(32)
+
+    def compute():
+        with differentiated(1):
+            logits = network.logits(weights, images)
+        return blocks[1](blocks[0](IMAGES)), logits
+
+    expected = gradients_of(blocks, IMAGES)[0], tf.function(compute)()[1]
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    found = strategy.run(
-        tf.function(lambda: blocks[1](blocks[0](IMAGES)), autograph=False)
-    )
-    for value in strategy.experimental_local_results(found):
-        np.testing.assert_array_equal(value, expected)
+    found = strategy.run(tf.function(compute, autograph=False))
+    for values, other in zip(found, expected, strict=True):
+        for value in strategy.experimental_local_results(values):
+            np.testing.assert_array_equal(value, other)

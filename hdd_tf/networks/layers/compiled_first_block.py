@@ -11,6 +11,14 @@ import tensorflow as tf
 
 from hdd_tf.networks.layers.compiled_pools import average, compiled
 
+# Each channel of a pixel is written out, so that more take long to compile.
+_MOST_CHANNELS = 4
+
+
+def is_of_few_channels(shape: tf.TensorShape) -> bool:
+    """Returns whether images have few enough channels to be compiled here."""
+    return shape[-1] <= _MOST_CHANNELS
+
 
 def convolved_relu_pool(padded: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
     """Returns a 3x3 convolution of few channels, ReLU, and 2x2 average pooling.
@@ -18,7 +26,8 @@ def convolved_relu_pool(padded: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
     The map in between, many times the size of the images, is never written.
 
     Args:
-        padded: `[n, h + 2, w + 2, c]` float32 images; h and w are known and even.
+        padded: `[n, h + 2, w + 2, c]` float32 images that are `is_of_few_channels`; h
+            and w are known and even.
         kernels: `[n, 9 c + 1, width]` float32, each image's own: rows, then columns,
             then channels, then the shift.
 

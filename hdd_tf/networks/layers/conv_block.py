@@ -5,8 +5,11 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hdd_tf.distributed.compilation import times_differentiated
-from hdd_tf.networks.layers.compiled_first_block import convolved_relu_pool
+from hdd_tf.distributed.compilation import is_compiled_whole, times_differentiated
+from hdd_tf.networks.layers.compiled_first_block import (
+    convolved_relu_pool,
+    is_of_few_channels,
+)
 from hdd_tf.networks.layers.compiled_norm import norm_relu_pool
 from hdd_tf.networks.layers.compiled_pools import (
     compiles,
@@ -15,7 +18,7 @@ from hdd_tf.networks.layers.compiled_pools import (
     scaled_relu_pool,
 )
 from hdd_tf.networks.layers.instance_norm import EPSILON, instance_moments
-from hdd_tf.networks.layers.ordered_norm import has_order, ordered_norm_relu_pool
+from hdd_tf.networks.layers.ordered_norm import can_be_ordered, ordered_norm_relu_pool
 from hdd_tf.networks.layers.own_gradients import average_pool, relu
 from hdd_tf.networks.layers.patches import centred, patches_of
 
@@ -38,9 +41,9 @@ class ConvBlock(keras.layers.Layer):
     The convolution has no bias, which instance normalisation would remove.
 
     On CPUs XLA compiles what large maps go through, with the same bits: ReLU and
-    pooling (`compiled_pools.py`), the norm too where no gradient is differentiated
-    (`ordered_norm.py`), and all of the first layer where nothing is
-    (`compiled_first_block.py`).
+    pooling (`compiled_pools.py`), and for a known number of images the norm too where
+    no gradient is differentiated (`ordered_norm.py`), and all of the first layer where
+    nothing is (`compiled_first_block.py`).
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
@@ -143,7 +146,7 @@ class ConvBlock(keras.layers.Layer):
             dtype = tf.as_dtype(self.output_dtype)
             return norm_relu_pool(maps, gamma, beta, dtype), _no_activation
         maps = tf.cast(maps, self.variable_dtype)
-        if is_compiled and has_order(maps.shape) and _may_compile_more(maps, 1):
+        if is_compiled and can_be_ordered(maps.shape) and _may_compile_more(maps, 1):
             return ordered_norm_relu_pool(maps, gamma, beta), _no_activation
         mean, inverse_deviation = instance_moments(maps)
         scale = gamma * inverse_deviation
@@ -175,7 +178,8 @@ class ConvBlock(keras.layers.Layer):
         shift = beta - tf.matmul(mean, folded)  # [n, 1, width]
         like_maps = tf.TensorShape([None, height, width, self.width])
         is_compiled = self._has_compiled_pool(like_maps)
-        if is_compiled and not self._rounds and _may_compile_more(padded, 0):
+        can_pass_once = not self._rounds and is_of_few_channels(padded.shape)
+        if is_compiled and can_pass_once and _may_compile_more(padded, 0):
             kernels = tf.concat([folded, shift], axis=1)
             return convolved_relu_pool(padded, kernels), _no_activation
         # Products of finite numbers of this size are no NaN.
@@ -230,14 +234,15 @@ class ConvBlock(keras.layers.Layer):
 
 
 def _may_compile_more(images: tf.Tensor, times: int) -> bool:
-    """Returns whether to have pieces that take about a second to compile.
+    """Returns whether to have a piece that takes about a second to compile.
 
     Args:
         images: Images or maps. XLA compiles anew for each number of them, so that it is
             to be the same in every call.
-        times: How many times the piece can be differentiated.
+        times: How often the piece can be differentiated with TensorFlow's bits.
     """
-    return images.shape[0] is not None and times_differentiated() <= times
+    is_apart = images.shape[0] is not None and not is_compiled_whole()
+    return is_apart and times_differentiated() <= times
 
 
 def _no_activation() -> tf.Tensor:

@@ -33,6 +33,9 @@ def inverse_deviation(
         mean: Mean of some numbers, of any shape.
         mean_square: Mean of their squares, of the same shape.
         epsilon: Number added to the variance, > 0.
+
+    Returns:
+        Tensor of that shape.
     """
     # The difference can round below zero on a flat image.
     variance = tf.maximum(mean_square - mean * mean, 0.0)

@@ -21,22 +21,23 @@ from hdd_tf.networks.layers.own_gradients import traced_once
 
 # TensorFlow sums a map's pixels in turn into four numbers for each channel.
 _LANES = 4
-# Each pixel of a lane is written out, so that more take long to compile.
+# Fewer are summed in another order. Each is written out, so that more take long to
+# compile. To divide by a power of two is the same bits, however it is done.
 _PIXELS = (16, 32, 64, 128, 256)
 
 Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
-def has_order(shape: tf.TensorShape) -> bool:
-    """Returns whether maps are summed in the order that is known here.
+def can_be_ordered(shape: tf.TensorShape) -> bool:
+    """Returns whether maps can be normalised here with TensorFlow's bits.
 
     Args:
-        shape: That of the maps, `[n, h, w, c]`; all but n is known.
+        shape: That of the maps, `[n, h, w, c]`; all but n is known, h and w are even.
     """
     _, height, width, channels = shape
-    # Channels that do not fill a processor's vectors are summed in another order, and
-    # few pixels too. However it is done, a division by a power of two is the same.
+    # TensorFlow may sum channels that do not fill a processor's vectors in another way.
     fills_vectors = channels % 16 == 0
+    # The four numbers of a channel are to be pixels of one row.
     return fills_vectors and width % _LANES == 0 and height * width in _PIXELS
 
 
@@ -47,7 +48,7 @@ def ordered_norm_relu_pool(
     """Returns instance norm, ReLU and 2x2 average pooling of maps.
 
     Args:
-        maps: `[n, h, w, c]` float32 tensor of a shape that `has_order`, h and w even.
+        maps: `[n, h, w, c]` float32 tensor of a shape that `can_be_ordered`.
         gamma: `[c]` float32 scale.
         beta: `[c]` float32 shift.
 
@@ -81,13 +82,23 @@ def ordered_norm_relu_pool(
 def _scale_and_shift(
     mean: tf.Tensor, mean_square: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns by what maps are multiplied, and what is then added, `[n, 1, 1, c]`."""
+    """Returns by what maps are multiplied, and what is then added.
+
+    Args:
+        mean: `[n, 1, 1, c]` means of the maps.
+        mean_square: `[n, 1, 1, c]` means of their squares.
+        gamma: `[c]` scale.
+        beta: `[c]` shift.
+
+    Returns:
+        Two `[n, 1, 1, c]` tensors.
+    """
     scale = gamma * inverse_deviation(mean, mean_square)
     return scale, beta - scale * mean
 
 
 def _in_lanes(maps: tf.Tensor) -> list[tf.Tensor]:
-    """Returns four pixels after four pixels, `[n, 4, c]` each."""
+    """Returns four pixels after four pixels of `[n, h, w, c]`, `[n, 4, c]` each."""
     _, height, width, channels = maps.shape
     fours = tf.reshape(maps, [-1, height * width // _LANES, _LANES, channels])
     return tf.unstack(fours, axis=1)
@@ -102,6 +113,7 @@ def _lanes(maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _sum_of_lanes(lanes: tf.Tensor) -> tf.Tensor:
+    """Returns the sums `[n, 1, 1, c]` of lanes `[n, 4, c]`, as TensorFlow adds them."""
     first, second, third, fourth = tf.unstack(lanes, axis=1)
     return (((first + second) + third) + fourth)[:, None, None]
 
@@ -110,6 +122,12 @@ def _lanes_of_gradient(
     maps: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, above: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the gradients of scale, and of `-shift` where it is the larger one.
+
+    Args:
+        maps: `[n, h, w, c]` tensor.
+        scale: `[n, 1, 1, c]` tensor.
+        shift: `[n, 1, 1, c]` tensor.
+        above: `[n, h / 2, w / 2, c]` gradient of what was pooled.
 
     Returns:
         Two `[n, 4, c]` float32 tensors.
@@ -130,9 +148,9 @@ def _lanes_of_gradient(
     for place, four in enumerate(_in_lanes(maps)):
         row, column = divmod(place, columns)
         passed = spread[row // 2 * columns + column]
-        of_scaled = tf.where(four * scale >= bound, passed, zero)
-        on += _rounded(of_scaled * four)
-        off += passed - of_scaled
+        is_on = four * scale >= bound
+        on += _rounded(tf.where(is_on, passed, zero) * four)
+        off += tf.where(is_on, zero, passed)
     return on, off
 
 
@@ -144,6 +162,16 @@ def _gradient_of_maps(
     of_mean: tf.Tensor,
     of_mean_square: tf.Tensor,
 ) -> tf.Tensor:
+    """Returns the gradient `[n, h, w, c]` of maps.
+
+    Args:
+        maps: As for `_lanes_of_gradient`, and so are the next three.
+        scale: See there.
+        shift: See there.
+        above: See there.
+        of_mean: `[n, 1, 1, c]` gradient of each pixel through the mean.
+        of_mean_square: `[n, 1, 1, c]` gradient of each pixel's square.
+    """
     spread = spread_over(above, maps)
     of_scaled = tf.where(maps * scale >= -shift, spread, tf.zeros_like(spread))
     # TensorFlow's gradient of a square is two terms.

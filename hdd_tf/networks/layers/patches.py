@@ -15,6 +15,9 @@ def centred(images: tf.Tensor, padding: int) -> tf.Tensor:
     Args:
         images: `[n, h, w, c]` float tensor.
         padding: Rows and columns of zeros around an image, >= 0.
+
+    Returns:
+        `[n, h + 2 padding, w + 2 padding, c]` tensor.
     """
     colour = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
     rows = [padding, padding]
