@@ -298,6 +298,24 @@ def test_a_first_block_in_one_pass_is_the_bits_of_tensorflow(height, channels, w
     assert 0 < np.count_nonzero(found == 0) < tf.size(found) / 2
 
 
+def test_gradients_of_a_first_block_in_one_pass_are_right():
+    inputs = [
+        tf.random.stateless_normal([2, 6, 4, 1], [1, 2]),
+        tf.random.stateless_normal([2, 10, 16], [3, 4]),
+    ]
+
+    def plain(padded, kernels):
+        patches = tf.reshape(neighbours(padded), [2, 8, 10])
+        maps = tf.reshape(tf.matmul(patches, kernels), [2, 4, 2, 16])
+        return average_pool(tf.nn.relu(maps))
+
+    above = tf.random.stateless_normal([2, 2, 1, 16], [5, 6])
+    found = values_and_gradients(convolved_relu_pool, inputs, above)
+    expected = values_and_gradients(plain, inputs, above)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
 PIECES = (
     "relu_pool",
     "convolved_relu_pool",

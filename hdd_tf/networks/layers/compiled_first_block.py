@@ -1,7 +1,8 @@
 """The first block of a network in one pass, compiled by XLA on CPUs.
 
-In float32, for images whose features alone are asked for, as those of real images are:
-it has no gradient worth having. Values are the bits of TensorFlow's operations.
+In float32, for images whose features alone are asked for, as those of real images are.
+Values are the bits of TensorFlow's operations; gradients are right, but slow, and not
+these bits.
 """
 
 import functools
