@@ -15,13 +15,13 @@ import pytest
 
 from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import DistilledSet, write_distilled_set
-from hdd_tf.data.digits import read_digits
 from hdd_tf.data.epoch_labels import EpochLabels
 from hdd_tf.data.normalisation import whitening_of
 from hdd_tf.networks.options import NetworkOptions
 from hdd_tf.networks.registry import build_with_options
 from hdd_tf.networks.teacher import Teacher, TeacherNetwork
 from hdd_tf.random_keys import derive_key
+from hdd_tf.reading.digits import read_digits
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from hdd_tf.data.image_file import FAILURES
 from hdd_tf.data.memory import as_shareable
-from hdd_tf.data.stored_images import FAILURES, ImageRows, StoredImages
+from hdd_tf.data.stored_images import ImageRows, StoredImages
 
 
 def hold(images: ImageRows) -> tf.Tensor | StoredImages:

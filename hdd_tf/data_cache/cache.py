@@ -14,10 +14,10 @@ from hdd_tf.data_cache.entry import (
     Facts,
     UnusableError,
     open_entry,
-    write_entry,
 )
 from hdd_tf.data_cache.places import Places, size_of
-from hdd_tf.data_cache.written import Decoding, write_in_parts
+from hdd_tf.data_cache.writing import write_entry
+from hdd_tf.data_cache.writing_in_parts import Decoding, write_in_parts
 from hdd_tf.errors import InputError, warn
 from hdd_tf.files import atomic, lock
 from hdd_tf.settings.data import IN_MEMORY

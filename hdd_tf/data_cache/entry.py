@@ -27,7 +27,7 @@ from hdd_tf.data.stored_images import Kept, StoredImages, forgotten
 from hdd_tf.data_cache.checked import Checked
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
-from hdd_tf.files.checksums import describe_files, is_sealed, seal, verify_files
+from hdd_tf.files.checksums import is_sealed, verify_files
 from hdd_tf.files.json_files import read_json
 
 IMAGES, LABELS, FACTS = "images.u8", "labels.i64", "facts.json"
@@ -104,7 +104,7 @@ class Entry:
         order = np.argsort(self.labels, kind="stable")
         # Read and not mapped: an error of the disk is one of Python's, and pages of the
         # file do not count as memory of this process.
-        chunk = np.empty((_rows_of_chunk(self.shape), *self.shape[1:]), np.uint8)
+        chunk = np.empty((rows_of_chunk(self.shape), *self.shape[1:]), np.uint8)
         try:
             with (self.directory / IMAGES).open("rb", buffering=0) as file:
                 for start in range(0, len(images), len(chunk)):
@@ -196,49 +196,6 @@ def open_entry(directory: pathlib.Path, facts: Facts) -> Entry:
     return Entry(directory, facts.shape, labels, content)
 
 
-def write_entry(directory: pathlib.Path, facts: Facts, part: LabelledImages) -> None:
-    """Writes a split, in place of what the directory holds.
-
-    Args:
-        directory: Where to; whoever looks sees all of it or nothing.
-        facts: What decided the images.
-        part: The images.
-
-    Raises:
-        OSError: the directory cannot be written.
-    """
-    order = np.argsort(part.labels, kind="stable")
-    rows = _rows_of_chunk(facts.shape)
-    with atomic.new_directory(directory) as partial:
-        with (partial / IMAGES).open("xb") as file:
-            for start in range(0, len(order), rows):
-                # Not `tofile`, whose error on a full disk has no number.
-                file.write(part.images[order[start : start + rows]].data)
-        (partial / LABELS).write_bytes(part.labels.astype("<i8").tobytes())
-        write_facts(partial, facts, part.labels, part.checksum)
-
-
-def write_facts(
-    directory: pathlib.Path, facts: Facts, labels: np.ndarray, checksum: str
-) -> None:
-    """Writes the description of an entry whose other files are there.
-
-    Args:
-        directory: The entry, or what will be it.
-        facts: What decided the images.
-        labels: `[n]` int64 in the order of the split.
-        checksum: Of images and labels in that order, as `LabelledImages` has it.
-    """
-    content = {
-        **facts.recipe,
-        "source": dict(facts.source),
-        "class_sizes": np.bincount(labels).tolist(),
-        "sha256": checksum,
-        "files": describe_files(directory, (IMAGES, LABELS)),
-    }
-    atomic.write_json_of_numbers(directory / FACTS, seal(content))
-
-
 def positions_of(labels: np.ndarray) -> np.ndarray:
     """Returns where the file has each image of a split, `[n]` int64.
 
@@ -255,7 +212,12 @@ def digest_of(values: Any) -> str:
     return hashlib.sha256(atomic.json_text(values).encode()).hexdigest()[:16]
 
 
-def _rows_of_chunk(shape: tuple[int, int, int, int]) -> int:
+def rows_of_chunk(shape: tuple[int, int, int, int]) -> int:
+    """Returns how many images are copied at a time, >= 1.
+
+    Args:
+        shape: Number of images, height, width and channels.
+    """
     return max(1, _CHUNK // max(1, math.prod(shape[1:])))
 
 

@@ -16,7 +16,7 @@ from hdd_tf.data_cache.entry import (
     digest_of,
     open_entry,
 )
-from hdd_tf.data_cache.written import unfinished_of
+from hdd_tf.data_cache.writing_in_parts import unfinished_of
 from hdd_tf.errors import InputError, warn
 from hdd_tf.files.disk_room import size_text
 

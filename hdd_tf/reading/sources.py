@@ -11,7 +11,6 @@ import numpy as np
 
 from hdd_tf.data.catalogue import DIGITS, FOLDER
 from hdd_tf.data.dataset import LabelledImages, SourceImages
-from hdd_tf.data.digits import read_digits
 from hdd_tf.data.names import Request, root_directory
 from hdd_tf.data.sharing import ALONE, Sharing
 from hdd_tf.data.subsets import (
@@ -26,7 +25,8 @@ from hdd_tf.data_cache.entry import Facts
 from hdd_tf.data_cache.facts import facts_of_embedded, facts_of_files
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.data_cache.store import lies_on_disk
-from hdd_tf.data_cache.written import Decoding
+from hdd_tf.data_cache.writing_in_parts import Decoding
+from hdd_tf.reading.digits import read_digits
 from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.folder import read_folder
 from hdd_tf.reading.folders.image_files import fit_image, read_images

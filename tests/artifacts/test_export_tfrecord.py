@@ -14,10 +14,10 @@ from hdd_tf.artifacts.sets.decoding import decode_set
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.augment import formation
 from hdd_tf.config import Config, to_json
-from hdd_tf.data.digits import read_digits
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.exporting.models import prune_set_of_run
+from hdd_tf.reading.digits import read_digits
 from tests.artifacts.full_set import assert_same_extras, full_set
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "export" / "export_tfrecord.py"

@@ -139,7 +139,7 @@ class Advice:
         """Waits for the thread that asks, and returns what it has asked for."""
         self.may_go_on.set()
         deadline = time.monotonic() + 10
-        while stored._open._asking is not None:
+        while stored._file._asking is not None:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         return self.asked
@@ -196,7 +196,7 @@ def test_a_system_that_fails_to_read_ahead_is_no_error(stored, monkeypatch):
 
     monkeypatch.setattr(os, "posix_fadvise", fail)
     stored.ask_ahead(np.array([1]))
-    while stored._open._asking is not None:
+    while stored._file._asking is not None:
         time.sleep(0.001)
     np.testing.assert_array_equal(stored[1], IMAGES[1])
 

@@ -13,6 +13,7 @@ import pytest
 from hdd_tf.data.dataset import LabelledImages
 from hdd_tf.data_cache import cache as caches
 from hdd_tf.data_cache import entry as entries
+from hdd_tf.data_cache import writing
 from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Facts
 from hdd_tf.data_cache.setting import CacheSetting
@@ -214,7 +215,7 @@ def refuse(number):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_failing_write_costs_only_time(tmp_path, monkeypatch, caplog, asked, number):
     monkeypatch.setattr(caches, "_WORTHWHILE", 0)
-    monkeypatch.setattr(entries, "describe_files", refuse(number))
+    monkeypatch.setattr(writing, "describe_files", refuse(number))
     same(DataCache(tmp_path / "new", asked).whole(ABOUT, part), part())
     assert not (tmp_path / "new").exists()
     silent = number == errno.EROFS and not asked

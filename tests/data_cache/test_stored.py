@@ -12,11 +12,11 @@ import pytest
 from hdd_tf.data import memory
 from hdd_tf.data.dataset import LabelledImages, channel_statistics
 from hdd_tf.data.stored_images import StoredImages
-from hdd_tf.data_cache import written
+from hdd_tf.data_cache import writing_in_parts
 from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Entry, Facts
 from hdd_tf.data_cache.store import lies_on_disk
-from hdd_tf.data_cache.written import Decoding
+from hdd_tf.data_cache.writing_in_parts import Decoding
 from hdd_tf.errors import InputError
 
 ABOUT = Facts("pets/2.0.0", "train", (11, 3, 2, 1), {"by": 1}, {"bytes": 7})
@@ -102,15 +102,15 @@ def test_a_stopped_decoding_goes_on_where_it_was(tmp_path):
 
 def test_a_kill_costs_what_was_not_noted(tmp_path, monkeypatch):
     notes = []
-    monkeypatch.setattr(written, "_SECONDS_BETWEEN_NOTES", -1.0)
-    whole = written._Unfinished._note
+    monkeypatch.setattr(writing_in_parts, "_SECONDS_BETWEEN_NOTES", -1.0)
+    whole = writing_in_parts._Unfinished._note
 
     def note(unfinished):
         if len(notes) < 2:  # Later ones the kill prevents.
             whole(unfinished)
         notes.append(unfinished.done)
 
-    monkeypatch.setattr(written._Unfinished, "_note", note)
+    monkeypatch.setattr(writing_in_parts._Unfinished, "_note", note)
     with pytest.raises(KeyboardInterrupt):
         stored(tmp_path, Source(fails_at=10))
     monkeypatch.undo()

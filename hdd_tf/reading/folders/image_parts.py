@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.data_cache.written import Decoding
+from hdd_tf.data_cache.writing_in_parts import Decoding
 from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.image_files import read_images
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from hdd_tf.data.digits import read_digits
+from hdd_tf.reading.digits import read_digits
 
 
 @pytest.fixture(scope="module")

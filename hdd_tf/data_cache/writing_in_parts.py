@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from hdd_tf.data.dataset import LabelledImages
-from hdd_tf.data.stored_images import StoredImages, stretches
+from hdd_tf.data.image_file import stretches
+from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.checked import Checked
 from hdd_tf.data_cache.entry import (
     IMAGES,
@@ -28,8 +29,8 @@ from hdd_tf.data_cache.entry import (
     digest_of,
     positions_of,
     size_of_file,
-    write_facts,
 )
+from hdd_tf.data_cache.writing import write_facts
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
