@@ -199,8 +199,8 @@ def test_a_snapshot_is_read_when_it_is_first_used(
 
     monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
     # What iterations draw, one by one.
-    drawn = [method._draw(tf.constant(i)).numpy().tolist() for i in range(9)]
-    assert method._drawn(tf.constant(2), tf.constant(7)).tolist() == drawn[2:]
+    drawn = [method._draws.draw(tf.constant(i)).numpy().tolist() for i in range(9)]
+    assert method._draws.of_iterations(2, 7).tolist() == drawn[2:]
     ends = [
         [
             method._shelf.buffer.path

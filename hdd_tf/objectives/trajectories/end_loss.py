@@ -19,6 +19,7 @@ This form is this project's own.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -64,3 +65,14 @@ def geodesic(curvature: float, radius: float) -> EndLoss:
         return value, tape.gradient(value, end)
 
     return loss
+
+
+def end_loss_of(config: Any) -> EndLoss:
+    """Returns the loss at the end, in the geometry of a run's settings.
+
+    Args:
+        config: The run's `Config`.
+    """
+    if config.geometry == "hyperbolic":
+        return geodesic(config.curvature, config.trajectory_radius)
+    return squared_distance

@@ -1,7 +1,9 @@
 """Which expert and which of its epochs an iteration matches."""
 
 import dataclasses
+from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from hdd_tf.random_keys import Purpose, derive_key
@@ -56,3 +58,40 @@ def expert_of(seed: int, iteration: tf.Tensor, experts: int) -> tf.Tensor:
     key = derive_key(seed, Purpose.TRAJECTORY_ORDER, iteration // experts)
     order = tf.random.experimental.stateless_shuffle(tf.range(experts), key)
     return tf.gather(order, iteration % experts)
+
+
+class TrajectoryDraws:
+    """What the iterations of a run match.
+
+    Args:
+        seed: Seed of the run.
+        experts: Number of experts.
+        epochs: The epochs that a student may start from.
+        span: Epochs of the expert from there to the end, >= 1.
+    """
+
+    def __init__(self, seed: int, experts: int, epochs: StartEpochs, span: int) -> None:
+        self._seed = seed
+        self._experts = experts
+        self._epochs = epochs
+        self._span = span
+        self._graph: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+
+    def draw(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns the expert of an iteration and the epochs of both ends, `[3]`."""
+        expert = expert_of(self._seed, iteration, self._experts)
+        epoch = self._epochs.draw(self._seed, iteration)
+        return tf.stack([expert, epoch, epoch + self._span])
+
+    def of_iterations(self, start: int, count: int) -> np.ndarray:
+        """Returns what iterations from `start` on draw, `[count, 3]` int32."""
+        if self._graph is None:
+            # Compiled: a start of a thousand small operations would be slow.
+            self._graph = tf.function(
+                lambda first, number: tf.map_fn(
+                    self.draw, tf.range(first, first + number)
+                ),
+                input_signature=[tf.TensorSpec([], tf.int32)] * 2,
+                autograph=False,
+            )
+        return self._graph(tf.constant(start), tf.constant(count)).numpy()

@@ -29,8 +29,8 @@ from hdd_tf.objectives.gradient_matching.second_derivatives import (
 from hdd_tf.objectives.trajectories.ahead import TrajectoryShelf
 from hdd_tf.objectives.trajectories.batches import step_rows
 from hdd_tf.objectives.trajectories.beginning import Beginning
-from hdd_tf.objectives.trajectories.end_loss import EndLoss, geodesic, squared_distance
-from hdd_tf.objectives.trajectories.epochs import StartEpochs, expert_of
+from hdd_tf.objectives.trajectories.end_loss import end_loss_of
+from hdd_tf.objectives.trajectories.epochs import StartEpochs, TrajectoryDraws
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.objectives.trajectories.set_gradient import SetGradient
 from hdd_tf.objectives.trajectories.student import Student
@@ -73,13 +73,15 @@ class TrajectoryMatching(IterativeMethod):
         self._start: tf.Tensor | None = context.initial_images()
         shelf.check_room()
         self._logits: np.ndarray | None = None
-        self._epochs = StartEpochs(
+        epochs = StartEpochs(
             config.trajectory_least,
             config.trajectory_first or config.trajectory_bound,
             config.trajectory_bound,
             config.trajectory_widening if config.trajectory_first else 0,
         )
-        self._draws: Any = None
+        self._draws = TrajectoryDraws(
+            config.seed, config.trajectory_experts, epochs, config.trajectory_span
+        )
         self._names = dsa.parse_strategy(config.dsa)
         # What happened, and what of it was told: a skipped update, a rate below 0. No
         # part of the state: it changes no image.
@@ -123,7 +125,7 @@ class TrajectoryMatching(IterativeMethod):
         self._gradient = SetGradient(
             context.strategy,
             Student(context.network.logits, FlatWeights(context.network.weight_shapes)),
-            _end_loss(config),
+            end_loss_of(config),
             self._batch,
             context.images_of_pass(_KEPT),
         )
@@ -176,7 +178,7 @@ class TrajectoryMatching(IterativeMethod):
 
     def check_reads(self, start: int, count: int) -> None:
         """Checks the snapshots of iterations, each whole at its first use."""
-        for expert, *epochs in self._drawn(tf.constant(start), tf.constant(count)):
+        for expert, *epochs in self._draws.of_iterations(start, count):
             for epoch in epochs:
                 self._snapshots.check(int(expert), int(epoch))
 
@@ -218,30 +220,10 @@ class TrajectoryMatching(IterativeMethod):
         variables = learnt.images, learnt.label_logits, learnt.student_rate
         return [variable for variable in variables if variable is not None]
 
-    def _draw(self, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns the expert of an iteration and the epochs of both ends, `[3]`."""
-        config = self._context.config
-        expert = expert_of(config.seed, iteration, config.trajectory_experts)
-        epoch = self._epochs.draw(config.seed, iteration)
-        return tf.stack([expert, epoch, epoch + config.trajectory_span])
-
-    def _drawn(self, start: tf.Tensor, count: tf.Tensor) -> np.ndarray:
-        """Returns what iterations draw, `[count, 3]` int32."""
-        if self._draws is None:
-            # Compiled: a start of a thousand small operations would be slow.
-            self._draws = tf.function(
-                lambda first, number: tf.map_fn(
-                    self._draw, tf.range(first, first + number)
-                ),
-                input_signature=[tf.TensorSpec([], tf.int32)] * 2,
-                autograph=False,
-            )
-        return self._draws(start, count).numpy()
-
     def _matched(self, iteration: tf.Tensor) -> Any:
         """Returns loss and gradient of an iteration's student."""
         config, learnt = self._context.config, self.synthetic_set
-        expert, *ends = tf.unstack(self._draw(iteration))
+        expert, *ends = tf.unstack(self._draws.draw(iteration))
         path = tuple(self._snapshots.read(expert, epoch) for epoch in ends)
         key = derive_key(config.seed, Purpose.TRAJECTORY_STEPS, iteration)
         images = tf.convert_to_tensor(learnt.images)
@@ -268,10 +250,3 @@ class TrajectoryMatching(IterativeMethod):
 
         rate = tf.convert_to_tensor(learnt.student_rate)
         return self._gradient.compute(path, rate, images, labels, rows, augment)
-
-
-def _end_loss(config: Any) -> EndLoss:
-    """Returns the loss at the end, in the geometry of the settings."""
-    if config.geometry == "hyperbolic":
-        return geodesic(config.curvature, config.trajectory_radius)
-    return squared_distance
