@@ -10,7 +10,6 @@ seconds do not. `bench_groups.py` says what is compared.
 import argparse
 import dataclasses
 import gc
-import importlib.util
 import os
 import pathlib
 import re
@@ -106,18 +105,6 @@ def measure(sizes: Sizes, parts: Sequence[str]) -> dict[str, Any]:
     return {"groups": results, "peak_gib": peaks, "curves": curves}
 
 
-def notes(sizes: Sizes) -> list[str]:
-    """Returns sentences on what was timed."""
-    said = [
-        f"An iteration of IDM trains 2 networks, {sizes.pool_steps} updates each, "
-        "instead of the published 10.",
-        f"An expert's epoch has {sizes.expert_images} images of each class.",
-    ]
-    if importlib.util.find_spec("torch") is None:
-        said.append("PyTorch is not installed, so it was not timed.")
-    return said
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Measures, prints a table, and records it if that is asked for.
 
@@ -171,7 +158,7 @@ def _run(sizes: Sizes, parts: Sequence[str], options: argparse.Namespace) -> Non
         print(f"load {load}: the machine is not quiet, and its numbers will not be.")
     keep_freed_memory()  # As the command does; it serves all sides.
     record |= {"quick": options.quick, "parts": list(parts), "rounds": sizes.rounds}
-    record |= {"notes": notes(sizes), **measure(sizes, parts)}
+    record |= measure(sizes, parts)
     record["machine"]["load_at_end"] = round(os.getloadavg()[0], 2)
     record["minutes"] = round((time.perf_counter() - began) / 60, 2)
     print("", *bench_history.described(record), sep="\n")

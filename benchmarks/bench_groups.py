@@ -253,7 +253,8 @@ def pool_group(sizes: Sizes) -> Group:
     iteration = sizes.step(
         objective="idm", idm_train_steps=steps, idm_train_batch=batch
     )
-    title = f"IDM's iteration, {steps} updates a network / bare convolutions"
+    updates = f"{steps} updates of 2 networks instead of 10"
+    title = f"IDM's iteration, {updates} / bare convolutions"
     runs = {"iteration": iteration, "convolutions": lambda: (matching(), training())}
     return Group(runs, [(title, "iteration", "convolutions")])
 
@@ -269,7 +270,7 @@ def experts_group(sizes: Sizes) -> Group:
         **sizes.network,
     )
     bare = sizes.epoch(sizes.classes * images, batch)
-    title = "epoch of DANCE's expert / bare convolutions"
+    title = f"DANCE's expert, epoch of {images} images a class / bare convolutions"
     return Group(
         {"epoch": epoch, "convolutions": bare}, [(title, "epoch", "convolutions")]
     )

@@ -131,12 +131,16 @@ def described(record: Mapping[str, Any]) -> list[str]:
     if match := re.fullmatch(r"([0-9a-f]{7})[0-9a-f]*(-dirty)?", commit):
         commit = match[1] + (match[2] or "")
     torch = about["torch"]
+    # Long groups have fewer rounds.
+    counts = {len(t) for g in record["groups"] for t in g["seconds"].values()}
+    ends = sorted({min(counts), max(counts)}) if counts else []
+    rounds = " to ".join(map(str, ends)) + " rounds, " if counts else ""
     lines = [
         f"{record['date'][:10]}, commit {commit}: {about['cpu']}, "
         f"{about['cores']} cores ({units}), TensorFlow {about['tensorflow']}, "
         + (f"PyTorch {torch}. " if torch else "PyTorch is not installed. ")
         + f"Load {about['load_at_start']} at the start, {about['load_at_end']} at the "
-        f"end; {record['rounds']} rounds, {record['minutes']:.1f} minutes.",
+        f"end; {rounds}{record['minutes']:.1f} minutes.",
         "",
     ]
     if not record["quiet"]:
@@ -148,7 +152,6 @@ def described(record: Mapping[str, Any]) -> list[str]:
         ratio_rows(record), headers, "github", disable_numparse=True
     ).splitlines()
     lines += [*table, ""]
-    lines += [f"- {note}" for note in record["notes"]]
     for classes, peak in record["peak_gib"].items():
         lines.append(f"- Peak memory of the step at {classes} classes: {peak:.2f} GiB.")
     for name, curve in record["curves"].items():

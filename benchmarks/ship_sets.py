@@ -162,8 +162,12 @@ def tabulate() -> None:
             each.revision[:7],
         )
         lines.append(f"| {' | '.join(cells)} |")
+    names = [each.name for each in sets()]
     for file in sorted(PICTURES.glob("*.png")):
-        lines += ["", f"![Images of {file.stem}](sets/{file.name})"]
+        # A picture is of one set, or of several that differ in their method.
+        some = [name for name in names if name.startswith(f"{file.stem}_")]
+        shown = file.stem if file.stem in names else " and ".join(some)
+        lines += ["", f"![Images of {shown}](sets/{file.name})"]
     before, begin, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     text = "\n".join([before + begin, "", *lines, "", end + after])

@@ -39,7 +39,7 @@ def made_up_record(**changes):
         "date": "2026-01-02T03:04:05+00:00", "commit": 40 * "a" + "-dirty", "rounds": 3,
         "quick": False, "quiet": True, "machine": about, "minutes": 1.25,
         "groups": [{"name": "step", "seconds": seconds, "ratios": ratios}],
-        "notes": ["A note."], "peak_gib": {"10": 1.5}, "curves": {"classes": curve},
+        "peak_gib": {"10": 1.5}, "curves": {"classes": curve},
     }  # fmt: skip
     return record | changes
 
@@ -71,7 +71,7 @@ def test_a_quick_run_measures_and_is_recorded(bench, modules, tmp_path, capsys):
     declared = {title for group in record["groups"] for title, *_ in group["ratios"]}
     assert {title for title in declared - measured if "PyTorch" not in title} == set()
     assert len(measured) >= 4
-    assert "epoch of DANCE's expert / bare convolutions" in capsys.readouterr().out
+    assert "DANCE's expert, epoch of 4 images a class / bare" in capsys.readouterr().out
 
 
 @pytest.mark.stress

@@ -1,5 +1,6 @@
 """README.md: short, its Python runs, and what it links to is there."""
 
+import ast
 import os
 import pathlib
 import re
@@ -59,3 +60,35 @@ def test_its_python_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d\d?\.\d", done.stdout)
     assert len(list((tmp_path / "distilled_png").rglob("*.png"))) == 50
+
+
+def options_of(script):
+    """Returns the options of a script's `argparse` parser, and those it requires."""
+    known, required = set(), set()
+    for node in ast.walk(ast.parse(script.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ".add_argument"
+        ):
+            name = ast.literal_eval(node.args[0])
+            given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            known.add(name)
+            if given.get("required") == "True":
+                required.add(name)
+    return known, required
+
+
+def test_commands_of_benchmarks_give_the_options_that_there_are():
+    # A name alone is no command, and what follows ` -- ` is of another program.
+    command = re.compile(
+        r"benchmarks/(\w+)\.py((?:\s+(?:\\\n)?\s*(?:--?[\w=.{},/\[\]*']+|[\w.]+))+)"
+    )
+    found = 0
+    for path in DOCUMENTS:
+        for name, words in command.findall(path.read_text("utf-8")):
+            given = set(re.findall(r"\s\[?(--\w+)", words.partition(" -- ")[0]))
+            if not given:
+                continue
+            known, required = options_of(ROOT / f"benchmarks/{name}.py")
+            assert given <= known and required <= given, (path.name, name, given)
+            found += 1
+    assert found >= 10

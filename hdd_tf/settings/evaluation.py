@@ -50,8 +50,9 @@ class EvaluationSettings:
         0,
         parsers.FEW_OR_ZERO,
         "Epochs each of them trains. 0: as published for CIFAR, 1001 in the dm "
-        "protocol, 1500 in dance's, 1001 with augmentation in dc's and 301 without, "
-        "300 in rded's, 500 in d4m's, 1000 in gvbsm's.",
+        "protocol, mtt's and datm's, 1500 in dance's, 601 in cafe's, 1001 with "
+        "augmentation in dc's and 301 without, 300 in rded's, 500 in d4m's, 1000 in "
+        "gvbsm's.",
         Scope.EVALUATION,
         is_budget=True,
     )
