@@ -28,7 +28,7 @@ from hdd_tf.data.dataset import Dataset, LabelledImages
 from hdd_tf.data.memory import peak_memory
 from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 
 _CHUNK = 2**24
 

@@ -22,7 +22,7 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.precision import computing_in
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 
 # Largest relative error (2-norm) of losses and of the images' gradient against float32
 # on the CPU. TensorFloat-32 has 10 bits of mantissa, and rounds the synthetic side too,

@@ -14,7 +14,7 @@ from hdd_tf.data.class_store import ClassStore
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distributed.precision import computing_in
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 from hdd_tf.random_keys import derive_key
 
 # Iterations of a call, as `--steps_per_call` has them, and timed calls.

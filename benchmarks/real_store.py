@@ -29,7 +29,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache.entry import positions_of
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 
 
 def on_disk(

@@ -12,7 +12,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 from hdd_tf.protocols.training_protocol import TrainingProtocol
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays

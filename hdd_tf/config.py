@@ -26,18 +26,18 @@ from hdd_tf.settings.analysis import AnalysisSettings
 from hdd_tf.settings.consistency import check_consistency
 from hdd_tf.settings.data import DataSettings
 from hdd_tf.settings.evaluation import PROTOCOL_RATES, EvaluationSettings
+from hdd_tf.settings.geometries import GeometrySettings
 from hdd_tf.settings.matching import MatchingSettings
 from hdd_tf.settings.networks import NetworkSettings
 from hdd_tf.settings.objectives.cafe import CafeSettings
-from hdd_tf.settings.objectives.feature_matching import DatadamSettings, M3dSettings
-from hdd_tf.settings.objectives.generation import D4mSettings
-from hdd_tf.settings.objectives.geometries import GeometrySettings
-from hdd_tf.settings.objectives.gradient_matching import GradientMatchingSettings
+from hdd_tf.settings.objectives.d4m import D4mSettings
+from hdd_tf.settings.objectives.dc_dsa_dcc import GradientMatchingSettings
+from hdd_tf.settings.objectives.dsdm_iid import DsdmSettings, IidSettings
+from hdd_tf.settings.objectives.gvbsm import GvbsmSettings
+from hdd_tf.settings.objectives.idm_dance import DanceSettings, IdmSettings
+from hdd_tf.settings.objectives.m3d_datadam import DatadamSettings, M3dSettings
+from hdd_tf.settings.objectives.mtt_datm import TrajectorySettings
 from hdd_tf.settings.objectives.rded import RdedSettings
-from hdd_tf.settings.objectives.semantic_matching import DsdmSettings, IidSettings
-from hdd_tf.settings.objectives.statistics import GvbsmSettings
-from hdd_tf.settings.objectives.trained_networks import DanceSettings, IdmSettings
-from hdd_tf.settings.objectives.trajectories import TrajectorySettings
 from hdd_tf.settings.optimisation import OptimisationSettings
 from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings

@@ -23,7 +23,7 @@ from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.errors import InputError, warn
 from hdd_tf.exporting.metadata import metadata_of_set
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.progress import progress_bar
 from hdd_tf.reading.arrays import labelled_images
 from hdd_tf.reading.labels import ClassLabels, class_labels

@@ -7,7 +7,7 @@ ICCV 2023, which lists CAFE+DSA as CAFE. Settings and evaluation are those of th
 authors' program; it releases the command of CIFAR-10 with 10 images per class alone.
 """
 
-from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
+from hdd_tf.methods.dm_idm_dance import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
     PLAIN_AND_HYPERBOLIC,

@@ -4,7 +4,7 @@ Source of the published values: Li et al., "Hyperbolic Dataset Distillation", Ne
 2025, arXiv 2505.24623, whose tables compare with the coresets.
 """
 
-from hdd_tf.methods.distribution_matching import DM_SETTINGS
+from hdd_tf.methods.dm_idm_dance import DM_SETTINGS
 from hdd_tf.methods.traits import AccuracyRow, Encoder, Kind, Traits
 
 

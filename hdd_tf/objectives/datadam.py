@@ -30,7 +30,7 @@ from hdd_tf.objectives.attention import attention, attention_readout
 from hdd_tf.objectives.batch_statistics import BatchConvNet
 from hdd_tf.objectives.dm import DistributionMatching
 from hdd_tf.objectives.features import Discrepancy, FeatureComparison
-from hdd_tf.objectives.parts import PartsDiscrepancy
+from hdd_tf.objectives.matched_maps import PartsDiscrepancy
 
 # The program's factor of the whole loss. Hyperbolic losses have `--loss_weight`.
 _FACTOR = 100.0

@@ -26,7 +26,7 @@ from hdd_tf.distillation.synthetic_set import SyntheticSet
 from hdd_tf.distributed.replica_sums import sum_over_replicas
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import Geometry, build_geometry
-from hdd_tf.geometry.remembered import RememberedCentroids
+from hdd_tf.geometry.remembered_centroids import RememberedCentroids
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.covariance import (
     Prototypes,

@@ -23,7 +23,7 @@ from hdd_tf.distillation.objective import Pass
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.functional import FunctionalNetwork
-from hdd_tf.objectives.parts import PartsDiscrepancy, block_readout, block_sizes
+from hdd_tf.objectives.matched_maps import PartsDiscrepancy, block_readout, block_sizes
 
 # (outputs of a network for n images) -> `[n, d]` float32 vectors, each of which depends
 # on its own image alone.

@@ -23,8 +23,8 @@ from hdd_tf.data.subsets import (
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.entry import Facts
 from hdd_tf.data_cache.facts import facts_of_embedded, facts_of_files
+from hdd_tf.data_cache.real_store import lies_on_disk
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
-from hdd_tf.data_cache.store import lies_on_disk
 from hdd_tf.data_cache.writing_in_parts import Decoding
 from hdd_tf.reading.digits import read_digits
 from hdd_tf.reading.folders.class_folders import ImageFiles

@@ -23,7 +23,7 @@ from hdd_tf.data.subsets import (
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.entry import Entry, Facts
 from hdd_tf.data_cache.facts import facts_of_prepared
-from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.real_store import lies_on_disk
 from hdd_tf.data_cache.writing_in_parts import Decoding
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.folders.image_files import fit_image

@@ -16,7 +16,7 @@ from hdd_tf.data.catalogue import FOLDER, canonical_name
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.evaluation.score_file import read_score
 from hdd_tf.files.json_files import read_json
-from hdd_tf.report.later import joined
+from hdd_tf.report.later_scores import joined
 from hdd_tf.report.run import FairScore, Run
 
 Warn = Callable[[str], None]

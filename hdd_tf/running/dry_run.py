@@ -17,7 +17,7 @@ from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.distributed.replica_sums import counted_sums
 from hdd_tf.files.disk_room import size_text
 from hdd_tf.methods.traits import Kind
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.random_keys import derive_key
 from hdd_tf.running.costs.further_memory import check_further_memory
 from hdd_tf.running.costs.works import Costs

@@ -13,7 +13,7 @@ from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError
-from hdd_tf.objectives.registry import build_iterative
+from hdd_tf.objectives.building import build_iterative
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from hdd_tf.running.loop import BlockReport, run_iterations, stop_on_signals
 from hdd_tf.running.run_writer import SilentWriter, run_writer

@@ -14,7 +14,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.exporting.installation import check_installation
 from hdd_tf.exporting.metadata import metadata_of_set
-from hdd_tf.objectives.registry import build_method
+from hdd_tf.objectives.building import build_method
 from hdd_tf.running.costs.further_memory import check_further_memory
 from hdd_tf.running.finished import complete_result, is_finished
 from hdd_tf.running.outputs import open_run, score_export, write_export

@@ -15,7 +15,7 @@ from hdd_tf.data.stored_images import StoredImages
 from hdd_tf.data_cache import writing_in_parts
 from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Entry, Facts
-from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.real_store import lies_on_disk
 from hdd_tf.data_cache.writing_in_parts import Decoding
 from hdd_tf.errors import InputError
 

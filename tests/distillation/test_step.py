@@ -20,8 +20,8 @@ from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.geometry.hyperbolic import HyperbolicGeometry
 from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.building import build_iterative
 from hdd_tf.objectives.features import FeatureComparison
-from hdd_tf.objectives.registry import build_iterative
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 

@@ -13,7 +13,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distributed.compilation import times_differentiated
 from hdd_tf.networks.layers.conv_block import ConvBlock
 from hdd_tf.networks.registry import build_network, matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 from hdd_tf.protocols.published import dm_protocol
 from hdd_tf.protocols.sgd import classification_step
 from hdd_tf.random_keys import derive_key

@@ -12,7 +12,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.methods.traits import Kind
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.settings.matching import GEOMETRIES
 from hdd_tf.training.settled_precision import settled

@@ -15,7 +15,7 @@ from hdd_tf.distillation.real_images import RealImages
 from hdd_tf.distillation.whole_classes import WholeClasses
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_iterative, build_step
+from hdd_tf.objectives.building import build_iterative, build_step
 from hdd_tf.reading.loading import dataset_from_arrays
 
 STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")

@@ -9,8 +9,8 @@ import tensorflow as tf
 from hdd_tf.config import Config
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.building import build_iterative
 from hdd_tf.objectives.dance import expert_shelf
-from hdd_tf.objectives.registry import build_iterative
 from hdd_tf.reading.loading import load_configured_dataset
 
 SETTINGS = {

@@ -15,7 +15,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import build_network, matched_network
 from hdd_tf.objectives.attention import attention
 from hdd_tf.objectives.batch_statistics import BatchConvNet
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays
 

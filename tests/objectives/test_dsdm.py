@@ -10,6 +10,7 @@ from hdd_tf.distillation.class_loop import ClassLoop
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry
+from hdd_tf.objectives.building import build_method
 from hdd_tf.objectives.covariance import (
     Prototypes,
     SemanticComparison,
@@ -18,7 +19,6 @@ from hdd_tf.objectives.covariance import (
     squared_difference,
 )
 from hdd_tf.objectives.dsdm import PrototypeSchedule, SemanticMatching
-from hdd_tf.objectives.registry import build_method
 from tests.objectives import semantic_steps
 from tests.objectives.conftest import GEOMETRIES
 from tests.objectives.golden_loop import NOTHING_DRAWN, ONE_DEVICE, GoldenLoop

@@ -10,13 +10,13 @@ from hdd_tf.distillation.objective import Objective, Pass
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.euclidean import EuclideanGeometry
 from hdd_tf.networks.registry import build_network
+from hdd_tf.objectives.building import build_method
 from hdd_tf.objectives.covariance import ChannelDiscrepancy, channel_covariance
 from hdd_tf.objectives.iid import (
     RelationsComparison,
     SecondNetwork,
     classes_of_a_pass,
 )
-from hdd_tf.objectives.registry import build_method
 from tests.objectives.golden_loop import GoldenLoop
 
 PLAIN = EuclideanGeometry()

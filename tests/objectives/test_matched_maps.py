@@ -14,9 +14,9 @@ from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.errors import InputError
 from hdd_tf.geometry.registry import build_geometry
 from hdd_tf.networks.registry import matched_network
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.objectives.features import maps_comparison
-from hdd_tf.objectives.parts import block_readout, block_sizes
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.matched_maps import block_readout, block_sizes
 from hdd_tf.random_keys import derive_key
 from hdd_tf.reading.loading import dataset_from_arrays
 

@@ -11,7 +11,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.errors import InputError
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.reading.loading import dataset_from_arrays
 
 BASE = Config(

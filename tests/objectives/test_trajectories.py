@@ -16,10 +16,10 @@ from hdd_tf.distillation.image_sgd import ImageSGD
 from hdd_tf.networks.convnet import build_convnet
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.batches import step_rows
-from hdd_tf.objectives.trajectories.beginning import mean_of_right
+from hdd_tf.objectives.trajectories.draws import StartEpochs, expert_of
 from hdd_tf.objectives.trajectories.end_loss import geodesic, squared_distance
-from hdd_tf.objectives.trajectories.epochs import StartEpochs, expert_of
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
+from hdd_tf.objectives.trajectories.initial_images import mean_of_right
 from hdd_tf.objectives.trajectories.set_gradient import SetGradient
 from hdd_tf.objectives.trajectories.student import Student
 from hdd_tf.protocols.losses import cross_entropy, soft_cross_entropy

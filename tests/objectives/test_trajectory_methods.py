@@ -20,8 +20,8 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distillation.step import DistillationStep
 from hdd_tf.errors import InputError, InterruptedRunError
 from hdd_tf.networks.registry import build_network
-from hdd_tf.objectives.registry import build_method
-from hdd_tf.objectives.trajectories.ahead import flat_shelf, plain_shelf
+from hdd_tf.objectives.building import build_method
+from hdd_tf.objectives.trajectories.experts import flat_shelf, plain_shelf
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.running.divergence import check_finite
 from hdd_tf.training import network_trainer

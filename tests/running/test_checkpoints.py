@@ -12,7 +12,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError
 from hdd_tf.exporting.saved_sets import load_images
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_step
+from hdd_tf.objectives.building import build_step
 from hdd_tf.reading.loading import dataset_from_arrays
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 

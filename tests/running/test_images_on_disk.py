@@ -13,7 +13,7 @@ from hdd_tf.data_cache.entry import positions_of
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.networks.registry import network_of_settings
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 
 LABELS = np.arange(30) % 3
 SMALL = {

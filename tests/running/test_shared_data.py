@@ -19,7 +19,7 @@ from hdd_tf.distributed.workers import Workers
 from hdd_tf.errors import InputError
 from hdd_tf.methods.registry import METHODS
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_iterative
+from hdd_tf.objectives.building import build_iterative
 from hdd_tf.reading.folders import image_headers
 from hdd_tf.reading.loading import dataset_from_arrays, load_configured_dataset
 from hdd_tf.running import shared_data

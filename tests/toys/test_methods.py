@@ -15,7 +15,7 @@ from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.distributed.strategies import mirror_over
 from hdd_tf.exporting.saved_sets import load_newest_set
 from hdd_tf.networks.registry import matched_network
-from hdd_tf.objectives.registry import build_method, build_step
+from hdd_tf.objectives.building import build_method, build_step
 from hdd_tf.running.checkpoints import DistillationCheckpoints
 from tests.toys.conftest import ITERATIVE
 

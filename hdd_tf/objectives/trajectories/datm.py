@@ -1,8 +1,8 @@
 """DATM: learnt soft labels, experts by FTD's updates; sources: method.py."""
 
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.objectives.trajectories.ahead import flat_shelf
-from hdd_tf.objectives.trajectories.beginning import Beginning
+from hdd_tf.objectives.trajectories.experts import flat_shelf
+from hdd_tf.objectives.trajectories.initial_images import Beginning
 from hdd_tf.objectives.trajectories.method import TrajectoryMatching
 
 

@@ -26,12 +26,12 @@ from hdd_tf.errors import InputError
 from hdd_tf.objectives.gradient_matching.second_derivatives import (
     check_twice_differentiable,
 )
-from hdd_tf.objectives.trajectories.ahead import TrajectoryShelf
 from hdd_tf.objectives.trajectories.batches import step_rows
-from hdd_tf.objectives.trajectories.beginning import Beginning
+from hdd_tf.objectives.trajectories.draws import StartEpochs, TrajectoryDraws
 from hdd_tf.objectives.trajectories.end_loss import end_loss_of
-from hdd_tf.objectives.trajectories.epochs import StartEpochs, TrajectoryDraws
+from hdd_tf.objectives.trajectories.experts import TrajectoryShelf
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
+from hdd_tf.objectives.trajectories.initial_images import Beginning
 from hdd_tf.objectives.trajectories.set_gradient import SetGradient
 from hdd_tf.objectives.trajectories.student import Student
 from hdd_tf.random_keys import Purpose, derive_key

@@ -1,7 +1,7 @@
 """MTT: classes as labels, experts by plain SGD; sources: method.py."""
 
 from hdd_tf.distillation.method_context import MethodContext
-from hdd_tf.objectives.trajectories.ahead import plain_shelf
+from hdd_tf.objectives.trajectories.experts import plain_shelf
 from hdd_tf.objectives.trajectories.method import TrajectoryMatching
 
 

@@ -17,7 +17,7 @@ from hdd_tf.data.subsets import check_splits
 from hdd_tf.data_cache.cache import WITHOUT_CACHE, DataCache
 from hdd_tf.data_cache.entry import Facts
 from hdd_tf.data_cache.facts import facts_of_files
-from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.real_store import lies_on_disk
 from hdd_tf.errors import one_line, warn
 from hdd_tf.reading.folders.chosen_files import chosen_files, with_test_split
 from hdd_tf.reading.folders.class_folders import FolderLister, ImageFiles

@@ -12,7 +12,7 @@ from hdd_tf.data.sharing import Sharing, part_of_split
 from hdd_tf.data.stored_images import ImageRows
 from hdd_tf.data_cache.cache import DataCache
 from hdd_tf.data_cache.entry import Facts
-from hdd_tf.data_cache.store import lies_on_disk
+from hdd_tf.data_cache.real_store import lies_on_disk
 from hdd_tf.reading.folders.class_folders import ImageFiles
 from hdd_tf.reading.folders.image_files import read_images
 from hdd_tf.reading.folders.image_parts import decoding_of_files

@@ -8,7 +8,7 @@ trained is not published.
 
 from typing import Any
 
-from hdd_tf.methods.distribution_matching import DM_SETTINGS
+from hdd_tf.methods.dm_idm_dance import DM_SETTINGS
 from hdd_tf.methods.traits import (
     PLAIN_AND_HYPERBOLIC,
     Encoder,

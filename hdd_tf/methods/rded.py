@@ -6,7 +6,7 @@ Its numbers are of soft labels, and the best of six looks at the test split; nei
 standard deviations nor repetitions are known of them.
 """
 
-from hdd_tf.methods.distribution_matching import DM_SETTINGS
+from hdd_tf.methods.dm_idm_dance import DM_SETTINGS
 from hdd_tf.methods.traits import Budget, Encoder, Kind, PublishedAs, Traits
 
 # Its program normalises everything by ImageNet's constants, which ImageWoof has.

@@ -9,7 +9,7 @@ Sources of the published values:
 
 from typing import Any
 
-from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
+from hdd_tf.methods.dm_idm_dance import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
     PLAIN_AND_HYPERBOLIC,
@@ -35,7 +35,7 @@ def _datm_image_lr(dataset: str, ipc: int) -> float:
 
 
 def _traits(experts: str, **own: Any) -> Traits:
-    shelf = f"hdd_tf.objectives.trajectories.ahead:{experts}"
+    shelf = f"hdd_tf.objectives.trajectories.experts:{experts}"
     return Traits(
         kind=Kind.WHOLE_SET,
         has_geometry=True,

@@ -17,7 +17,7 @@ Deviations are not known here. All sets are scored with 20 networks on each of 5
 import dataclasses
 from collections.abc import Callable
 
-from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
+from hdd_tf.methods.dm_idm_dance import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
     PLAIN_AND_HYPERBOLIC,

@@ -10,7 +10,7 @@ Sources of the published values:
     its program (DataDistillation/DataDAM at 0f6ea09).
 """
 
-from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH
+from hdd_tf.methods.dm_idm_dance import CIFAR10_FOR_BOTH
 from hdd_tf.methods.traits import (
     FULL_DSA,
     PLAIN_AND_HYPERBOLIC,

@@ -10,7 +10,7 @@ Sources of the published values:
 The standard deviations are missing: our source has the means alone.
 """
 
-from hdd_tf.methods.distribution_matching import CIFAR10_FOR_BOTH, DM_SETTINGS
+from hdd_tf.methods.dm_idm_dance import CIFAR10_FOR_BOTH, DM_SETTINGS
 from hdd_tf.methods.traits import (
     PLAIN_AND_HYPERBOLIC,
     Budget,
