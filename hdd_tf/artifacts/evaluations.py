@@ -15,6 +15,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.config import Config, identity, names_of, rows
 from hdd_tf.files import atomic, links
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import json_text_of_numbers
 from hdd_tf.settings.scope import Scope
 
 # The settings that an accuracy depends on. `seed` draws the networks.
@@ -109,7 +110,7 @@ def record_evaluation(
     while True:
         path = directory.evaluations / f"evaluation_{number:03d}.json"
         try:
-            atomic.write_new_text(path, atomic.json_text_of_numbers(record))
+            atomic.write_new_text(path, json_text_of_numbers(record))
             return path
         except FileExistsError:
             number += 1

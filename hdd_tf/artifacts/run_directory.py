@@ -11,6 +11,7 @@ from hdd_tf.artifacts.run_identity import check_same_run
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import to_plain
 
 
 class RunDirectory(RunFiles):
@@ -40,7 +41,7 @@ class RunDirectory(RunFiles):
                 foreign files, or holds links that lead out of it. The directory is
                 unchanged.
         """
-        record = atomic.to_plain(
+        record = to_plain(
             {
                 "config": config_values,
                 "identity": identity,
@@ -80,7 +81,7 @@ class RunDirectory(RunFiles):
             InputError: `open_or_create` would raise it.
         """
         try:
-            self._check(atomic.to_plain(identity), atomic.to_plain(data), may_differ)
+            self._check(to_plain(identity), to_plain(data), may_differ)
         except OSError as error:
             raise self._unusable(error) from error
 

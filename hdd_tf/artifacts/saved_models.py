@@ -19,6 +19,7 @@ from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.distributed.compilation import without_pieces
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.files.plain_names import plainly_named
 from hdd_tf.networks.functional import FunctionalNetwork
 
@@ -165,4 +166,4 @@ def _describe(
         **metadata,
         "files": checksums.describe_files(directory, files),
     }
-    return checksums.seal(atomic.to_plain(content))
+    return checksums.seal(to_plain(content))

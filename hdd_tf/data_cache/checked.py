@@ -14,6 +14,7 @@ from typing import Any
 
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import to_plain
 
 _CHECKED = "checked.json"
 
@@ -60,7 +61,7 @@ class Checked:
             return self._known[name]
         values = self._values() or {}
         if name not in values:
-            values[name] = atomic.to_plain(compute())
+            values[name] = to_plain(compute())
             # Another process may have noted others meanwhile.
             self._write({**(self._values() or {}), **values})
         self._known[name] = values[name]

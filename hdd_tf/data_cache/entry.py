@@ -26,9 +26,9 @@ from hdd_tf.data.memory import empty_images
 from hdd_tf.data.stored_images import Kept, StoredImages, forgotten
 from hdd_tf.data_cache.checked import Checked
 from hdd_tf.errors import InputError
-from hdd_tf.files import atomic
 from hdd_tf.files.checksums import is_sealed, verify_files
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import json_text
 
 IMAGES, LABELS, FACTS = "images.u8", "labels.i64", "facts.json"
 _FORMAT = 1
@@ -209,7 +209,7 @@ def positions_of(labels: np.ndarray) -> np.ndarray:
 
 def digest_of(values: Any) -> str:
     """Returns the start of a SHA-256 sum of values of JSON."""
-    return hashlib.sha256(atomic.json_text(values).encode()).hexdigest()[:16]
+    return hashlib.sha256(json_text(values).encode()).hexdigest()[:16]
 
 
 def rows_of_chunk(shape: tuple[int, int, int, int]) -> int:

@@ -13,6 +13,7 @@ from hdd_tf.artifacts import run_records
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import json_text_of_numbers
 from hdd_tf.files.links import check_writable
 
 _FORMAT = "hdd_tf score"
@@ -57,7 +58,7 @@ def write_score(path: str, record: Mapping[str, Any]) -> None:
 
     content = {"format": _FORMAT, **record, "libraries": library_versions()}
     try:
-        atomic.write_new_text(path, atomic.json_text_of_numbers(content))
+        atomic.write_new_text(path, json_text_of_numbers(content))
     except OSError as error:
         raise InputError(
             f"--output={path} cannot be written ({error.strerror}): the score above is "

@@ -9,6 +9,7 @@ from hdd_tf.artifacts.encodings.base import SOFT_LABELS_KEY
 from hdd_tf.artifacts.sets import set_extras, set_words
 from hdd_tf.artifacts.sets.set_content import DistilledSet
 from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 
 EXTRAS = "extras"
 _TRAINING = "training.json"
@@ -46,7 +47,7 @@ def write_hub_extras(
         "std": metadata["std"],
         **entries,
     }
-    atomic.write_json(place / _TRAINING, atomic.to_plain(described))
+    atomic.write_json(place / _TRAINING, to_plain(described))
     return words
 
 

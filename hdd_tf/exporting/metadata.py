@@ -6,7 +6,7 @@ from typing import Any
 
 from hdd_tf.artifacts.sets.distilled_set import metadata_of_run
 from hdd_tf.config import Config
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.protocols.published import evaluation_protocol
 
 
@@ -30,5 +30,5 @@ def metadata_of_set(
     protocol = evaluation_protocol(config, metadata["dataset"])
     if protocol.labels != "hard" or protocol.learnt_rate:
         # All fields: whoever reads the set elsewhere does not know their defaults.
-        metadata["recipe"] = atomic.to_plain(dataclasses.asdict(protocol))
+        metadata["recipe"] = to_plain(dataclasses.asdict(protocol))
     return metadata

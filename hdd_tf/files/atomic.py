@@ -9,17 +9,15 @@ under its final name. Temporary names are hidden (`.NAME.partial-...`), and
 import contextlib
 import ctypes
 import errno
-import json
-import math
 import os
 import pathlib
-import re
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from hdd_tf.files.json_text import json_text, json_text_of_numbers
 from hdd_tf.files.links import entries_below
 
 _PARTIAL = ".partial-"
@@ -29,8 +27,6 @@ _REPEATED = 200
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-# A list of numbers as json writes it, indented; a text would have quotation marks.
-_NUMBERS = re.compile(r"\[(?:\s+(?:-?\d[-+.\deE]*|null),?)+\s+\]")
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -101,39 +97,6 @@ def write_json_of_numbers(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json_text_of_numbers(value))
 
 
-def json_text_of_numbers(value: Any) -> str:
-    """Returns `json_text(value)` with each list of numbers on one line."""
-    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), json_text(value))
-
-
-def json_text(value: Any) -> str:
-    """Returns `to_plain(value)` as indented JSON with a final newline."""
-    text = json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    return text + "\n"
-
-
-def to_plain(value: Any) -> Any:
-    """Turns nested values into values of JSON, which are equal after a write and read.
-
-    NumPy and TensorFlow values become numbers and lists, tuples become lists, and paths
-    become strings. Numbers that are not finite become None, because JSON has none, and
-    a long run must not fail while it writes its result.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "numpy"):
-        value = value.numpy()
-    if hasattr(value, "tolist"):
-        return to_plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 @contextlib.contextmanager
 def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Creates a directory to fill, which gets its final name when the block succeeds.
@@ -143,18 +106,22 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     is a moment without a directory, and an error in it restores the old directory.) If
     the block raises an error, nothing has changed.
 
+    A directory that cannot be replaced, because something is mounted there, its parent
+    cannot be written to, or this process works in it, gets the files one by one, at the
+    end, in place of those that it has.
+
     Args:
         path: Final name of the directory; missing parents are created.
 
     Yields:
-        An empty directory beside `path`.
+        An empty directory beside `path`, or in it.
 
     Raises:
         OSError: the directory cannot be written.
     """
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
-    partial = _partial_name(target)
+    partial = _partial_name(target / target.name if _stays(target) else target)
     # Other users could not read a directory of tempfile.mkdtemp.
     partial.mkdir()
     try:
@@ -169,13 +136,16 @@ def give_name(partial: pathlib.Path, target: pathlib.Path) -> None:
 
     Args:
         partial: The directory.
-        target: A name beside it; a directory of that name is replaced as a whole.
+        target: A name beside it; a directory of that name is replaced as a whole. Or
+            the directory that it lies in, whose other files it replaces.
 
     Raises:
         OSError: the names cannot be changed.
     """
     _sync_tree(partial)
-    if not target.is_dir():
+    if partial.parent == target:
+        _fill(partial, target)
+    elif not target.is_dir():
         partial.rename(target)
     elif not _exchange(partial, target):
         _replace_in_two_steps(partial, target)
@@ -239,6 +209,39 @@ def _replace_in_two_steps(partial: pathlib.Path, target: pathlib.Path) -> None:
         previous.rename(target)
         raise
     shutil.rmtree(previous, ignore_errors=True)
+
+
+def _stays(target: pathlib.Path) -> bool:
+    """Returns whether another directory cannot take the place of an existing one."""
+    if not target.is_dir():
+        return False
+    with contextlib.suppress(OSError):  # The working directory may be gone.
+        place = pathlib.Path.cwd()
+        if target in (place, *place.parents):
+            return True
+    above_is_ours = os.access(target.parent, os.W_OK | os.X_OK)
+    return os.path.ismount(target) or not above_is_ours
+
+
+def _fill(partial: pathlib.Path, target: pathlib.Path) -> None:
+    """Moves the entries of `partial` up into `target`, which it lies in."""
+    previous = _partial_name(target / target.name)
+    previous.mkdir()
+    moved: list[tuple[pathlib.Path, pathlib.Path]] = []
+    try:
+        old = [entry for entry in target.iterdir() if entry not in (partial, previous)]
+        for place, entries in ((previous, old), (target, list(partial.iterdir()))):
+            for entry in entries:
+                entry.rename(place / entry.name)
+                moved.append((entry, place / entry.name))
+    except BaseException:
+        for entry, now in reversed(moved):
+            now.rename(entry)
+        previous.rmdir()
+        raise
+    _sync_directory(target)
+    shutil.rmtree(previous, ignore_errors=True)
+    partial.rmdir()
 
 
 def _sync_tree(directory: pathlib.Path) -> None:

@@ -21,6 +21,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import json_text
 from hdd_tf.files.npz_file import read_npz
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.protocols.optimisers import optimiser_of
@@ -169,7 +170,7 @@ def place_of(directory: str | pathlib.Path, kind: Mapping[str, Any]) -> pathlib.
         directory: Directory of the folders of all kinds.
         kind: What `kind_of` returns.
     """
-    text = atomic.json_text(kind)
+    text = json_text(kind)
     # The name of a data set may be a path or contain a version.
     name = re.sub(r"\W+", "_", kind["dataset"])[-40:]
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -186,7 +187,7 @@ def _of_same_images(own: pathlib.Path, kind: Mapping[str, Any]) -> pathlib.Path:
     """
     if not kind["dataset"].startswith(FOLDER):
         return own
-    expected = json.loads(atomic.json_text({**kind, "dataset": ""}))
+    expected = json.loads(json_text({**kind, "dataset": ""}))
     for path in sorted(own.parent.glob(f"*/{KIND_FILE}")):
         with contextlib.suppress(AttributeError, OSError, TypeError, ValueError):
             found = read_json(path)

@@ -16,7 +16,7 @@ from hdd_tf.analysis.measures import measure, nothing_to_see
 from hdd_tf.analysis.poincare_picture import save_poincare_picture
 from hdd_tf.analysis.projector import CONFIG_FILE, write_projector
 from hdd_tf.errors import InputError
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_numbers(embeddings):
     assert centroid["distance"] == pytest.approx(math.acosh(inner), rel=1e-3)
     assert centroid["radius_real"] == pytest.approx(math.acosh(points[0][0]), rel=1e-3)
     assert list(numbers["centroid_per_class"]) == list(embeddings.label_names)
-    json.dumps(atomic.to_plain(numbers))
+    json.dumps(to_plain(numbers))
 
 
 def test_equal_radii_are_told_rather_than_drawn(

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from hdd_tf.files import atomic
+from hdd_tf.files.json_text import json_text_of_numbers, to_plain
 
 
 def names(directory):
@@ -54,7 +55,7 @@ def test_a_new_file_replaces_none(tmp_path, monkeypatch, links):
 
 def test_lists_of_numbers_are_one_line():
     value = {"a": [1, -2.5e-7, None], "b": ["[ 1,", "2 ]"], "c": [[1], []], "d": [True]}
-    text = atomic.json_text_of_numbers(value)
+    text = json_text_of_numbers(value)
     assert json.loads(text) == value
     assert '"a": [ 1, -2.5e-07, null ]' in text and '"b": [\n' in text
 
@@ -165,6 +166,49 @@ def test_a_failed_second_step_puts_the_old_directory_back(tmp_path, monkeypatch)
     assert (tmp_path / "set" / "inner" / "file").read_text() == "old"
 
 
+@pytest.mark.parametrize("why", ["mounted", "another user's", "worked in"])
+def test_a_directory_that_must_stay_gets_the_files(tmp_path, monkeypatch, why):
+    target = tmp_path / "set"
+    target.mkdir()
+    before = target.stat().st_ino
+    if why == "mounted":
+        monkeypatch.setattr(os.path, "ismount", lambda path: path == target)
+    elif why == "another user's":
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    else:
+        (target / "below").mkdir()
+        monkeypatch.chdir(target / "below")
+    for text in ("first", "second"):
+        fill(target, text)
+        assert names(target) == ["inner"] and names(tmp_path) == ["set"]
+        assert (target / "inner" / "file").read_text() == text
+        (target / "only in the old one").write_text("x")
+        if why == "worked in":
+            break  # The folder that was worked in is gone.
+    assert target.stat().st_ino == before
+
+
+def test_files_that_cannot_be_moved_up_change_nothing(tmp_path, monkeypatch):
+    fill(tmp_path / "set", "old")
+    (tmp_path / "set" / "more").write_text("old")
+    monkeypatch.chdir(tmp_path / "set")
+    rename = pathlib.Path.rename
+
+    def failing(self, target):
+        if (
+            target == tmp_path / "set" / "inner"
+            and "new" in (self / "file").read_text()
+        ):
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        fill(tmp_path / "set", "new")
+    assert names(tmp_path / "set") == ["inner", "more"]
+    assert (tmp_path / "set" / "inner" / "file").read_text() == "old"
+
+
 def test_a_directory_never_replaces_a_file(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(NotADirectoryError):
@@ -216,4 +260,4 @@ def test_json_holds_plain_values(tmp_path):
         "7": 1 / 3,
     }
     # What is read compares equal with what was meant.
-    assert read == atomic.to_plain(value)
+    assert read == to_plain(value)

@@ -11,7 +11,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.evaluation import Evaluation
 from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.evaluation.scorers.class_scores import without_class_scores
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.report.__main__ import main as report
 from hdd_tf.running.experiments import run_experiments
@@ -32,7 +32,7 @@ SMALL = [
 
 def run(place, *arguments):
     words = [*SMALL, f"--run_dir={place}", *arguments]
-    return atomic.to_plain(run_experiments(parse_command_line(words)))
+    return to_plain(run_experiments(parse_command_line(words)))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.rescore import rescore
 from hdd_tf.evaluation.scorers.class_scores import without_class_scores
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.report.collect import collect_runs
 from hdd_tf.running.experiments import run_experiments
 from hdd_tf.training.network_trainer import NetworkTrainer
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 def run(place, *arguments):
     words = [*SMALL, f"--run_dir={place}", *arguments]
-    return atomic.to_plain(run_experiments(parse_command_line(words)))
+    return to_plain(run_experiments(parse_command_line(words)))
 
 
 @pytest.fixture

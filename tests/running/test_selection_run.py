@@ -9,7 +9,7 @@ from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.errors import InputError
 from hdd_tf.evaluation.rescore import rescore
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.main import main
 from hdd_tf.reading.loading import load_dataset
 from hdd_tf.running import selection_run
@@ -27,7 +27,7 @@ SMALL = [
 
 def run(place, *arguments):
     words = [*SMALL, f"--run_dir={place}", *arguments]
-    return atomic.to_plain(run_experiments(parse_command_line(words)))
+    return to_plain(run_experiments(parse_command_line(words)))
 
 
 @pytest.fixture(scope="module")

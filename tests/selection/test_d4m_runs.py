@@ -14,7 +14,7 @@ from hdd_tf.config import Config
 from hdd_tf.distillation.method import Work
 from hdd_tf.distillation.method_context import MethodContext
 from hdd_tf.errors import InputError, InterruptedRunError
-from hdd_tf.files import atomic
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.networks.registry import build_network
 from hdd_tf.protocols.published import evaluation_protocol, sets_beside
 from hdd_tf.running.experiments import run_experiments
@@ -74,7 +74,7 @@ def run(experts, monkeypatch):
         config = parse_command_line(
             [*WORDS, f"--expert_dir={experts}", f"--run_dir={place}", *words]
         )
-        return atomic.to_plain(run_experiments(config))
+        return to_plain(run_experiments(config))
 
     return start
 

@@ -33,6 +33,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.data.memory import available_memory
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
+from hdd_tf.files.json_text import to_plain
 from hdd_tf.files.links import check_place
 from hdd_tf.methods.registry import geometry_of
 
@@ -242,4 +243,4 @@ def _describe(
     }
     written, _ = names_below(directory)
     content["files"] = checksums.describe_files(directory, written)
-    return checksums.seal(atomic.to_plain(content))
+    return checksums.seal(to_plain(content))

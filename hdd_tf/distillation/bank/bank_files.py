@@ -18,6 +18,7 @@ from hdd_tf.data.dataset import Dataset
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
 from hdd_tf.files.disk_room import check_disk_room
+from hdd_tf.files.json_text import json_text
 from hdd_tf.files.npz_file import read_npz, write_npz
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.settings.row import row_of
@@ -93,7 +94,7 @@ class BankFiles:
         self._kind = dict(kind)
         self.num_classes = num_classes
         # A folder of images may be spelt in several ways.
-        text = atomic.json_text({**kind, "dataset": ""})
+        text = json_text({**kind, "dataset": ""})
         self._digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
         self._expected: dict[str, tuple[type, Sequence[int]]] = {
             "label": (np.int64, ()),

@@ -17,6 +17,7 @@ import tensorflow as tf
 from hdd_tf.errors import InputError, one_line
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.json_text import json_text
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.objectives.trajectories.flat_weights import FlatWeights
 from hdd_tf.random_keys import Purpose, derive_key
@@ -124,7 +125,7 @@ class SnapshotBuffer(ExpertBuffer):
     def _check_kind(self) -> None:
         """Raises InputError if `kind.json` says something else than the settings."""
         path = self.path / KIND_FILE
-        expected = json.loads(atomic.json_text(self._kind))
+        expected = json.loads(json_text(self._kind))
         try:
             found = read_json(path)
             # A folder of the same images may have another name.
