@@ -25,6 +25,7 @@ from hdd_tf.evaluation.result_text import result_table
 from hdd_tf.exporting.installation import check_installation
 from hdd_tf.files import atomic, lock
 from hdd_tf.protocols.published import check_labels
+from hdd_tf.reading.folders.own_places import refuse_own_places
 from hdd_tf.reading.loading import load_configured_dataset
 from hdd_tf.running.dry_run import estimate_run
 from hdd_tf.running.outputs import check_parent
@@ -117,6 +118,7 @@ def _computing(
     config = settled(config)
     check_labels(config)
     check_compilation(config.jit_compile, strategy)
+    refuse_own_places(config)
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {', '.join(devices)}", flush=True)
     if slow := told_slowness(config):
