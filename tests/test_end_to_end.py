@@ -25,6 +25,7 @@ from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
 from hdd_tf.evaluate.__main__ import main as evaluate_main
 from hdd_tf.evaluation.scorers.network_scorer import NetworkScorer
 from hdd_tf.exporting.saved_sets import load_images
+from hdd_tf.exporting.sets import _is_more, set_of_run
 from hdd_tf.main import main
 from hdd_tf.report.__main__ import main as report_main
 
@@ -239,6 +240,11 @@ def test_validation_split_chooses_and_the_choice_is_exported(tmp_path, monkeypat
     assert result["selected"] == stored.metadata["selected"]
     assert result["selected"]["iteration"] in (4, 8)
     assert f"iteration {result['selected']['iteration']}" in done.stdout
+    # Whoever exports the run gets that set, and after more iterations newer images.
+    exported = set_of_run(tmp_path / "run")
+    assert exported.metadata["selected"] == result["selected"]
+    np.testing.assert_array_equal(exported.images, stored.images)
+    assert not _is_more(tmp_path / "run/synthetic", 9)
     accuracies = {}
     for path in (tmp_path / "run/tensorboard").glob("events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):

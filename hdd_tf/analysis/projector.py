@@ -43,7 +43,7 @@ def write_projector(
         InputError: `directory` holds a foreign projector.
     """
     target = pathlib.Path(directory)
-    _refuse_foreign(target / CONFIG_FILE)
+    refuse_foreign(target)
     everything = np.arange(len(embeddings.labels))
     point = tf.constant(embeddings.klein), tf.constant(embeddings.log_gamma)
     tensors = [
@@ -62,12 +62,16 @@ def write_projector(
     atomic.write_text(target / CONFIG_FILE, str(config))
 
 
-def _refuse_foreign(config: pathlib.Path) -> None:
+def refuse_foreign(directory: pathlib.Path) -> None:
     """Checks that a projector to replace is ours.
+
+    Args:
+        directory: Directory of the projector's files.
 
     Raises:
         InputError: the projector is foreign.
     """
+    config = directory / CONFIG_FILE
     if not config.exists():
         return
     lines = config.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -24,7 +24,7 @@ def define_flags() -> flags.FlagValues:
     """Returns the command's own flags."""
     values = flags.FlagValues()
     for name, about in (
-        ("run_dir", "Run to export, as its newest checkpoint has it."),
+        ("run_dir", "Run to export: its set, or its newest checkpoint."),
         ("checkpoint", "Checkpoint of a run: RUN/checkpoints/iteration-100."),
         ("set", "Distilled set to export, in whatever encoding it is."),
         ("output_dir", "Directory to write; new or empty."),

@@ -10,7 +10,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 
 _HELP = """\
-Writes SavedModels of a run, as its newest checkpoint is.
+Writes SavedModels of a run: of its set, or of its newest checkpoint.
 
 usage: {called} RUN --output_dir=DIR
 

@@ -10,7 +10,7 @@ from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 
 _HELP = """\
-Writes a run's embeddings for TensorBoard's projector, as its newest checkpoint is.
+Writes a run's embeddings for TensorBoard's projector, of its set or newest checkpoint.
 
 usage: {called} RUN
 

@@ -50,7 +50,10 @@ def define_flags() -> flags.FlagValues:
     def text(name: str, about: str) -> None:
         flags.DEFINE_string(name, None, about, flag_values=values)
 
-    text("run_dir", "Run to export, as its newest checkpoint has it.")
+    text(
+        "run_dir",
+        "Run to export: its set, or its newest checkpoint while it is unfinished.",
+    )
     text("checkpoint", "Checkpoint of a run: RUN/checkpoints/iteration-100.")
     text("set", "Distilled set to export again, in whatever encoding it is.")
     text("output_dir", "Directory to write; new or empty.")
@@ -114,6 +117,11 @@ def check_flags(values: flags.FlagValues) -> None:
             f"--encoding={values.encoding} is written by another export: give "
             "`hdd-tf export hub` the same source and --output_dir"
         )
+    if not values.keep_fraction > 0:  # Nor is NaN.
+        raise InputError(
+            f"--keep_fraction={values.keep_fraction:g} keeps nothing: give a part such "
+            "as 0.5"
+        )
     pruned = values.keep_fraction < 1
     for name in _OVERRIDES:
         needed = values.measure or (pruned and name in ("eval_networks", "data_dir"))
@@ -124,8 +132,6 @@ def check_flags(values: flags.FlagValues) -> None:
             "--keep_fraction is of a run's decoded images: give --run_dir, and no "
             "--images=stored"
         )
-    if not values.keep_fraction:
-        raise InputError("--keep_fraction=0 keeps nothing: give a part such as 0.5")
     if values.set:
         check_place(values.set)
     if values.run_dir:

@@ -8,7 +8,7 @@ from hdd_tf.analysis.disk_layout import lay_out
 from hdd_tf.analysis.embeddings import embed
 from hdd_tf.analysis.encoder_of_run import EncoderOfRun
 from hdd_tf.analysis.measures import nothing_to_see
-from hdd_tf.analysis.projector import write_projector
+from hdd_tf.analysis.projector import refuse_foreign, write_projector
 from hdd_tf.analysis.pruning import pruned_set, tangent_norms
 from hdd_tf.arguments.command_line import recorded_config
 from hdd_tf.artifacts.run_directory import RunDirectory
@@ -20,7 +20,7 @@ from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.evaluation.saved_classifier import train_and_save_classifier
 from hdd_tf.exporting.sets import set_of_run
 from hdd_tf.exporting.targets import check_replaceable
-from hdd_tf.files.links import refuse_links_out
+from hdd_tf.files.links import check_writable, refuse_links_out
 from hdd_tf.reading.loading import load_configured_dataset
 
 
@@ -35,9 +35,13 @@ def export_projector(
         place: Directory of the projector's files; an earlier projector is replaced.
 
     Raises:
-        InputError: the run has no readable images, or its data cannot be loaded.
+        InputError: the run has no readable images, its data cannot be loaded, or the
+            place cannot be written to or has another program's projector.
     """
     refuse_links_out(directory.path)
+    # Before an encoder is trained.
+    refuse_foreign(place)
+    check_writable(place)
     images = set_of_run(directory.path)
     dataset = load_configured_dataset(config, keeps=False)
     run = RunContext.build(config, dataset, directory=directory)

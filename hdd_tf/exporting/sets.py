@@ -58,8 +58,8 @@ def read_source(kind: str, source: str, *, stored: bool = False) -> DistilledSet
 def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     """Returns a run's set as stored, from its newest checkpoint or its export.
 
-    The export is read if the run has no iterations, or if it has labels of the newest
-    iteration that no checkpoint has.
+    The export is read if the run has no iterations, or if it is the result of all of
+    them and no checkpoint has it: with labels of its own, or chosen on validation.
 
     Args:
         run_dir: Directory of the run.
@@ -73,24 +73,30 @@ def set_of_run(run_dir: str | os.PathLike) -> DistilledSet:
     if traits is not None and traits.is_selection:
         return read_distilled_set(directory.synthetic)
     saved = load_newest_set(run_dir)
-    if _has_labels_beside(directory.synthetic, saved.iteration):
+    if _is_more(directory.synthetic, saved.iteration):
         return read_distilled_set(directory.synthetic)
     metadata = {"ipc": saved.images.shape[1]}
     return _set_of_saved(saved, directory, record, metadata)
 
 
-def _has_labels_beside(export: pathlib.Path, iteration: int) -> bool:
-    """Returns True if an export of this iteration has labels that no checkpoint has.
+def _is_more(export: pathlib.Path, iteration: int) -> bool:
+    """Returns True if the export of a run of so many iterations is not a checkpoint's.
 
-    Such labels come from a method's result. Any other export is not read, because it
-    may be damaged while the checkpoint is whole.
+    A method's result has labels that no checkpoint has, and what was chosen on the
+    validation split may be of an earlier iteration. Any other export is not read,
+    because it may be damaged while the checkpoint is whole.
     """
     described = read_unchecked(export / METADATA_FILE)
     if described is None:
         return False
     metadata, _ = described
     labelled = "teacher" in metadata or "epoch_labels" in metadata
-    return labelled and metadata.get("iteration") == iteration
+    if labelled and metadata.get("iteration") == iteration:
+        return True
+    source = metadata.get("source")
+    # A run that goes on has another number of iterations than its last export.
+    is_last = isinstance(source, Mapping) and source.get("iterations") == iteration
+    return is_last and isinstance(metadata.get("selected"), Mapping)
 
 
 def set_of_checkpoint(prefix: str | os.PathLike) -> DistilledSet:
