@@ -14,7 +14,7 @@ from hdd_tf.arguments.command_line import (
 from hdd_tf.artifacts.run_records import is_of_hdd_tf
 from hdd_tf.cli.memory_allocator import keep_freed_memory
 from hdd_tf.cli.outputs import print_product
-from hdd_tf.cli.own_flags import check_paths, own_flags_help
+from hdd_tf.cli.own_flags import own_flags_help, settle_paths
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
@@ -115,12 +115,12 @@ def evaluate(argv: Sequence[str]) -> None:
         raise InputError(f"no set or run named: {usage}")
     own_words, overrides = _split(arguments, list(values))
     values([called, *own_words])
-    check_paths(values)
+    settle_paths(values)
     place = values.set
     if overrides and not overrides[0].startswith("-"):
         if place:
             raise InputError(f"{overrides[0]} and --set={place}: give one of the two")
-        place = overrides.pop(0)
+        place = os.path.expanduser(overrides.pop(0))
     if not place:
         raise InputError(
             f"the first argument is the set or run to score, not {arguments[0]}: "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from absl import flags
 
 from hdd_tf.arguments.command_line import recorded_config
+from hdd_tf.arguments.flag_files import expand_flag_files
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.config import Config, rows
 from hdd_tf.errors import InputError
@@ -76,7 +77,7 @@ def parse_own_flags(
 
     A first word that is a directory, or the name of a set that comes with hdd_tf,
     stands for the flag that names the source: a run's for --run_dir, any other for
-    --set where the command has that flag.
+    --set where the command has that flag. Flag files are read as everywhere.
 
     Args:
         argv: Program name and arguments.
@@ -84,13 +85,15 @@ def parse_own_flags(
         settings: Whether settings of a run may be given beside them.
 
     Raises:
-        InputError: there is no flag of a name, or a word is neither a flag nor the
-            source.
+        InputError: there is no flag of a name, a word is neither a flag nor the
+            source, or a flag file cannot be used.
         flags.Error: one of them has an invalid value.
     """
-    _, *others = values(list(argv), known_only=True)
-    if others and (os.path.isdir(others[0]) or is_shipped(others[0])):
-        place = others.pop(0)
+    called, *words = argv
+    _, *others = values([called, *words_of(words)], known_only=True)
+    source = os.path.expanduser(others[0]) if others else ""
+    if source and (os.path.isdir(source) or is_shipped(source)):
+        place, others = source, others[1:]
         is_run = os.path.isfile(os.path.join(place, "config.json"))
         name = "run_dir" if is_run or "set" not in values else "set"
         if values[name].present:
@@ -99,7 +102,7 @@ def parse_own_flags(
             )
         values[name].parse(place)
         values[name].present += 1
-    check_paths(values)
+    settle_paths(values)
     given = [name for name in SOURCES if name in values and values[name].value]
     if given == ["set"]:  # Of two sources the command says that they are two.
         values["set"].value = place_of_set(str(values["set"].value))
@@ -127,15 +130,27 @@ def given_source(values: flags.FlagValues) -> tuple[str, str]:
     return given[0], str(values[given[0]].value)
 
 
-def check_paths(values: flags.FlagValues) -> None:
-    """Checks the length of every path that a command's own flags name.
+def words_of(words: Sequence[str]) -> list[str]:
+    """Returns the words of a command line, with the lines of flag files in their place.
+
+    Raises:
+        InputError: a flag file or one of its lines cannot be used.
+    """
+    return [argument.text for argument in expand_flag_files(words)[0]]
+
+
+def settle_paths(values: flags.FlagValues) -> None:
+    """Expands `~` in every path that a command's own flags name, and checks its length.
 
     Raises:
         InputError: one is longer than any that can exist.
     """
     for name in _PATHS:
         if name in values and values[name].value:
-            check_length(str(values[name].value), f"--{name}=")
+            # A shell does not expand what stands behind an equals sign.
+            path = os.path.expanduser(str(values[name].value))
+            check_length(path, f"--{name}=")
+            values[name].value = path
 
 
 def _check_names(words: Sequence[str], known: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from absl import flags
 
 from hdd_tf.arguments.flag_names import unknown_flag
 from hdd_tf.cli.outputs import print_product
-from hdd_tf.cli.own_flags import check_paths
+from hdd_tf.cli.own_flags import settle_paths, words_of
 from hdd_tf.cli.program import run_program, wants_help
 from hdd_tf.cli.tensorflow_import import import_quietly
 from hdd_tf.errors import InputError, one_line
@@ -24,6 +24,8 @@ _PAGE = (".html", ".htm")
 _WRITTEN_OVER = (".md", *_PAGE, ".txt")
 # What is written would be none of these.
 _OTHER_FORMATS = (".pdf", ".png", ".svg", ".csv", ".json", ".docx", ".xlsx", ".tex")
+# Of a PNG file: an earlier plot.
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _USAGE = "{called} RUN_DIR... [--output=FILE.md|FILE.html] [--plot=FILE.png]"
 _HELP = f"""\
 Reports runs beside the published numbers.
@@ -69,7 +71,9 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     for name in ("output", "plot"):
         flags.DEFINE_string(name, "", "", flag_values=values)
     try:
-        places = values(["", *arguments])[1:]
+        places = [
+            os.path.expanduser(word) for word in values(["", *words_of(arguments)])[1:]
+        ]
     except flags.UnrecognizedFlagError as error:
         raise InputError(unknown_flag(error.flagname, values)) from error
     except flags.Error as error:
@@ -79,7 +83,7 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
         ) from error
     if not places:
         raise InputError(f"no run named: {_USAGE.format(called=called)}")
-    check_paths(values)
+    settle_paths(values)
     output, plot = (str(values[name].value) for name in ("output", "plot"))
     if plot and not plot.lower().endswith(".png"):
         raise InputError(f"--plot={plot}: only PNG is written; end the name in .png")
@@ -99,12 +103,24 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
             f"--output={output} is there already, and may be no report: name another "
             f"file, or write over one that ends in {', '.join(_WRITTEN_OVER)}"
         )
+    if os.path.isfile(plot) and not _is_png(plot):
+        raise InputError(
+            f"--plot={plot} is there already, and is no picture: name another file"
+        )
     if output.lower().endswith(_OTHER_FORMATS):
         raise InputError(
             f"--output={output}: a Markdown table or a page is written; end the name "
             "in .md or .html"
         )
     return places, output, plot
+
+
+def _is_png(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError as error:
+        raise InputError(f"--plot={path} cannot be read: {error.strerror}") from error
 
 
 def _write(places: list[str], output: str, plot: str) -> None:

@@ -82,25 +82,27 @@ def _run_directories(
     place: pathlib.Path, seen: set[pathlib.Path], warn: Warn
 ) -> Iterator[pathlib.Path]:
     """Yields the run directories at and below a directory, except those in `seen`."""
-    try:
-        resolved = place.resolve()
-        if resolved in seen:
-            return
-        seen.add(resolved)
-        if (place / "config.json").is_file():
-            yield place
-            return
-        # Hidden ones are half-written, or nobody's runs.
-        children = sorted(
-            path
-            for path in place.iterdir()
-            if path.is_dir() and not path.name.startswith(".")
-        )
-        # The result of --num_experiments lies beside its runs, which say it all.
-        if not children and (place / "result.json").is_file():
-            warn(f"{place}: a result.json without config.json or runs; skipped")
-    except OSError as error:
-        warn(f"{place}: cannot be read ({error.strerror}); skipped")
-        return
-    for child in children:
-        yield from _run_directories(child, seen, warn)
+    waiting = [place]  # Folders may be nested deeper than Python's recursion.
+    while waiting:
+        place = waiting.pop()
+        try:
+            resolved = place.resolve()
+            if resolved in seen:
+                continue
+            seen.add(resolved)
+            if (place / "config.json").is_file():
+                yield place
+                continue
+            # Hidden ones are half-written, or nobody's runs.
+            children = sorted(
+                path
+                for path in place.iterdir()
+                if path.is_dir() and not path.name.startswith(".")
+            )
+            # The result of --num_experiments lies beside its runs, which say it all.
+            if not children and (place / "result.json").is_file():
+                warn(f"{place}: a result.json without config.json or runs; skipped")
+        except OSError as error:
+            warn(f"{place}: cannot be read ({error.strerror}); skipped")
+            continue
+        waiting += reversed(children)
