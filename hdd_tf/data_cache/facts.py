@@ -118,6 +118,8 @@ def _state_of(paths: Iterable[pathlib.Path], folder: pathlib.Path) -> dict[str, 
     for path in paths:
         found = path.stat()
         name = os.path.relpath(path, folder)
-        digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+        # Names of files are bytes, and may be no text.
+        digest.update(os.fsencode(name))
+        digest.update(f"\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
         count, size = count + 1, size + found.st_size
     return {"files": count, "bytes": size, "sha256": digest.hexdigest()}

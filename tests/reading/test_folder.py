@@ -175,16 +175,35 @@ def test_colours_of_sixteen_bits_that_use_few_of_them(tmp_path, caplog):
         values = np.random.default_rng(0).integers(0, 4096, (4, 4, 3))
         write_deep_colours(tmp_path / "deep" / f"{name}.png", values)
     read_folder(str(tmp_path / "deep"))
-    assert "6 colour images of 16 bits" in caplog.text
+    assert "6 images of 16 bits in colour" in caplog.text
     assert "use only 16 of the 256 levels" in caplog.text
 
 
+def test_sixteen_bits_of_gray_beside_transparency_are_gray(tmp_path, caplog):
+    values = np.random.default_rng(0).integers(0, 1 << 16, (6, 4, 4, 2))
+    values[..., 1] = (1 << 16) - 1
+    for name, image in zip(
+        ("a/0", "a/1", "a/2", "b/0", "b/1", "b/2"), values, strict=True
+    ):
+        (tmp_path / "deep" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_deep_colours(tmp_path / "deep" / f"{name}.png", image)
+    read = read_folder(str(tmp_path / "deep"))
+    images = np.concatenate([read.training.images, read.test.images])
+    found = {image.tobytes() for image in images}
+    assert found == {
+        image.tobytes() for image in (values[..., :1] >> 8).astype(np.uint8)
+    }
+
+
 def write_deep_colours(path, values):
-    """Writes a PNG file of 16 bits a colour, which Pillow cannot."""
-    height, width, _ = values.shape
+    """Writes a PNG file of 16 bits a channel: colours, or gray and transparency."""
+    height, width, channels = values.shape
     rows = [b"\0" + row.astype(">u2").tobytes() for row in values]
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (
+            b"IHDR",
+            struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2}[channels], 0, 0, 0),
+        ),
         (b"IDAT", zlib.compress(b"".join(rows))),
         (b"IEND", b""),
     ]

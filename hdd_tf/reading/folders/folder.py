@@ -208,8 +208,13 @@ def _facts(
         root,
         form.channels,
         # Two folders of one name are not the same data.
-        {"bits": form.bits, "folder": os.path.realpath(root), **more},
+        {"bits": form.bits, "folder": _text_of(os.path.realpath(root)), **more},
     )
+
+
+def _text_of(path: str) -> str:
+    """Returns a path as text, whose names are bytes that may be none."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _stored_part(

@@ -28,7 +28,8 @@ class Format:
         channels: 1 or 3.
         deep: Gray images of more than 8 bits.
         noted_bits: How many bits files of `deep` say they use.
-        deep_colours: Images of which a colour has more than 8 bits.
+        deep_colours: Images of which a colour, or gray beside transparency, has more
+            than 8 bits.
         with_more: Files of which only the first frame or page is read.
         transparent: Images with transparent parts; known when they are read.
     """
@@ -169,9 +170,10 @@ def remarks_on(
     largest = _largest_deep_colour(form, files, read) if form.deep_colours else 255
     if largest < _FEW_LEVELS:
         remarks.append(
-            f"{len(form.deep_colours)} colour images of 16 bits, such as "
-            f"{form.deep_colours[0]}, use only {largest + 1} of the 256 levels that "
-            "are read: save them with 8 bits a colour, scaled to 0 ... 255."
+            f"{len(form.deep_colours)} images of 16 bits in colour or beside "
+            f"transparency, such as {form.deep_colours[0]}, use only {largest + 1} of "
+            "the 256 levels that are read: save them with 8 bits a colour, scaled to "
+            "0 ... 255."
         )
     return remarks
 

@@ -33,7 +33,8 @@ class ImageHeader(NamedTuple):
         gray: True if the image has no colours.
         bits: Bits of a value, where a gray one has more than 8; else 8.
         is_exact: Whether the file itself says how many of its bits are used.
-        has_deep_colours: Whether a colour has 16 bits; the upper 8 are read.
+        has_deep_colours: Whether a colour, or gray beside transparency, has 16 bits,
+            of which the upper 8 are read.
         has_more: Whether further frames or pages follow, which are not read.
     """
 
@@ -63,9 +64,10 @@ def header_of(path: str | os.PathLike) -> ImageHeader:
     """Does what `read_header` does, within a `quiet` of the caller, for threads."""
     try:
         with opened(path) as image:
-            gray = is_gray(image)
             # Whether one is deep, and how it is stored, is known before it is loaded.
             deep, stored = is_deep(image), str(image.tile)
+            # Gray beside transparency, of 16 bits, is RGBA of 8 bits to Pillow.
+            gray = is_gray(image) or "'LA;16" in stored
             noted = _look_into_png(image) if image.format == "PNG" else None
             bits, is_exact = _bits(image, noted, stored) if deep else (8, False)
             return ImageHeader(
