@@ -16,8 +16,8 @@ GVBSM = Traits(
     own_settings=("gvbsm_", "image_lr_period"),
     has_geometry=False,
     formation_factor=1,
-    # Clipped to it, but learnt in normalised space.
     unit_range=False,
+    clips_normalised=True,
     update_per_class=False,
     # No iteration looks at real images, and the augmentation is the method's own.
     settings={

@@ -91,6 +91,7 @@ class Traits:
             images, so this is their only value.
         unit_range: True if the images are learnt in [0, 1], where they are clipped;
             False if they are learnt in normalised space.
+        clips_normalised: True if they are clipped there, to what an image can be.
         update_per_class: True if the images move as with one optimiser call a class.
         settings: Defaults of all flags of `DEFAULTED`.
         may_revisit: True if the summaries of an iteration's real images can be used
@@ -171,6 +172,7 @@ class Traits:
     beside: Callable[[Any], tuple[str, ...]] | None = None
     own_settings: tuple[str, ...] = ()
     rate_falls: bool = False
+    clips_normalised: bool = False
     draws_own_classes: bool = False
     loops: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     baseline_title: str = ""

@@ -64,7 +64,12 @@ def _check_formation(config: Any) -> None:
             f"--objective={config.objective} with --zca whitens them whole: leave it "
             "at 1"
         )
-    if config.traits.unit_range:
+    if config.objective == "rded" and config.rded_factor > 1:
+        raise InputError(
+            f"--rded_factor={config.rded_factor} scores parts of images, and --zca "
+            "whitens whole ones: leave --zca out, or give --rded_factor=1"
+        )
+    if config.traits.unit_range or config.traits.clips_normalised:
         raise InputError(
             f"--zca is not for --objective={config.objective}, whose images are "
             "clipped to [0, 1], where whitened ones are not: leave it out"
