@@ -43,6 +43,9 @@ from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings
 from hdd_tf.settings.scope import Scope
 
+# Begins a flag file that repeats a run, in which every value is exact.
+HEAD_OF_REPEATS = "# Every setting of one run:"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
@@ -214,7 +217,7 @@ def flag_text(value: Any) -> str:
 
 def to_flag_file(config: Config) -> str:
     """Returns the text of a flag file that repeats the run, every value stated."""
-    lines = ["# Every setting of one run: python -m hdd_tf.main --flagfile=THIS_FILE"]
+    lines = [f"{HEAD_OF_REPEATS} python -m hdd_tf.main --flagfile=THIS_FILE"]
     lines += [
         f"--{name}={flag_text(getattr(config, name))}"
         for name, row in rows().items()

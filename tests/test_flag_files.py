@@ -12,7 +12,7 @@ import pytest
 
 from hdd_tf.arguments import flag_files
 from hdd_tf.arguments.command_line import parse_command_line
-from hdd_tf.config import Config
+from hdd_tf.config import Config, to_flag_file
 from hdd_tf.errors import InputError
 from hdd_tf.objectives.idm import PoolTraining
 from hdd_tf.protocols.published import evaluation_protocol
@@ -442,3 +442,15 @@ def test_unusable_flag_file_of_the_command_line(name, tmp_path, monkeypatch):
 def test_flag_file_without_a_name():
     with pytest.raises(InputError, match="write --flagfile=FILE"):
         flag_files.expand_flag_files(["--ipc=1", "--flagfile"])
+
+
+def test_a_repeat_has_every_value_as_it_is(tmp_path):
+    # In a file that somebody writes these may be a comment and quotes.
+    config = Config(dataset="x", classes=("A", "F #"), data_dir="'q'")
+    path = tmp_path / "flags.cfg"
+    path.write_text(to_flag_file(config), encoding="utf-8")
+    again = parse_command_line(["main", f"--flagfile={path}"])
+    assert (again.classes, again.data_dir) == (("A", "F #"), "'q'")
+    path.write_text("--dataset=x\n--classes=A,F #\n")
+    with pytest.raises(InputError, match="all behind --classes= is its value"):
+        parse_command_line(["main", f"--flagfile={path}"])

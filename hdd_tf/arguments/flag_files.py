@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hdd_tf.config import HEAD_OF_REPEATS
 from hdd_tf.errors import InputError
 
 _DIRECTIVE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
@@ -116,6 +117,7 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
             f"{at}flag file {path} cannot be read: {error.strerror}"
         ) from error
 
+    is_exact = text.startswith(HEAD_OF_REPEATS)
     arguments: list[Argument] = []
     for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith(("#", "//")):
@@ -127,7 +129,8 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
                 "line with # if it is a comment"
             )
         directive = _DIRECTIVE.fullmatch(line)
-        _check_value(line, here)
+        if not is_exact:
+            _check_value(line, here)
         if directive is None:
             arguments.append(Argument(line, here))
         else:
