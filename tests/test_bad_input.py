@@ -58,6 +58,23 @@ CASES = [
     ),
     (["--dataset=folder:"], "--dataset=folder:: must be a name or folder:DIR"),
     (["--dataset=folder:full"], "full has no class folders"),
+    (
+        ["--dataset=folder:pets", "--run_dir=pets/run"],
+        "--run_dir=pets/run lies in the image folder",
+    ),
+    (["--dataset=folder:.", "--run_dir=run"], "where run would be one of the classes"),
+    (
+        ["--dataset=folder:pets", "--data_cache=pets/cache", "--dry_run"],
+        "--data_cache=pets/cache lies in the image folder",
+    ),
+    (["--dataset=folder:pets", "--expert_dir=pets/cat/x"], "where cat would be one of"),
+    (
+        ["--objective=rded", "--zca", "--rded_factor=2"],
+        "--rded_factor=2 scores parts of images",
+    ),
+    (["--objective=gvbsm", "--zca", "--ipc=1"], "--zca is not for --objective=gvbsm"),
+    (["--iterations=10000000000000000"], "must be a positive integer, 2,147,483,647"),
+    (["--iterations_per_network=9223372036854775808"], "2,147,483,647 at most"),
     (["--dataset=full/thesis"], "folder:DIR"),
     (["--classes=0,10"], "there is no class 10; the data set has 0 (0), 1 (1)"),
     (["--classes=0,name:12"], "there is no class name:12; the data set has 0 (0)"),
@@ -99,7 +116,8 @@ CASES = [
         ["--width=1000000"],
         "--width=1000000 --depth=3: the network with the maps of one",
     ),
-    (["--ipc=99999999999", "--init=noise"], "--ipc=99999999999: the set of 999,999,"),
+    (["--ipc=99999999999"], "--ipc=99999999999: must be a positive integer, 2,147,"),
+    (["--ipc=1999999999", "--init=noise"], "--ipc=1999999999: the set of 19,999,"),
     (["--idm_pool_size=999999", "--objective=idm"], "--idm_pool_size=999999: the pool"),
     (
         ["--idm_train_steps=9999", "--idm_train_batch=9999"],
@@ -135,6 +153,11 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "a_file").write_text("precious")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.txt").write_text("precious")
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        (tmp_path / "pets" / name / "0.png").write_bytes(b"")
+    (tmp_path / "latin.cfg").write_bytes(b"# caf\xe9\n--dataset=digits\n")
+    (tmp_path / "photo.png").write_text("precious")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -180,9 +203,12 @@ def test_directory_in_use_by_another_run(place, capfd, held):
         (["nowhere"], "nowhere does not exist"),
         (["full"], "full is no distilled set"),
         (["a_file"], "a_file is a file"),
+        (["~/set"], "/nobody/set does not exist"),
+        (["--set=~/set.npz", "--dataset=digits"], "/nobody/set.npz"),
     ],
 )
-def test_evaluate_says_what_is_wrong(place, capfd, arguments, said):
+def test_evaluate_says_what_is_wrong(place, capfd, monkeypatch, arguments, said):
+    monkeypatch.setenv("HOME", "/nobody")
     before = contents(place)
     assert evaluate_main(["evaluate", *arguments]) == 2
     captured = capfd.readouterr()
@@ -258,6 +284,34 @@ def test_where_nothing_can_be_written_is_said_first(
         "access",
         lambda path, mode: "closed" not in str(path) and access(path, mode),
     )
+    before = contents(place)
+    assert main(["hdd_tf", *words]) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["export", "full", "--output_dir=x", "--flagfile=latin.cfg"], "is not UTF-8"),
+        (
+            ["report", "full", "--flagfile=latin.cfg"],
+            "flag file latin.cfg is not UTF-8",
+        ),
+        (["report", "full", "--flagfile=pets"], "--flagfile=pets is a directory"),
+        (["report", "full", "--plot=photo.png"], "is there already, and is no picture"),
+        (["report", "~/runs"], "/nobody/runs' is not a directory"),
+        (["export", "--set=~/set", "--output_dir=x"], "/nobody/set does not exist"),
+        (
+            ["export", "--set=full", "--output_dir=x", "--keep_fraction=nan"],
+            "--keep_fraction=nan keeps nothing",
+        ),
+    ],
+    ids=lambda each: each[-1] if isinstance(each, list) else "",
+)
+def test_exports_and_reports_say_what_is_wrong(place, capfd, monkeypatch, words, said):
+    monkeypatch.setenv("HOME", "/nobody")
     before = contents(place)
     assert main(["hdd_tf", *words]) == 2
     captured = capfd.readouterr()
