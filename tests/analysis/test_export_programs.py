@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hdd_tf.analysis.encoder_of_run import EncoderOfRun
 from hdd_tf.arguments.command_line import parse_command_line
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
@@ -107,6 +108,19 @@ def test_bad_input_is_one_line(run, words, said, place, capsys, tmp_path, monkey
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_another_projector_is_seen_before_an_encoder_is_trained(
+    place, capsys, tmp_path, monkeypatch
+):
+    def train(self):
+        raise AssertionError("an encoder was trained")
+
+    monkeypatch.setattr(EncoderOfRun, "weights", train)
+    (tmp_path / "projector_config.pbtxt").write_text("tensor_path: 'mine'")
+    words = [f"--run_dir={place / 'run'}", f"--output_dir={tmp_path}"]
+    assert export_projector(*words) == 2
+    assert "is of another projector" in capsys.readouterr().err
 
 
 def test_help_tells_the_flags(capsys):

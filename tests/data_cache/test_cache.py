@@ -15,7 +15,8 @@ from hdd_tf.data_cache import cache as caches
 from hdd_tf.data_cache import entry as entries
 from hdd_tf.data_cache import writing
 from hdd_tf.data_cache.cache import DataCache
-from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Facts
+from hdd_tf.data_cache.entry import FACTS, IMAGES, LABELS, Facts, digest_of
+from hdd_tf.data_cache.facts import facts_of_files
 from hdd_tf.data_cache.setting import CacheSetting
 from hdd_tf.errors import InputError
 from hdd_tf.files.checksums import OWN_SUM, seal
@@ -291,3 +292,16 @@ def test_an_empty_split_is_not_kept(tmp_path):
     none = dataclasses.replace(ABOUT, shape=(0, 2, 3, 1))
     DataCache(tmp_path).whole(none, lambda: part().take(np.arange(0)))
     assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_no_text_decide_the_images_too(tmp_path):
+    def facts(name):
+        path = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + name))
+        path.write_bytes(b"x")
+        os.utime(path, (0, 0))
+        found = facts_of_files(
+            "folder:x", "train", [path], np.zeros(1, np.int64), [(4, 4)], tmp_path
+        )
+        return digest_of({"recipe": found.recipe, "source": dict(found.source)})
+
+    assert len({facts(b"/caf\xe9.png"), facts(b"/caf\xe8.png"), facts(b"/c.png")}) == 3

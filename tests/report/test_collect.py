@@ -1,6 +1,7 @@
 """Tests of finding and reading runs, whatever state they are in."""
 
 import json
+import os
 
 import pytest
 
@@ -29,6 +30,15 @@ def test_runs_are_found_at_and_below_a_directory_once(tmp_path):
     assert collect(tmp_path / "runs") == (expected, [])
     assert collect(tmp_path / "runs/many", tmp_path / "runs") == (expected, [])
     assert collect(one, one) == ([one], [])
+
+
+def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path):
+    deep = tmp_path
+    for _ in range(1200):
+        deep = deep / "d"
+        os.mkdir(deep)
+    one = write_run(tmp_path / "d/one")
+    assert collect(tmp_path) == ([one], [])
 
 
 def test_what_a_run_says(tmp_path):
