@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from hdd_tf.artifacts.checkpoint_files import CheckpointFiles
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set
-from hdd_tf.files.atomic import is_leftover
+from hdd_tf.files.unfinished import is_leftover
 
 # Clocks, and how many checkpoints there are: nothing of it changes what is computed.
 CLOCKS = {

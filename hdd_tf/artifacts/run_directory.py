@@ -12,6 +12,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, links, lock
 from hdd_tf.files.json_files import read_json
 from hdd_tf.files.json_text import to_plain
+from hdd_tf.files.unfinished import is_leftover, remove_leftovers
 
 
 class RunDirectory(RunFiles):
@@ -60,7 +61,7 @@ class RunDirectory(RunFiles):
                 atomic.write_json(self.config_file, record)
             if record != stored or not self.flags_file.exists():
                 atomic.write_text(self.flags_file, flag_file_text)
-            atomic.remove_leftovers(self.path)
+            remove_leftovers(self.path)
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -196,7 +197,7 @@ def is_own_trace(name: str) -> bool:
     Args:
         name: Name of the file.
     """
-    return name == lock.NAME or atomic.is_leftover(name)
+    return name == lock.NAME or is_leftover(name)
 
 
 def _keep_history(stored: dict[str, Any], record: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
 from hdd_tf.files.json_text import to_plain
 from hdd_tf.files.plain_names import plainly_named
+from hdd_tf.files.unfinished import entries_of
 from hdd_tf.networks.functional import FunctionalNetwork
 
 METADATA_FILE = "hdd_tf.json"
@@ -144,7 +145,7 @@ def is_replaceable(target: pathlib.Path) -> bool:
     """Returns True if `target` is missing, empty or a SavedModel of hdd_tf."""
     if not target.is_dir():
         return not target.exists()
-    names = {entry.name for entry in target.iterdir()}
+    names = {entry.name for entry in entries_of(target)}
     ours = {METADATA_FILE, "saved_model.pb", "variables", "fingerprint.pb", "assets"}
     return not names or ({METADATA_FILE, "saved_model.pb"} <= names <= ours)
 

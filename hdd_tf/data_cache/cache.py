@@ -19,7 +19,8 @@ from hdd_tf.data_cache.places import Places, size_of
 from hdd_tf.data_cache.writing import write_entry
 from hdd_tf.data_cache.writing_in_parts import Decoding, write_in_parts
 from hdd_tf.errors import InputError, warn
-from hdd_tf.files import atomic, lock
+from hdd_tf.files import lock
+from hdd_tf.files.unfinished import remove_leftovers
 from hdd_tf.settings.data import IN_MEMORY
 
 # Of a data set that `AUTO` keeps; a smaller one is decoded in less than a second.
@@ -247,7 +248,7 @@ class DataCache(Places):
             return part  # Such as one whose count is wrong, which is said elsewhere.
         try:
             with contextlib.suppress(OSError):  # Of a process that was killed.
-                atomic.remove_leftovers(place.parent)
+                remove_leftovers(place.parent)
             write_entry(place, facts, part)
         except OSError as error:
             self._warn_unwritten(facts, error)

@@ -34,6 +34,7 @@ from hdd_tf.data_cache.writing import write_facts
 from hdd_tf.errors import InputError
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
+from hdd_tf.files.unfinished import remove_leftovers
 from hdd_tf.progress import progress_bar
 
 _PROGRESS = "progress.json"
@@ -197,7 +198,7 @@ class _Unfinished:
                 labels = np.fromfile(self._directory / LABELS, "<i8").astype(np.int64)
                 if (labels >= 0).all():
                     self.labels, self.done = labels, noted["done"]
-                    atomic.remove_leftovers(self._directory)  # Of the note, by a kill.
+                    remove_leftovers(self._directory)  # Of the note, by a kill.
                     return True
         if self._directory.is_dir() and not self._directory.is_symlink():
             shutil.rmtree(self._directory)

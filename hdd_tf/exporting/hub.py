@@ -16,6 +16,7 @@ from hdd_tf.exporting.hub_card import write_card
 from hdd_tf.exporting.hub_extras import EXTRAS, are_extras, write_hub_extras
 from hdd_tf.exporting.targets import check_replaceable
 from hdd_tf.files import atomic
+from hdd_tf.files.unfinished import entries_of
 
 ENCODINGS = ("parquet", "png_folder")
 CARD = "README.md"
@@ -78,7 +79,7 @@ def is_replaceable(directory: pathlib.Path) -> bool:
     """Returns True if a directory is missing, empty, or was written by `write_hub`."""
     if not directory.is_dir():
         return not directory.exists()
-    names = {entry.name for entry in directory.iterdir()}
+    names = {entry.name for entry in entries_of(directory)}
     if not names:
         return True
     tops = {_PARQUET.partition("/")[0], _FOLDERS}

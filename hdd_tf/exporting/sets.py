@@ -27,6 +27,7 @@ from hdd_tf.evaluation.rounding import measure_rounding
 from hdd_tf.exporting.metadata import metadata_of_set
 from hdd_tf.exporting.saved_sets import SavedSet, load_newest_set, load_saved_set
 from hdd_tf.exporting.targets import check_replaceable
+from hdd_tf.files.unfinished import entries_of
 from hdd_tf.methods.registry import traits_of
 
 
@@ -249,7 +250,7 @@ def check_output(
     """
     encoding_of_name(encoding)
     path = pathlib.Path(output_dir)
-    is_empty = not path.is_dir() or not any(path.iterdir())
+    is_empty = not path.is_dir() or not any(entries_of(path))
     check_replaceable(
         path,
         "a distilled set",

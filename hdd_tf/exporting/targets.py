@@ -4,6 +4,7 @@ import pathlib
 
 from hdd_tf.errors import InputError
 from hdd_tf.files.links import check_writable
+from hdd_tf.files.unfinished import entries_of
 
 
 def check_replaceable(
@@ -37,7 +38,7 @@ def check_replaceable(
             f"{flag}{target} holds other things than {what}: name a new or empty "
             "directory"
         )
-    if target.exists() and any(target.iterdir()) and not overwrite:
+    if target.exists() and any(entries_of(target)) and not overwrite:
         raise InputError(
             f"{flag}{target} holds {what}: name another directory, or {replace} to "
             "replace it"

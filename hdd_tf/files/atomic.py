@@ -2,8 +2,7 @@
 
 Everything is written under a temporary name beside its target, flushed to the disk and
 renamed. A reader, or a run resumed after a crash, therefore never finds half a file
-under its final name. Temporary names are hidden (`.NAME.partial-...`), and
-`remove_leftovers` removes the temporary files of killed processes.
+under its final name. Temporary names are hidden (`unfinished.py`).
 """
 
 import contextlib
@@ -13,17 +12,13 @@ import os
 import pathlib
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from hdd_tf.files.json_text import json_text, json_text_of_numbers
-from hdd_tf.files.links import entries_below
+from hdd_tf.files.kept_directory import fill, stays
+from hdd_tf.files.unfinished import partial_name, sync_directory, sync_tree
 
-_PARTIAL = ".partial-"
-# Bytes of a name that its temporary name repeats; with the rest that makes less than
-# the 255 that file systems allow.
-_REPEATED = 200
 # From <linux/fcntl.h> and <linux/fs.h>.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -69,7 +64,7 @@ def _write(
     """Writes a file under a temporary name, and then gives it its own."""
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
-    partial = _partial_name(target)
+    partial = partial_name(target)
     try:
         with partial.open("xb") as file:
             file.write(data)
@@ -79,7 +74,7 @@ def _write(
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -106,9 +101,8 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     is a moment without a directory, and an error in it restores the old directory.) If
     the block raises an error, nothing has changed.
 
-    A directory that cannot be replaced, because something is mounted there, its parent
-    cannot be written to, or this process works in it, gets the files one by one, at the
-    end, in place of those that it has.
+    A directory that cannot be replaced (see `kept_directory.py`) gets the files one by
+    one, when the block has succeeded: a reader at that moment sees some of each.
 
     Args:
         path: Final name of the directory; missing parents are created.
@@ -121,7 +115,7 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     target = pathlib.Path(path).resolve()
     _make_directory(target.parent)
-    partial = _partial_name(target / target.name if _stays(target) else target)
+    partial = partial_name(target / target.name if stays(target) else target)
     # Other users could not read a directory of tempfile.mkdtemp.
     partial.mkdir()
     try:
@@ -142,36 +136,18 @@ def give_name(partial: pathlib.Path, target: pathlib.Path) -> None:
     Raises:
         OSError: the names cannot be changed.
     """
-    _sync_tree(partial)
+    sync_tree(partial)
     if partial.parent == target:
-        _fill(partial, target)
-    elif not target.is_dir():
+        fill(partial, target)
+        return  # The names beside it are as they were.
+    if not target.is_dir():
         partial.rename(target)
     elif not _exchange(partial, target):
         _replace_in_two_steps(partial, target)
     else:
         # This name refers to the old directory now.
         shutil.rmtree(partial, ignore_errors=True)
-    _sync_directory(target.parent)
-
-
-def remove_leftovers(directory: str | os.PathLike) -> None:
-    """Removes the temporary files of killed processes anywhere below `directory`.
-
-    No other process may be writing in the directory.
-    """
-    for entry in list(entries_below(directory)):
-        if not is_leftover(entry.name):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            pathlib.Path(entry.path).unlink(missing_ok=True)
-
-
-def is_leftover(name: str) -> bool:
-    """Returns True if a name is the temporary name of an unfinished write."""
-    return name.startswith(".") and _PARTIAL in name
+    sync_directory(target.parent)
 
 
 def _make_directory(directory: pathlib.Path) -> None:
@@ -182,11 +158,6 @@ def _make_directory(directory: pathlib.Path) -> None:
         raise NotADirectoryError(
             errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename
         ) from error
-
-
-def _partial_name(target: pathlib.Path) -> pathlib.Path:
-    start = os.fsencode(target.name)[:_REPEATED].decode("utf-8", "ignore")
-    return target.with_name(f".{start}{_PARTIAL}{uuid.uuid4().hex[:12]}")
 
 
 def _exchange(first: pathlib.Path, second: pathlib.Path) -> bool:
@@ -201,7 +172,7 @@ def _exchange(first: pathlib.Path, second: pathlib.Path) -> bool:
 
 
 def _replace_in_two_steps(partial: pathlib.Path, target: pathlib.Path) -> None:
-    previous = _partial_name(target)
+    previous = partial_name(target)
     target.rename(previous)
     try:
         partial.rename(target)
@@ -209,54 +180,3 @@ def _replace_in_two_steps(partial: pathlib.Path, target: pathlib.Path) -> None:
         previous.rename(target)
         raise
     shutil.rmtree(previous, ignore_errors=True)
-
-
-def _stays(target: pathlib.Path) -> bool:
-    """Returns whether another directory cannot take the place of an existing one."""
-    if not target.is_dir():
-        return False
-    with contextlib.suppress(OSError):  # The working directory may be gone.
-        place = pathlib.Path.cwd()
-        if target in (place, *place.parents):
-            return True
-    above_is_ours = os.access(target.parent, os.W_OK | os.X_OK)
-    return os.path.ismount(target) or not above_is_ours
-
-
-def _fill(partial: pathlib.Path, target: pathlib.Path) -> None:
-    """Moves the entries of `partial` up into `target`, which it lies in."""
-    previous = _partial_name(target / target.name)
-    previous.mkdir()
-    moved: list[tuple[pathlib.Path, pathlib.Path]] = []
-    try:
-        old = [entry for entry in target.iterdir() if entry not in (partial, previous)]
-        for place, entries in ((previous, old), (target, list(partial.iterdir()))):
-            for entry in entries:
-                entry.rename(place / entry.name)
-                moved.append((entry, place / entry.name))
-    except BaseException:
-        for entry, now in reversed(moved):
-            now.rename(entry)
-        previous.rmdir()
-        raise
-    _sync_directory(target)
-    shutil.rmtree(previous, ignore_errors=True)
-    partial.rmdir()
-
-
-def _sync_tree(directory: pathlib.Path) -> None:
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with open(os.path.join(folder, name), "rb") as file:
-                os.fsync(file.fileno())
-        _sync_directory(folder)
-
-
-def _sync_directory(directory: str | os.PathLike) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        # Some network file systems do not support this; the rename is still atomic.
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

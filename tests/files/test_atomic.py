@@ -1,14 +1,23 @@
 import json
 import os
 import pathlib
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hdd_tf.files import atomic
+from hdd_tf.artifacts.saved_models import is_replaceable as is_saved_model_replaceable
+from hdd_tf.exporting.hub import is_replaceable as is_hub_replaceable
+from hdd_tf.exporting.sets import check_output
+from hdd_tf.files import atomic, kept_directory
 from hdd_tf.files.json_text import json_text_of_numbers, to_plain
+from hdd_tf.files.kept_directory import stays
+from hdd_tf.files.unfinished import is_leftover, remove_leftovers
 
 
 def names(directory):
@@ -80,7 +89,7 @@ def test_the_final_name_appears_only_when_the_file_is_whole(tmp_path, monkeypatc
     atomic.write_text(tmp_path / "a.txt", "text")
     before, after = seen
     assert len(before) == 1
-    assert atomic.is_leftover(before[0])
+    assert is_leftover(before[0])
     assert after == ["a.txt"]
 
 
@@ -152,9 +161,7 @@ def test_a_failed_second_step_puts_the_old_directory_back(tmp_path, monkeypatch)
     rename = pathlib.Path.rename
 
     def failing(self, target):
-        if atomic.is_leftover(self.name) and (self / "inner" / "file").read_text() == (
-            "new"
-        ):
+        if is_leftover(self.name) and (self / "inner" / "file").read_text() == ("new"):
             raise OSError(5, "Input/output error")
         return rename(self, target)
 
@@ -186,6 +193,57 @@ def test_a_directory_that_must_stay_gets_the_files(tmp_path, monkeypatch, why):
         if why == "worked in":
             break  # The folder that was worked in is gone.
     assert target.stat().st_ino == before
+
+
+def test_what_a_kill_left_in_a_kept_directory_bars_nothing(tmp_path, monkeypatch):
+    target = tmp_path / "set"
+    (target / ".set.partial-0123456789ab").mkdir(parents=True)
+    (target / ".set.partial-0123456789ab" / "file").write_text("half")
+    check_output(target, "npz")
+    assert is_saved_model_replaceable(target) and is_hub_replaceable(target)
+    monkeypatch.chdir(target)
+    fill(target, "new")
+    assert names(target) == ["inner"]
+
+
+def test_what_cannot_be_replaced_is_told_from_what_can(tmp_path, monkeypatch):
+    target = tmp_path / "a set"
+    target.mkdir()
+    assert not stays(target) and not stays(tmp_path / "missing")
+    mounts = tmp_path / "mountinfo"
+    monkeypatch.setattr(kept_directory, "_MOUNTS", mounts)
+    name = os.fsencode(target).replace(b" ", b"\\040")
+    mounts.write_bytes(b"36 35 98:0 /x " + name + b" rw - ext3 /dev/root rw\n")
+    assert stays(target)
+    mounts.unlink()
+    assert not stays(target)
+    # As in /tmp, where another user's directory cannot be renamed.
+    tmp_path.chmod(0o1777)
+    assert not stays(target)
+    monkeypatch.setattr(os, "geteuid", lambda: target.stat().st_uid + 1)
+    assert stays(target)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may become another user")
+def test_a_parent_that_may_not_even_be_listed(request):
+    # Not below a directory of pytest, which others may not enter.
+    parent = pathlib.Path(tempfile.mkdtemp())
+    request.addfinalizer(lambda: shutil.rmtree(parent))
+    (parent / "set").mkdir()
+    os.chown(parent / "set", 65534, 65534)
+    parent.chmod(0o711)
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]); "
+        "from hdd_tf.files import atomic; os.setuid(65534)\n"
+        "with atomic.new_directory(sys.argv[1]) as partial:\n"
+        "    (partial / 'file').write_text('new')\n"
+    )
+    root = str(pathlib.Path(atomic.__file__).parents[2])
+    command = [sys.executable, "-c", code, str(parent / "set"), root]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert names(parent / "set") == ["file"] and names(parent) == ["set"]
 
 
 def test_files_that_cannot_be_moved_up_change_nothing(tmp_path, monkeypatch):
@@ -233,7 +291,7 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
     (tmp_path / ".result.json.partial-ba9876543210").write_text("half")
     (tmp_path / ".hidden").write_text("kept")
     (tmp_path / "a.partial-b").write_text("kept")
-    atomic.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert names(tmp_path) == [".hidden", "a.partial-b", "sub"]
     assert names(tmp_path / "sub") == []
 

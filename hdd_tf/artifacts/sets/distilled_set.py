@@ -35,6 +35,7 @@ from hdd_tf.errors import InputError
 from hdd_tf.files import atomic, checksums
 from hdd_tf.files.json_text import to_plain
 from hdd_tf.files.links import check_place
+from hdd_tf.files.unfinished import entries_of
 from hdd_tf.methods.registry import geometry_of
 
 # Entries of the encoding that a set was read from, which a new encoding replaces.
@@ -206,7 +207,7 @@ def find_distilled_set(path: str | os.PathLike) -> pathlib.Path:
 def _is_replaceable(target: pathlib.Path) -> bool:
     if not target.is_dir():
         return not target.exists()
-    return not any(target.iterdir()) or is_distilled_set(target)
+    return not any(entries_of(target)) or is_distilled_set(target)
 
 
 def _describe(

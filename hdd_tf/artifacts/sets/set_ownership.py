@@ -7,6 +7,7 @@ from hdd_tf.artifacts.encodings.registry import ENCODINGS
 from hdd_tf.artifacts.sets import set_extras
 from hdd_tf.artifacts.sets.set_metadata import METADATA_FILE, read_unchecked
 from hdd_tf.files.links import entries_below
+from hdd_tf.files.unfinished import is_leftover
 
 
 def is_distilled_set(path: str | os.PathLike) -> bool:
@@ -16,7 +17,10 @@ def is_distilled_set(path: str | os.PathLike) -> bool:
     if not os.path.lexists(directory / METADATA_FILE):
         return False
     try:
-        files, folders = names_below(directory)
+        files, folders = (
+            {name for name in names if not is_leftover(name.partition("/")[0])}
+            for names in names_below(directory)
+        )
     except PermissionError:  # No export makes folders that its owner cannot read.
         return False
     if METADATA_FILE not in files:

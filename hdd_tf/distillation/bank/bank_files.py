@@ -20,6 +20,7 @@ from hdd_tf.files import atomic
 from hdd_tf.files.disk_room import check_disk_room
 from hdd_tf.files.json_text import json_text
 from hdd_tf.files.npz_file import read_npz, write_npz
+from hdd_tf.files.unfinished import remove_leftovers
 from hdd_tf.networks.functional import FunctionalNetwork
 from hdd_tf.settings.row import row_of
 from hdd_tf.settings.scope import Scope
@@ -129,7 +130,7 @@ class BankFiles:
         Raises:
             OSError: it cannot be written.
         """
-        atomic.remove_leftovers(self.path)
+        remove_leftovers(self.path)
         atomic.write_json(self.path / KIND_FILE, self._kind)
 
     def write(self, label: int, parts: Sequence[np.ndarray]) -> None:
