@@ -23,6 +23,7 @@ from hdd_tf.data.splits import hold_out_validation
 from hdd_tf.data_cache.setting import NOT_CACHED, CacheSetting
 from hdd_tf.errors import InputError, warn
 from hdd_tf.reading.arrays import labelled_images, mend_of_labels
+from hdd_tf.reading.folders.own_places import refuse_own_places
 from hdd_tf.reading.sources import read_source
 from hdd_tf.reading.whitening import whitened_for
 from hdd_tf.settings.conversions import height_and_width
@@ -52,6 +53,8 @@ def load_configured_dataset(
             "holds: name a data set of such images, for example --dataset=folder:DIR, "
             "or score a set from Python by hdd_tf.evaluate(SET, test=(images, labels))"
         )
+    if keeps:
+        refuse_own_places(config)
     dataset = load_dataset(
         config.dataset,
         config.data_dir or None,

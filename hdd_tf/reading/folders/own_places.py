@@ -30,33 +30,51 @@ def refuse_own_places(config: Any) -> None:
     inside = {
         name: path
         for name, path in _written(config).items()
-        if real_root in path.parents
+        if real_root in (path, *path.parents)
     }
     if not inside or not root.is_dir():
         return
-    found = find_splits(root, FolderLister(root)).classes.values()
-    above = {
-        pathlib.Path(os.path.realpath(folder.parent))
-        for classes in found
-        for folder in classes.values()
-    }
+    folders = _read_as_classes(root)
     for name, path in inside.items():
-        for folder in above:
-            if folder not in path.parents:
+        for folder in folders:
+            if folder not in (path, *path.parents):
                 continue
             names = path.relative_to(folder).parts
             if not any(map(is_litter, names)):
+                what = names[0] if names else "what it keeps"
                 raise InputError(
                     f"--{name}={getattr(config, name)} lies in the image folder "
-                    f"{folder}, where {names[0]} would be one of the classes: name a "
+                    f"{folder}, where {what} would be one of the classes: name a "
                     "directory outside of it"
                 )
+
+
+def _read_as_classes(root: pathlib.Path) -> set[pathlib.Path]:
+    """Returns the folders in which one more folder would be a class.
+
+    Or in which it would hide the splits, which are looked for in a folder that has no
+    other beside it.
+    """
+    found = find_splits(root, FolderLister(root)).classes.values()
+    real_root = pathlib.Path(os.path.realpath(root))
+    folders = set()
+    for classes in found:
+        for path in classes.values():
+            above = pathlib.Path(os.path.realpath(path.parent))
+            folders.add(above)
+            if above != real_root:
+                folders |= {
+                    each
+                    for each in above.parent.parents
+                    if real_root in (each, *each.parents)
+                }
+    return folders
 
 
 def _written(config: Any) -> dict[str, pathlib.Path]:
     """Returns the directories that a command may write to, by their settings."""
     names = ["run_dir"] if config.run_dir else []
-    if config.analysis or config.traits.ahead_source:
+    if config.analysis or config.traits.ahead_source or config.keep_fraction < 1:
         names.append("expert_dir")
     if config.bank_over == "all":
         names.append("bank_dir")
