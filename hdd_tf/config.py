@@ -13,6 +13,7 @@ importing program. Nothing here imports TensorFlow, so `--help` is instant.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,10 @@ from hdd_tf.settings.row import Row, row_of
 from hdd_tf.settings.running import DeviceSettings, OutputSettings
 from hdd_tf.settings.scope import Scope
 
-# Begins a flag file that repeats a run, in which every value is exact.
-HEAD_OF_REPEATS = "# Every setting of one run:"
+# Stands before a line of a flag file whose value may look like a mistake.
+EXACT = "# The next value is exact:"
+# Spaces may be within a path or before a comment, and quotes around a value.
+_ODD = re.compile(r"\s|^([\"']).*\1$", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -217,13 +220,12 @@ def flag_text(value: Any) -> str:
 
 def to_flag_file(config: Config) -> str:
     """Returns the text of a flag file that repeats the run, every value stated."""
-    lines = [f"{HEAD_OF_REPEATS} python -m hdd_tf.main --flagfile=THIS_FILE"]
-    lines += [
-        f"--{name}={flag_text(getattr(config, name))}"
-        for name, row in rows().items()
+    lines = ["# Every setting of one run: python -m hdd_tf.main --flagfile=THIS_FILE"]
+    for name, row in rows().items():
         # A repeated run goes to a directory of its own.
-        if row.scope is not Scope.START
-    ]
+        if row.scope is not Scope.START:
+            text = flag_text(getattr(config, name))
+            lines += [EXACT] * bool(_ODD.search(text)) + [f"--{name}={text}"]
     return "\n".join(lines) + "\n"
 
 

@@ -451,6 +451,6 @@ def test_a_repeat_has_every_value_as_it_is(tmp_path):
     path.write_text(to_flag_file(config), encoding="utf-8")
     again = parse_command_line(["main", f"--flagfile={path}"])
     assert (again.classes, again.data_dir) == (("A", "F #"), "'q'")
-    path.write_text("--dataset=x\n--classes=A,F #\n")
+    path.write_text(path.read_text("utf-8") + "--classes=A,F #\n")
     with pytest.raises(InputError, match="all behind --classes= is its value"):
         parse_command_line(["main", f"--flagfile={path}"])

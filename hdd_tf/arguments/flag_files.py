@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hdd_tf.config import HEAD_OF_REPEATS
+from hdd_tf.config import EXACT
 from hdd_tf.errors import InputError
 
 _DIRECTIVE = re.compile(r"--?flagfile(?:=(.*))?", re.DOTALL)
@@ -117,10 +117,11 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
             f"{at}flag file {path} cannot be read: {error.strerror}"
         ) from error
 
-    is_exact = text.startswith(HEAD_OF_REPEATS)
+    is_exact = False
     arguments: list[Argument] = []
     for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith(("#", "//")):
+            is_exact = line == EXACT
             continue
         here = f"{path}:{number}"
         if not _FLAG_LINE.fullmatch(line):
@@ -131,6 +132,7 @@ def _read(path: Path, including: tuple[Path, ...], origin: str = "") -> list[Arg
         directive = _DIRECTIVE.fullmatch(line)
         if not is_exact:
             _check_value(line, here)
+        is_exact = False
         if directive is None:
             arguments.append(Argument(line, here))
         else:

@@ -140,7 +140,7 @@ class MatchingSettings:
     )
     iterations_per_network: int = setting(
         1,
-        parsers.COUNT,
+        parsers.ITERATIONS,
         "Iterations that each fresh random network of dm, m3d or datadam is used for.",
         Scope.MATCHING,
         is_of_iterations=True,

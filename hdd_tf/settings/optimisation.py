@@ -59,7 +59,7 @@ class OptimisationSettings:
     )
     iterations: int = setting(
         None,
-        parsers.COUNT,
+        parsers.ITERATIONS,
         "Distillation steps; a larger value extends a finished run. "
         f"{unset('iterations')}",
         Scope.MAY_GROW,

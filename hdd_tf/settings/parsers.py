@@ -123,24 +123,17 @@ def pool_names(known: tuple[str, ...]) -> flags.ArgumentParser:
     )
 
 
+COUNT = flags.IntegerParser(lower_bound=1)
 # Numbers of iterations are int32 in the graph.
-_MOST = 2**31 - 1
-
-
-def _count(least: int, what: str) -> flags.IntegerParser:
-    parser = flags.IntegerParser(lower_bound=least, upper_bound=_MOST)
-    parser.syntactic_help = f"{what}, {_MOST:,} at most"
-    return parser
-
-
-COUNT = _count(1, "a positive integer")
+ITERATIONS = flags.IntegerParser(lower_bound=1, upper_bound=2**31 - 1)
+ITERATIONS.syntactic_help = "a positive integer, 2,147,483,647 at most"
 METHOD = _MethodParser()
 # Of what takes memory or work of its own each: more would end in exhausted memory or
 # overflow, after minutes or hours.
 FEW = flags.IntegerParser(lower_bound=1, upper_bound=10**6)
 FEW_OR_ZERO = flags.IntegerParser(lower_bound=0, upper_bound=10**6)
 DEVICES = flags.IntegerParser(lower_bound=0, upper_bound=1024)
-COUNT_OR_ZERO = _count(0, "a non-negative integer")
+COUNT_OR_ZERO = flags.IntegerParser(lower_bound=0)
 # Below 2^53 every JSON reader keeps it exact.
 SEED = flags.IntegerParser(lower_bound=0, upper_bound=2**53 - 1)
 # The noise of a diffusion model has 1,000 times, of which steps skip at least one.

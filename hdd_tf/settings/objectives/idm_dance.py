@@ -28,7 +28,7 @@ class IdmSettings:
     )
     idm_join_every: int = setting(
         30,
-        parsers.COUNT,
+        parsers.ITERATIONS,
         "Iterations until a fresh network joins the pool.",
         Scope.MATCHING,
     )
