@@ -69,6 +69,11 @@ CASES = [
     ),
     (["--dataset=folder:pets", "--expert_dir=pets/cat/x"], "where cat would be one of"),
     (
+        ["--dataset=folder:pets", "--expert_dir=pets"],
+        "where what it keeps would be one",
+    ),
+    (["--dataset=folder:only", "--run_dir=only/run"], "where run would be one of the"),
+    (
         ["--objective=rded", "--zca", "--rded_factor=2"],
         "--rded_factor=2 scores parts of images",
     ),
@@ -116,8 +121,7 @@ CASES = [
         ["--width=1000000"],
         "--width=1000000 --depth=3: the network with the maps of one",
     ),
-    (["--ipc=99999999999"], "--ipc=99999999999: must be a positive integer, 2,147,"),
-    (["--ipc=1999999999", "--init=noise"], "--ipc=1999999999: the set of 19,999,"),
+    (["--ipc=99999999999", "--init=noise"], "--ipc=99999999999: the set of 999,999,"),
     (["--idm_pool_size=999999", "--objective=idm"], "--idm_pool_size=999999: the pool"),
     (
         ["--idm_train_steps=9999", "--idm_train_batch=9999"],
@@ -156,6 +160,7 @@ def place(tmp_path, monkeypatch):
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         (tmp_path / "pets" / name / "0.png").write_bytes(b"")
+        (tmp_path / "only/images/train" / name).mkdir(parents=True)
     (tmp_path / "latin.cfg").write_bytes(b"# caf\xe9\n--dataset=digits\n")
     (tmp_path / "photo.png").write_text("precious")
     monkeypatch.chdir(tmp_path)

@@ -103,7 +103,7 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
             f"--output={output} is there already, and may be no report: name another "
             f"file, or write over one that ends in {', '.join(_WRITTEN_OVER)}"
         )
-    if os.path.isfile(plot) and not _is_png(plot):
+    if os.path.isfile(plot) and not _may_be_plot(plot):
         raise InputError(
             f"--plot={plot} is there already, and is no picture: name another file"
         )
@@ -115,10 +115,11 @@ def _parse(called: str, arguments: Sequence[str]) -> tuple[list[str], str, str]:
     return places, output, plot
 
 
-def _is_png(path: str) -> bool:
+def _may_be_plot(path: str) -> bool:
     try:
         with open(path, "rb") as file:
-            return file.read(len(_SIGNATURE)) == _SIGNATURE
+            # An empty file may be made to be written to.
+            return file.read(len(_SIGNATURE)) in (_SIGNATURE, b"")
     except OSError as error:
         raise InputError(f"--plot={path} cannot be read: {error.strerror}") from error
 
