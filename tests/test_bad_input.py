@@ -62,17 +62,23 @@ CASES = [
         ["--dataset=folder:pets", "--run_dir=pets/run"],
         "--run_dir=pets/run lies in the image folder",
     ),
-    (["--dataset=folder:.", "--run_dir=run"], "where run would be one of the classes"),
+    (["--dataset=folder:.", "--run_dir=run"], "where run would be a class"),
     (
         ["--dataset=folder:pets", "--data_cache=pets/cache", "--dry_run"],
         "--data_cache=pets/cache lies in the image folder",
     ),
-    (["--dataset=folder:pets", "--expert_dir=pets/cat/x"], "where cat would be one of"),
+    (
+        ["--dataset=folder:pets", "--expert_dir=pets/cat/x"],
+        "cat would be a class",
+    ),
     (
         ["--dataset=folder:pets", "--expert_dir=pets"],
-        "where what it keeps would be one",
+        "what it keeps would be a class",
     ),
-    (["--dataset=folder:only", "--run_dir=only/run"], "where run would be one of the"),
+    (
+        ["--dataset=folder:only", "--run_dir=only/run"],
+        "run would hide the folders",
+    ),
     (
         ["--objective=rded", "--zca", "--rded_factor=2"],
         "--rded_factor=2 scores parts of images",

@@ -55,8 +55,8 @@ def _may_rename(target: pathlib.Path) -> bool:
 def fill(partial: pathlib.Path, target: pathlib.Path) -> None:
     """Moves the entries of `partial` up into `target`, in place of those there.
 
-    An error changes nothing. A kill meanwhile leaves some old and some new entries, and
-    the others under hidden names.
+    An error changes nothing. A kill while the names change leaves some old and some new
+    entries, and the others under hidden names.
 
     Args:
         partial: A directory with a temporary name in `target`.

@@ -8,6 +8,7 @@ from hdd_tf.data.catalogue import FOLDER
 from hdd_tf.errors import InputError
 from hdd_tf.reading.folders.class_folders import FolderLister, is_litter
 from hdd_tf.reading.folders.split_folders import find_splits
+from hdd_tf.reading.folders.split_names import named_split
 from hdd_tf.settings.data import CACHE_BESIDE_DATA, NO_CACHE
 
 
@@ -21,7 +22,7 @@ def refuse_own_places(config: Any) -> None:
         config: The run's `Config`.
 
     Raises:
-        InputError: one would be.
+        InputError: one would be, or would be a split or hide the splits.
     """
     if not config.dataset.startswith(FOLDER):
         return
@@ -34,41 +35,49 @@ def refuse_own_places(config: Any) -> None:
     }
     if not inside or not root.is_dir():
         return
-    folders = _read_as_classes(root)
+    splits = find_splits(root, FolderLister(root)).classes.values()
+    above = {
+        pathlib.Path(os.path.realpath(folder.parent))
+        for classes in splits
+        for folder in classes.values()
+    }
     for name, path in inside.items():
-        for folder in folders:
-            if folder not in (path, *path.parents):
-                continue
-            names = path.relative_to(folder).parts
-            if not any(map(is_litter, names)):
-                what = names[0] if names else "what it keeps"
-                raise InputError(
-                    f"--{name}={getattr(config, name)} lies in the image folder "
-                    f"{folder}, where {what} would be one of the classes: name a "
-                    "directory outside of it"
-                )
+        if any(map(is_litter, path.relative_to(real_root).parts)):
+            continue
+        if what := _what_it_would_be(path, real_root, above):
+            raise InputError(
+                f"--{name}={getattr(config, name)} lies in the image folder {root}, "
+                f"where {what}: name a directory outside of it"
+            )
 
 
-def _read_as_classes(root: pathlib.Path) -> set[pathlib.Path]:
-    """Returns the folders in which one more folder would be a class.
+def _what_it_would_be(
+    path: pathlib.Path, root: pathlib.Path, above: set[pathlib.Path]
+) -> str:
+    """Returns what a directory would be taken for; empty for nothing.
 
-    Or in which it would hide the splits, which are looked for in a folder that has no
-    other beside it.
+    Args:
+        path: The directory, in the root.
+        root: The image folder.
+        above: The folders in which the class folders lie, all in the root.
     """
-    found = find_splits(root, FolderLister(root)).classes.values()
-    real_root = pathlib.Path(os.path.realpath(root))
-    folders = set()
-    for classes in found:
-        for path in classes.values():
-            above = pathlib.Path(os.path.realpath(path.parent))
-            folders.add(above)
-            if above != real_root:
-                folders |= {
-                    each
-                    for each in above.parent.parents
-                    if real_root in (each, *each.parents)
-                }
-    return folders
+    for folder in above:
+        if folder in (path, *path.parents):
+            names = path.relative_to(folder).parts
+            return f"{names[0] if names else 'what it keeps'} would be a class"
+    for folder in above:
+        # Where splits lie, and the folders with no other beside them that lead there.
+        place = folder.parent
+        for outer in (place, *place.parents):
+            if root not in (outer, *outer.parents) or outer not in path.parents:
+                continue
+            first = path.relative_to(outer).parts[0]
+            leads_there = outer / first in (place, *place.parents)
+            if outer != place and not leads_there:
+                return f"{first} would hide the folders of the splits"
+            if outer == place and named_split(first):
+                return f"{first} would be a split"
+    return ""
 
 
 def _written(config: Any) -> dict[str, pathlib.Path]:
