@@ -160,7 +160,7 @@ def _check_names(words: Sequence[str], known: Sequence[str]) -> None:
         InputError: one does not; the message has the name that is most like it.
     """
     for word in words:
-        match = re.match(r"--?(?!flagfile\b)((?:no)?([A-Za-z_][\w-]*))", word)
+        match = re.match(r"--?((?:no)?([A-Za-z_][\w-]*))", word)
         if match is None or not {match[1], match[2]}.isdisjoint(known):
             continue
         raise InputError(unknown_flag(match[1], known))

@@ -118,7 +118,7 @@ def _computing(
     config = settled(config)
     check_labels(config)
     check_compilation(config.jit_compile, strategy)
-    refuse_own_places(config)
+    refuse_own_places(config)  # Before the run's directory is made.
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {', '.join(devices)}", flush=True)
     if slow := told_slowness(config):
