@@ -400,6 +400,32 @@ def test_gradients_in_float32_are_the_bits_of_those_without_xla(times, monkeypat
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(("images", "times"), [(255, 1), (256, 1), (256, 0), (256, 2)])
+def test_smaller_maps_of_many_images_have_the_same_bits(images, times, monkeypatch):
+    taken = counted_pieces(monkeypatch)
+    block = ConvBlock(128)
+    maps = tf.random.stateless_normal([images, 8, 8, 64], [3, 4])
+    block(maps)
+    block.gamma.assign(tf.random.stateless_normal([128], [5, 6]))
+
+    def compute():
+        inputs = [maps, *(tf.convert_to_tensor(w) for w in block.weights)]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            with differentiated(times):
+                pooled = block.stateless_call(inputs[1:], [], maps)[0]
+            loss = tf.reduce_sum(tf.sin(pooled))
+        return [pooled, *tape.gradient(loss, inputs)]
+
+    found = tf.function(compute, autograph=False)()
+    are_many = images == 256 and times == 1
+    assert taken == ["ordered_norm_relu_pool"] * are_many
+    with without_pieces():
+        expected = tf.function(compute, autograph=False)()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_is_compiled_whole_has_no_pieces_that_are_to_be_apart(monkeypatch):
     taken = counted_pieces(monkeypatch)
     network, weights, images = large_network(32)
@@ -428,8 +454,9 @@ def test_float32_has_other_operations_where_it_cannot_be(trouble, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(None, 16, 16, 64), (None, 33, 32, 128)])
 def test_small_and_odd_maps_in_float32_are_not_compiled(shape):
-    assert not compiled_pools.pays(tf.TensorShape(shape))
-    assert compiled_pools.pays(tf.TensorShape([None, 16, 16, 128]))
+    for times in (0, 1, 2):
+        assert not compiled_pools.pays(tf.TensorShape(shape), times)
+        assert compiled_pools.pays(tf.TensorShape([None, 16, 16, 128]), times)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])

@@ -22,6 +22,8 @@ Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 # Compiling takes longer than one pass less over smaller maps will ever save.
 _LEAST_SIZE = 1 << 15
+# So does one over few images, where gradients have most of the passes.
+_LEAST_OF_ALL = 1 << 21
 
 
 def compiles() -> bool:
@@ -30,16 +32,19 @@ def compiles() -> bool:
     return may_have_pieces() and not has_gpu and works("CPU:0")
 
 
-def pays(shape: tf.TensorShape) -> bool:
+def pays(shape: tf.TensorShape, times: int) -> bool:
     """Returns whether compiling pays in float32.
 
     Args:
         shape: That of the maps, `[n, h, w, c]`. With odd h or w TensorFlow's pooling
             has another gradient, whose bits are not those of compiled pieces.
+        times: How often the maps are differentiated.
     """
-    _, height, width, channels = shape
+    images, height, width, channels = shape
     is_even = height % 2 == width % 2 == 0
-    return is_even and height * width * channels >= _LEAST_SIZE
+    size = height * width * channels
+    of_all = size * (images or 0)
+    return is_even and (size >= _LEAST_SIZE or (times == 1 and of_all >= _LEAST_OF_ALL))
 
 
 def relu_pool(maps: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:

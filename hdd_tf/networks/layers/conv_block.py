@@ -43,7 +43,8 @@ class ConvBlock(keras.layers.Layer):
     On CPUs XLA compiles what large maps go through, with the same bits: ReLU and
     pooling (`compiled_pools.py`), and for a known number of images the norm too where
     no gradient is differentiated (`ordered_norm.py`), and all of the first layer where
-    nothing is (`compiled_first_block.py`).
+    nothing is (`compiled_first_block.py`). With many images that are differentiated
+    once, smaller maps are large too.
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
@@ -201,7 +202,8 @@ class ConvBlock(keras.layers.Layer):
         if self.with_activation or None in shape[1:]:
             return False
         # The first question of a process whether XLA works takes some time.
-        return (self._rounds or pays(shape)) and compiles()
+        is_worth_it = self._rounds or pays(shape, times_differentiated())
+        return is_worth_it and compiles()
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor
