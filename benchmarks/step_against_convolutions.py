@@ -16,6 +16,7 @@ from timing import ratio, seconds, time_in_turn
 from workloads import distillation_step, step_run
 
 from hdd_tf.cli.memory_allocator import keep_freed_memory
+from hdd_tf.cli.tensorflow_import import add_in_one_order
 from hdd_tf.data.memory import peak_memory
 
 
@@ -34,7 +35,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only_step", action="store_true", help="for its memory")
     arguments = parser.parse_args()
-    keep_freed_memory()  # As the command does; it serves both sides.
+    # As the command does; it serves both sides.
+    keep_freed_memory()
+    add_in_one_order()
     shape = arguments.size, arguments.size, arguments.channels
     step = step_run(
         distillation_step(

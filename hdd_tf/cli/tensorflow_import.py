@@ -33,31 +33,38 @@ def import_quietly() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-    # Where it was imported before, it may have computed.
+    # Where it was imported before, a program may be using it.
     if is_new:
-        _add_in_one_order()
+        add_in_one_order()
 
 
-def _add_in_one_order() -> None:
+def add_in_one_order() -> None:
     """Lets TensorFlow add three large tensors or more in the order they are written in.
 
-    A pass of its graph optimiser saves memory: where the tensors of a function take
-    more than 205 MB of a CPU, such a sum becomes a variable that each term is added to
-    as soon as it is there. With two threads the last bits then differ from call to
-    call, in spite of TensorFlow's op determinism: those of the images' gradient in a
-    pass of 128 images 32x32 at width 128, and of gradients of gradients in one of 64.
+    Its graph optimiser has a heuristic of scheduling, to save memory: where tensors of
+    a function would take more than 205 MiB at once, four fifths of what TensorFlow
+    takes a CPU to have, such a sum becomes a variable that each term is added to as
+    soon as it is there. With two threads the last bits then differ from call to call,
+    even with TensorFlow's op determinism: those of the images' gradient in a pass of
+    128 images 32x32 at width 128, and of gradients of gradients in one of 64.
 
-    The settings that TensorFlow has for its optimiser do not name that pass. This is
-    the public way to be without it, before TensorFlow first computes.
+    The settings that TensorFlow has for its optimiser do not name it. This is the
+    public way to be without it, as long as TensorFlow has not begun to compute, as it
+    does while it is imported where devices come as plugins. Afterwards nothing changes.
     """
     import tensorflow as tf
 
     settings = tf.compat.v1.ConfigProto()
     passes = settings.graph_options.rewrite_options
-    passes.memory_optimization = passes.NO_MEM_OPT
+    # The default, but for scheduling.
+    passes.memory_optimization = passes.SWAPPING_HEURISTICS
     # What is enabled already reads no settings.
     tf.compat.v1.disable_eager_execution()
-    tf.compat.v1.enable_eager_execution(settings)
+    try:
+        tf.compat.v1.enable_eager_execution(settings)
+    except (ValueError, AttributeError):  # The second while it words the first.
+        tf.compat.v1.disable_eager_execution()
+        tf.compat.v1.enable_eager_execution()
 
 
 @contextlib.contextmanager

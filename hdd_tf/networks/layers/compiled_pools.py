@@ -22,7 +22,8 @@ Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 # Compiling takes longer than one pass less over smaller maps will ever save.
 _LEAST_SIZE = 1 << 15
-# So does one over few images, where gradients have most of the passes.
+# Smaller maps pay by their gradients alone, and over many images. Norms, which have
+# most of these passes, can be compiled where they are differentiated once.
 _LEAST_OF_ALL = 1 << 21
 
 

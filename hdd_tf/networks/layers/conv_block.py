@@ -43,8 +43,8 @@ class ConvBlock(keras.layers.Layer):
     On CPUs XLA compiles what large maps go through, with the same bits: ReLU and
     pooling (`compiled_pools.py`), and for a known number of images the norm too where
     no gradient is differentiated (`ordered_norm.py`), and all of the first layer where
-    nothing is (`compiled_first_block.py`). With many images that are differentiated
-    once, smaller maps are large too.
+    nothing is (`compiled_first_block.py`). Smaller maps are compiled too where many
+    images are differentiated once.
 
     With Keras' policy `mixed_bfloat16` the convolution's factors and product are
     bfloat16, and so is the first layer's map up to its pooling. Moments, scale and
