@@ -27,8 +27,11 @@ writer.close()
 print(tf.executing_eagerly())
 """
 _COMMAND = """
+import sys
 from hdd_tf.main import main
-assert main(["hdd-tf", "--dataset=digits", "--ipc=1", "--dry_run"]) == 0
+
+output = "--output_dir=" + sys.argv[1] + "_set"
+assert main(["hdd-tf", "export", "tfrecord", "digits_ipc10_dm", output]) == 0
 """
 _IMPORTED_BEFORE = """
 import tensorflow as tf
