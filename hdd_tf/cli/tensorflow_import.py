@@ -16,7 +16,8 @@ def import_quietly() -> None:
     """Imports TensorFlow and Keras, with the notes about the machine off the terminal.
 
     They are written to file descriptor 2 before any log level counts. A failing import
-    still raises, and whatever TensorFlow has to say later is shown.
+    still raises, and whatever TensorFlow has to say later is shown. The first import
+    of a process is followed by `add_in_one_order`.
 
     Raises:
         InputError: Keras cannot be imported.
