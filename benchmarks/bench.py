@@ -153,13 +153,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(sizes: Sizes, parts: Sequence[str], options: argparse.Namespace) -> None:
     began = time.perf_counter()
-    # As the command does; it serves all sides.
-    keep_freed_memory()
-    add_in_one_order()
     record = bench_history.new_record()
     if not record["quiet"]:
         load = record["machine"]["load_at_start"]
         print(f"load {load}: the machine is not quiet, and its numbers will not be.")
+    keep_freed_memory()  # As the command does; it serves all sides.
     record |= {"quick": options.quick, "parts": list(parts), "rounds": sizes.rounds}
     record |= measure(sizes, parts)
     record["machine"]["load_at_end"] = round(os.getloadavg()[0], 2)
@@ -170,4 +168,5 @@ def _run(sizes: Sizes, parts: Sequence[str], options: argparse.Namespace) -> Non
 
 
 if __name__ == "__main__":
+    add_in_one_order()  # As the command does, in a process of its own.
     sys.exit(main())

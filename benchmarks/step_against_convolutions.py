@@ -35,9 +35,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only_step", action="store_true", help="for its memory")
     arguments = parser.parse_args()
-    # As the command does; it serves both sides.
-    keep_freed_memory()
-    add_in_one_order()
+    keep_freed_memory()  # As the command does; it serves both sides.
     shape = arguments.size, arguments.size, arguments.channels
     step = step_run(
         distillation_step(
@@ -74,4 +72,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    add_in_one_order()  # As the command does, in a process of its own.
     main()

@@ -51,7 +51,11 @@ def add_in_one_order() -> None:
 
     The settings that TensorFlow has for its optimiser do not name it. This is the
     public way to be without it, as long as TensorFlow has not begun to compute, as it
-    does while it is imported where devices come as plugins. Afterwards nothing changes.
+    does while it is imported where devices come as plugins: then nothing changes. Call
+    it once, in a process that has just imported TensorFlow.
+
+    Raises:
+        ValueError: TensorFlow's graphs were in use; it then computes in graphs alone.
     """
     import tensorflow as tf
 
