@@ -15,6 +15,7 @@ from hdd_tf.data.image_rows import failed_reads_named
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.compilation import check_compilation
+from hdd_tf.distributed.onednn import left_off
 from hdd_tf.distributed.precision import computing_in
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
@@ -121,8 +122,8 @@ def _computing(
     refuse_own_places(config)  # Before the run's directory is made.
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {', '.join(devices)}", flush=True)
-    if slow := told_slowness(config):
-        print(slow, flush=True)
+    for line in filter(None, (told_slowness(config), left_off())):
+        print(line, flush=True)
     with (
         workers.lost_ones_told(),
         workers.chief_dismisses(),
