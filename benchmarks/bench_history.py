@@ -20,6 +20,8 @@ from hdd_tf.errors import InputError, one_line
 QUIET_LOAD = 1.5
 # Units of processors that multiply bfloat16, as Linux names them.
 _UNITS = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16")
+# With it TensorFlow has fast convolutions where it would leave them off.
+_SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
@@ -41,6 +43,7 @@ def machine(cpuinfo: str = "/proc/cpuinfo") -> dict[str, Any]:
         "cpu": model[1] if model else "unknown",
         "cores": os.cpu_count(),
         "bfloat16_units": [unit for unit in _UNITS if unit in have],
+        _SWITCH: os.environ.get(_SWITCH),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "torch": importlib.metadata.version("torch") if torch else None,
         "load_at_start": round(os.getloadavg()[0], 2),
@@ -66,7 +69,9 @@ def append(history: pathlib.Path, record: Mapping[str, Any]) -> None:
 
 
 def shown_records(history: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns what is known last of every part, of runs that are not quick ones.
+    """Returns what is known last of every part on every kind of machine.
+
+    Quick runs do not count. Of memory and curves one machine's are enough.
 
     Args:
         history: File of records.
@@ -80,20 +85,21 @@ def shown_records(history: pathlib.Path) -> list[dict[str, Any]]:
     name = one_line(history)
     lines = history.read_text("utf-8").splitlines() if history.is_file() else []
     shown: list[dict[str, Any]] = []
-    known: set[str] = set()
+    known: set[str | tuple[object, ...]] = set()
     try:
         for line in reversed(lines):
             record = json.loads(line) if line.strip() else {"quick": True}
             if record["quick"]:
                 continue
-            groups = [each for each in record["groups"] if each["name"] not in known]
+            kind = _kind(record["machine"])
+            groups = [g for g in record["groups"] if (*kind, g["name"]) not in known]
             rest = {
                 part: {} if part in known else record[part]
                 for part in ("peak_gib", "curves")
             }
             if groups or any(rest.values()):
                 shown.append({**record, "groups": groups, **rest})
-            known |= {group["name"] for group in groups}
+            known |= {(*kind, group["name"]) for group in groups}
             known |= {part for part, found in rest.items() if found}
     except (ValueError, TypeError, KeyError) as error:
         message = f"{name} has a line that is no record: take it out"
@@ -101,6 +107,12 @@ def shown_records(history: pathlib.Path) -> list[dict[str, Any]]:
     if not shown:
         raise InputError(f"{name} holds no full run: make one, `make bench`")
     return shown
+
+
+def _kind(about: Mapping[str, Any]) -> tuple[object, ...]:
+    """Returns what ratios of two machines must have in common to be compared."""
+    units = tuple(about["bfloat16_units"])
+    return about["cpu"], about["cores"], units, about.get(_SWITCH)
 
 
 def ratio_rows(record: Mapping[str, Any]) -> list[list[str]]:
@@ -127,6 +139,8 @@ def described(record: Mapping[str, Any]) -> list[str]:
     """Returns a record as lines of Markdown."""
     about = record["machine"]
     units = ", ".join(about["bfloat16_units"]) or "no bfloat16 units"
+    if about.get(_SWITCH):
+        units += f", {_SWITCH}={about[_SWITCH]}"
     commit = record["commit"] or "no commit"
     if match := re.fullmatch(r"([0-9a-f]{7})[0-9a-f]*(-dirty)?", commit):
         commit = match[1] + (match[2] or "")

@@ -150,6 +150,25 @@ def test_what_is_known_last_of_each_part_is_shown_between_the_marks(bench, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cpu": "Another"}, "Another, 2 cores (no bfloat16 units)"),
+        ({"TF_ENABLE_ONEDNN_OPTS": "1"}, "units, TF_ENABLE_ONEDNN_OPTS=1)"),
+    ],
+)
+def test_machines_that_differ_are_shown_beside_each_other(
+    bench, modules, tmp_path, changes, said
+):
+    about = made_up_record()["machine"] | changes
+    records = (made_up_record(), made_up_record(machine=about), made_up_record())
+    shown = modules["bench_history"].shown_records(write_history(tmp_path, *records))
+    assert [record["machine"] for record in shown] == [records[2]["machine"], about]
+    # Memory and curves are of one machine.
+    assert [bool(record["curves"]) for record in shown] == [True, False]
+    assert said in modules["bench_history"].described(shown[1])[0]
+
+
+@pytest.mark.parametrize(
     ("text", "words", "said"),
     [
         ("", ["--document"], "holds no full run"),
