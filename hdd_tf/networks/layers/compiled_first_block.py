@@ -1,8 +1,10 @@
 """The first block of a network in one pass, compiled by XLA on CPUs.
 
 In float32, for images whose features alone are asked for, as those of real images are.
-Values are the bits of TensorFlow's operations; gradients are right, but slow, and not
-these bits.
+Taps are added in turn, and each sum rounded once. Those are the bits of TensorFlow's
+operations with AVX512; with AVX2 alone its product adds a few rows in another order,
+which rows depends on its threads, and last bits differ. Gradients are right, but slow,
+and not these bits.
 """
 
 import functools
