@@ -122,7 +122,8 @@ def _computing(
     refuse_own_places(config)  # Before the run's directory is made.
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {', '.join(devices)}", flush=True)
-    for line in filter(None, (told_slowness(config), left_off())):
+    hint = left_off() if workers.is_chief else ""
+    for line in filter(None, (told_slowness(config), hint)):
         print(line, flush=True)
     with (
         workers.lost_ones_told(),
