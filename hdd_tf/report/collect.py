@@ -28,7 +28,7 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
         InputError: a place does not exist, or none holds a finished run.
     """
     runs = []
-    seen: set[pathlib.Path] = set()
+    seen: set[object] = set()
     for place in places:
         if place.lower().endswith(SUFFIX) and os.path.isfile(place):
             runs += _scored_sets(pathlib.Path(place), seen, warn)
@@ -51,7 +51,7 @@ def collect_runs(places: Sequence[str], warn: Warn) -> list[Run]:
     return _told_apart(runs)
 
 
-def _scored_sets(path: pathlib.Path, seen: set[pathlib.Path], warn: Warn) -> list[Run]:
+def _scored_sets(path: pathlib.Path, seen: set[object], warn: Warn) -> list[Run]:
     """Returns the score in a file, if it is not damaged, and not in `seen`."""
     if path.resolve() in seen:
         return []
@@ -79,17 +79,19 @@ def _told_apart(runs: Sequence[Run]) -> list[Run]:
 
 
 def _run_directories(
-    place: pathlib.Path, seen: set[pathlib.Path], warn: Warn
+    place: pathlib.Path, seen: set[object], warn: Warn
 ) -> Iterator[pathlib.Path]:
     """Yields the run directories at and below a directory, except those in `seen`."""
     waiting = [place]  # Folders may be nested deeper than Python's recursion.
     while waiting:
         place = waiting.pop()
         try:
-            resolved = place.resolve()
-            if resolved in seen:
+            status = place.stat()
+            # One look, where resolving a path looks at each of its folders.
+            folder = status.st_dev, status.st_ino
+            if folder in seen:
                 continue
-            seen.add(resolved)
+            seen.add(folder)
             if (place / "config.json").is_file():
                 yield place
                 continue
