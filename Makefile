@@ -70,15 +70,21 @@ doctest: .venv/.installed-dev
 bazel: .venv/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" bazel test --test_tag_filters=-slow //...
 
+define VENV
+@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; install one or say make PYTHON=/path/to/python3"; exit 1; }
+$(PYTHON) -m venv .venv
+endef
+
 .venv/.installed: setup.py
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; install one or say make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed
+# With all of the first, in one call: pip looks every package up again in another one.
+.venv/.installed-dev: setup.py
+	$(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	@touch $@
+	@touch .venv/.installed $@
 
 .venv/.installed-docs: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
