@@ -69,7 +69,9 @@ def test_same_seed_same_images_other_seed_or_geometry_others(digits):
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("objective", ["idm", "dance"])
+@pytest.mark.parametrize(
+    "objective", ["idm", pytest.param("dance", marks=pytest.mark.stress)]
+)
 @pytest.mark.slow
 def test_idm_and_dance_give_the_images_that_networks_train_on(
     digits, objective, tmp_path, monkeypatch

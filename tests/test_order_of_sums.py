@@ -57,7 +57,7 @@ def test_commands_add_in_the_order_that_is_written(tmp_path):
     assert not is_rewritten(tmp_path / "command", _COMMAND, _ADD)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_where_tensorflow_computes_already_it_goes_on_as_it_is(tmp_path):
     assert is_rewritten(tmp_path / "before", _IMPORTED_BEFORE, _COMMAND, _ADD)
     # With plugins of devices it computes while it is imported.

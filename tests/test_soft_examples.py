@@ -204,9 +204,16 @@ def _in_keras(value, like):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("train", [trained_in_keras, trained_in_pytorch])
 @pytest.mark.parametrize(
-    "source", ["epochs", "teacher", pytest.param("stored", marks=pytest.mark.stress)]
+    ("source", "train"),
+    [
+        ("epochs", trained_in_pytorch),
+        ("teacher", trained_in_keras),
+        pytest.param("epochs", trained_in_keras, marks=pytest.mark.stress),
+        pytest.param("teacher", trained_in_pytorch, marks=pytest.mark.stress),
+        pytest.param("stored", trained_in_keras, marks=pytest.mark.stress),
+        pytest.param("stored", trained_in_pytorch, marks=pytest.mark.stress),
+    ],
 )
 def test_networks_train_as_ours_do(carried, source, train):
     if source == "teacher":  # One of its networks is enough.

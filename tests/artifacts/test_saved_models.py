@@ -122,7 +122,11 @@ def test_what_is_saved_has_no_pieces_that_xla_must_compile(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["encoder", pytest.param("classifier", marks=pytest.mark.stress)]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.stress)
+        for name in ("encoder", "classifier")
+    ],
 )
 def test_saved_model_cli_runs_it(name, saved, tmp_path):
     place, images = saved

@@ -72,7 +72,7 @@ def test_rows_that_are_taken_can_be_shared():
         LabelledImages(images, np.arange(6)).take(np.array([6]))
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_data_set_is_in_memory_once(tmp_path):
     side, per_class = 512, 128
     for label in range(2):

@@ -59,7 +59,7 @@ def test_nothing_is_told_where_gpus_compute(tmp_path, monkeypatch):
     assert left_off(processor(tmp_path / "cpuinfo", ZEN3)) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.skipif(
     not pathlib.Path("/proc/cpuinfo").exists(), reason="the processor is not known"
 )

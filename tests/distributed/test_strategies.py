@@ -30,7 +30,7 @@ def test_splitting_the_cpu_too_late_is_an_input_error():
         build_strategy("auto", 3)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_virtual_devices_in_a_fresh_process():
     code = (
         "from hdd_tf.distributed.strategies import build_strategy;"

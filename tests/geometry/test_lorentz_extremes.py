@@ -179,7 +179,9 @@ def test_coincident_centroids(dtype, samples):
     assert not wrong
 
 
-@pytest.mark.parametrize("coincident", [True, False])
+@pytest.mark.parametrize(
+    "coincident", [True, pytest.param(False, marks=pytest.mark.stress)]
+)
 @pytest.mark.slow
 def test_compiled_gradients_are_finite(coincident):
     # Kernels may return 0 for a derivative of infinity times 0; XLA does not.

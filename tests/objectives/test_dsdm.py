@@ -148,7 +148,7 @@ def test_gradients_are_finite_where_nothing_varies(geometry, synthetic):
     assert np.isfinite(gradient).all() and np.isfinite(loss).all()
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_blocks_and_chunks_change_nothing(problem, one_device):
     found = []
     for max_images in (10_000, 9):

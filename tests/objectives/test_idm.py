@@ -154,7 +154,7 @@ def test_calls_do_not_matter(problem, one_device, reference):
         np.testing.assert_array_equal(mine, other)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_any_block_size_gives_the_same_images(problem, one_device, reference):
     images, _, _ = run(problem, one_device, max_images=15)
     difference = np.abs(images - reference[0]).max()

@@ -324,7 +324,7 @@ def built(context):
 @pytest.mark.parametrize(
     ("geometry", "replicas"),
     [
-        ("hyperbolic", 1),
+        pytest.param("hyperbolic", 1, marks=pytest.mark.stress),
         pytest.param("hyperbolic", 3, marks=pytest.mark.stress),
         pytest.param("euclidean", 2, marks=pytest.mark.stress),
     ],

@@ -105,7 +105,7 @@ def two_iterations(context):
     [
         pytest.param(1, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
         pytest.param(2, {}, marks=pytest.mark.stress),
-        (2, {"max_images_per_forward": 4}),
+        pytest.param(2, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
     ],
 )
 def test_blocks_of_classes_and_devices_give_the_same_images(

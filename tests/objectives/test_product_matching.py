@@ -61,7 +61,7 @@ def whole(dataset, one_device):
     [
         pytest.param(1, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
         pytest.param(2, {}, marks=pytest.mark.stress),
-        (3, {"max_images_per_forward": 4}),
+        pytest.param(3, {"max_images_per_forward": 4}, marks=pytest.mark.stress),
     ],
 )
 def test_blocks_and_devices_learn_the_same(dataset, whole, devices, changes):
@@ -103,7 +103,7 @@ def test_only_passes_that_compare_teach(dataset, one_device, tmp_path):
     assert len(calls) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_bank_keeps_what_weights_do_not_change(dataset, one_device):
     options = {"product_curvature_lr": 0.0, "product_weight_lr": 0.5}
     anew, banked = (

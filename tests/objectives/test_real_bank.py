@@ -103,7 +103,7 @@ def test_a_bank_that_is_never_full_changes_nothing(problem, one_device):
 
 @pytest.mark.parametrize(("replicas", "max_images"), [
     pytest.param(2, 10_000, marks=pytest.mark.stress),
-    (2, 25),
+    pytest.param(2, 25, marks=pytest.mark.stress),
     pytest.param(3, 25, marks=pytest.mark.stress),
     pytest.param(4, 10, marks=pytest.mark.stress),
 ])  # fmt: skip

@@ -79,7 +79,9 @@ def test_a_teacher_beside_the_images_is_exported_with_them(runs, tmp_path):
     assert set_of_run(run).teacher is None
 
 
-@pytest.mark.parametrize("name", ["dm_bank", "idm"])
+@pytest.mark.parametrize(
+    "name", ["dm_bank", pytest.param("idm", marks=pytest.mark.stress)]
+)
 @pytest.mark.slow
 def test_a_run_goes_on_as_its_own_version_would(runs, name):
     before = read_distilled_set(runs / name).images
