@@ -58,7 +58,9 @@ def analysed(tmp_path_factory):
         ("dm", "trained on the real training split"),
         pytest.param("idm", "oldest network of IDM's pool", marks=pytest.mark.stress),
         pytest.param("dance", "expert 0", marks=pytest.mark.stress),
-        ("random", "trained on the real training split"),
+        pytest.param(
+            "random", "trained on the real training split", marks=pytest.mark.stress
+        ),
     ],
 )
 def test_run_writes_what_there_is_to_see(objective, source, analysed):

@@ -44,7 +44,9 @@ def accuracy_of(network, classifier, dataset):
 
 
 # Beside a fair score: test_fair_score.py.
-@pytest.mark.parametrize("name", ["convnet", "convnet_batch"])
+@pytest.mark.parametrize(
+    "name", ["convnet", pytest.param("convnet_batch", marks=pytest.mark.stress)]
+)
 @pytest.mark.slow
 def test_it_has_the_first_accuracy_that_is_recorded(dataset, distilled_set, name):
     # Beside all that is ever scored with it, and alone.

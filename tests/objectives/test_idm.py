@@ -146,7 +146,7 @@ def test_training_of_the_queue_equals_a_plain_loop(problem, one_device):
         np.testing.assert_allclose(found, accuracy, rtol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_calls_do_not_matter(problem, one_device, reference):
     found = run(problem, one_device, calls=(1, 3, 2))
     np.testing.assert_array_equal(found[0], reference[0])

@@ -53,7 +53,7 @@ def test_digits_of_some_classes_and_another_size():
     assert dataset.mean != whole.mean
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_tfds_is_imported_only_when_needed():
     program = (
         "import sys; from hdd_tf.reading.loading import load_dataset; "

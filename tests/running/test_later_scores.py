@@ -135,6 +135,7 @@ def test_other_sets_and_damaged_records_are_passed_over(finished, trained, tmp_p
     assert run(place)["accuracy"]["convnet"] == entry and not trained
 
 
+@pytest.mark.stress
 def test_each_seed_of_several_is_asked(tmp_path, trained):
     unscored = run(tmp_path / "runs", "--num_experiments=2", "--num_eval=0")
     assert not trained and not unscored["accuracy"]

@@ -180,7 +180,13 @@ def test_a_name_is_scored(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dataset", sorted({name.split("_ipc")[0] for name in NAMES}))
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        pytest.param(name, marks=[pytest.mark.stress] * (name == "fashion_mnist"))
+        for name in sorted({name.split("_ipc")[0] for name in NAMES})
+    ],
+)
 def test_eight_epochs_on_one_recognise_the_other_sets_of_its_data(dataset):
     """No data set is read: what is tested on are the images of the other sets."""
     own = [each for each in hdd_tf.sets() if each.dataset == dataset]

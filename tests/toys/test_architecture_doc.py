@@ -69,7 +69,9 @@ def test_every_block_says_which_file_it_is():
     assert len(BLOCKS) >= 8
 
 
-@pytest.mark.parametrize("geometry", ["hyperbolic", "euclidean"])
+@pytest.mark.parametrize(
+    "geometry", ["hyperbolic", pytest.param("euclidean", marks=pytest.mark.stress)]
+)
 def test_the_described_method_runs(add_method, geometry):
     add_method("energy")
     made = distilled(objective="energy", geometry=geometry)
