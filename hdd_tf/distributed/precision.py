@@ -8,12 +8,11 @@
 """
 
 import contextlib
-import pathlib
-import re
 from collections.abc import Iterator
 
 import tensorflow as tf
 
+from hdd_tf.distributed.processor import processor_features
 from hdd_tf.errors import InputError
 
 # The first compute capability of NVIDIA's cards with TensorFloat-32 and bfloat16.
@@ -73,8 +72,7 @@ def slowness(precision: str, cpuinfo: str = "/proc/cpuinfo") -> str:
 
     Args:
         precision: As `resolve` returns it.
-        cpuinfo: File of the processor's features, as Linux writes it. Without it,
-            nothing is known, and nothing said.
+        cpuinfo: As for `processor_features`. Where nothing is known, nothing is said.
     """
     if precision != "bfloat16":
         return ""
@@ -83,12 +81,8 @@ def slowness(precision: str, cpuinfo: str = "/proc/cpuinfo") -> str:
         slow = any(_capability(gpu) < _AMPERE for gpu in gpus)
         what = "a GPU here"
     else:
-        try:
-            text = pathlib.Path(cpuinfo).read_text("utf-8", "replace")
-        except OSError:
-            return ""
-        lines = re.findall(r"(?m)^(?:flags|Features)\s*:(.*)$", text)
-        slow = bool(lines) and not _UNITS & set(lines[0].split())
+        features = processor_features(cpuinfo)
+        slow = bool(features) and not features & _UNITS
         what = "this processor"
     if not slow:
         return ""

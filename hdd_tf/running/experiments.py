@@ -15,8 +15,8 @@ from hdd_tf.data.image_rows import failed_reads_named
 from hdd_tf.distillation.run_context import RunContext
 from hdd_tf.distributed.cluster import read_cluster
 from hdd_tf.distributed.compilation import check_compilation
-from hdd_tf.distributed.onednn import left_off
 from hdd_tf.distributed.precision import computing_in
+from hdd_tf.distributed.processor import onednn_hint
 from hdd_tf.distributed.signal_watch import SignalWatch
 from hdd_tf.distributed.strategies import build_strategy
 from hdd_tf.distributed.workers import Workers
@@ -122,7 +122,7 @@ def _computing(
     refuse_own_places(config)  # Before the run's directory is made.
     of_several = f"worker {workers.index} of {workers.count}, " * (workers.count > 1)
     print(f"{of_several}computing on {', '.join(devices)}", flush=True)
-    hint = left_off() if workers.is_chief else ""
+    hint = onednn_hint() if workers.is_chief else ""
     for line in filter(None, (told_slowness(config), hint)):
         print(line, flush=True)
     with (

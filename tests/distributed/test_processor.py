@@ -1,4 +1,4 @@
-"""Tests of the line about TensorFlow's fast convolutions."""
+"""Tests of what is known of the processor, and of what TensorFlow leaves unused."""
 
 import pathlib
 import subprocess
@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from hdd_tf.distributed import onednn
-from hdd_tf.distributed.onednn import left_off
+from hdd_tf.distributed import processor as module
+from hdd_tf.distributed.processor import onednn_hint
 
 ZEN3 = "fpu sse4_2 avx fma avx2 bmi2"
 
@@ -35,7 +35,7 @@ def processor(path, features, field="flags\t\t"):
     ],
 )
 def test_it_is_told_where_tensorflow_leaves_them_off(tmp_path, features, is_told):
-    line = left_off(processor(tmp_path / "cpuinfo", features))
+    line = onednn_hint(processor(tmp_path / "cpuinfo", features))
     assert ("TF_ENABLE_ONEDNN_OPTS=1" in line) == is_told
     assert "\n" not in line
 
@@ -43,20 +43,22 @@ def test_it_is_told_where_tensorflow_leaves_them_off(tmp_path, features, is_told
 @pytest.mark.parametrize("value", ["0", "1", "true"])
 def test_who_has_set_the_switch_is_told_nothing(tmp_path, monkeypatch, value):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
-    assert left_off(processor(tmp_path / "cpuinfo", ZEN3)) == ""
+    assert onednn_hint(processor(tmp_path / "cpuinfo", ZEN3)) == ""
 
 
 def test_what_is_not_known_is_not_told(tmp_path):
-    assert left_off(str(tmp_path / "none")) == ""
-    arm = processor(tmp_path / "arm", "fp asimd bf16 avx2", field="Features\t")
-    assert left_off(arm) == ""
+    assert onednn_hint(str(tmp_path / "none")) == ""
+    arm = processor(tmp_path / "arm", "fp asimd bf16", field="Features\t")
+    assert onednn_hint(arm) == ""
+    assert module.processor_features(arm) == {"fp", "asimd", "bf16"}
+    assert module.processor_features(str(tmp_path / "none")) == set()
 
 
 def test_nothing_is_told_where_gpus_compute(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        onednn.tf.config, "list_physical_devices", lambda kind: ["a card"]
+        module.tf.config, "list_physical_devices", lambda kind: ["a card"]
     )
-    assert left_off(processor(tmp_path / "cpuinfo", ZEN3)) == ""
+    assert onednn_hint(processor(tmp_path / "cpuinfo", ZEN3)) == ""
 
 
 @pytest.mark.stress
@@ -68,8 +70,8 @@ def test_it_is_told_where_this_tensorflow_has_them_off():
     code = (
         "import tensorflow as tf\n"
         "from tensorflow.python.framework.test_util import IsMklEnabled\n"
-        "from hdd_tf.distributed.onednn import left_off\n"
-        "print(IsMklEnabled(), bool(left_off()))\n"
+        "from hdd_tf.distributed.processor import onednn_hint\n"
+        "print(IsMklEnabled(), bool(onednn_hint()))\n"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
