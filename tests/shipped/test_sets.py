@@ -183,7 +183,9 @@ def test_a_name_is_scored(capsys):
 @pytest.mark.parametrize(
     "dataset",
     [
-        pytest.param(name, marks=[pytest.mark.stress] * (name == "fashion_mnist"))
+        pytest.param(name, marks=pytest.mark.stress)
+        if name == "fashion_mnist"
+        else name
         for name in sorted({name.split("_ipc")[0] for name in NAMES})
     ],
 )
