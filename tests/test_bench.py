@@ -215,7 +215,7 @@ def test_a_bent_curve_says_where_a_unit_costs_more(modules):
     assert "one image more costs 1e+03 ms at the small end and 3.5e+03 ms" in sentence
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_an_iteration_on_disk_is_measured_and_drawn(modules, tmp_path):
     curves = modules["disk_curves"]
     given = argparse.Namespace(

@@ -206,6 +206,7 @@ def test_existing_set_is_scored_without_distilling(finished):
     assert f"{first['values'][0]:.2f}" in score.stdout
 
 
+@pytest.mark.stress
 def test_a_longer_target_extends_a_finished_run(finished, tmp_path):
     arguments = [*TINY, "--run_dir=run", "--num_eval=0", "--iterations=4", *SMALLEST]
     assert run(arguments, cwd=tmp_path).returncode == 0

@@ -415,7 +415,7 @@ def test_data_set_of_tfds(
     refused(main, *TINY, *flags, said=said)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_record_without_end(prepared, tmp_path):
     """In a process of its own, for TensorFlow would end it."""
     place = tmp_path / "data" / "pictures" / "1.0.0"

@@ -142,6 +142,7 @@ def test_dance_is_seen_through_an_expert_of_what_is_matched(tmp_path):
     assert len(list((tmp_path / "experts").iterdir())) == 1
 
 
+@pytest.mark.stress
 def test_a_failing_analysis_costs_no_result(tmp_path, capsys, monkeypatch):
     # As if the place had become a file after it was looked at.
     monkeypatch.setattr(run_writer, "check_place_of_encoder", lambda run: None)

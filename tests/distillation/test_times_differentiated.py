@@ -62,7 +62,7 @@ def test_a_bank_lets_more_of_the_synthetic_side_be_compiled(passes):
     assert {times for images, times in passes if images == 2 * REAL} == {0}
 
 
-@pytest.mark.parametrize("bank", [0, 2])
+@pytest.mark.parametrize("bank", [0, pytest.param(2, marks=pytest.mark.stress)])
 def test_matched_gradients_are_differentiated_again(bank, passes):
     run_step(
         objective="dc", geometry="euclidean", dsa="none", dc_epochs=1, dc_batch=INNER,

@@ -168,7 +168,7 @@ def test_baselines_beside_it_do_not_change_it(dataset, distilled_set, evaluation
     assert beside["fair_score"]["lrs"] == alone["fair_score"]["lrs"]
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_without_augmentation_anyway_nothing_is_scored_twice(
     dataset, distilled_set, evaluations
 ):

@@ -122,6 +122,7 @@ def test_labels_of_epochs_count(plain_set, evaluation_by):
     assert evaluation_by(protocol).score_set(carried).mean < 20
 
 
+@pytest.mark.stress
 def test_a_teacher_labels_views_of_the_coresets_beside_stored_views(
     taught, evaluation_by
 ):
@@ -307,6 +308,7 @@ def test_real_images_share_the_trace_of_as_many_floats(
         np.testing.assert_array_equal(mine, expected)
 
 
+@pytest.mark.stress
 def test_sets_that_are_read_one_after_the_other_do_not_pile_up(
     dataset, plain_set, evaluation_by
 ):

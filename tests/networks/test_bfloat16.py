@@ -21,7 +21,15 @@ def relative(found, expected):
     return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize("name", ["convnet", "resnet10", "vgg11_batch", "lenet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convnet",
+        pytest.param("resnet10", marks=pytest.mark.stress),
+        "vgg11_batch",
+        "lenet",
+    ],
+)
 def test_logits_are_float32_and_near(name):
     exact, fast, weights, state = both(name)
     assert fast.weight_shapes == exact.weight_shapes
@@ -35,6 +43,7 @@ def test_logits_are_float32_and_near(name):
     assert exact.in_precision("tf32") is exact
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize(
     "name",
     [

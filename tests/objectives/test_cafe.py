@@ -234,7 +234,7 @@ def test_a_limit_is_told_once(golden):
     assert method.notice() == ""
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_lives_repeat_to_the_bit_from_what_is_saved(problem, one_device):
     # Of several devices: tests/toys/test_methods.py.
     context = problem.context(

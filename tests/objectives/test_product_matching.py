@@ -72,7 +72,7 @@ def test_blocks_and_devices_learn_the_same(dataset, whole, devices, changes):
         assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_stopped_run_goes_on_to_the_bit(dataset, one_device, whole, tmp_path):
     first = build_step(context_of(dataset, one_device))
     first.run(0, 2)

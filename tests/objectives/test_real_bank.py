@@ -81,7 +81,7 @@ def test_every_iteration_is_one_of_the_first(
     assert len({tuple(np.round(loss, 3)) for loss in np.array(losses)}) == ITERATIONS
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_calls_may_be_of_any_length(problem, one_device, banked):
     parts, images = build(problem, one_device, bank_size=SIZE)
     for start, count in ((0, 1), (1, 3), (4, 1), (5, 3)):

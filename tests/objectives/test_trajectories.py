@@ -243,7 +243,7 @@ def test_parts_and_replicas_add_up(golden, replicas, most):
     check(found, golden, "part", 1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_memory_of_more_steps_is_that_of_their_weights(golden):
     """The graph is the same for any number of steps, and keeps one vector of each."""
     case, graphs = Case(golden, "float64"), []

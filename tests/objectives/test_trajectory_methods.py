@@ -283,6 +283,7 @@ def test_labels_and_images_begin_where_experts_are_right(expert_dir, dataset):
         assert len(np.unique(images.reshape(3, -1), axis=0)) == 3
 
 
+@pytest.mark.stress
 def test_experts_that_are_never_right_are_told(expert_dir, dataset):
     # One class is a copy of the other: no expert is right about both.
     images = dataset.training.images.copy()

@@ -80,7 +80,7 @@ def test_methods_make_the_same_images(datasets, settings):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_networks_trained_on_all_images_score_the_same(datasets):
     scores = []
     for dataset in datasets:

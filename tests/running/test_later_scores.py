@@ -84,6 +84,7 @@ def test_more_networks_and_baselines_of_a_finished_run(finished, trained, capsys
         run(place, "--eval_epochs=2")
 
 
+@pytest.mark.stress
 def test_an_evaluation_is_recorded_with_what_it_is_of(finished, trained, capsys):
     place, first = finished
     there = set((place / "evaluations").glob("*"))

@@ -84,6 +84,7 @@ def test_finished_run_is_not_repeated(finished, capsys, monkeypatch):
         run(place, "--objective=k_center", "--baselines=herding,random")
 
 
+@pytest.mark.stress
 def test_a_run_stopped_while_scoring_only_scores(finished, monkeypatch):
     place, result = finished
     (place / "result.json").unlink()

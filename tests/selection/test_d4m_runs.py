@@ -138,7 +138,7 @@ def test_a_run_that_stopped_in_any_stage_makes_the_same_set(tmp_path, monkeypatc
             np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_no_strength_is_the_prototypes_and_geometry_moves_them(run, tmp_path):
     first = ["--num_eval=0", "--d4m_strength=0"]
     run(tmp_path / "plain", *first)

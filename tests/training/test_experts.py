@@ -197,7 +197,7 @@ def test_signal_while_an_expert_starts_leaves_nothing_of_the_one_before(
     assert_equal(buffer(tmp_path / "parts", dataset).take(2), trained[1])
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_two_runs_do_not_train_the_same_expert(tmp_path, dataset, monkeypatch, capsys):
     place = buffer(tmp_path, dataset)
     train, trained = NetworkTrainer.train, []

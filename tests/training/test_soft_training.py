@@ -190,6 +190,7 @@ def keras_kl(labels, logits, temperature):
     return divergence(*soft)
 
 
+@pytest.mark.stress
 def test_resume_with_adamw_is_exact(network, data, teacher):
     trainer = NetworkTrainer(network, *data, NORMALISATION, TEACHER, teacher=teacher)
     key, states = derive_key(5), []
