@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 # for every objective: these will do for every day, and `make stress` has all.
 EVERY_DAY = {
     ("dm", "hyperbolic"): (3,),
-    ("idm", "hyperbolic"): (),
+    ("idm", "hyperbolic"): (2,),
     ("dance", "hyperbolic"): (),
     ("dm", "euclidean"): (),
     ("idm", "euclidean"): (),
