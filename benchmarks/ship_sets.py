@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from hdd_tf.artifacts.evaluations import same_scoring
 from hdd_tf.artifacts.pictures import grid_array
 from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.distilled_set import read_distilled_set, write_distilled_set
 from hdd_tf.config import Config, from_json, to_json
+from hdd_tf.evaluation.known_scores import records_of
 from hdd_tf.exporting.sets import set_of_run
 from hdd_tf.files import atomic
 from hdd_tf.files.json_files import read_json
@@ -76,15 +78,32 @@ def run(name: str, flags: Iterable[str], data_dir: str, place: pathlib.Path) -> 
     subprocess.run([sys.executable, "-m", "hdd_tf.main", *words], check=True, cwd=ROOT)
 
 
+def real_score(directory: RunDirectory, networks: int) -> dict[str, Any] | None:
+    """Returns the score of random real images; None if the run was not asked for it.
+
+    A finished run that is asked for it keeps it in a later evaluation.
+    """
+    settings = directory.read_config()["identity"]
+    for entry in records_of(directory):
+        score = entry["baselines"].get("random")
+        alike = same_scoring(entry["settings"], settings)
+        if score and alike and len(score["values"]) == networks:
+            return score
+    return None
+
+
 def about(
-    flags: Iterable[str], config: Config, record: Mapping[str, Any], result: Mapping
+    flags: Iterable[str],
+    config: Config,
+    record: Mapping[str, Any],
+    result: Mapping,
+    real: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Returns the contents of about.json."""
     traits = config.traits
     hyperbolic = traits.has_geometry and config.geometry == "hyperbolic"
     ((network, score),) = result["accuracy"].items()
     kept = ("mean", "std", "values")
-    real = result["baselines"].get("random")
     return {
         "method": traits.title + "+HDD" * hyperbolic,
         "command": shlex.join(["hdd-tf", *flags]),
@@ -117,7 +136,8 @@ def ship(name: str, flags: Iterable[str], place: pathlib.Path) -> None:
     # A set replaces a set, but not what has other files as well.
     (target / ABOUT_FILE).unlink(missing_ok=True)
     write_distilled_set(target, dataclasses.replace(given, metadata=metadata), "npz")
-    atomic.write_json(target / ABOUT_FILE, about(flags, config, record, result))
+    real = real_score(directory, config.num_eval)
+    atomic.write_json(target / ABOUT_FILE, about(flags, config, record, result, real))
 
 
 def draw() -> None:

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 import hdd_tf
+from hdd_tf.artifacts.run_directory import RunDirectory
 from hdd_tf.artifacts.sets.initial_images import initial_images
 from hdd_tf.artifacts.sets.set_metadata import read_metadata
-from hdd_tf.config import from_json
+from hdd_tf.config import Config, from_json, identity
 from hdd_tf.data.class_store import ClassStore
 from hdd_tf.data.normalisation import Normalisation
 from hdd_tf.errors import InputError
@@ -27,6 +28,7 @@ from hdd_tf.shipped.naming import place_of_set
 
 NAMES = catalogue.shipped_names()
 MOST_BYTES = 10_000_000
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def commands():
@@ -238,11 +240,32 @@ def test_the_layout_of_a_wheel_has_them_without_tensorflow(tmp_path):
     assert json.loads(result.stdout) == [str(installed / name) for name in NAMES]
 
 
-def test_pictures_and_table_are_those_of_the_sets(tmp_path, monkeypatch):
-    root = pathlib.Path(__file__).parents[2]
-    monkeypatch.syspath_prepend(str(root / "benchmarks"))
-    program = importlib.import_module("ship_sets")
-    document = root / "docs" / "sets.md"
+@pytest.fixture
+def program(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("ship_sets")
+
+
+def test_real_images_may_be_scored_after_the_run(program, tmp_path, monkeypatch):
+    own = identity(Config(dataset="digits", eval_epochs=20))
+    directory = RunDirectory(tmp_path)
+    monkeypatch.setattr(RunDirectory, "read_config", lambda given: {"identity": own})
+
+    def entry(values, **changes):
+        score = {"random": {"values": values}} if values else {}
+        return {"settings": own | changes, "baselines": score}
+
+    records = [entry([])]
+    monkeypatch.setattr(program, "records_of", lambda given: records)
+    assert program.real_score(directory, 2) is None
+    records += [entry([1, 2], eval_epochs=10), entry([3, 4, 5])]
+    assert program.real_score(directory, 2) is None
+    records += [entry([6, 7], baselines=["random"])]
+    assert program.real_score(directory, 2) == {"values": [6, 7]}
+
+
+def test_pictures_and_table_are_those_of_the_sets(program, tmp_path, monkeypatch):
+    document = ROOT / "docs" / "sets.md"
     monkeypatch.setattr(program, "DOCUMENT", tmp_path / "sets.md")
     shutil.copy(document, program.DOCUMENT)
     monkeypatch.setattr(program, "PICTURES", tmp_path / "sets")
