@@ -64,7 +64,7 @@ def quick_record(bench, folder, parts):
     return record
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_a_quick_run_measures_and_is_recorded(bench, modules, tmp_path, capsys):
     record = quick_record(bench, tmp_path, "evaluation,experts")
     measured = {row[0] for row in modules["bench_history"].ratio_rows(record)}

@@ -64,7 +64,7 @@ def test_equal_radii_are_told_rather_than_drawn(
     assert "Lorentz weights agree" in nothing_to_see(near)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_pictures_are_images_and_name_no_class_as_mathematics(
     embeddings, layout, tmp_path
 ):

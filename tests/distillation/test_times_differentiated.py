@@ -56,6 +56,7 @@ def test_features_of_real_images_have_no_gradient(passes):
     assert passes == {(2 * REAL, 0), (2 * SYNTHETIC, 2)}
 
 
+@pytest.mark.stress
 def test_a_bank_lets_more_of_the_synthetic_side_be_compiled(passes):
     run_step(real_bank_size=2)
     assert {(2 * REAL, 0), (2 * SYNTHETIC, 2), (2 * SYNTHETIC, 1)} <= passes

@@ -412,7 +412,7 @@ def test_passes_forward_in_float32_are_the_bits_of_those_without_xla(
         check(found[name], values)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.stress)])
 def test_gradients_in_float32_are_the_bits_of_those_without_xla(times, monkeypatch):
     taken = counted_pieces(monkeypatch)
     network, weights, images = large_network(32)

@@ -176,10 +176,8 @@ def test_several_devices_and_other_networks_are_refused(dataset, one_device):
         )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "geometry", ["euclidean", pytest.param("hyperbolic", marks=pytest.mark.stress)]
-)
+@pytest.mark.stress
+@pytest.mark.parametrize("geometry", ["euclidean", "hyperbolic"])
 def test_chunks_and_a_bank_give_the_same_images(dataset, one_device, geometry):
     options = {"geometry": geometry, "real_batch": 7, "depth": 2}
     step = build_step(context_of(dataset, one_device, **options))

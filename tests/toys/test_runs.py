@@ -177,6 +177,7 @@ def test_a_selection_brings_images_and_a_teacher(tmp_path):
     np.testing.assert_array_equal(set_of_run(place).images, stored.images)
 
 
+@pytest.mark.stress
 def test_the_best_on_validation_has_its_labels_and_rate(tmp_path):
     place = tmp_path / "run"
     result = run(
