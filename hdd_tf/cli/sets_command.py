@@ -61,7 +61,7 @@ def _row(each: ShippedSet) -> tuple[str, ...]:
         f"{each.images} of {'x'.join(map(str, each.shape))}",
         f"{each.bytes / 1000:.0f}",
         f"{each.mean:.2f} ± {each.std:.2f}",
-        f"{each.networks} x {each.epochs} epochs",
+        f"{each.networks} x {each.epochs} epochs, {each.network}",
         real,
         f"{each.method}, {each.iterations:,} iterations",
     )
@@ -73,7 +73,7 @@ def _description(each: ShippedSet) -> str:
         "set": each.name,
         "directory": str(each.directory),
         "images": f"{images}, {each.ipc} of each class of {each.dataset}; {size} kB",
-        "accuracy": f"{accuracy} % on the test split ({networks}, {each.network})",
+        "accuracy": f"{accuracy} % on the test split ({networks})",
         "real": f"{real} % by as many real images, chosen at random"
         if each.real_mean is not None
         else "not measured",

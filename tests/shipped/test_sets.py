@@ -132,6 +132,7 @@ def test_the_command_lists_them_and_tells_of_one(capsys):
     assert main(["hdd-tf", "sets", "digits_ipc10_dm_hdd"]) == 0
     said = capsys.readouterr().out
     assert "120 iterations" in said and "--flagfile=flags/quickstart.cfg" in said
+    assert "% on the test split (3 x 300 epochs, convnet, width 32)\n" in said
     assert f"{catalogue.shipped_directory() / 'digits_ipc10_dm_hdd'}\n" in said
     assert main(["hdd-tf", "sets", "digits"]) == 2
     assert "there are digits_ipc10_dm, " in capsys.readouterr().err
