@@ -24,10 +24,7 @@ from tests.objectives.gradient_golden import (
 
 
 # DCC class by class, with real images in parts of 3 and 2; DSAC all at once.
-@pytest.mark.parametrize(
-    ("case", "max_images"),
-    [pytest.param(0, 3, marks=pytest.mark.stress), (1, 100)],
-)
+@pytest.mark.parametrize(("case", "max_images"), [(0, 3), (1, 100)])
 def test_a_step_equals_golden(case, max_images):
     golden = Golden("dcc", f"case{case}_")
     matching = GivenMatching(golden, max_images, None, plain=case == 1)

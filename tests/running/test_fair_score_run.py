@@ -55,7 +55,6 @@ def without_times(entry):
     return {k: without_times(v) for k, v in entry.items() if k != "seconds"}
 
 
-@pytest.mark.stress
 def test_a_finished_run_is_asked_for_it_later(tmp_path, trainings, capsys):
     plain = run(tmp_path / "run")
     assert "fair_score" not in plain
