@@ -55,7 +55,8 @@ BENCH ?= --record
 bench: .venv/.installed
 	$(BIN)/python benchmarks/bench.py $(BENCH)
 
-# The sets of distilled/ anew, by distilled/commands.txt: DATA=DIR where prepared data lie.
+# The sets of distilled/ anew, by distilled/commands.txt, two of which need hours: DATA=DIR
+# where prepared data lie.
 DATA ?=
 distilled: .venv/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python benchmarks/ship_sets.py --data_dir=$(DATA)

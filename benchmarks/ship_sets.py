@@ -15,7 +15,7 @@ import pathlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,16 +78,24 @@ def run(name: str, flags: Iterable[str], data_dir: str, place: pathlib.Path) -> 
     subprocess.run([sys.executable, "-m", "hdd_tf.main", *words], check=True, cwd=ROOT)
 
 
-def real_score(directory: RunDirectory, networks: int) -> dict[str, Any] | None:
+def real_score(
+    directory: RunDirectory, network: str, networks: int
+) -> dict[str, Any] | None:
     """Returns the score of random real images; None if the run was not asked for it.
 
     A finished run that is asked for it keeps it in a later evaluation.
+
+    Args:
+        directory: Directory of the run.
+        network: The network that the set was scored with.
+        networks: The number of them.
     """
     settings = directory.read_config()["identity"]
     for entry in records_of(directory):
         score = entry["baselines"].get("random")
         alike = same_scoring(entry["settings"], settings)
-        if score and alike and len(score["values"]) == networks:
+        same_network = entry["protocol"].get("baseline_network") == network
+        if score and alike and same_network and len(score["values"]) == networks:
             return score
     return None
 
@@ -117,7 +125,7 @@ def about(
     }
 
 
-def ship(name: str, flags: Iterable[str], place: pathlib.Path) -> None:
+def ship(name: str, flags: Collection[str], place: pathlib.Path) -> None:
     """Writes a finished run's set into distilled/."""
     directory = RunDirectory(place)
     record, result = directory.read_config(), read_json(directory.result_file)
@@ -127,6 +135,15 @@ def ship(name: str, flags: Iterable[str], place: pathlib.Path) -> None:
     assert np.array_equal(given.images, scored.images), "not what was scored"
     defaults = to_json(Config(dataset=config.dataset))
     source = given.metadata["source"] | {key: defaults[key] for key in PLACES}
+    (network,) = result["accuracy"]
+    real = real_score(directory, network, config.num_eval)
+    asked = "--baselines=random" in flags
+    if asked and real is None:
+        raise SystemExit(
+            f"{place} is finished, and real images were not scored: repeat its command "
+            "with --baselines=random"
+        )
+    source["baselines"] = ["random"] if asked else source["baselines"]
     revision = record["environment"]["git_revision"]
     metadata = given.metadata | {"source": source, "revision": revision}
     if metadata["label_names"] == list(map(str, range(len(metadata["label_names"])))):
@@ -136,7 +153,6 @@ def ship(name: str, flags: Iterable[str], place: pathlib.Path) -> None:
     # A set replaces a set, but not what has other files as well.
     (target / ABOUT_FILE).unlink(missing_ok=True)
     write_distilled_set(target, dataclasses.replace(given, metadata=metadata), "npz")
-    real = real_score(directory, config.num_eval)
     atomic.write_json(target / ABOUT_FILE, about(flags, config, record, result, real))
 
 

@@ -57,8 +57,9 @@ def test_each_is_whole_and_says_what_it_is(name):
     assert given.images.dtype == np.float32 and np.isfinite(given.images).all()
     # Better than chance by far, and than random real images where they were scored.
     assert about.mean > max(200 / classes, about.real_mean or 0)
-    # Its settings are usable, and name no place on the machine that made it.
+    # Its settings are those of its command, and name no place on a machine.
     config = from_json(given.metadata["source"])
+    assert (list(config.baselines) == ["random"]) == ("=random" in about.command)
     assert (config.num_eval, config.eval_epochs) == (about.networks, about.epochs)
     assert not [
         value
@@ -252,17 +253,21 @@ def test_real_images_may_be_scored_after_the_run(program, tmp_path, monkeypatch)
     directory = RunDirectory(tmp_path)
     monkeypatch.setattr(RunDirectory, "read_config", lambda given: {"identity": own})
 
-    def entry(values, **changes):
-        score = {"random": {"values": values}} if values else {}
-        return {"settings": own | changes, "baselines": score}
+    def entry(values, network="convnet", **changes):
+        return {
+            "settings": own | changes,
+            "protocol": {"baseline_network": network},
+            "baselines": {"random": {"values": values}} if values else {},
+        }
 
     records = [entry([])]
     monkeypatch.setattr(program, "records_of", lambda given: records)
-    assert program.real_score(directory, 2) is None
+    assert program.real_score(directory, "convnet", 2) is None
     records += [entry([1, 2], eval_epochs=10), entry([3, 4, 5])]
-    assert program.real_score(directory, 2) is None
+    records += [entry([8, 9], "resnet18", eval_networks=["resnet18"])]
+    assert program.real_score(directory, "convnet", 2) is None
     records += [entry([6, 7], baselines=["random"])]
-    assert program.real_score(directory, 2) == {"values": [6, 7]}
+    assert program.real_score(directory, "convnet", 2) == {"values": [6, 7]}
 
 
 def test_pictures_and_table_are_those_of_the_sets(program, tmp_path, monkeypatch):
