@@ -20,9 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 quickstart: .venv/.installed
 	$(BIN)/python -m hdd_tf.main --flagfile=flags/quickstart.cfg
 
-# Types beside the tests: both take one core at times.
-test: lint
-	@$(MAKE) --no-print-directory --jobs=2 types unit
+test: lint types unit
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -9,7 +9,8 @@ What they wrote is compared with `seeded_runs.json`: the images and velocities o
 last checkpoint, the bytes of the exported files in all encodings, accuracies and
 analysis. On the processor and with the TensorFlow of a run's record all is equal to the
 bit; elsewhere libraries sum in another order, and the images of these few iterations
-are compared with `seeded_runs.npz` up to `TOLERANCE`, but for those of `MACHINE_BOUND`.
+are compared with `seeded_runs.npz` up to `TOLERANCE`, but for the share of pixels in
+`FURTHER`.
 """
 
 import argparse
@@ -27,10 +28,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 RECORD, IMAGES = HERE / "seeded_runs.json", HERE / "seeded_runs.npz"
 # Of the largest value: other processors, a few iterations later.
 TOLERANCE = 1e-3
-# Rounding changes these by more: on an AMD EPYC with AVX2 alone they are 2.6e-3 to .16
-# of the largest value from the record of another processor. The programs that recorded
-# them (95d81038a1, c81dfb1d88) give there what 159fde1 gives, to 3.2e-6.
-MACHINE_BOUND = ("dm_plain_network", "dance_euclidean", "dsdm", "gvbsm")
+# Share of pixels that may be further from the record of another processor, since
+# rounding moves them: on an AMD EPYC with AVX2 alone .6, .0003, .086 and .039 of all,
+# by up to .16. The programs that made the record (95d81038a1, c81dfb1d88) give there
+# what 159fde1 gives, to 3.2e-6.
+FURTHER = {
+    "dm_plain_network": 0.65, "dance_euclidean": 0.001, "dsdm": 0.1, "gvbsm": 0.05
+}  # fmt: skip
 SMALL = [
     "--dataset=digits", "--width=8", "--depth=2", "--real_batch=12", "--iterations=6",
     "--image_lr=0.3", "--loss_weight=20", "--curvature=-0.5", "--steps_per_call=2",
@@ -250,17 +254,18 @@ def check(place: pathlib.Path, names: list[str]) -> list[str]:
         for name in names:
             make(place, name)
             found, synthetic = describe(place, name)
-            error = np.abs(synthetic - images[name]).max() / np.abs(images[name]).max()
-            print(f"{name}: images differ by {error:.1e} of the largest", flush=True)
-            if error > TOLERANCE and name not in MACHINE_BOUND:
-                lines.append(f"{name}: images differ by {error:.1e}")
+            errors = np.abs(synthetic - images[name]) / np.abs(images[name]).max()
+            further = (errors > TOLERANCE).mean()
+            said = f"{name}: images differ by {errors.max():.1e} of the largest"
+            if further:
+                said += f", {further:.2g} of their pixels by more than {TOLERANCE}"
+            print(said, flush=True)
+            # NaN is no number within it.
+            if not errors.max() < np.inf or further > FURTHER.get(name, 0):
+                lines.append(said)
             if name in to_the_bit:
                 lines += differences(name, found, recorded["runs"][name])
     others = [name for name in names if name not in to_the_bit]
-    unlike = [name for name in others if name in MACHINE_BOUND]
-    others = [name for name in others if name not in unlike]
-    if unlike:
-        print(f"only shown, since processors differ in them: {', '.join(unlike)}")
     for compared, how in (
         (to_the_bit, "to the bit"),
         (others, f"to {TOLERANCE}, on another machine"),

@@ -42,9 +42,9 @@ EVERY_DAY = {
     ("iid", "euclidean"): (),
 }
 OTHERS = {"dsdm": semantic_steps.dsdm, "iid": semantic_steps.iid}
-# Of the largest value. With AVX2 alone, 7 devices and hyperbolic DSDM, 18 of 1,280
-# pixels differ by 5e-7 to 1.02e-6, and half of them by no more than 6e-8.
-TOLERANCE = {"dsdm": 2e-6}
+# Of the largest value. With AVX2 alone and 7 devices 18 of 1,280 pixels differ by 5e-7
+# to 1.02e-6, and half of all by no more than 6e-8.
+TOLERANCE = {("dsdm", "hyperbolic"): 2e-6}
 
 
 def build(name, problem, strategy):
@@ -118,7 +118,7 @@ def test_any_number_of_devices_gives_the_same_images(
         *zip(state, expected[2], strict=True),
     ):
         error = np.abs(mine - reference).max()
-        assert error <= TOLERANCE.get(name, 1e-6) * np.abs(reference).max()
+        assert error <= TOLERANCE.get((name, geometry), 1e-6) * np.abs(reference).max()
     if replicas == 1:
         np.testing.assert_array_equal(images, expected[0])
 
